@@ -1,0 +1,33 @@
+import ArgumentParser
+import Pipeline
+
+struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "check", abstract: "Find every problem of pipeline files, with its place.")
+    }
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case text, json
+    }
+
+    @OptionGroup var pipelines: PipelineArguments
+
+    @Option(help: "How problems are printed: text on standard error, json on standard output.")
+    var format = Format.text
+
+    func run() async throws {
+        let loaded = try pipelines.load(for: Host.self)
+        switch format {
+        case .json:
+            print(DiagnosticFormatter.json(loaded.flatMap(\.diagnostics)))
+        case .text:
+            StandardError.write(report: loaded)
+            for file in loaded.filter({ !$0.hasErrors }).compactMap(\.file) {
+                print("\(file.path): ok, pipeline \(file.name) with \(file.chain.labels.count) stages")
+                for note in file.chain.asynchronousNotes { print("  \(note)") }
+            }
+        }
+        if loaded.contains(where: \.hasErrors) { throw ExitCode.failure }
+    }
+}

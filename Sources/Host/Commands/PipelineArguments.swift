@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+
+/// What every command that reads pipeline files takes, and the reading of them.
+struct PipelineArguments: ParsableArguments {
+    @Argument(help: ArgumentHelp("The pipeline file or files.", valueName: "pipeline"))
+    var paths: [String]
+
+    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    var envFile: String?
+
+    /// Reads and checks every file, and the files against each other.
+    func load<Host: StagecoachHost>(for host: Host.Type) throws -> [LoadedPipeline] {
+        let (environment, diagnostics) = Environment.load(envFile: envFile)
+        let loader = PipelineLoader(
+            registry: try Host.registry(), environment: environment, sections: ["host": HostSettings.self])
+        let loaded = paths.map { loader.load(path: $0) }
+        let broken = LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil)
+        return (diagnostics.isEmpty ? [] : [broken]) + SharedHost.check(loaded)
+    }
+
+    /// The files, if all are good; what is wrong goes to standard error.
+    ///
+    /// - Throws: `ExitCode.failure` where one has an error.
+    func loadGood<Host: StagecoachHost>(for host: Host.Type) throws -> [PipelineFile] {
+        let loaded = try load(for: host)
+        StandardError.write(report: loaded)
+        if loaded.contains(where: \.hasErrors) { throw ExitCode.failure }
+        return loaded.compactMap(\.file)
+    }
+}
+
+/// Standard error, where problems go.
+enum StandardError {
+    static func write(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
+
+    static func write(report loaded: [LoadedPipeline]) {
+        for pipeline in loaded where !pipeline.diagnostics.isEmpty { write(pipeline.report) }
+    }
+}

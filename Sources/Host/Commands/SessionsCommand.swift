@@ -1,0 +1,78 @@
+import ArgumentParser
+import Pipeline
+import Stages
+
+struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(commandName: "sessions", abstract: "Stored conversations.")
+    }
+
+    @Argument(help: "The pipeline file.")
+    var pipeline: String
+
+    @Argument(help: "A session's id, for its messages.")
+    var id: String?
+
+    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    var envFile: String?
+
+    @Option(help: "How many sessions or messages are shown at most.")
+    var limit = 100
+
+    func run() async throws {
+        var arguments = PipelineArguments()
+        arguments.paths = [pipeline]
+        arguments.envFile = envFile
+        let files = try arguments.loadGood(for: Host.self)
+        do {
+            for persist in files.flatMap(\.chain.stages).compactMap({ $0 as? Persist }) {
+                if let id { try await show(id, persist) } else { try await list(persist) }
+                return
+            }
+        } catch {
+            StandardError.write("error: the stored conversations can't be read: \(error)")
+            throw ExitCode.failure
+        }
+        StandardError.write("error: the pipeline stores nothing; it has no stage 'persist'")
+        throw ExitCode.failure
+    }
+
+    private func list(_ persist: Persist) async throws {
+        let sessions = try await persist.database.sessions(in: persist.table, limit: limit)
+        print("session                               messages  last message                 username")
+        for session in sessions {
+            let count = String(session.messages)
+            let padding = String(repeating: " ", count: max(0, 8 - count.count))
+            print("\(session.id)  \(padding)\(count)  \(session.lastMessageAt)  \(session.username)")
+        }
+    }
+
+    private func show(_ id: String, _ persist: Persist) async throws {
+        let rows = try await persist.database.rows(ofSession: id, in: persist.table, limit: limit)
+        if rows.isEmpty {
+            StandardError.write("error: no message of session '\(id)' is stored")
+            throw ExitCode.failure
+        }
+        for row in rows {
+            let tokens = row.tokensUsed.map { ", \($0) tokens" } ?? ""
+            print("\(row.createdAt)  \(row.id)\(tokens)")
+            print("  \(row.username): \(TerminalText.safe(row.prompt))")
+            print("  answer: \(TerminalText.safe(row.response))")
+        }
+    }
+}
+
+/// Text from elsewhere, made safe to print: it can't move the cursor or change colours.
+enum TerminalText {
+    static func safe(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n": result += "\n    "
+            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value): result += "\u{FFFD}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,35 @@
+import Pipeline
+
+/// Files that one host serves together must not claim the same thing twice.
+enum SharedHost {
+    /// The same files; one that claims what an earlier one has gets an error at the place where it does.
+    static func check(_ loaded: [LoadedPipeline]) -> [LoadedPipeline] {
+        var paths: [String: String] = [:]
+        var names: [String: String] = [:]
+        var hostSection: String?
+        return loaded.map { pipeline in
+            guard let file = pipeline.file, let source = pipeline.source else { return pipeline }
+            var problems = Diagnostics(source: source)
+            if let served = ServedPipeline(file), let place = file.chain.entryPlace {
+                if let other = paths.updateValue(file.path, forKey: served.path) {
+                    problems.error(.clash, at: place, "the path '\(served.path)' is taken by \(other)")
+                }
+                if let other = names.updateValue(file.path, forKey: file.name) {
+                    problems.error(.clash, at: place, "the name '\(file.name)' is taken by \(other)")
+                }
+            }
+            if file.sections["host"] != nil {
+                if let other = hostSection, let place = file.sectionPlaces["host"] {
+                    problems.error(.clash, at: place, "only one file may have a 'host' section; \(other) has one")
+                }
+                hostSection = file.path
+            }
+            return pipeline.adding(problems)
+        }
+    }
+}
+
+extension DiagnosticCode {
+    /// Two files that are served together claim the same.
+    static let clash = DiagnosticCode(rawValue: "clash")
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+import Pipeline
+
+/// The command line: every command with the stages of one host.
+struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "stagecoach",
+            abstract: "Conversation services from one YAML file.",
+            subcommands: [
+                ServeCommand<Host>.self, CheckCommand<Host>.self, GraphCommand<Host>.self, StagesCommand<Host>.self,
+                SessionsCommand<Host>.self,
+            ])
+    }
+}

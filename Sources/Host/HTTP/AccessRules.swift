@@ -1,0 +1,33 @@
+import NIOHTTP1
+import Pipeline
+
+/// Who may speak to the host at all, by what its request says of where it comes from.
+struct AccessRules: Sendable {
+    /// Whether the host listens on a loopback address only.
+    let isLoopback: Bool
+    /// Origins that may connect besides the host's own.
+    let origins: [String]
+
+    /// - Throws: 403 for a name that is not the host's (DNS rebinding) and for a web page from elsewhere.
+    func check(_ head: HTTPRequestHead) throws(HTTPRejection) {
+        let host = head.headers.first(name: "host") ?? ""
+        if isLoopback, !AccessRules.isLoopbackName(host) {
+            throw HTTPRejection(.forbidden, "this host answers to loopback names only")
+        }
+        for origin in head.headers["origin"] {
+            guard origin == "http://\(host)" || origin == "https://\(host)" || origins.contains(origin) else {
+                throw HTTPRejection(.forbidden, "the origin is not allowed; add it under host: {origins: […]}")
+            }
+        }
+    }
+
+    /// Whether `Host` names this machine, whatever the port.
+    private static func isLoopbackName(_ host: String) -> Bool {
+        let name =
+            host.hasPrefix("[")
+            ? host.prefix { $0 != "]" }.dropFirst() : host.prefix { $0 != ":" }
+        if name == "::1" || name.lowercased() == "localhost" { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

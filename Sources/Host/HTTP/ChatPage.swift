@@ -1,0 +1,26 @@
+import NIOHTTP1
+import Pipeline
+
+/// The small chat page at `/`, which is part of the program and asks nobody else for anything.
+enum ChatPage {
+    /// The page for the pipelines that are served.
+    static func answer(for pipelines: [ServedPipeline]) -> HTTPAnswer {
+        let page = String(decoding: PackageResources.chat_html, as: UTF8.self)
+        let list = pipelines.map { pipeline in
+            var object = JSONText()
+            object.add("name", pipeline.name)
+            object.add("path", pipeline.path)
+            return object.finished
+        }
+        // A name with '</script>' in it must not end the element that the list stands in.
+        let json = "[\(list.joined(separator: ","))]".replacing("<", with: "\\u003c")
+        var answer = HTTPAnswer(.ok, "text/html; charset=utf-8", body: page.replacing(placeholder, with: json))
+        answer.headers.add(
+            name: "content-security-policy",
+            value: "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+                + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+        return answer
+    }
+
+    private static let placeholder = #"[{"name":"chat","path":"/ws"}]"#
+}

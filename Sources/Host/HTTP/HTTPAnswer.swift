@@ -1,0 +1,33 @@
+import NIOCore
+import NIOHTTP1
+
+/// A whole HTTP response.
+struct HTTPAnswer {
+    var status: HTTPResponseStatus = .ok
+    var contentType = "text/plain; charset=utf-8"
+    var body: String
+    var headers: HTTPHeaders = [:]
+
+    init(_ status: HTTPResponseStatus = .ok, _ contentType: String = "text/plain; charset=utf-8", body: String) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
+
+    init(_ rejection: HTTPRejection) {
+        self.init(rejection.status, body: rejection.reason + "\n")
+        headers = rejection.headers
+    }
+
+    /// The response's head, and its body's bytes; a `HEAD` request gets the head alone.
+    func parts(for request: HTTPRequestHead, allocator: ByteBufferAllocator) -> (HTTPResponseHead, ByteBuffer?) {
+        var fields = headers
+        fields.replaceOrAdd(name: "content-type", value: contentType)
+        fields.replaceOrAdd(name: "content-length", value: String(body.utf8.count))
+        fields.replaceOrAdd(name: "cache-control", value: "no-store")
+        fields.replaceOrAdd(name: "x-content-type-options", value: "nosniff")
+        if !request.isKeepAlive { fields.replaceOrAdd(name: "connection", value: "close") }
+        let head = HTTPResponseHead(version: request.version, status: status, headers: fields)
+        return (head, request.method == .HEAD ? nil : allocator.buffer(string: body))
+    }
+}

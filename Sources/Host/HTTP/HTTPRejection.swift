@@ -1,0 +1,14 @@
+import NIOHTTP1
+
+/// Why a request is not served: its status and one line for whoever sent it.
+struct HTTPRejection: Error {
+    let status: HTTPResponseStatus
+    let reason: String
+    var headers: HTTPHeaders = [:]
+
+    init(_ status: HTTPResponseStatus, _ reason: String, headers: HTTPHeaders = [:]) {
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+    }
+}

@@ -1,0 +1,63 @@
+import NIOHTTP1
+import Pipeline
+
+/// What the host answers to HTTP requests: a pure function of the request and of what is served.
+struct HostRoutes: Sendable {
+    let pipelines: [ServedPipeline]
+    let access: AccessRules
+
+    /// The answer to a request that is no WebSocket handshake, or one that failed.
+    func answer(_ head: HTTPRequestHead, isStopping: Bool) -> HTTPAnswer {
+        do throws(HTTPRejection) {
+            try access.check(head)
+            let target = RequestTarget(head.uri)
+            if pipelines.contains(where: { $0.path == target.path }) {
+                _ = try admit(head)
+                throw HTTPRejection(.upgradeRequired, "connect with a WebSocket", headers: ["upgrade": "websocket"])
+            }
+            guard ["/", "/healthz", "/readyz"].contains(target.path) else {
+                throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
+            }
+            guard head.method == .GET || head.method == .HEAD else {
+                throw HTTPRejection(.methodNotAllowed, "only GET is served here", headers: ["allow": "GET, HEAD"])
+            }
+            switch target.path {
+            case "/healthz": return HTTPAnswer(body: "ok\n")
+            case "/readyz": return readiness(isStopping: isStopping)
+            default: return ChatPage.answer(for: pipelines)
+            }
+        } catch {
+            return HTTPAnswer(error)
+        }
+    }
+
+    /// Lets a WebSocket client in, or says why not.
+    func admit(_ head: HTTPRequestHead) throws(HTTPRejection) -> (admission: WebSocketAdmission, headers: HTTPHeaders) {
+        try access.check(head)
+        let target = RequestTarget(head.uri)
+        guard let pipeline = pipelines.first(where: { $0.path == target.path }) else {
+            throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
+        }
+        switch WebSocketHandshake.check(head) {
+        case .reject(let status, let reason):
+            let headers: HTTPHeaders = status == .upgradeRequired ? ["sec-websocket-version": "13"] : [:]
+            throw HTTPRejection(status, reason, headers: headers)
+        case .accept(var headers):
+            let admission = try WebSocketAdmission(pipeline: pipeline, query: target.query)
+            headers.add(name: "stagecoach-session", value: admission.session.id)
+            return (admission, headers)
+        }
+    }
+
+    private func readiness(isStopping: Bool) -> HTTPAnswer {
+        var lines: [String] = isStopping ? ["stopping"] : []
+        var isReady = !isStopping
+        for pipeline in pipelines {
+            for (name, health) in pipeline.chain.health {
+                if health.error != nil { isReady = false }
+                lines.append("\(pipeline.name) \(name): \(health.error?.message ?? "ready")")
+            }
+        }
+        return HTTPAnswer(isReady ? .ok : .serviceUnavailable, body: lines.joined(separator: "\n") + "\n")
+    }
+}

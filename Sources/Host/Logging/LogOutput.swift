@@ -1,0 +1,87 @@
+import Foundation
+import Logging
+import Pipeline
+
+/// Writes the log to standard error: lines for people on a terminal, JSON lines elsewhere. An entry is always one line,
+/// whatever its values hold.
+struct LogOutput: LogHandler {
+    enum Format {
+        case lines
+        case json
+    }
+
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level
+    private let label: String
+    private let format: Format
+    private let write: @Sendable (String) -> Void
+
+    init(label: String, level: Logger.Level, format: Format, write: @escaping @Sendable (String) -> Void) {
+        self.label = label
+        self.logLevel = level
+        self.format = format
+        self.write = write
+    }
+
+    /// Makes this the log of the process. `LOG_LEVEL` chooses the level; `info` without it.
+    static func bootstrap() {
+        let level = ProcessInfo.processInfo.environment["LOG_LEVEL"].flatMap { Logger.Level(rawValue: $0.lowercased()) }
+        let format: Format = isatty(STDERR_FILENO) == 1 ? .lines : .json
+        LoggingSystem.bootstrap { label in
+            LogOutput(label: label, level: level ?? .info, format: format) { line in
+                FileHandle.standardError.write(Data((line + "\n").utf8))
+            }
+        }
+    }
+
+    /// For libraries that talk about themselves at every start and stop.
+    static var quiet: Logger {
+        var logger = Logger(label: "lifecycle")
+        logger.logLevel = .error
+        return logger
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var fields = metadata
+        if let more = event.metadata { fields.merge(more) { $1 } }
+        let sorted = fields.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+        let time = Timestamp.now.description
+        switch format {
+        case .lines:
+            let tail = sorted.map { " \($0.0)=\(OneLine.quotedIfNeeded($0.1))" }.joined()
+            write("\(time) \(event.level) \(OneLine.escaped(event.message.description))\(tail)")
+        case .json:
+            let pairs =
+                [("time", time), ("level", event.level.rawValue), ("message", event.message.description)] + sorted
+            let text = pairs.map { "\(JSONText.quoted($0.0)):\(JSONText.quoted($0.1))" }.joined(separator: ",")
+            write("{\(text)}")
+        }
+    }
+}
+
+/// Text in a form that stays on one line and can't drive a terminal.
+enum OneLine {
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+            if isControl || scalar == "\u{2028}" || scalar == "\u{2029}" {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    static func quotedIfNeeded(_ text: String) -> String {
+        let safe = escaped(text)
+        return safe.contains(" ") || safe.contains("\"") || safe.isEmpty
+            ? "\"\(safe.replacing("\"", with: "\\\""))\"" : safe
+    }
+}

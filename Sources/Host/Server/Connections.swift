@@ -1,0 +1,125 @@
+import NIOCore
+import NIOHTTP1
+import Pipeline
+import Synchronization
+
+/// Every connection of the host: how many there are, and how to end them all.
+final class Connections: Sendable {
+    private let loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]
+    private let eventLoops: [any EventLoop]
+    private let accepted = Atomic<Int>(0)
+    private let stopping = Atomic<Bool>(false)
+    private let limits: HostLimits
+
+    init(group: any EventLoopGroup, limits: HostLimits) async throws {
+        self.limits = limits
+        eventLoops = Array(group.makeIterator())
+        var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
+        for eventLoop in eventLoops {
+            loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
+                NIOLoopBound(LoopConnections(eventLoop, limits: limits), eventLoop: eventLoop)
+            }.get()
+        }
+        self.loops = loops
+    }
+
+    /// Whether the host takes no new client any more.
+    var isStopping: Bool { stopping.load(ordering: .relaxed) }
+
+    /// Counts a connection for as long as it lives. Called on its event loop.
+    func accept(_ channel: any Channel) -> ConnectionGate? {
+        guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return nil }
+        let count = accepted.add(1, ordering: .relaxed).newValue
+        channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
+        return ConnectionGate(
+            connections: self, loop: loop, limits: limits, isOverLimit: count > limits.connections)
+    }
+
+    /// Lets every conversation end what it has begun and say goodbye; after `limit` they are ended as they are.
+    func drain(within limit: Duration) async {
+        stopping.store(true, ordering: .relaxed)
+        await onEachLoop { $0.drain() }
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline, await openConversations > 0 {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        await onEachLoop { $0.stop() }
+    }
+
+    private var openConversations: Int {
+        get async {
+            var count = 0
+            for eventLoop in eventLoops {
+                let loop = loops[ObjectIdentifier(eventLoop)]
+                count += (try? await eventLoop.submit { loop?.value.count ?? 0 }.get()) ?? 0
+            }
+            return count
+        }
+    }
+
+    private func onEachLoop(_ body: @escaping @Sendable (LoopConnections) -> Void) async {
+        for eventLoop in eventLoops {
+            guard let loop = loops[ObjectIdentifier(eventLoop)] else { continue }
+            try? await eventLoop.submit { body(loop.value) }.get()
+        }
+    }
+}
+
+/// What one accepted connection knows of the host.
+struct ConnectionGate {
+    let connections: Connections
+    let loop: LoopConnections
+    let limits: HostLimits
+    let isOverLimit: Bool
+
+    /// Why this connection gets nothing, if it gets nothing.
+    var refusal: HTTPRejection? {
+        if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping") }
+        if isOverLimit { return HTTPRejection(.serviceUnavailable, "the host has too many connections") }
+        return nil
+    }
+}
+
+/// The conversations of one event loop, which share its executor and its ticks.
+final class LoopConnections {
+    let executor: EventLoopTaskExecutor
+    private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
+    private var ticks: RepeatedTask?
+    private let period: TimeAmount
+
+    init(_ eventLoop: any EventLoop, limits: HostLimits) {
+        executor = EventLoopTaskExecutor(eventLoop)
+        // A quarter of the shortest limit keeps every limit within that of its value.
+        let shortest = [limits.ping, limits.idle, limits.write, limits.lifetime].filter { $0 > .zero }.min()
+        period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
+    }
+
+    var count: Int { handlers.count }
+
+    func add(_ handler: WebSocketHandler) {
+        handlers[ObjectIdentifier(handler)] = handler
+        guard ticks == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: executor.eventLoop)
+        ticks = executor.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in bound.value.tick() }
+    }
+
+    func remove(_ handler: WebSocketHandler) {
+        handlers[ObjectIdentifier(handler)] = nil
+        guard handlers.isEmpty else { return }
+        ticks?.cancel()
+        ticks = nil
+    }
+
+    func drain() {
+        for handler in handlers.values { handler.drain() }
+    }
+
+    func stop() {
+        for handler in handlers.values { handler.stop() }
+    }
+
+    private func tick() {
+        let now = NIODeadline.now()
+        for handler in handlers.values { handler.tick(at: now) }
+    }
+}

@@ -1,0 +1,40 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Pipeline
+
+/// The listening socket and what happens with a connection that it accepts.
+struct HostServer {
+    let routes: HostRoutes
+    let connections: Connections
+    let limits: HostLimits
+    let logger: Logger
+
+    /// - Throws: `IOError` where the address can't be bound.
+    func bind(group: any EventLoopGroup, host: String, port: Int) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 64 << 10))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try configure(channel) }
+            }
+            .bind(host: host, port: port).get()
+    }
+
+    private func configure(_ channel: any Channel) throws {
+        guard let gate = connections.accept(channel) else { throw ChannelError.operationUnsupported }
+        let requests = HTTPRequestHandler(gate: gate, routes: routes)
+        let upgrader = WebSocketUpgrader(gate: gate, routes: routes, requests: requests, logger: logger)
+        var decoding = NIOHTTPDecoderLimitConfiguration()
+        decoding.maxHeaderFieldSize = limits.headers.bytes
+        decoding.maxHeaderListSize = limits.headers.bytes
+        decoding.maxHeaderFieldCount = 100
+        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
+            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
+        try channel.pipeline.syncOperations.addHandler(requests)
+    }
+}

@@ -1,0 +1,13 @@
+/// The address that the host listens on.
+struct ListenAddress {
+    let text: String
+
+    init(_ text: String) {
+        self.text = text
+    }
+
+    /// Whether only this machine can reach it.
+    var isLoopback: Bool {
+        text == "localhost" || text == "::1" || text.hasPrefix("127.")
+    }
+}

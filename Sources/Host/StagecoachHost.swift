@@ -1,0 +1,40 @@
+import ArgumentParser
+import Pipeline
+import Stages
+
+/// A host with stages of its own beside the built-in ones, and every command of `stagecoach`:
+///
+/// ```swift
+/// import Host
+///
+/// @main struct MyHost: StagecoachHost {
+///     static let stages: [any Stage.Type] = [Shout.self]
+/// }
+/// ```
+public protocol StagecoachHost: Sendable {
+    /// Stages besides the built-in ones.
+    static var stages: [any Stage.Type] { get }
+
+    /// Resources besides the built-in ones.
+    static var resources: [any Resource.Type] { get }
+}
+
+extension StagecoachHost {
+    /// No further stages.
+    public static var stages: [any Stage.Type] { [] }
+
+    /// No further resources.
+    public static var resources: [any Resource.Type] { [] }
+
+    /// Runs the command line.
+    @concurrent public static func main() async {
+        await StagecoachCommand<Self>.main()
+    }
+
+    /// The built-in stages and resources and this host's own.
+    ///
+    /// - Throws: ``RegistryError`` where two have one name.
+    static func registry() throws -> Registry {
+        try Registry(stages: BuiltIn.stages + stages, resources: BuiltIn.resources + resources)
+    }
+}

@@ -1,0 +1,67 @@
+import NIOCore
+import Pipeline
+
+/// When a connection must be pinged or closed: a pure value that is told what happened and asked now and then.
+struct ConnectionClock {
+    enum Action {
+        case nothing
+        case ping
+        case close(WebSocketCloseCode, String)
+        case abort(String)
+    }
+
+    private let ping, idle, write, lifetime: TimeAmount?
+    private let start: NIODeadline
+    private var lastHeard: NIODeadline
+    private var lastPrompt: NIODeadline
+    private var lastPing: NIODeadline
+    private var stuck: (since: NIODeadline, bytes: Int)?
+    private var closeDeadline: NIODeadline?
+
+    init(limits: HostLimits, now: NIODeadline) {
+        ping = limits.ping.timeAmount
+        idle = limits.idle.timeAmount
+        write = limits.write.timeAmount
+        lifetime = limits.lifetime.timeAmount
+        start = now
+        lastHeard = now
+        lastPrompt = now
+        lastPing = now
+    }
+
+    mutating func heard(at now: NIODeadline) { lastHeard = now }
+
+    mutating func prompted(at now: NIODeadline) { lastPrompt = now }
+
+    mutating func closing(at now: NIODeadline, within limit: TimeAmount) {
+        closeDeadline = closeDeadline ?? now + limit
+    }
+
+    mutating func writability(isWritable: Bool, waiting: Int, at now: NIODeadline) {
+        stuck = isWritable ? nil : (now, waiting)
+    }
+
+    mutating func tick(at now: NIODeadline, waiting: Int, isBusy: Bool) -> Action {
+        if let closeDeadline { return now > closeDeadline ? .abort("the client did not answer the close") : .nothing }
+        if let before = stuck, let write {
+            if waiting < before.bytes {
+                stuck = (now, waiting)
+            } else if now - before.since > write {
+                return .abort("the client takes nothing of what waits for it")
+            }
+        }
+        if let lifetime, now - start > lifetime { return .close(.normal, "the connection has lived long enough") }
+        if isBusy { lastPrompt = now }
+        if let idle, now - lastPrompt > idle { return .close(.normal, "no prompt for too long") }
+        guard let ping else { return .nothing }
+        if now - lastHeard > ping + ping { return .abort("the client missed two pings") }
+        guard now - max(lastHeard, lastPing) >= ping else { return .nothing }
+        lastPing = now
+        return .ping
+    }
+}
+
+extension Duration {
+    /// `nil` for 0, which is no limit.
+    fileprivate var timeAmount: TimeAmount? { self == .zero ? nil : TimeAmount(self) }
+}

@@ -1,0 +1,42 @@
+import NIOHTTP1
+import Pipeline
+import Stages
+
+/// What a client that may connect gets: the pipeline at its path, a session and a format.
+struct WebSocketAdmission {
+    let pipeline: ServedPipeline
+    let session: Session
+    let format: MessageFormat
+
+    /// Reads `session`, `username` and `format` from the query.
+    init(pipeline: ServedPipeline, query: QueryItems) throws(HTTPRejection) {
+        self.pipeline = pipeline
+        let id = try WebSocketAdmission.sessionID(query["session"])
+        guard let username = query["username"], !username.isEmpty else {
+            session = Session(id: id)
+            format = try WebSocketAdmission.format(query["format"], default: pipeline.format)
+            return
+        }
+        guard username.unicodeScalars.count <= 128, !username.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+            throw HTTPRejection(.badRequest, "username must be at most 128 printable characters")
+        }
+        session = Session(id: id, username: username)
+        format = try WebSocketAdmission.format(query["format"], default: pipeline.format)
+    }
+
+    private static func sessionID(_ text: String?) throws(HTTPRejection) -> String {
+        guard let text else { return UniqueID.random().description }
+        guard let id = UniqueID(text), id.version == 4, id.isStandardVariant else {
+            throw HTTPRejection(.badRequest, "session must be a UUID of version 4")
+        }
+        return id.description
+    }
+
+    private static func format(_ text: String?, default: MessageFormat) throws(HTTPRejection) -> MessageFormat {
+        guard let text else { return `default` }
+        guard let format = MessageFormat(rawValue: text) else {
+            throw HTTPRejection(.badRequest, "format must be text or json")
+        }
+        return format
+    }
+}

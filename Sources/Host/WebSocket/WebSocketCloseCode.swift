@@ -1,0 +1,40 @@
+/// Why a WebSocket is closed (RFC 6455 section 7.4 and the registry it founded).
+struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
+    let rawValue: UInt16
+
+    static let normal = WebSocketCloseCode(rawValue: 1000)
+    /// The host is stopping.
+    static let goingAway = WebSocketCloseCode(rawValue: 1001)
+    static let protocolError = WebSocketCloseCode(rawValue: 1002)
+    /// Binary where text is spoken.
+    static let unsupportedData = WebSocketCloseCode(rawValue: 1003)
+    /// Text that is not UTF-8.
+    static let invalidData = WebSocketCloseCode(rawValue: 1007)
+    static let policyViolation = WebSocketCloseCode(rawValue: 1008)
+    static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
+    /// Our fault.
+    static let internalError = WebSocketCloseCode(rawValue: 1011)
+    static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
+
+    /// Whether a peer may send it: 1004 to 1006 and 1015 are reserved, and 1016 to 2999 are not given out yet.
+    var mayBeSent: Bool {
+        switch rawValue {
+        case 1000...1003, 1007...1014, 3000...4999: true
+        default: false
+        }
+    }
+}
+
+/// A breach of the protocol or of a limit, and the code that the connection is closed with.
+struct WebSocketViolation: Error, Hashable {
+    let code: WebSocketCloseCode
+    let reason: String
+
+    static func protocolError(_ reason: String) -> WebSocketViolation {
+        WebSocketViolation(code: .protocolError, reason: reason)
+    }
+
+    static let invalidUTF8 = WebSocketViolation(code: .invalidData, reason: "text that is not UTF-8")
+    static let tooBig = WebSocketViolation(code: .messageTooBig, reason: "the message is too big")
+    static let tooManyFragments = WebSocketViolation(code: .policyViolation, reason: "too many fragments")
+}

@@ -1,0 +1,233 @@
+import Logging
+import NIOCore
+import Pipeline
+import Stages
+
+/// A WebSocket connection after its handshake: bytes in, frames out, and the rules of a well-kept connection.
+///
+/// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a read.
+final class WebSocketHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    private let admission: WebSocketAdmission
+    private let loop: LoopConnections
+    private let limits: HostLimits
+    private let logger: Logger
+
+    private var decoder: WebSocketDecoder
+    private var closing = WebSocketCloseState()
+    private var conversation: Conversation?
+    private var context: ChannelHandlerContext?
+    private var sequence = 0
+    private var unwritten: ByteBuffer?
+    private var isReading = false
+    private var isDecoding = false
+    private var holdsRead = false
+    private var isDraining = false
+    private var clock: ConnectionClock
+
+    init(_ admission: WebSocketAdmission, loop: LoopConnections, limits: HostLimits, logger: Logger) {
+        self.admission = admission
+        self.loop = loop
+        self.limits = limits
+        self.logger = logger
+        decoder = WebSocketDecoder(
+            limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments))
+        clock = ConnectionClock(limits: limits, now: .now())
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.add(self)
+        let conversation = Conversation(
+            pipeline: admission.pipeline, session: admission.session, format: admission.format,
+            executor: loop.executor, logger: logger,
+            send: { [weak self] in self?.send($0) },
+            onIdle: { [weak self] in self?.closeIfDrained() })
+        self.conversation = conversation
+        conversation.begin()
+        flush()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        loop.remove(self)
+        conversation?.end()
+        conversation = nil
+        self.context = nil
+    }
+
+    // MARK: Bytes from the client
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        clock.heard(at: .now())
+        isReading = true
+        decoder.append(Self.unwrapInboundIn(data))
+        decode()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        flush()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        conversation?.end()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("A connection failed", metadata: ["detail": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    /// Handles what has arrived, up to the number of messages that may wait; the rest stays undecoded until some have
+    /// ended. Messages that end at once come back here, so the loop guards itself.
+    private func decode() {
+        guard !isDecoding else { return }
+        isDecoding = true
+        while mayDecode, let event = decoder.next() { handle(event) }
+        isDecoding = false
+    }
+
+    private var mayDecode: Bool {
+        closing.isClosing || (conversation?.pending ?? 0) < limits.queued
+    }
+
+    private func handle(_ event: WebSocketDecoder.Event) {
+        switch event {
+        case .text(let text):
+            guard !closing.isClosing, !isDraining else { return }
+            clock.prompted(at: .now())
+            conversation?.receive(text)
+        case .binary:
+            close(.unsupportedData, "text is spoken here")
+        case .ping(let payload):
+            write { WebSocketEncoder.pong(payload, into: &$0) }
+        case .pong:
+            break
+        case .close(let code, _):
+            finish(closing.received(code))
+        case .violation(let violation):
+            finish(closing.start(violation.code, violation.reason, afterBreach: true))
+        }
+    }
+
+    // MARK: Backpressure
+
+    func read(context: ChannelHandlerContext) {
+        if mayRead { context.read() } else { holdsRead = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        clock.writability(isWritable: context.channel.isWritable, waiting: bytesWaiting, at: .now())
+        conversation?.isHeld = !context.channel.isWritable
+        if context.channel.isWritable { readOn() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    private var mayRead: Bool {
+        guard let context else { return false }
+        if closing.hasSentClose { return true }
+        guard !isDraining else { return false }
+        return context.channel.isWritable && (conversation?.pending ?? 0) < limits.queued
+    }
+
+    private func readOn() {
+        decode()
+        guard holdsRead, mayRead else { return }
+        holdsRead = false
+        context?.read()
+    }
+
+    private var bytesWaiting: Int {
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    // MARK: Frames to the client
+
+    private func send(_ frame: ServerFrame) {
+        guard let text = frame.text(in: admission.format, sequence: sequence + 1) else { return }
+        sequence += 1
+        write { WebSocketEncoder.text(text, into: &$0) }
+        guard !isReading, !isDecoding else { return }
+        readOn()
+        flush()
+    }
+
+    private func write(_ encode: (inout ByteBuffer) -> Void) {
+        guard let context, !closing.hasSentClose else { return }
+        var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 256)
+        encode(&buffer)
+        unwritten = buffer
+    }
+
+    private func flush() {
+        guard let context, let buffer = unwritten.take() else { return }
+        context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+        if bytesWaiting > limits.outbound.bytes { abort("the client takes too little of what waits for it") }
+    }
+
+    // MARK: Closing
+
+    private func close(_ code: WebSocketCloseCode, _ reason: String) {
+        finish(closing.start(code, reason))
+    }
+
+    private func finish(_ action: WebSocketCloseState.Action) {
+        guard let context else { return }
+        switch action {
+        case .nothing: break
+        case .end: context.close(promise: nil)
+        case .sendClose(let code, let reason, let ending):
+            var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 32)
+            WebSocketEncoder.close(code, reason: reason, into: &buffer)
+            clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))
+            conversation?.end()
+            let written = context.writeAndFlush(Self.wrapOutboundOut(buffer))
+            let channel = context.channel
+            switch ending {
+            case .afterAnswer: break
+            case .now: written.whenComplete { _ in channel.close(promise: nil) }
+            // Closing a socket with unread bytes resets it, and the client would never see why: so only our side is
+            // closed, and what still comes is read and dropped.
+            case .afterPeer: written.whenComplete { _ in channel.close(mode: .output, promise: nil) }
+            }
+            readOn()
+        }
+    }
+
+    private func abort(_ reason: String) {
+        logger.info("Closed a connection: \(reason)", metadata: ["session_id": "\(admission.session.id)"])
+        context?.close(promise: nil)
+    }
+
+    /// Takes no further prompt, lets those that were received end, then says goodbye.
+    func drain() {
+        isDraining = true
+        closeIfDrained()
+    }
+
+    private func closeIfDrained() {
+        if isDraining, !closing.isClosing, conversation?.pending == 0 { close(.goingAway, "the host is stopping") }
+    }
+
+    /// Ends the connection now, whatever is in flight.
+    func stop() {
+        close(.goingAway, "the host is stopping")
+        context?.close(promise: nil)
+    }
+
+    /// Called about once a second: pings, and closes what is silent, stuck or too old.
+    func tick(at now: NIODeadline) {
+        switch clock.tick(at: now, waiting: bytesWaiting, isBusy: (conversation?.pending ?? 0) > 0) {
+        case .nothing: break
+        case .ping:
+            write { WebSocketEncoder.ping(ByteBuffer(), into: &$0) }
+            flush()
+        case .close(let code, let reason): close(code, reason)
+        case .abort(let reason): abort(reason)
+        }
+    }
+}

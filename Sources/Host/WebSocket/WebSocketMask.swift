@@ -1,0 +1,34 @@
+/// The masking of client frames (RFC 6455 section 5.3): every byte is combined with one of four by exclusive or.
+struct WebSocketMask: Equatable {
+    /// The first of the four bytes is the lowest.
+    private var key: UInt32
+
+    /// Reads the four bytes where they stand in a header.
+    init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        key = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+
+    /// Copies bytes and takes the mask off on the way, eight at a time.
+    func unmask(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
+        let word = UInt64(key) << 32 | UInt64(key)
+        let count = min(source.count, target.count)
+        var offset = 0
+        while offset + 8 <= count {
+            let masked = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            target.storeBytes(of: (masked ^ word).littleEndian, toByteOffset: offset, as: UInt64.self)
+            offset += 8
+        }
+        while offset < count {
+            target[offset] = source[offset] ^ UInt8(truncatingIfNeeded: key >> UInt32(offset % 4 * 8))
+            offset += 1
+        }
+    }
+
+    /// The mask for what follows after a number of bytes.
+    func advanced(by count: Int) -> WebSocketMask {
+        var copy = self
+        let bits = UInt32(count % 4 * 8)
+        copy.key = bits == 0 ? key : key >> bits | key << (32 - bits)
+        return copy
+    }
+}

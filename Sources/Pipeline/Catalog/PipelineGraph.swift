@@ -1,0 +1,54 @@
+/// A pipeline as a drawing needs it: its steps in order, what they use, and where messages wait.
+public struct PipelineGraph: Sendable {
+    /// A step of the drawing.
+    struct Box: Sendable {
+        let label: String
+        let stage: String
+        let uses: [String]
+        let condition: Bool
+        let queue: String?
+        let instead: [Box]
+    }
+
+    let name: String
+    let boxes: [Box]
+    let resources: [(name: String, type: String)]
+
+    /// The drawing of a file's pipeline.
+    public init(_ file: PipelineFile) {
+        name = file.name
+        let resources = file.chain.resources
+        self.resources = resources.map { ($0.name, type(of: $0.resource).name) }
+        boxes = file.chain.steps.map { Box($0) }
+    }
+}
+
+extension PipelineGraph.Box {
+    fileprivate init(_ step: StepRunner) {
+        label = step.label
+        stage = type(of: step.stage).name
+        uses = step.usedResources
+        condition = step.modifiers.when != nil
+        queue = step.modifiers.async.map { "memory, \($0.capacity), \($0.whenFull.rawValue)" }
+        instead = step.instead.map { PipelineGraph.Box($0) }
+    }
+}
+
+/// The forms in which a pipeline can be drawn.
+public enum GraphFormat: String, CaseIterable, Sendable {
+    /// Lines for a terminal.
+    case text
+    /// A Mermaid flowchart.
+    case mermaid
+    /// A Graphviz graph.
+    case dot
+
+    /// The drawing.
+    public func draw(_ graph: PipelineGraph) -> String {
+        switch self {
+        case .text: GraphText.draw(graph)
+        case .mermaid: GraphMermaid.draw(graph)
+        case .dot: GraphDot.draw(graph)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+/// Steps in order, with the resources they share: what a pipeline file builds into.
+///
+/// In Swift the same is written with a builder:
+///
+/// ```swift
+/// let chain = try Chain(resources: ["model": Echo()]) { Receive(); Validate(); Complete(); Respond() }
+/// try await chain.open()
+/// ```
+public final class Chain: Sendable {
+    let steps: [StepRunner]
+    let resources: [NamedResource]
+    private let opened = OpenedParts()
+
+    /// A chain of steps whose wiring was checked.
+    init(checked steps: [Step], resources: [NamedResource]) {
+        var labels = Labels(steps)
+        self.steps = steps.map { Chain.runner($0, labels: &labels) }
+        self.resources = resources
+        answersInBackground = self.steps.flatMap(\.all).contains { step in
+            step.background != nil && type(of: step.stage).role == .reply
+        }
+    }
+
+    /// A chain written in Swift. Each stage gets the resources it uses, by kind or by name, as from a pipeline file.
+    ///
+    /// - Throws: ``ChainError`` with everything that is wrong with the wiring or the resources.
+    public convenience init(
+        resources: KeyValuePairs<String, any Resource> = [:], @ChainBuilder _ steps: () -> [Step]
+    ) throws(ChainError) {
+        let named = resources.map { NamedResource(name: $0.key, resource: $0.value) }
+        var reader = SettingReader(
+            diagnostics: Diagnostics(source: SourceFile(path: "Chain", text: "")), resources: named)
+        let bound = steps().compactMap { Chain.bind($0, with: &reader) }
+        let problems = Wiring.problems(in: bound, registry: nil)
+        let messages = reader.diagnostics.items.map(\.message) + problems.map(\.message)
+        if !messages.isEmpty { throw ChainError(problems: messages) }
+        self.init(checked: bound, resources: named)
+    }
+
+    /// The stages in order, those that other stages hold left out.
+    public var stages: [any Stage] { steps.map(\.stage) }
+
+    /// The labels of the stages in order.
+    public var labels: [String] { steps.map(\.label) }
+
+    /// Where the file names the stage that messages come in through; `nil` in a chain written in Swift.
+    public var entryPlace: SourceRange? { steps.first?.place }
+
+    /// For each step behind a queue: what can be lost there, and when.
+    public var asynchronousNotes: [String] {
+        steps.flatMap(\.all).compactMap { step in
+            step.modifiers.async.map { policy in
+                "'\(step.label)' runs behind a queue in memory: what waits (at most \(policy.capacity) messages) is lost "
+                    + "when the process is killed, and flushed when the host is stopped"
+            }
+        }
+    }
+
+    /// How each resource is, in the order of the file.
+    public var health: [(name: String, health: Health)] { resources.map { ($0.name, $0.resource.health) } }
+
+    /// The resources of a kind, such as `(any RowStore).self`, in the order of the file.
+    public func resources<Kind>(of kind: Kind.Type) -> [Kind] {
+        resources.compactMap { $0.resource as? Kind }
+    }
+
+    /// Opens the resources, then the stages, and starts the workers.
+    ///
+    /// - Throws: What the first of them throws that fails; those opened before it are closed again.
+    public func open() async throws {
+        do {
+            for named in resources {
+                opened.add { await named.resource.close() }
+                try await named.resource.open(named.context)
+            }
+            for step in steps.flatMap(\.all) {
+                opened.add { await step.close() }
+                try await step.open()
+            }
+        } catch {
+            await close(within: .zero)
+            throw error
+        }
+    }
+
+    /// Whether an answer may leave after ``run(_:)`` has returned, as a reply stage stands behind a queue.
+    public let answersInBackground: Bool
+
+    /// Runs a message through the steps.
+    ///
+    /// - Throws: The first error that no step's `on_error` takes, with the label of the step it came from.
+    public func run(_ message: inout Message) async throws(PipelineError) {
+        for step in steps { try await step.run(&message) }
+    }
+
+    /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order.
+    /// Closes what is open, also after a failed ``open()``, and only once.
+    public func close(within limit: Duration = .seconds(30)) async {
+        await withTaskGroup { group in
+            for background in steps.flatMap(\.all).compactMap(\.background) {
+                group.addTask { await background.flush(within: limit) }
+            }
+        }
+        for close in opened.takeAll().reversed() { await close() }
+    }
+
+    private static func runner(_ step: Step, labels: inout Labels) -> StepRunner {
+        let label = labels.label(for: step)
+        var instead: [StepRunner] = []
+        if case .run(let steps) = step.modifiers.onError {
+            instead = steps.map { runner($0, labels: &labels) }
+        }
+        return StepRunner(step, label: label, instead: instead)
+    }
+
+    private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {
+        func bound(_ stage: some Stage, _ reader: inout SettingReader) -> (any Stage)? {
+            let nowhere = SourceLocation(line: 1, column: 1)
+            let owner = Owner(
+                "stage '\(step.modifiers.label ?? step.name)'", place: SourceRange(start: nowhere, end: nowhere))
+            return SettingBinder.bind(stage, to: nil, of: owner, with: &reader)
+        }
+        guard let stage = bound(step.stage, &reader) else { return nil }
+        var copy = step
+        copy.stage = stage
+        if case .run(let steps) = step.modifiers.onError {
+            copy.modifiers.onError = .run(steps.compactMap { bind($0, with: &reader) })
+        }
+        return copy
+    }
+}
+
+/// What is wrong with a chain written in Swift.
+public struct ChainError: Error, CustomStringConvertible {
+    /// Each problem in one sentence.
+    public let problems: [String]
+
+    /// All problems, one a line.
+    public var description: String { problems.joined(separator: "\n") }
+}

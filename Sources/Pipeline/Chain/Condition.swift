@@ -1,0 +1,83 @@
+import Synchronization
+
+/// Which messages a stage is for: tests on fields, all of which must hold.
+public struct Condition: Sendable {
+    /// A test of one field's value.
+    public enum Test: Sendable {
+        /// The value is this one.
+        case equals(JSONValue)
+        /// The value is one of these.
+        case oneOf([JSONValue])
+        /// The regular expression matches somewhere in the value.
+        case matches(Pattern)
+        /// The value begins with this text.
+        case startsWith(String)
+        /// The value has more Unicode scalars than this.
+        case longerThan(Int)
+        /// Whether there is a value at all.
+        case present(Bool)
+    }
+
+    var clauses: [(path: FieldPath, test: Test)] = []
+
+    /// Holds for every message; add tests with ``and(_:_:)``.
+    public init() {}
+
+    /// A test of one field, named as in pipeline files: `prompt`, `session.username`, `metadata.KEY` …
+    public init(_ field: String, _ test: Test) {
+        clauses = [(FieldPath(field), test)]
+    }
+
+    /// With one test more.
+    public func and(_ field: String, _ test: Test) -> Condition {
+        var copy = self
+        copy.clauses.append((FieldPath(field), test))
+        return copy
+    }
+
+    func matches(_ message: Message) -> Bool {
+        clauses.allSatisfy { $0.test.holds(for: $0.path.value(in: message)) }
+    }
+
+    /// The fields that must be there for the tests to mean something.
+    var requires: Fields {
+        Fields(
+            clauses.compactMap { clause in
+                if case .present = clause.test { nil } else { clause.path.field }
+            })
+    }
+}
+
+extension Condition.Test {
+    func holds(for value: JSONValue?) -> Bool {
+        switch self {
+        case .present(let wanted): (value != nil && value != .null) == wanted
+        case .equals(let wanted): value.map { isSame($0, wanted) } ?? false
+        case .oneOf(let wanted): value.map { value in wanted.contains { isSame(value, $0) } } ?? false
+        case .matches(let pattern): value?.text.map(pattern.matches) ?? false
+        case .startsWith(let prefix): value?.text?.hasPrefix(prefix) ?? false
+        case .longerThan(let length): value?.text.map { $0.unicodeScalars.count > length } ?? false
+        }
+    }
+
+    /// YAML's `5` is the same as a client's `5` and as a text field's `"5"`.
+    private func isSame(_ value: JSONValue, _ wanted: JSONValue) -> Bool {
+        value == wanted || value.text.map { $0 == wanted.text } ?? false
+    }
+}
+
+/// A regular expression that several messages may use at once.
+public final class Pattern: Sendable {
+    private let regex: Mutex<Regex<AnyRegexOutput>>
+
+    /// Compiles an expression in Swift's syntax, which takes that of PCRE.
+    ///
+    /// - Throws: What is wrong with the expression.
+    public init(_ expression: String) throws {
+        regex = Mutex(try Regex(expression))
+    }
+
+    func matches(_ text: String) -> Bool {
+        regex.withLock { (try? $0.firstMatch(in: text)) != nil }
+    }
+}

@@ -1,0 +1,29 @@
+/// Gives every step a name of its own: its label, or the stage's name with `-2`, `-3` … where it comes again.
+struct Labels {
+    private var taken: Set<String>
+
+    /// Labels that were chosen go before those that are made up.
+    init(_ steps: [Step]) {
+        taken = Set(Labels.chosen(in: steps).map(\.label))
+    }
+
+    mutating func label(for step: Step) -> String {
+        if let label = step.modifiers.label { return label }
+        var label = step.name
+        var number = 2
+        while !taken.insert(label).inserted {
+            label = "\(step.name)-\(number)"
+            number += 1
+        }
+        return label
+    }
+
+    /// The labels that the author chose, in order, those of nested steps included.
+    static func chosen(in steps: [Step]) -> [(label: String, step: Step)] {
+        steps.flatMap { step in
+            var found = step.modifiers.label.map { [(label: $0, step: step)] } ?? []
+            if case .run(let instead) = step.modifiers.onError { found += chosen(in: instead) }
+            return found
+        }
+    }
+}

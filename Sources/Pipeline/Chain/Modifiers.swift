@@ -1,0 +1,94 @@
+/// What the engine gives to every stage: written beside it in a pipeline file.
+public struct Modifiers: Sendable {
+    /// Its name in logs, metrics and graphs; by default the stage's name.
+    public var label: String?
+    /// Hands the message to a queue and goes on at once.
+    public var async: AsyncPolicy?
+    /// The deadline of one run.
+    public var timeout: Duration?
+    /// Runs again after errors that may pass.
+    public var retry: RetryPolicy?
+    /// Runs only for some messages.
+    public var when: Condition?
+    /// What happens after an error.
+    public var onError = ErrorPolicy.stop
+
+    /// No modifier.
+    public init() {}
+
+    /// The keys, as pipeline files have them.
+    static let names = ["label", "async", "timeout", "retry", "when", "on_error"]
+}
+
+/// What happens when a stage fails for good.
+public enum ErrorPolicy: Sendable {
+    /// The client gets the error and the message ends.
+    case stop
+    /// The error is logged and the message goes on.
+    case `continue`
+    /// These steps run instead.
+    case run([Step])
+}
+
+/// How often and when a stage runs again after an error that says it may be retried.
+public struct RetryPolicy: SettingGroup {
+    /// How often it runs in all.
+    @Setting("How often the stage runs in all, the first time included.", in: 1...100) public var attempts = 3
+
+    /// How long to wait before the second run. Doubled each time; less up to a quarter, by chance.
+    @Setting("The wait before the second run; it doubles each time.") public var backoff: Duration = .milliseconds(500)
+
+    /// The longest wait.
+    @Setting("The longest wait between two runs.") public var maxBackoff: Duration = .seconds(8)
+
+    /// Three attempts; 0.5 s doubling up to 8 s, as OpenAI's own clients have it.
+    public init() {}
+
+    /// The wait after a number of failed runs, with up to a quarter taken off by chance so that clients spread.
+    func delay(afterFailures failures: Int) -> Duration {
+        let doubled = backoff * (1 << min(failures - 1, 30))
+        return min(doubled, maxBackoff) * Double.random(in: 0.75...1)
+    }
+}
+
+/// How a stage runs behind a queue.
+public struct AsyncPolicy: SettingGroup {
+    /// What a full queue does with the next message.
+    public enum WhenFull: String, CaseIterable, SettingValue {
+        /// It waits, and so does the connection.
+        case wait
+        /// It is an error to the client.
+        case reject
+        /// It is dropped, counted and logged.
+        case drop
+    }
+
+    /// How many messages may wait or be worked on.
+    @Setting("How many messages may wait, those being worked on included.", in: 1...10_000_000) public var capacity =
+        1_000
+
+    /// What happens with the next message when so many wait.
+    @Setting("What a full queue does with the next message.") public var whenFull = WhenFull.wait
+
+    /// How many messages are worked on at once. Those of one session stay in order.
+    @Setting("How many workers; messages of one session stay in order.", in: 1...1_024) public var workers = 1
+
+    /// How many messages a stage that can gets at once.
+    @Setting("How many messages a worker takes at once, where the stage can.", in: 1...100_000) public var batch = 100
+
+    /// Runs again after errors that may pass; goes before the stage's own `retry`.
+    @Setting("Again, for errors that may pass.") public var retry: RetryPolicy?
+
+    /// A queue of 1,000 messages in memory, one worker.
+    public init() {}
+
+    static func read(_ node: Node, with reader: inout SettingReader) -> AsyncPolicy?? {
+        if case .bool(let isOn) = node.scalar?.value { return .some(isOn ? AsyncPolicy() : nil) }
+        guard node.entries != nil else {
+            reader.wrongType(node, expected: .either([.boolean, settingType]))
+            return nil
+        }
+        return SettingBinder.bind(AsyncPolicy(), to: node, of: Owner("'async'", place: node.range), with: &reader)
+            .map(Optional.some)
+    }
+}

@@ -1,0 +1,128 @@
+public import Logging
+
+/// A step made ready to run: what its modifiers ask for is decided here once, not for every message.
+final class StepRunner: Sendable {
+    let label: String
+    let stage: any Stage
+    let modifiers: Modifiers
+    let place: SourceRange?
+    let background: Background?
+    private let isPlain: Bool
+    let instead: [StepRunner]
+    private let logger: Logger
+
+    init(_ step: Step, label: String, instead: [StepRunner]) {
+        self.label = label
+        self.stage = step.stage
+        self.modifiers = step.modifiers
+        self.place = step.place
+        self.instead = instead
+        var logger = Logger(label: "stagecoach")
+        logger[metadataKey: "stage"] = "\(label)"
+        self.logger = logger
+        let modifiers = step.modifiers
+        let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
+        isPlain =
+            modifiers.async == nil && modifiers.timeout == nil && modifiers.retry == nil && modifiers.when == nil
+            && !hasOwnErrorPolicy
+        background = modifiers.async.map { Background(policy: $0, label: label, logger: logger) }
+    }
+
+    /// Every runner in this step, those of its error policy included.
+    var all: [StepRunner] { [self] + instead.flatMap(\.all) }
+
+    /// The names of the resources that the stage uses.
+    var usedResources: [String] {
+        Property.all(of: stage).compactMap { $0.value as? any ResourceUse }.flatMap(\.names)
+    }
+
+    func open() async throws {
+        try await stage.open(StageContext(label: label, logger: logger))
+        background?.start(self)
+    }
+
+    func close() async {
+        await stage.close()
+    }
+
+    func run(_ message: inout Message) async throws(PipelineError) {
+        if isPlain {
+            do {
+                try await stage.run(&message)
+            } catch {
+                throw PipelineError(error, stage: label)
+            }
+            return
+        }
+        if let condition = modifiers.when, !condition.matches(message) { return }
+        do {
+            if let background {
+                try await background.send(message)
+            } else {
+                try await runWithRetries(&message, retry: modifiers.retry)
+            }
+        } catch {
+            try await recover(from: error, &message)
+        }
+    }
+
+    /// Does what the step's `on_error` says.
+    ///
+    /// - Throws: The error, where nothing takes it.
+    func recover(from error: PipelineError, _ message: inout Message) async throws(PipelineError) {
+        if error.code == .cancelled { throw error }
+        switch modifiers.onError {
+        case .stop:
+            throw error
+        case .continue:
+            logger.failure(error, of: message, note: "; the message goes on")
+        case .run:
+            logger.failure(error, of: message, note: "; other stages run instead")
+            for step in instead { try await step.run(&message) }
+        }
+    }
+
+    /// Runs the stage with its deadline, again after errors that may pass.
+    func runWithRetries(_ message: inout Message, retry: RetryPolicy?) async throws(PipelineError) {
+        var failures = 0
+        while true {
+            do {
+                var attempt = message
+                try await runOnce(&attempt)
+                message = attempt
+                return
+            } catch {
+                let error = PipelineError(error, stage: label)
+                failures += 1
+                guard let retry, error.isRetryable, failures < retry.attempts else { throw error }
+                do {
+                    try await Task.sleep(for: retry.delay(afterFailures: failures))
+                } catch {
+                    throw PipelineError(error, stage: label)
+                }
+            }
+        }
+    }
+
+    private func runOnce(_ message: inout Message) async throws {
+        guard let limit = modifiers.timeout else { return try await stage.run(&message) }
+        let late = PipelineError(.timeout, "The message took too long", isRetryable: true, detail: "after \(limit)")
+        message = try await withTimeout(limit, orThrow: late) { [message, stage] in
+            var copy = message
+            try await stage.run(&copy)
+            return copy
+        }
+    }
+}
+
+extension Logger {
+    /// The one log entry of a message that failed.
+    public func failure(_ error: PipelineError, of message: Pipeline.Message, note: String = "") {
+        var metadata: Logger.Metadata = [
+            "message_id": "\(message.id)", "session_id": "\(message.session.id)", "code": "\(error.code)",
+        ]
+        metadata["stage"] = error.stage.map { "\($0)" }
+        metadata["detail"] = error.detail.map { "\($0)" }
+        log(level: error.code == .cancelled ? .info : .error, "\(error.message)\(note)", metadata: metadata)
+    }
+}

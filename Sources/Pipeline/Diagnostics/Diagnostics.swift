@@ -1,0 +1,79 @@
+/// Collects what was found in one file.
+public struct Diagnostics: Sendable {
+    /// How many are kept. A file with more problems isn't made clearer by the rest, and a hostile one has a million.
+    static let limit = 200
+
+    /// The file.
+    public let source: SourceFile
+
+    /// What was found, in the order of finding; at most 200, and a note where there were more.
+    public private(set) var items: [Diagnostic] = []
+
+    /// Whether an error is among what was found.
+    public private(set) var hasErrors = false
+
+    private var settled: Set<SourceRange> = []
+
+    /// Nothing found in a file yet.
+    public init(source: SourceFile) {
+        self.source = source
+    }
+
+    /// What was found by place, what concerns the whole file first; the order of finding where the place is the same.
+    public var sorted: [Diagnostic] {
+        let beginning = SourceLocation(line: 0, column: 0)
+        return items.enumerated().sorted { left, right in
+            let (leftPlace, rightPlace) = (left.element.range?.start, right.element.range?.start)
+            return (leftPlace ?? beginning, left.offset) < (rightPlace ?? beginning, right.offset)
+        }.map(\.element)
+    }
+
+    /// Reports what makes the file unusable.
+    public mutating func error(
+        _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil
+    ) {
+        add(.error, code, range, message, suggestion)
+    }
+
+    /// Reports what is allowed but perhaps not meant.
+    public mutating func warning(
+        _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil
+    ) {
+        add(.warning, code, range, message, suggestion)
+    }
+
+    /// Adds what explains another diagnostic.
+    public mutating func note(
+        _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil
+    ) {
+        add(.note, code, range, message, suggestion)
+    }
+
+    /// Says that the value at a place has its error already: what is reported there later follows from it and is left
+    /// out.
+    mutating func settle(_ range: SourceRange) {
+        settled.insert(range)
+    }
+
+    /// Whether further reports are only counted.
+    var isFull: Bool { items.count >= Diagnostics.limit }
+
+    private mutating func add(
+        _ severity: Diagnostic.Severity, _ code: DiagnosticCode, _ range: SourceRange, _ message: String,
+        _ suggestion: String?
+    ) {
+        if settled.contains(range), !isFull { return }
+        if severity == .error { hasErrors = true }
+        guard !isFull else {
+            if items.count == Diagnostics.limit {
+                let more = "only the first \(Diagnostics.limit) problems are listed"
+                items.append(Diagnostic(severity: .note, code: code, message: more, path: source.path, range: range))
+            }
+            return
+        }
+        items.append(
+            Diagnostic(
+                severity: severity, code: code, message: message, path: source.path, range: range,
+                suggestion: suggestion))
+    }
+}

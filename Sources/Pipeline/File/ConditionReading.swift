@@ -1,0 +1,81 @@
+extension Condition {
+    /// Reads `when:`, a mapping of fields to their tests, reporting everything that is wrong in it.
+    static func read(_ node: Node, with reader: inout SettingReader) -> Condition? {
+        guard let entries = node.entries, !entries.isEmpty else {
+            reader.wrongType(
+                node, expected: .other("mapping of fields to tests"), hint: "as in {prompt: {longer_than: 5}}")
+            return nil
+        }
+        var condition = Condition()
+        var isWhole = true
+        for entry in entries {
+            guard let tests = entry.value.entries, !tests.isEmpty else {
+                let known = Test.names.joined(separator: ", ")
+                reader.with(subject: "'\(entry.name)' in \(reader.subject)") {
+                    $0.wrongType(entry.value, expected: .other("mapping of tests (\(known))"))
+                }
+                isWhole = false
+                continue
+            }
+            for test in tests {
+                let read = reader.with(subject: "'\(test.name)' of '\(entry.name)' in \(reader.subject)") {
+                    Test.read(test, with: &$0)
+                }
+                if let read { condition = condition.and(entry.name, read) } else { isWhole = false }
+            }
+        }
+        return isWhole ? condition : nil
+    }
+}
+
+extension Condition.Test {
+    static let names = ["equals", "one_of", "matches", "starts_with", "longer_than", "present"]
+
+    static func read(_ entry: Node.Entry, with reader: inout SettingReader) -> Condition.Test? {
+        let node = entry.value
+        switch entry.name {
+        case "equals": return JSONValue.read(node, with: &reader).map(Condition.Test.equals)
+        case "one_of": return [JSONValue].read(node, with: &reader).map(Condition.Test.oneOf)
+        case "starts_with": return String.read(node, with: &reader).map(Condition.Test.startsWith)
+        case "longer_than": return Int.read(node, with: &reader).map(Condition.Test.longerThan)
+        case "present": return Bool.read(node, with: &reader).map(Condition.Test.present)
+        case "matches":
+            guard let expression = String.read(node, with: &reader) else { return nil }
+            do {
+                return .matches(try Pattern(expression))
+            } catch {
+                reader.diagnostics.error(
+                    .badValue, at: node.range, "\(reader.subject) is not a regular expression: \(error)")
+                return nil
+            }
+        default:
+            reader.diagnostics.error(
+                .unknownTest, at: entry.key.range, "unknown test '\(entry.name)'",
+                suggestion: Spelling.nearest(to: entry.name, among: names))
+            return nil
+        }
+    }
+}
+
+extension JSONValue: SettingValue {
+    /// A string, a number or a boolean.
+    public static var settingType: SettingType { .other("string, number or boolean") }
+
+    /// Any scalar but null.
+    public static func read(_ node: Node, with reader: inout SettingReader) -> JSONValue? {
+        switch node.scalar?.value {
+        case .string(let value): return .string(value)
+        case .int(let value): return .int(value)
+        case .float(let value): return .double(value)
+        case .bool(let value): return .bool(value)
+        case .null, nil:
+            reader.wrongType(node, expected: settingType)
+            return nil
+        }
+    }
+}
+
+extension DiagnosticCode {
+    /// A test of `when` that there is not.
+    public static let unknownTest = DiagnosticCode(rawValue: "unknown_test")
+}

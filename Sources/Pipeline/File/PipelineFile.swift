@@ -1,0 +1,52 @@
+/// A pipeline file that was read and found good: its name and the chain it builds.
+public struct PipelineFile: Sendable {
+    /// Where it was read from.
+    public let path: String
+
+    /// Its `pipeline:`.
+    public let name: String
+
+    /// Its `description:`, if it has one.
+    public let description: String?
+
+    /// What its `resources:` and `stages:` build; not opened yet.
+    public let chain: Chain
+
+    /// The sections of others that the file has, such as `host`, by key.
+    public let sections: [String: any SettingGroup]
+
+    /// Where the keys of those sections stand.
+    public let sectionPlaces: [String: SourceRange]
+}
+
+/// What reading a pipeline file gave: everything that was found, and the file if it can be used.
+public struct LoadedPipeline: Sendable {
+    /// The file; `nil` where there is an error.
+    public let file: PipelineFile?
+
+    /// Everything that was found, in the order of place.
+    public let diagnostics: [Diagnostic]
+
+    /// The text that the places refer to; `nil` where the file could not be read.
+    public let source: SourceFile?
+
+    /// What reading gave.
+    public init(file: PipelineFile?, diagnostics: [Diagnostic], source: SourceFile?) {
+        self.file = file
+        self.diagnostics = diagnostics
+        self.source = source
+    }
+
+    /// Whether the file can't be used.
+    public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+
+    /// With what was found when the file was looked at together with others.
+    public func adding(_ found: Diagnostics) -> LoadedPipeline {
+        LoadedPipeline(file: found.hasErrors ? nil : file, diagnostics: diagnostics + found.sorted, source: source)
+    }
+
+    /// The diagnostics as people read them, with the source lines.
+    public var report: String {
+        diagnostics.map { DiagnosticFormatter.text($0, source: source) }.joined(separator: "\n")
+    }
+}

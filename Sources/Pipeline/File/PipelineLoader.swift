@@ -1,0 +1,110 @@
+/// Reads pipeline files, checks them whole, and builds them.
+public struct PipelineLoader: Sendable {
+    private let registry: Registry
+    private let environment: Environment
+    private let sections: [String: any SettingGroup.Type]
+
+    /// A loader for files with these stages and resources.
+    ///
+    /// - Parameter sections: Top-level keys that belong to others, such as `host`, and the settings they have.
+    public init(registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:]) {
+        self.registry = registry
+        self.environment = environment
+        self.sections = sections
+    }
+
+    /// Reads the file at a path. Never throws: what is wrong is in the diagnostics.
+    public func load(path: String) -> LoadedPipeline {
+        switch SourceFile.load(path: path) {
+        case .success(let source): load(source)
+        case .failure(let diagnostic): LoadedPipeline(file: nil, diagnostics: [diagnostic], source: nil)
+        }
+    }
+
+    /// Reads a text.
+    public func load(_ source: SourceFile) -> LoadedPipeline {
+        var diagnostics = Diagnostics(source: source)
+        guard let raw = YAMLReader.read(source, into: &diagnostics) else {
+            return LoadedPipeline(file: nil, diagnostics: diagnostics.sorted, source: source)
+        }
+        let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
+        var reader = SettingReader(diagnostics: diagnostics, resources: [])
+        let file = read(root, path: source.path, with: &reader)
+        let isGood = !reader.diagnostics.hasErrors
+        return LoadedPipeline(file: isGood ? file : nil, diagnostics: reader.diagnostics.sorted, source: source)
+    }
+
+    private func read(_ root: Node, path: String, with reader: inout SettingReader) -> PipelineFile? {
+        guard let entries = root.entries else {
+            reader.diagnostics.error(
+                .notAPipeline, at: root.range,
+                "a pipeline file is a mapping with 'pipeline', 'resources' and 'stages', not \(root.nature)")
+            return nil
+        }
+        let known = ["pipeline", "description", "resources", "stages", "tests"] + sections.keys.sorted()
+        for entry in entries {
+            guard let key = entry.key.scalar?.text, !known.contains(key) else { continue }
+            reader.diagnostics.error(
+                .unknownKey, at: entry.key.range, "unknown key '\(key)' of a pipeline file",
+                suggestion: Spelling.nearest(to: key, among: known))
+        }
+        let name = root["pipeline"].flatMap { node in
+            reader.with(subject: "'pipeline'") { readName(node, with: &$0) }
+        }
+        let description = root["description"].flatMap { node in
+            reader.with(subject: "'description'") { String.read(node, with: &$0) }
+        }
+        let resources = ResourceSection(registry: registry).read(root["resources"], with: &reader)
+        reader.resources = resources
+        let steps = StageSection(registry: registry).read(root, with: &reader)
+        let sections = readSections(of: root, with: &reader)
+        requireKeys(of: root, with: &reader)
+        guard let name, let steps else { return nil }
+        return PipelineFile(
+            path: path, name: name, description: description,
+            chain: Chain(checked: steps, resources: resources), sections: sections,
+            sectionPlaces: places(of: sections.keys, in: entries))
+    }
+
+    private func readName(_ node: Node, with reader: inout SettingReader) -> String? {
+        guard let name = String.read(node, with: &reader) else { return nil }
+        guard name.allSatisfy({ !$0.isNewline && !$0.isWhitespace }), !name.isEmpty else {
+            reader.diagnostics.error(.badValue, at: node.range, "'pipeline' must be a name without spaces")
+            return nil
+        }
+        return name
+    }
+
+    private func requireKeys(of root: Node, with reader: inout SettingReader) {
+        for key in ["pipeline", "stages"] where root[key] == nil {
+            let place = root.entries?.first?.key.range ?? root.range
+            reader.diagnostics.error(.missingKey, at: place, "the file needs the key '\(key)'")
+        }
+    }
+
+    private func places(
+        of keys: some Collection<String>, in entries: [Node.Entry]
+    ) -> [String: SourceRange] {
+        Dictionary(entries.filter { keys.contains($0.name) }.map { ($0.name, $0.key.range) }) { first, _ in first }
+    }
+
+    private func readSections(
+        of root: Node, with reader: inout SettingReader
+    ) -> [String: any SettingGroup] {
+        var result: [String: any SettingGroup] = [:]
+        for (key, type) in sections {
+            guard let node = root[key], !node.isNull else { continue }
+            result[key] = reader.with(subject: "'\(key)'") { type.read(node, with: &$0) }
+        }
+        return result
+    }
+}
+
+extension DiagnosticCode {
+    /// The file is no mapping.
+    public static let notAPipeline = DiagnosticCode(rawValue: "not_a_pipeline")
+    /// A top-level key that pipeline files don't have.
+    public static let unknownKey = DiagnosticCode(rawValue: "unknown_key")
+    /// A top-level key that is missing.
+    public static let missingKey = DiagnosticCode(rawValue: "missing_key")
+}

@@ -1,0 +1,85 @@
+/// Reads `resources:`, where each entry is `NAME: {TYPE: {settings}}`.
+struct ResourceSection {
+    let registry: Registry
+
+    /// The resources without errors, in the order of the file; the others are remembered as broken.
+    func read(_ node: Node?, with reader: inout SettingReader) -> [NamedResource] {
+        guard let node, !node.isNull else { return [] }
+        guard let entries = node.entries else {
+            reader.with(subject: "'resources'") {
+                $0.wrongType(node, expected: .other("mapping of names to resources"))
+            }
+            return []
+        }
+        var resources: [NamedResource] = []
+        for entry in entries {
+            let name = entry.key.scalar?.text ?? ""
+            if let resource = read(entry.value, named: name, with: &reader) {
+                resources.append(NamedResource(name: name, resource: resource))
+                reader.resources = resources
+            } else {
+                reader.brokenResources.insert(name)
+            }
+        }
+        return resources
+    }
+
+    private func read(_ node: Node, named name: String, with reader: inout SettingReader) -> (any Resource)? {
+        let typeNode: Node
+        let settings: Node?
+        switch node.content {
+        case .scalar where !node.isNull:
+            (typeNode, settings) = (node, nil)
+        case .mapping(let entries) where !entries.isEmpty:
+            for second in entries.dropFirst() {
+                let key = second.key.scalar?.text ?? ""
+                reader.diagnostics.error(
+                    .secondKey, at: second.key.range,
+                    "resource '\(name)' has one type; '\(key)' is a second, or a setting that belongs inside the first")
+            }
+            (typeNode, settings) = (entries[0].key, entries[0].value)
+        default:
+            reader.with(subject: "resource '\(name)'") {
+                $0.wrongType(
+                    node, expected: .other("mapping of its type to its settings"), hint: "as in {sqlite: {path: …}}")
+            }
+            return nil
+        }
+        let typeName = typeNode.scalar?.text ?? ""
+        guard let type = registry.resources[typeName] else {
+            reader.diagnostics.error(
+                .unknownResourceType, at: typeNode.range, "unknown type '\(typeName)' of resource '\(name)'",
+                suggestion: Spelling.nearest(to: typeName, among: registry.resources.keys.sorted()))
+            return nil
+        }
+        let owner = Owner("resource '\(name)'", place: typeNode.range)
+        guard Settings.areMapping(settings, of: owner, with: &reader) else { return nil }
+        let resource = make(type, settings, owner, &reader)
+        return (node.entries?.count ?? 1) == 1 ? resource : nil
+    }
+
+    private func make<Target: Resource>(
+        _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: inout SettingReader
+    ) -> (any Resource)? {
+        SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
+    }
+}
+
+/// The mapping behind a stage's or a resource's name.
+enum Settings {
+    /// Whether it is a mapping or left out; anything else is reported.
+    static func areMapping(_ node: Node?, of owner: Owner, with reader: inout SettingReader) -> Bool {
+        guard let node, !node.isNull, node.entries == nil else { return true }
+        reader.with(subject: "what follows \(owner.name)") {
+            $0.wrongType(node, expected: .other("mapping of its settings"))
+        }
+        return false
+    }
+}
+
+extension DiagnosticCode {
+    /// A second stage in one entry, or a second type of one resource.
+    public static let secondKey = DiagnosticCode(rawValue: "second_key")
+    /// A type of resource that there is not.
+    public static let unknownResourceType = DiagnosticCode(rawValue: "unknown_resource_type")
+}

@@ -1,0 +1,101 @@
+/// One prompt on its way through a ``Chain``: what came in, what the stages made of it, and the way back.
+public struct Message: Sendable {
+    /// Made at receipt (UUID version 7); the row's primary key, so that storing twice stores once.
+    public let id: UniqueID
+
+    /// When the host received it; the row's `created_at`.
+    public let receivedAt: Timestamp
+
+    /// The conversation it belongs to.
+    public let session: Session
+
+    /// The client's own `id` for it, returned with the answer; `nil` in text format.
+    public let clientID: String?
+
+    /// What the client asked. Stages may rewrite it.
+    public var prompt: String
+
+    /// What the model answered; `nil` until a stage provides it.
+    public var completion: Completion?
+
+    /// What the client sent as `metadata`.
+    public var metadata: [String: JSONValue]
+
+    /// The way back to the client; `nil` where nobody waits, as in a test of one stage.
+    public var reply: (any Reply)?
+
+    private var fields: [Field: JSONValue] = [:]
+
+    /// A message with an id of its own, received now.
+    public init(
+        prompt: String,
+        session: Session = Session(),
+        clientID: String? = nil,
+        metadata: [String: JSONValue] = [:],
+        reply: (any Reply)? = nil
+    ) {
+        let now = Timestamp.now
+        self.id = .timeOrdered(at: now)
+        self.receivedAt = now
+        self.session = session
+        self.clientID = clientID
+        self.prompt = prompt
+        self.metadata = metadata
+        self.reply = reply
+    }
+
+    /// The value of a field that a custom stage made up.
+    public subscript(field: Field) -> JSONValue? {
+        get { fields[field] }
+        set { fields[field] = newValue }
+    }
+}
+
+/// The conversation that a message belongs to.
+public struct Session: Sendable, Hashable {
+    /// A UUID (version 4) in lower-case text.
+    public let id: String
+
+    /// Who speaks; `WebUser` where nobody said.
+    public let username: String
+
+    /// Who was authenticated; `nil` without authentication.
+    public let userID: String?
+
+    /// A session, by default a new one.
+    public init(id: String = UniqueID.random().description, username: String = "WebUser", userID: String? = nil) {
+        self.id = id
+        self.username = username
+        self.userID = userID
+    }
+}
+
+/// What a model answered.
+public struct Completion: Sendable, Hashable {
+    /// The answer's text.
+    public var text: String
+
+    /// Tokens that the API counted for prompt and answer together; `nil` where it said nothing.
+    public var tokensUsed: Int?
+
+    /// The API's whole response as JSON text, stored in the row's `metadata`.
+    public var response: String?
+
+    /// An answer.
+    public init(text: String, tokensUsed: Int? = nil, response: String? = nil) {
+        self.text = text
+        self.tokensUsed = tokensUsed
+        self.response = response
+    }
+}
+
+/// The way back to the client of one message. The host provides it; `respond` uses it.
+///
+/// A message is answered at most once: what comes after its first answer is dropped.
+public protocol Reply: Sendable {
+    /// Sends the message's completion to the client. Never waits for the network.
+    func answer(_ message: Message)
+
+    /// Says that no answer will come for this message any more, for stages behind a queue.
+    func abandon(_ message: Message)
+}

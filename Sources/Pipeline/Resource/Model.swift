@@ -1,0 +1,50 @@
+/// A resource that answers prompts: a language model behind an API, or a stand-in for one.
+public protocol Model: Resource {
+    /// Asks for an answer.
+    ///
+    /// - Throws: ``PipelineError`` with one of the `model_…` codes.
+    func complete(_ request: CompletionRequest) async throws -> Completion
+}
+
+/// What a model is asked.
+public struct CompletionRequest: Sendable {
+    /// The model's name at its API, such as `gpt-3.5-turbo`.
+    public var model: String
+
+    /// The conversation so far, the prompt last.
+    public var turns: [Turn]
+
+    /// How long the call may take in all.
+    public var timeout: Duration
+
+    /// A request.
+    public init(model: String, turns: [Turn], timeout: Duration) {
+        self.model = model
+        self.turns = turns
+        self.timeout = timeout
+    }
+
+    /// One contribution to a conversation.
+    public struct Turn: Sendable, Hashable {
+        /// Who spoke.
+        public enum Role: String, Sendable, Hashable {
+            /// Instructions to the model.
+            case system
+            /// The client.
+            case user
+            /// The model.
+            case assistant
+        }
+
+        /// Who spoke.
+        public var role: Role
+        /// What was said.
+        public var content: String
+
+        /// A turn.
+        public init(_ role: Role, _ content: String) {
+            self.role = role
+            self.content = content
+        }
+    }
+}

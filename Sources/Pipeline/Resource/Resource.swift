@@ -1,0 +1,65 @@
+public import Logging
+
+/// What stages share: a model API, a database, a queue.
+///
+/// A resource is opened before the first message and closed after the last. One that can't be reached is no reason to
+/// fail in ``open(_:)``: it keeps trying by itself and says how it is in ``health``.
+public protocol Resource: Configurable {
+    /// Its type in pipeline files: `sqlite` in `database: {sqlite: {path: …}}`.
+    static var name: String { get }
+
+    /// What it is, in one sentence, for `stagecoach stages`.
+    static var summary: String { get }
+
+    /// How it is, from what it knows already: read for every message, so it never asks anyone. At most 2 s old.
+    var health: Health { get }
+
+    /// Makes it ready. Called once, before any stage is opened.
+    ///
+    /// - Throws: What must stop the host from starting, with what to do about it.
+    func open(_ context: ResourceContext) async throws
+
+    /// Ends it. Called once after ``open(_:)``, also after a failed one.
+    func close() async
+}
+
+extension Resource {
+    /// No sentence.
+    public static var summary: String { "" }
+
+    /// Always ready.
+    public var health: Health { .ready }
+
+    /// Nothing to make ready.
+    public func open(_ context: ResourceContext) async throws {}
+
+    /// Nothing to end.
+    public func close() async {}
+}
+
+/// What a resource knows of its surroundings when it is opened.
+public struct ResourceContext: Sendable {
+    /// Its name under `resources:`.
+    public let name: String
+    /// Where it says what it does; carries its name.
+    public let logger: Logger
+}
+
+/// How a resource is.
+public enum Health: Sendable, Equatable {
+    /// It can be used.
+    case ready
+    /// It can't be used; what the client is told.
+    case failing(PipelineError)
+
+    /// The error, where there is one.
+    public var error: PipelineError? {
+        if case .failing(let error) = self { error } else { nil }
+    }
+}
+
+/// A resource and its name under `resources:`.
+struct NamedResource: Sendable {
+    let name: String
+    let resource: any Resource
+}

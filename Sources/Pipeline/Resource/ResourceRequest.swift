@@ -1,0 +1,77 @@
+/// One stage's wish for a resource, and the finding of it.
+struct ResourceRequest {
+    /// The key that names the resource in the file.
+    let key: String
+    /// What the file says for that key.
+    let node: Node?
+    let owner: Owner
+
+    /// The one resource that `cast` accepts, by name where one is given.
+    func one<Wanted>(
+        required: Bool, with reader: inout SettingReader, as cast: (any Resource) -> Wanted?
+    ) -> (name: String, wanted: Wanted)? {
+        if let node {
+            guard let found = named(node, with: &reader) else { return nil }
+            if let wanted = cast(found.resource) { return (found.name, wanted) }
+            reader.diagnostics.error(
+                .wrongResource, at: node.range,
+                "'\(found.name)' is a \(type(of: found.resource).name), which \(owner.name) can't use")
+            return nil
+        }
+        let candidates = reader.resources.compactMap { named in cast(named.resource).map { (named.name, $0) } }
+        if candidates.count > 1 {
+            let names = candidates.map { "'\($0.0)'" }.joined(separator: ", ")
+            reader.diagnostics.error(
+                .ambiguousResource, at: owner.place,
+                "\(owner.name) can use \(names): name one, as in {\(key): \(candidates[0].0)}")
+            return nil
+        }
+        if let only = candidates.first { return only }
+        if required && reader.brokenResources.isEmpty {
+            let kind = ResourceKind.words(for: Wanted.self)
+            reader.diagnostics.error(
+                .missingResource, at: owner.place, "\(owner.name) needs a \(kind), and 'resources' has none")
+        }
+        return nil
+    }
+
+    /// The resources of a list of names; every resource of the file where there is no list.
+    func all(with reader: inout SettingReader) -> [NamedResource]? {
+        guard let node else { return reader.resources }
+        guard let elements = node.elements else {
+            reader.with(subject: "'\(key)' of \(owner.name)") { $0.wrongType(node, expected: .list(.resource)) }
+            return nil
+        }
+        let found = elements.map { named($0, with: &reader) }
+        return found.contains { $0 == nil } ? nil : found.compactMap { $0 }
+    }
+
+    private func named(_ node: Node, with reader: inout SettingReader) -> NamedResource? {
+        let name = reader.with(subject: "'\(key)' of \(owner.name)") { String.read(node, with: &$0) }
+        guard let name else { return nil }
+        if let found = reader.resources.first(where: { $0.name == name }) { return found }
+        if reader.brokenResources.contains(name) { return nil }
+        let shown = node.scalar?.written ?? name
+        reader.diagnostics.error(
+            .unknownResource, at: node.range, "there is no resource '\(shown)'",
+            suggestion: Spelling.nearest(to: name, among: reader.resources.map(\.name)))
+        return nil
+    }
+}
+
+/// The kinds of resources in the words of the documentation.
+enum ResourceKind {
+    /// `model` for `any Model`, `database` for `any RowStore`; a type of one's own by its name in lower case.
+    static func words(for type: Any.Type) -> String {
+        if type == (any Model).self { return "model" }
+        if type == (any RowStore).self { return "database" }
+        return "\(type)".replacing("any ", with: "").lowercased()
+    }
+
+    /// The kind of a resource's type, for lists.
+    static func words(forResource type: any Resource.Type) -> String {
+        if type is any Model.Type { return "model" }
+        if type is any RowStore.Type { return "database" }
+        return "resource"
+    }
+}

@@ -1,0 +1,96 @@
+/// Declares that a stage uses a resource of the pipeline, found by its kind:
+///
+/// ```swift
+/// @Uses("Where the rows go.") var database: any RowStore
+/// ```
+///
+/// Where the file has one resource that conforms, that is it; where it has several, the stage names one with
+/// `resource:` (a stage that uses several names each by the property's name). An optional one may be missing; an array
+/// takes a list of names, and every resource of the file where the list is left out.
+@propertyWrapper
+public struct Uses<Value: Sendable>: Sendable, Decodable {
+    let help: String
+    let type: SettingType
+    private let isList: Bool
+    private let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
+    private var found: Found?
+
+    private struct Found {
+        let value: Value
+        let names: [String]
+    }
+
+    /// A resource that must be there.
+    @_disfavoredOverload
+    public init(_ help: String) {
+        self.init(help, type: .resource, isList: false) { request, reader in
+            request.one(required: true, with: &reader) { $0 as? Value }.map {
+                Found(value: $0.wanted, names: [$0.name])
+            }
+        }
+    }
+
+    /// A resource that may be missing.
+    public init<Wrapped: Sendable>(_ help: String) where Value == Wrapped? {
+        self.init(help, type: .resource, isList: false) { request, reader in
+            let one = request.one(required: false, with: &reader) { $0 as? Wrapped }
+            return Found(value: one?.wanted, names: one.map { [$0.name] } ?? [])
+        }
+    }
+
+    /// Resources of any kind, by name.
+    public init(_ help: String) where Value == [any Resource] {
+        self.init(help, type: .list(.resource), isList: true) { request, reader in
+            request.all(with: &reader).map { Found(value: $0.map(\.resource), names: $0.map(\.name)) }
+        }
+    }
+
+    private init(
+        _ help: String, type: SettingType, isList: Bool,
+        find: @escaping @Sendable (ResourceRequest, inout SettingReader) -> Found?
+    ) {
+        self.help = help
+        self.type = type
+        self.isList = isList
+        self.find = find
+    }
+
+    /// Resources come from a pipeline, never from a decoder.
+    ///
+    /// - Throws: `DecodingError`, always.
+    public init(from decoder: any Decoder) throws {
+        throw notFromAFile(decoder)
+    }
+
+    /// The resource.
+    public var wrappedValue: Value {
+        guard let found else { preconditionFailure("A resource was used before its stage was part of a chain") }
+        return found.value
+    }
+}
+
+/// What a `@Uses` property says, whatever its type.
+protocol ResourceUse: Sendable {
+    var help: String { get }
+    var type: SettingType { get }
+    /// The key that names it in the file.
+    func key(for property: Property, amongst count: Int) -> String
+    /// The names of the resources that were found.
+    var names: [String] { get }
+    /// The same declaration with its resource; `nil` after reporting why there is none.
+    func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)?
+}
+
+extension Uses: ResourceUse {
+    var names: [String] { found?.names ?? [] }
+
+    func key(for property: Property, amongst count: Int) -> String {
+        count == 1 && !isList ? "resource" : property.key
+    }
+
+    func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)? {
+        var copy = self
+        copy.found = find(request, &reader)
+        return copy.found == nil ? nil : copy
+    }
+}

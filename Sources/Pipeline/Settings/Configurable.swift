@@ -1,0 +1,76 @@
+/// Something whose properties are settings: a stage, a resource, or a group of settings inside one.
+///
+/// Its `@Setting`, `@Uses` and `@State` properties are the declaration. `Decodable` is there for the compiler to write
+/// the initializer that puts checked values in; nothing is decoded from anywhere but a pipeline file.
+public protocol Configurable: Sendable, Decodable {
+    /// An instance with every default, which also serves as the declaration of its settings.
+    init()
+}
+
+/// What a property wrapper says about one setting, whatever its type.
+protocol SettingDeclaration: Sendable {
+    var help: String { get }
+    var type: SettingType { get }
+    var isRequired: Bool { get }
+    /// The default as a pipeline file would have it; `nil` where there is none or it says nothing.
+    var defaultText: String? { get }
+    /// The same declaration with the value read from the file; `nil` after reporting what is wrong with it.
+    func reading(_ node: Node, with reader: inout SettingReader) -> (any SettingDeclaration)?
+}
+
+/// One setting as help, `stagecoach stages` and editors show it.
+public struct SettingDescription: Sendable {
+    /// The key in the pipeline file.
+    public let name: String
+    /// What values it takes.
+    public let type: SettingType
+    /// What it is for.
+    public let help: String
+    /// The default as a pipeline file would have it; `nil` where there is none.
+    public let defaultText: String?
+    /// Whether the file must give it.
+    public let isRequired: Bool
+}
+
+/// One property of a configurable value, found by reflection.
+struct Property {
+    /// The property's name in Swift, which is also its coding key.
+    let name: String
+    let value: Any
+
+    /// The key in pipeline files: `maxLength` is written `max_length`.
+    var key: String {
+        var result = ""
+        for character in name {
+            if character.isUppercase { result += "_" }
+            result += character.lowercased()
+        }
+        return result
+    }
+
+    /// The stored properties of a value, those of wrappers under the names they are used by.
+    static func all(of value: some Configurable) -> [Property] {
+        Mirror(reflecting: value).children.compactMap { child in
+            child.label.map { Property(name: String($0.drop(while: { $0 == "_" })), value: child.value) }
+        }
+    }
+}
+
+extension Configurable {
+    /// Every setting of this type, in the order of declaration.
+    public static var settings: [SettingDescription] {
+        let properties = Property.all(of: Self())
+        let uses = properties.filter { $0.value is any ResourceUse }
+        return properties.compactMap { property in
+            if let use = property.value as? any ResourceUse {
+                return SettingDescription(
+                    name: use.key(for: property, amongst: uses.count), type: use.type, help: use.help,
+                    defaultText: nil, isRequired: false)
+            }
+            guard let declaration = property.value as? any SettingDeclaration else { return nil }
+            return SettingDescription(
+                name: property.key, type: declaration.type, help: declaration.help,
+                defaultText: declaration.defaultText, isRequired: declaration.isRequired)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+/// Declares a setting of a stage, a resource or a group: its name, type, default and help in one line.
+///
+/// ```swift
+/// @Setting("How many exclamation marks to add.", in: 0...10) var marks = 1
+/// @Setting("The table's name.") var table: String        // required: it has no default
+/// @Setting("Who speaks.") var username: String?           // may be left out
+/// ```
+@propertyWrapper
+public struct Setting<Value: SettingValue>: Sendable, Decodable {
+    let help: String
+    private var value: Value?
+    private let problem: (@Sendable (Value) -> String?)?
+
+    private init(value: Value?, help: String, problem: (@Sendable (Value) -> String?)?) {
+        self.value = value
+        self.help = help
+        self.problem = problem
+    }
+
+    /// A setting with a default.
+    public init(wrappedValue: Value, _ help: String) {
+        self.init(value: wrappedValue, help: help, problem: nil)
+    }
+
+    /// A setting with a default, for values within a range only.
+    public init<Range: RangeExpression & Sendable>(wrappedValue: Value, _ help: String, in range: Range)
+    where Range.Bound == Value {
+        self.init(value: wrappedValue, help: help) { value in
+            range.contains(value) ? nil : "must be \(rangeText(range))"
+        }
+    }
+
+    /// A setting with a default, for values about which `problem` finds nothing to say.
+    public init(wrappedValue: Value, _ help: String, problem: @escaping @Sendable (Value) -> String?) {
+        self.init(value: wrappedValue, help: help, problem: problem)
+    }
+
+    /// A setting that the file must give.
+    @_disfavoredOverload
+    public init(_ help: String) {
+        self.init(value: nil, help: help, problem: nil)
+    }
+
+    /// A setting that may be left out.
+    public init<Wrapped>(_ help: String) where Value == Wrapped? {
+        self.init(value: .some(nil), help: help, problem: nil)
+    }
+
+    /// A setting that may be left out, for values within a range only.
+    public init<Wrapped, Range: RangeExpression & Sendable>(_ help: String, in range: Range)
+    where Value == Wrapped?, Range.Bound == Wrapped {
+        self.init(value: .some(nil), help: help) { value in
+            value.map(range.contains) ?? true ? nil : "must be \(rangeText(range))"
+        }
+    }
+
+    /// Values come from a pipeline file, never from another decoder.
+    ///
+    /// - Throws: `DecodingError`, always.
+    public init(from decoder: any Decoder) throws {
+        throw notFromAFile(decoder)
+    }
+
+    /// The value from the file, or the default.
+    public var wrappedValue: Value {
+        get {
+            guard let value else { preconditionFailure("A required setting was read before it was given a value") }
+            return value
+        }
+        set { value = newValue }
+    }
+}
+
+extension Setting: SettingDeclaration {
+    var type: SettingType { Value.settingType }
+
+    var isRequired: Bool { value == nil }
+
+    var defaultText: String? { value?.settingText }
+
+    func reading(_ node: Node, with reader: inout SettingReader) -> (any SettingDeclaration)? {
+        guard let read = Value.read(node, with: &reader) else { return nil }
+        if let problem = problem?(read) {
+            reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(problem)")
+            return nil
+        }
+        return Setting(value: read, help: help, problem: self.problem)
+    }
+}
+
+/// State of a stage or resource of its own, which is no setting: counters, caches, connections.
+///
+/// Each entry of a pipeline file gets a fresh one. The value is usually a class or an actor.
+@propertyWrapper
+public struct State<Value: Sendable>: Sendable, Decodable {
+    /// The state.
+    public var wrappedValue: Value
+
+    /// The state's first value.
+    public init(wrappedValue: Value) {
+        self.wrappedValue = wrappedValue
+    }
+
+    /// State is made, never decoded.
+    ///
+    /// - Throws: `DecodingError`, always.
+    public init(from decoder: any Decoder) throws {
+        throw notFromAFile(decoder)
+    }
+}
+
+func notFromAFile(_ decoder: any Decoder) -> DecodingError {
+    DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "Settings are read from pipeline files only"))
+}
+
+private func rangeText<Range: RangeExpression>(_ range: Range) -> String where Range.Bound: SettingValue {
+    func text(_ bound: Range.Bound) -> String { bound.settingText ?? "\(bound)" }
+    return switch range {
+    case let range as ClosedRange<Range.Bound>: "from \(text(range.lowerBound)) to \(text(range.upperBound))"
+    case let range as PartialRangeFrom<Range.Bound>: "\(text(range.lowerBound)) or more"
+    case let range as PartialRangeThrough<Range.Bound>: "\(text(range.upperBound)) or less"
+    default: "\(range)"
+    }
+}

@@ -1,0 +1,66 @@
+/// Carries what reading settings needs: where problems go, what is being read, and the resources that are there.
+public struct SettingReader: Sendable {
+    /// What was found so far.
+    public var diagnostics: Diagnostics
+
+    /// What is being read, as the beginning of a sentence: `'timeout' of stage 'complete'`.
+    public internal(set) var subject: String
+
+    /// The resources of the file that were built without an error, in its order.
+    var resources: [NamedResource]
+
+    /// Names of resources that the file has but that have errors of their own, so that using them is no second error.
+    var brokenResources: Set<String> = []
+
+    /// A reader that knows no resources.
+    public init(source: SourceFile) {
+        self.init(diagnostics: Diagnostics(source: source), resources: [])
+    }
+
+    init(diagnostics: Diagnostics, resources: [NamedResource]) {
+        self.diagnostics = diagnostics
+        self.subject = "the value"
+        self.resources = resources
+    }
+
+    /// Reports a value of the wrong type at its place.
+    public mutating func wrongType(_ node: Node, expected type: SettingType, hint: String? = nil) {
+        let article = type.description.first.map { "aeiou".contains($0) } == true ? "an" : "a"
+        let hint = hint.map { "; \($0)" } ?? ""
+        diagnostics.error(
+            .wrongType, at: node.range, "\(subject) must be \(article) \(type), not \(node.nature)\(hint)")
+    }
+
+    /// Reads with another subject, and puts the old one back.
+    mutating func with<Result>(subject: String, _ body: (inout SettingReader) -> Result) -> Result {
+        let before = self.subject
+        self.subject = subject
+        defer { self.subject = before }
+        return body(&self)
+    }
+}
+
+extension Node {
+    /// What the value is, in words, for diagnostics. Values of variables are never shown.
+    var nature: String {
+        switch content {
+        case .sequence: return "a list"
+        case .mapping: return "a mapping"
+        case .scalar(let scalar):
+            let shown = scalar.written.count > 40 ? scalar.written.prefix(40) + "…" : scalar.written[...]
+            if scalar.isInterpolated { return "the value of '\(shown)'" }
+            return switch scalar.value {
+            case .null: "empty"
+            case .bool: "the boolean \(shown)"
+            case .int: "the integer \(shown)"
+            case .float: "the number \(shown)"
+            case .string: "the string '\(shown)'"
+            }
+        }
+    }
+
+    var isNull: Bool {
+        guard let scalar else { return false }
+        return scalar.value == .null
+    }
+}

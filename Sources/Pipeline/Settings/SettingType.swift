@@ -1,0 +1,54 @@
+/// What kind of values a setting takes, for help, diagnostics and editors.
+public indirect enum SettingType: Sendable, CustomStringConvertible {
+    /// Text.
+    case string
+    /// A whole number.
+    case integer
+    /// A number.
+    case number
+    /// `true` or `false`.
+    case boolean
+    /// `250ms`, `30s`, `5m`, `1h`.
+    case duration
+    /// `512B`, `64KiB`, `1MiB`, `1GiB`.
+    case byteSize
+    /// An `http://` or `https://` address.
+    case url
+    /// Text that is never printed.
+    case secret
+    /// One of a few words.
+    case choice([String])
+    /// A sequence of such values.
+    case list(SettingType)
+    /// A mapping from names to such values.
+    case dictionary(SettingType)
+    /// A mapping with settings of its own.
+    case group([SettingDescription])
+    /// The name of a resource under `resources:`.
+    case resource
+    /// One of several kinds of values.
+    case either([SettingType])
+    /// Anything; the text says what.
+    case other(String)
+
+    /// The type in a few words, without an article: `list of strings` is `list of string`.
+    public var description: String {
+        switch self {
+        case .string: "string"
+        case .integer: "integer"
+        case .number: "number"
+        case .boolean: "true or false"
+        case .duration: "duration (250ms, 30s, 5m, 1h)"
+        case .byteSize: "size (512B, 64KiB, 1MiB)"
+        case .url: "URL"
+        case .secret: "secret"
+        case .choice(let words): "one of " + words.joined(separator: ", ")
+        case .list(let element): "list of \(element)"
+        case .dictionary(let element): "mapping of names to \(element)"
+        case .group(let settings): "{\(settings.map(\.name).joined(separator: ", "))}"
+        case .resource: "name of a resource"
+        case .either(let types): types.map(\.description).joined(separator: ", or ")
+        case .other(let text): text
+        }
+    }
+}

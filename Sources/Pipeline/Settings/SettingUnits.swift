@@ -1,0 +1,95 @@
+extension Duration: SettingValue {
+    /// A number with a unit.
+    public static var settingType: SettingType { .duration }
+
+    /// `250ms`, `30s`, `1.5m`, `1h`, or `0`; any other number without a unit is an error that says so.
+    public static func read(_ node: Node, with reader: inout SettingReader) -> Duration? {
+        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600)]
+        return Quantity.read(node, type: settingType, units: units, example: "s", with: &reader)
+            .map { .microseconds(Int64($0 * 1_000_000)) }
+    }
+
+    /// In the largest unit that leaves a whole number.
+    public var settingText: String? {
+        let milliseconds = components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
+        return switch milliseconds {
+        case 0: "0"
+        case let value where value % 3_600_000 == 0: "\(value / 3_600_000)h"
+        case let value where value % 60_000 == 0: "\(value / 60_000)m"
+        case let value where value % 1_000 == 0: "\(value / 1_000)s"
+        default: "\(milliseconds)ms"
+        }
+    }
+}
+
+/// A number of bytes.
+public struct ByteSize: Sendable, Hashable, Comparable, SettingValue {
+    /// The number.
+    public let bytes: Int
+
+    /// That many bytes.
+    public init(bytes: Int) {
+        self.bytes = bytes
+    }
+
+    /// That many times 1,024 bytes.
+    public static func kibibytes(_ count: Int) -> ByteSize { ByteSize(bytes: count << 10) }
+
+    /// That many times 1,048,576 bytes.
+    public static func mebibytes(_ count: Int) -> ByteSize { ByteSize(bytes: count << 20) }
+
+    /// The smaller comes first.
+    public static func < (left: ByteSize, right: ByteSize) -> Bool { left.bytes < right.bytes }
+
+    /// A number with a unit.
+    public static var settingType: SettingType { .byteSize }
+
+    /// `512B`, `64KiB`, `1MiB`, `1GiB`, or `0`; any other number without a unit is an error that says so.
+    public static func read(_ node: Node, with reader: inout SettingReader) -> ByteSize? {
+        let units: [(String, Double)] = [("B", 1), ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30)]
+        return Quantity.read(node, type: settingType, units: units, example: "KiB", with: &reader)
+            .map { ByteSize(bytes: Int($0)) }
+    }
+
+    /// In the largest unit that leaves a whole number.
+    public var settingText: String? {
+        switch bytes {
+        case 0: "0"
+        case let value where value % (1 << 30) == 0: "\(value >> 30)GiB"
+        case let value where value % (1 << 20) == 0: "\(value >> 20)MiB"
+        case let value where value % (1 << 10) == 0: "\(value >> 10)KiB"
+        default: "\(bytes)B"
+        }
+    }
+}
+
+/// A number and its unit in one scalar.
+private enum Quantity {
+    /// Larger than any sensible setting, and small enough for 64 bits of microseconds.
+    static let limit = 0x1p42
+
+    static func read(
+        _ node: Node, type: SettingType, units: [(String, Double)], example: String, with reader: inout SettingReader
+    ) -> Double? {
+        guard let scalar = node.scalar else {
+            reader.wrongType(node, expected: type)
+            return nil
+        }
+        let number = scalar.text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let unit = scalar.text.dropFirst(number.count)
+        let factor = number == "0" && unit.isEmpty ? 1 : units.first { $0.0 == unit }?.1
+        if let factor, let value = Double(number), value * factor < limit { return value * factor }
+        if scalar.isInterpolated {
+            reader.wrongType(node, expected: type)
+        } else if unit.isEmpty, Double(number) != nil {
+            reader.diagnostics.error(
+                .missingUnit, at: node.range, "\(reader.subject) needs a unit: \(scalar.written)\(example)")
+        } else {
+            let nearest = units.first { $0.0.lowercased() == unit.lowercased() || $0.0 == unit.prefix(1) + "iB" }
+            reader.diagnostics.error(
+                .badValue, at: node.range, "\(reader.subject) must be a \(type), not '\(scalar.written)'",
+                suggestion: Double(number) == nil ? nil : nearest.map { number + $0.0 })
+        }
+        return nil
+    }
+}

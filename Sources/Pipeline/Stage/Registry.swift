@@ -1,0 +1,41 @@
+/// The stages and resources that a pipeline file can name.
+public struct Registry: Sendable {
+    /// The stages by name.
+    public private(set) var stages: [String: any Stage.Type] = [:]
+
+    /// The resources by type name.
+    public private(set) var resources: [String: any Resource.Type] = [:]
+
+    /// A registry of these.
+    ///
+    /// - Throws: ``RegistryError`` where two have one name, or a stage has a modifier's.
+    public init(stages: [any Stage.Type], resources: [any Resource.Type] = []) throws(RegistryError) {
+        for stage in stages {
+            if Modifiers.names.contains(stage.name) { throw RegistryError(name: stage.name, first: "a modifier") }
+            if let other = self.stages.updateValue(stage, forKey: stage.name) {
+                throw RegistryError(name: stage.name, first: "\(other)", second: "\(stage)")
+            }
+        }
+        for resource in resources {
+            if let other = self.resources.updateValue(resource, forKey: resource.name) {
+                throw RegistryError(name: resource.name, first: "\(other)", second: "\(resource)")
+            }
+        }
+    }
+
+    /// The stages that provide a field, by name.
+    func stages(providing field: Field) -> [String] {
+        stages.filter { $0.value.init().provides.contains(field) }.map(\.key).sorted()
+    }
+}
+
+/// Two stages, or two resources, with one name.
+public struct RegistryError: Error, CustomStringConvertible {
+    /// Says which two.
+    public let description: String
+
+    init(name: String, first: String, second: String? = nil) {
+        let both = second.map { "both \(first) and \($0) have it" } ?? "\(first) has it"
+        description = "The name '\(name)' is taken: \(both)"
+    }
+}

@@ -1,0 +1,100 @@
+public import Logging
+
+/// One step of a pipeline: it gets a message, may change it, and hands it on by returning.
+///
+/// The whole of one:
+///
+/// ```swift
+/// import Pipeline
+///
+/// /// Shouts the prompt.
+/// struct Shout: Stage {
+///     static let name = "shout"
+///
+///     @Setting("How many exclamation marks to add.") var marks = 1
+///
+///     var requires: Fields { [.prompt] }
+///
+///     func run(_ message: inout Message) async throws {
+///         message.prompt = message.prompt.uppercased() + String(repeating: "!", count: marks)
+///     }
+/// }
+/// ```
+///
+/// `timeout`, `retry`, `when`, `on_error`, `async` and `label` come from the engine; a stage need not know of them.
+/// Many messages may run through one stage at the same time; state of its own belongs behind `@State`.
+public protocol Stage: Configurable {
+    /// Its name in pipeline files.
+    static var name: String { get }
+
+    /// What it does, in one sentence, for `stagecoach stages`.
+    static var summary: String { get }
+
+    /// Whether messages come in or answers go out here. Most stages do neither.
+    static var role: StageRole { get }
+
+    /// The fields that must be there when it runs; checked before the host starts.
+    var requires: Fields { get }
+
+    /// The fields that are there for certain once it has run.
+    var provides: Fields { get }
+
+    /// Makes it ready. Called once, after every resource is open.
+    ///
+    /// - Throws: What must stop the host from starting, with what to do about it.
+    func open(_ context: StageContext) async throws
+
+    /// Works on a message. Runs on the connection's event loop: it may wait, but must not block the thread.
+    ///
+    /// - Throws: ``PipelineError`` to choose code and text; anything else becomes `stage_failed`.
+    func run(_ message: inout Message) async throws
+
+    /// Ends it. Called once after ``open(_:)``, also after a failed one.
+    func close() async
+}
+
+extension Stage {
+    /// No sentence.
+    public static var summary: String { "" }
+
+    /// Neither entry nor reply.
+    public static var role: StageRole { .work }
+
+    /// Nothing.
+    public var requires: Fields { [] }
+
+    /// Nothing.
+    public var provides: Fields { [] }
+
+    /// Nothing to make ready.
+    public func open(_ context: StageContext) async throws {}
+
+    /// Nothing to end.
+    public func close() async {}
+}
+
+/// A stage that works on several messages at once cheaper than one by one. Behind a queue it gets them in batches.
+public protocol BatchStage: Stage {
+    /// Works on messages that wait together. It can't change them: nothing comes after it.
+    ///
+    /// - Throws: Where not all could be worked on; each is then tried alone, so working on one twice must do no harm.
+    func run(batch: [Message]) async throws
+}
+
+/// Where a stage stands between client and pipeline.
+public enum StageRole: Sendable {
+    /// Messages come in here: it stands first, once.
+    case entry
+    /// Works on messages.
+    case work
+    /// Answers the client.
+    case reply
+}
+
+/// What a stage knows of its surroundings when it is opened.
+public struct StageContext: Sendable {
+    /// Its label.
+    public let label: String
+    /// Where it says what it does; carries its label.
+    public let logger: Logger
+}

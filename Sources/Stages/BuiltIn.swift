@@ -1,0 +1,14 @@
+public import Pipeline
+
+/// The stages and resources that come with Stagecoach.
+public enum BuiltIn {
+    /// In the order of the documented flow.
+    public static let stages: [any Stage.Type] = [
+        Receive.self, Validate.self, Complete.self, Persist.self, Respond.self, Log.self,
+    ]
+
+    /// Models first, then databases.
+    public static let resources: [any Resource.Type] = [
+        OpenAI.self, Echo.self, SQLite.self,
+    ]
+}

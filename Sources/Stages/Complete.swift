@@ -1,0 +1,34 @@
+public import Pipeline
+
+/// Asks a model for an answer.
+public struct Complete: Stage {
+    public static let name = "complete"
+    public static let summary = "Asks a model for an answer to the prompt."
+
+    /// The model's API.
+    @Uses("The model's API.") public var api: any Model
+
+    /// The model's name at its API.
+    @Setting("The model's name at its API.") public var model = "gpt-3.5-turbo"
+
+    /// How long the call may take in all.
+    @Setting("How long the call may take in all; after it the client gets model_timeout.", in: .milliseconds(1)...)
+    public var timeout: Duration = .seconds(30)
+
+    public init() {}
+
+    /// A call of a model by its name.
+    public init(model: String, timeout: Duration = .seconds(30)) {
+        self.model = model
+        self.timeout = timeout
+    }
+
+    public var requires: Fields { [.prompt] }
+
+    public var provides: Fields { [.completion] }
+
+    public func run(_ message: inout Message) async throws {
+        let turns = [CompletionRequest.Turn(.user, message.prompt)]
+        message.completion = try await api.complete(CompletionRequest(model: model, turns: turns, timeout: timeout))
+    }
+}

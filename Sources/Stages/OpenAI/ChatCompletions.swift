@@ -1,0 +1,85 @@
+import FoundationEssentials
+import Pipeline
+
+/// The body of a call of `POST /chat/completions`.
+struct ChatRequest: Encodable {
+    struct Turn: Encodable {
+        let role: String
+        let content: String
+    }
+
+    let model: String
+    let messages: [Turn]
+
+    init(_ request: CompletionRequest) {
+        model = request.model
+        messages = request.turns.map { Turn(role: $0.role.rawValue, content: $0.content) }
+    }
+
+    var json: [UInt8] {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return Array(try encoder.encode(self))
+        }
+    }
+}
+
+/// What is read of the API's response; the whole of it is kept as text.
+struct ChatResponse: Decodable {
+    struct Choice: Decodable {
+        let message: Content
+    }
+
+    struct Content: Decodable {
+        let content: String?
+    }
+
+    struct Usage: Decodable {
+        let totalTokens: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case totalTokens = "total_tokens"
+        }
+    }
+
+    let choices: [Choice]
+    let usage: Usage?
+
+    enum CodingKeys: String, CodingKey {
+        case choices, usage
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        choices = try container.decode([Choice].self, forKey: .choices)
+        // An answer whose count can't be read is an answer all the same.
+        usage = try? container.decodeIfPresent(Usage.self, forKey: .usage)
+    }
+
+    static func completion(from body: [UInt8]) throws(PipelineError) -> Completion {
+        let response: ChatResponse
+        do {
+            response = try JSONDecoder().decode(ChatResponse.self, from: Data(body))
+        } catch {
+            throw OpenAIError.badResponse("the API's response is not the JSON it should be")
+        }
+        guard let choice = response.choices.first else { throw OpenAIError.badResponse("the response has no choices") }
+        guard let text = choice.message.content else { throw OpenAIError.badResponse("the response has no text") }
+        return Completion(
+            text: text, tokensUsed: response.usage?.totalTokens, response: String(decoding: body, as: UTF8.self))
+    }
+}
+
+/// The body of an API's error.
+struct ChatError: Decodable {
+    struct Content: Decodable {
+        let message: String?
+    }
+
+    let error: Content
+
+    static func text(in body: [UInt8]) -> String? {
+        (try? JSONDecoder().decode(ChatError.self, from: Data(body)))?.error.message
+    }
+}

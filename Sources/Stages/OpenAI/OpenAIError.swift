@@ -1,0 +1,46 @@
+import HTTPClient
+import Pipeline
+
+/// What goes wrong with a model's API, as clients and the log are told.
+enum OpenAIError {
+    /// The API answered with something that is no answer.
+    static func badResponse(_ detail: String) -> PipelineError {
+        PipelineError(.modelBadResponse, "The model's answer could not be read", detail: detail)
+    }
+
+    static func unavailable(_ detail: String) -> PipelineError {
+        PipelineError(.modelUnavailable, "The model is not available", isRetryable: true, detail: detail)
+    }
+
+    static func timeout(_ detail: String) -> PipelineError {
+        PipelineError(.modelTimeout, "The model did not answer in time", isRetryable: true, detail: detail)
+    }
+
+    /// The call itself failed.
+    static func failed(_ error: HTTPClientError) -> any Error {
+        switch error.code {
+        case .timeout: timeout(error.description)
+        case .cancelled: CancellationError()
+        case .bodyTooLarge: badResponse(error.description)
+        case .tlsFailed, .invalidRequest:
+            PipelineError(.modelUnavailable, "The model is not available", detail: error.description)
+        default: unavailable(error.description)
+        }
+    }
+
+    /// The API answered with another status than 200. Some APIs repeat the key in their errors, so it is taken out.
+    static func refused(_ response: HTTPResponse, hiding key: Secret) -> PipelineError {
+        let said = ChatError.text(in: response.body)?.replacing(key.revealed, with: "<secret>").prefix(300)
+        let detail = "status \(response.status)" + (said.map { ": \($0)" } ?? "")
+        switch response.status {
+        case 401, 403:
+            return PipelineError(.modelUnauthorized, "The model's API refused the key", detail: detail)
+        case 429:
+            return PipelineError(
+                .modelRateLimited, "The model is asked too much; try again later", isRetryable: true, detail: detail)
+        case 408, 504: return timeout(detail)
+        case 500...: return unavailable(detail)
+        default: return badResponse(detail)
+        }
+    }
+}

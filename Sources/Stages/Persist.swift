@@ -1,0 +1,69 @@
+import FoundationEssentials
+public import Pipeline
+
+/// Stores the answered message as a row.
+public struct Persist: BatchStage {
+    public static let name = "persist"
+    public static let summary = "Stores the prompt and its answer as a row of a table."
+
+    /// Where the rows go.
+    @Uses("Where the rows go.") public var database: any RowStore
+
+    /// The table's name.
+    @Setting("The table's name.", problem: tableProblem) public var table = "requests"
+
+    /// Whether what the client sent as `metadata` is stored too.
+    @Setting("Whether the client's metadata is stored too, in the column metadata under the key 'client'.")
+    public var clientMetadata = false
+
+    public init() {}
+
+    /// Storage in a table.
+    public init(table: String, clientMetadata: Bool = false) {
+        self.table = table
+        self.clientMetadata = clientMetadata
+    }
+
+    public var requires: Fields { [.prompt, .completion] }
+
+    public func open(_ context: StageContext) async throws {
+        try await database.prepare(table: table)
+    }
+
+    public func run(_ message: inout Message) async throws {
+        try await run(batch: [message])
+    }
+
+    public func run(batch: [Message]) async throws {
+        try await database.insert(batch.compactMap(row), into: table)
+    }
+
+    private func row(_ message: Message) -> Row? {
+        guard let completion = message.completion else { return nil }
+        return Row(
+            id: message.id, sessionID: message.session.id, prompt: message.prompt, response: completion.text,
+            tokensUsed: completion.tokensUsed, metadata: metadata(of: message, completion),
+            username: message.session.username, userID: message.session.userID, createdAt: message.receivedAt)
+    }
+
+    /// The API's response as it came, with the client's own metadata added where that is asked for.
+    private func metadata(of message: Message, _ completion: Completion) -> String? {
+        guard clientMetadata, !message.metadata.isEmpty,
+            let encoded = try? JSONEncoder().encode(message.metadata)
+        else { return completion.response }
+        let client = "\"client\":\(String(decoding: encoded, as: UTF8.self))"
+        guard let response = completion.response, let end = response.lastIndex(of: "}") else { return "{\(client)}" }
+        let head = response[..<end]
+        let isEmptyObject = head.allSatisfy { $0.isWhitespace || $0 == "{" }
+        return "\(head)\(isEmptyObject ? "" : ",")\(client)}"
+    }
+}
+
+private let tableProblem: @Sendable (String) -> String? = { table in
+    let isPlain = table.utf8.allSatisfy {
+        $0 == UInt8(ascii: "_") || Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber
+    }
+    let startsWell = table.first.map { !$0.isNumber } ?? false
+    return table.utf8.count <= 63 && table.allSatisfy(\.isASCII) && isPlain && startsWell
+        ? nil : "must be a name of letters, digits and underscores"
+}

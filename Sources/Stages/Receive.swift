@@ -1,0 +1,43 @@
+public import Pipeline
+
+/// Where messages come in: the path of the WebSocket and what is spoken on it.
+public struct Receive: Stage {
+    public static let name = "receive"
+    public static let summary = "Takes messages from WebSocket clients."
+    public static let role = StageRole.entry
+
+    /// Where clients connect.
+    @Setting("Where clients connect.", problem: pathProblem) public var path = "/ws"
+
+    /// What is spoken where the client doesn't choose with `?format=`.
+    @Setting("What is spoken where the client doesn't choose with ?format=.") public var format = MessageFormat.text
+
+    public init() {}
+
+    /// An entry at a path.
+    public init(path: String, format: MessageFormat = .text) {
+        self.path = path
+        self.format = format
+    }
+
+    public var provides: Fields { [.prompt] }
+
+    public func run(_ message: inout Message) async throws {}
+}
+
+/// How messages look on a connection.
+public enum MessageFormat: String, CaseIterable, SettingValue {
+    /// Each frame is a prompt, an answer or an error's text.
+    case text
+    /// Each frame is a JSON object with a `type`.
+    case json
+}
+
+/// Paths that the host serves itself.
+private let reservedPaths = ["/", "/console", "/healthz", "/readyz", "/metrics"]
+
+private let pathProblem: @Sendable (String) -> String? = { path in
+    let isPlain = path.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"?#%\"<>\\{}|^`".utf8.contains($0) }
+    if !path.hasPrefix("/") || !isPlain { return "must be a path such as /ws" }
+    return reservedPaths.contains(path) || path.hasPrefix("/sessions/") ? "can't be \(path): the host serves it" : nil
+}

@@ -1,0 +1,50 @@
+public import Pipeline
+
+/// SQLite in a file: the database that needs no server.
+public struct SQLite: RowStore {
+    public static let name = "sqlite"
+    public static let summary = "SQLite in a file, in WAL mode; made where it doesn't exist."
+
+    /// The file.
+    @Setting("The file, from the working directory; missing folders are made.") public var path = "data/stagecoach.db"
+
+    /// How long a write waits for another program's lock.
+    @Setting("How long a write waits while another program holds the database's lock.")
+    public var busyTimeout: Duration = .seconds(5)
+
+    @State private var connection = SQLiteConnection()
+
+    public init() {}
+
+    /// A database in a file.
+    public init(path: String, busyTimeout: Duration = .seconds(5)) {
+        self.path = path
+        self.busyTimeout = busyTimeout
+    }
+
+    public var health: Health { connection.health }
+
+    public func open(_ context: ResourceContext) async throws {
+        await connection.open(path: path, busyTimeout: busyTimeout, logger: context.logger)
+    }
+
+    public func prepare(table: String) async throws {
+        try await connection.prepare(table: table)
+    }
+
+    public func insert(_ rows: [Row], into table: String) async throws {
+        try await connection.insert(rows, into: table)
+    }
+
+    public func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+        try await SQLiteReader(path: path).sessions(in: table, limit: limit)
+    }
+
+    public func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row] {
+        try await SQLiteReader(path: path).rows(ofSession: id, in: table, limit: limit)
+    }
+
+    public func close() async {
+        await connection.close()
+    }
+}

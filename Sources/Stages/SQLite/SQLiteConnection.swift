@@ -1,0 +1,175 @@
+import FoundationEssentials
+import GRDB
+import Glibc
+import Logging
+import Pipeline
+import Synchronization
+
+/// The one connection that writes to a file, kept open, watched and made anew when the file is lost.
+///
+/// SQLite 3.40 can lose data where two connections checkpoint a WAL file at once, so everything here goes through one.
+final class SQLiteConnection: Sendable {
+    private struct State {
+        var queue: DatabaseQueue?
+        var file: FileIdentity?
+        var tables: Set<String> = []
+        var health = Health.failing(.databaseUnavailable("not opened yet"))
+        var watch: Task<Void, Never>?
+    }
+
+    private struct Settings {
+        let path: String
+        let busyTimeout: Duration
+        let logger: Logger
+    }
+
+    private let state = Mutex(State())
+    private let settings = Mutex<Settings?>(nil)
+
+    var health: Health { state.withLock(\.health) }
+
+    /// Opens the file, and goes on trying where it can't be opened.
+    func open(path: String, busyTimeout: Duration, logger: Logger) async {
+        settings.withLock { $0 = Settings(path: path, busyTimeout: busyTimeout, logger: logger) }
+        do {
+            try connect()
+            report(nil)
+        } catch {
+            report(databaseUnavailable(error))
+        }
+        let watch = Task { [weak self] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                await self?.check()
+            }
+        }
+        state.withLock { $0.watch = watch }
+    }
+
+    /// Makes a table ready now if there is a connection, else once there is one.
+    func prepare(table: String) async throws {
+        state.withLock { _ = $0.tables.insert(table) }
+        guard let queue = state.withLock(\.queue) else { return }
+        do {
+            try await queue.write { try SQLiteSchema(table: table).prepare($0) }
+        } catch let error as SetupError {
+            throw error
+        } catch {
+            report(databaseUnavailable(error))
+        }
+    }
+
+    func insert(_ rows: [Pipeline.Row], into table: String) async throws {
+        guard let queue = state.withLock(\.queue) else { throw health.error ?? databaseUnavailable("not open") }
+        do {
+            try await queue.write { database in
+                let statement = try database.cachedStatement(sql: SQLiteSchema(table: table).insertion)
+                let now = Timestamp.now.description
+                for row in rows {
+                    try statement.execute(arguments: [
+                        row.id.description, row.sessionID, row.prompt, row.response, row.tokensUsed, row.metadata,
+                        row.username, row.userID, row.createdAt.description, now,
+                    ])
+                }
+            }
+        } catch let error as CancellationError {
+            throw error
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+            throw PipelineError(.stageFailed, "The message could not be stored", detail: "\(error)")
+        } catch {
+            let error = databaseUnavailable(error)
+            report(error)
+            throw error
+        }
+        report(nil)
+    }
+
+    func close() async {
+        let (watch, queue) = state.withLock { state in
+            defer {
+                state.watch = nil
+                state.queue = nil
+                state.health = .failing(.databaseUnavailable("closed"))
+            }
+            return (state.watch, state.queue)
+        }
+        watch?.cancel()
+        await watch?.value
+        try? queue?.close()
+    }
+
+    /// Looks whether the database can be written to, and opens it again where its file is gone.
+    private func check() async {
+        do {
+            guard let settings = settings.withLock(\.self) else { return }
+            let (queue, file) = state.withLock { ($0.queue, $0.file) }
+            if let queue, file == FileIdentity(path: settings.path) {
+                try await queue.writeWithoutTransaction { database in
+                    try database.inTransaction(.immediate) { .rollback }
+                }
+            } else {
+                state.withLock { $0.queue = nil }
+                try connect()
+            }
+            report(nil)
+        } catch is CancellationError {
+            return
+        } catch {
+            report(databaseUnavailable(error))
+        }
+    }
+
+    private func connect() throws {
+        guard let settings = settings.withLock(\.self) else { return }
+        let folder = URL(filePath: settings.path).deletingLastPathComponent()
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
+        let queue = try DatabaseQueue(path: settings.path, configuration: configuration)
+        let tables = state.withLock(\.tables)
+        try queue.write { database in
+            for table in tables { try SQLiteSchema(table: table).prepare(database) }
+        }
+        state.withLock { state in
+            state.queue = queue
+            state.file = FileIdentity(path: settings.path)
+        }
+    }
+
+    /// Notes how the database is, and says in the log when that changes.
+    private func report(_ error: PipelineError?) {
+        let logger = settings.withLock(\.self)?.logger
+        let before = state.withLock { state in
+            defer { state.health = error.map(Health.failing) ?? .ready }
+            return state.health.error
+        }
+        switch (before, error) {
+        case (_?, nil): logger?.info("The database is connected")
+        case (let before, let error?) where before?.detail != error.detail:
+            logger?.warning("\(error.message)", metadata: ["code": "\(error.code)", "detail": "\(error.detail ?? "")"])
+        default: break
+        }
+    }
+
+    private func databaseUnavailable(_ error: any Error) -> PipelineError {
+        .databaseUnavailable((error as? DatabaseError)?.message ?? "\(error)")
+    }
+
+    private func databaseUnavailable(_ text: String) -> PipelineError {
+        .databaseUnavailable(text)
+    }
+}
+
+/// Which file a path leads to, so that one that was deleted or replaced is noticed.
+private struct FileIdentity: Equatable {
+    let device: dev_t
+    let inode: ino_t
+
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        device = status.st_dev
+        inode = status.st_ino
+    }
+}

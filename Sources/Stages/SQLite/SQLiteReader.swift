@@ -1,0 +1,45 @@
+import GRDB
+import Pipeline
+
+/// Reads stored conversations, from a connection that can't write or checkpoint, also while a host has the file open.
+struct SQLiteReader {
+    let path: String
+
+    func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+        try await open().read { database in
+            let sql = """
+                SELECT session_id, max(username) AS username, count(*) AS messages, max(created_at) AS last \
+                FROM \(table) GROUP BY session_id ORDER BY last DESC, session_id LIMIT ?
+                """
+            return try GRDB.Row.fetchAll(database, sql: sql, arguments: [limit]).map { row in
+                StoredSession(
+                    id: row["session_id"], username: row["username"] ?? "", messages: row["messages"],
+                    lastMessageAt: row["last"])
+            }
+        }
+    }
+
+    func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Pipeline.Row] {
+        try await open().read { database in
+            let sql = "SELECT * FROM \(table) WHERE session_id = ? ORDER BY created_at, id LIMIT ?"
+            return try GRDB.Row.fetchAll(database, sql: sql, arguments: [id, limit]).compactMap(storedRow)
+        }
+    }
+
+    private func open() throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.readonly = true
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// A row that another program wrote without a readable id or time is left out.
+    @Sendable private func storedRow(_ row: GRDB.Row) -> Pipeline.Row? {
+        guard let id = UniqueID(row["id"] as String), let createdAt = Timestamp(row["created_at"] as String) else {
+            return nil
+        }
+        return Pipeline.Row(
+            id: id, sessionID: row["session_id"], prompt: row["prompt"], response: row["response"],
+            tokensUsed: row["tokens_used"], metadata: row["metadata"], username: row["username"] ?? "WebUser",
+            userID: row["user_id"], createdAt: createdAt)
+    }
+}

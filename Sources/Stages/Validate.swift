@@ -1,0 +1,47 @@
+public import Pipeline
+
+/// Refuses a message that can't succeed, before it costs anything.
+public struct Validate: Stage {
+    public static let name = "validate"
+    public static let summary = "Checks that the prompt is acceptable and that resources are ready."
+
+    /// The resources that must be ready.
+    @Uses("The resources that must be ready, by name; all of the file's where this is left out.")
+    public var resources: [any Resource]
+
+    /// The longest prompt.
+    @Setting("The longest prompt, in Unicode scalars; no limit but the connection's where this is left out.", in: 1...)
+    public var maxLength: Int?
+
+    public init() {}
+
+    /// A check with a limit on prompts.
+    public init(maxLength: Int?) {
+        self.maxLength = maxLength
+    }
+
+    public var requires: Fields { [.prompt] }
+
+    public func run(_ message: inout Message) async throws {
+        for resource in resources {
+            if let error = resource.health.error { throw error }
+        }
+        try checkPrompt(of: message)
+    }
+
+    private func checkPrompt(of message: Message) throws {
+        let prompt = message.prompt
+        if prompt.utf8.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) {
+            throw PipelineError(.invalidMessage, "The prompt is empty")
+        }
+        // PostgreSQL can't store U+0000 in text, so no pipeline takes it.
+        if prompt.utf8.contains(0) {
+            throw PipelineError(.invalidMessage, "The prompt holds a character that can't be stored (U+0000)")
+        }
+        // A scalar has at least one byte, so most prompts need no counting.
+        guard let maxLength, prompt.utf8.count > maxLength else { return }
+        if prompt.unicodeScalars.count > maxLength {
+            throw PipelineError(.tooLong, "The prompt is longer than \(maxLength) characters")
+        }
+    }
+}

@@ -1,0 +1,4 @@
+import Host
+
+/// The host with the built-in stages alone.
+@main struct Stagecoach: StagecoachHost {}
