@@ -20,13 +20,15 @@ struct HTTPAnswer {
     }
 
     /// The response's head, and its body's bytes; a `HEAD` request gets the head alone.
-    func parts(for request: HTTPRequestHead, allocator: ByteBufferAllocator) -> (HTTPResponseHead, ByteBuffer?) {
+    func parts(
+        for request: HTTPRequestHead, isLast: Bool, allocator: ByteBufferAllocator
+    ) -> (HTTPResponseHead, ByteBuffer?) {
         var fields = headers
         fields.replaceOrAdd(name: "content-type", value: contentType)
         fields.replaceOrAdd(name: "content-length", value: String(body.utf8.count))
         fields.replaceOrAdd(name: "cache-control", value: "no-store")
         fields.replaceOrAdd(name: "x-content-type-options", value: "nosniff")
-        if !request.isKeepAlive { fields.replaceOrAdd(name: "connection", value: "close") }
+        if isLast { fields.replaceOrAdd(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: request.version, status: status, headers: fields)
         return (head, request.method == .HEAD ? nil : allocator.buffer(string: body))
     }

@@ -27,12 +27,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch Self.unwrapInboundIn(data) {
-        case .head(let head): self.head = head
+        case .head(let head):
+            self.head = head
+            // A handshake that was refused: its answer need not wait for a body that it should not have.
+            if head.headers.contains(name: "upgrade") { answer(head, context, isLast: true) }
         case .body: break
         case .end:
-            guard let head else { return }
-            self.head = nil
-            answer(head, context)
+            if let head { answer(head, context, isLast: !head.isKeepAlive) }
         }
     }
 
@@ -41,13 +42,14 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         if !(error is HTTPRejection) { context.close(promise: nil) }
     }
 
-    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
+        self.head = nil
         let answer =
             gate.refusal.map(HTTPAnswer.init) ?? routes.answer(head, isStopping: gate.connections.isStopping)
-        let (responseHead, body) = answer.parts(for: head, allocator: context.channel.allocator)
+        let isLast = isLast || gate.refusal != nil
+        let (responseHead, body) = answer.parts(for: head, isLast: isLast, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
         if let body { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        let isLast = !head.isKeepAlive || gate.refusal != nil
         let channel = context.channel
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil))).whenComplete { _ in
             if isLast { channel.close(promise: nil) }

@@ -49,7 +49,7 @@ public struct Catalog: Sendable {
     private func page(
         title: String, summary: String, facts: [String], settings: [SettingDescription], example: String
     ) -> String {
-        var lines = [title, "  \(summary)"] + facts.map { "  \($0)" } + [""]
+        var lines = [title] + ([summary] + facts).filter { !$0.isEmpty }.map { "  \($0)" } + [""]
         lines += settings.isEmpty ? ["No settings."] : ["Settings:"]
         append(settings, indentation: "  ", to: &lines)
         lines += ["", "Example:", example]

@@ -88,7 +88,7 @@ public struct AsyncPolicy: SettingGroup {
             reader.wrongType(node, expected: .either([.boolean, settingType]))
             return nil
         }
-        return SettingBinder.bind(AsyncPolicy(), to: node, of: Owner("'async'", place: node.range), with: &reader)
+        return SettingBinder.bind(AsyncPolicy(), to: node, of: Owner(reader.subject, place: node.range), with: &reader)
             .map(Optional.some)
     }
 }

@@ -54,7 +54,7 @@ struct Wiring {
             return "\(needs), which '\(later.shownName)' provides later\(later.line); move it below"
         }
         if let earlier = before.last(where: { $0.stage.provides.contains(field) }), let reason = earlier.uncertainty {
-            return "\(needs), which '\(earlier.shownName)' \(reason)\(earlier.line)"
+            return "\(needs), which '\(earlier.shownName)' \(reason.what)\(earlier.line)\(reason.remedy)"
         }
         let providers = registry?.stages(providing: field) ?? []
         guard !providers.isEmpty else { return "\(needs), which no stage provides" }
@@ -97,12 +97,14 @@ extension Step {
     }
 
     /// Why what this step provides is not there for certain after it.
-    fileprivate var uncertainty: String? {
-        if modifiers.async != nil { return "provides in the background: take its 'async' away" }
-        if modifiers.when != nil { return "provides only for some messages, because of its 'when'" }
-        if case .continue = modifiers.onError { return "may fail to provide, because of its 'on_error: continue'" }
-        if case .run = modifiers.onError { return "may fail to provide, because of its 'on_error'" }
-        return nil
+    fileprivate var uncertainty: (what: String, remedy: String)? {
+        if modifiers.async != nil { return ("provides in the background", "; take its 'async' away") }
+        if modifiers.when != nil { return ("provides only for some messages", "; take its 'when' away") }
+        switch modifiers.onError {
+        case .stop: return nil
+        case .continue: return ("may fail to provide", "; take its 'on_error' away")
+        case .run: return ("may fail to provide", "; let a stage of its 'on_error' provide it")
+        }
     }
 }
 

@@ -15,7 +15,8 @@ struct ResourceRequest {
             if let wanted = cast(found.resource) { return (found.name, wanted) }
             reader.diagnostics.error(
                 .wrongResource, at: node.range,
-                "'\(found.name)' is a \(type(of: found.resource).name), which \(owner.name) can't use")
+                "\(owner.name) needs a \(ResourceKind.words(for: Wanted.self)); '\(found.name)' is of type \(type(of: found.resource).name)"
+            )
             return nil
         }
         let candidates = reader.resources.compactMap { named in cast(named.resource).map { (named.name, $0) } }

@@ -25,10 +25,9 @@ public struct SettingReader: Sendable {
 
     /// Reports a value of the wrong type at its place.
     public mutating func wrongType(_ node: Node, expected type: SettingType, hint: String? = nil) {
-        let article = type.description.first.map { "aeiou".contains($0) } == true ? "an" : "a"
         let hint = hint.map { "; \($0)" } ?? ""
         diagnostics.error(
-            .wrongType, at: node.range, "\(subject) must be \(article) \(type), not \(node.nature)\(hint)")
+            .wrongType, at: node.range, "\(subject) must be \(type.noun), not \(node.nature)\(hint)")
     }
 
     /// Reads with another subject, and puts the old one back.
@@ -44,8 +43,8 @@ extension Node {
     /// What the value is, in words, for diagnostics. Values of variables are never shown.
     var nature: String {
         switch content {
-        case .sequence: return "a list"
-        case .mapping: return "a mapping"
+        case .sequence(let elements): return elements.isEmpty ? "an empty list" : "a list"
+        case .mapping(let entries): return entries.isEmpty ? "an empty mapping" : "a mapping"
         case .scalar(let scalar):
             let shown = scalar.written.count > 40 ? scalar.written.prefix(40) + "…" : scalar.written[...]
             if scalar.isInterpolated { return "the value of '\(shown)'" }

@@ -51,4 +51,14 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .other(let text): text
         }
     }
+
+    /// The type as it stands after "must be".
+    var noun: String {
+        switch self {
+        case .boolean, .choice: description
+        case .either(let types): types.map(\.noun).joined(separator: ", or ")
+        case .group(let settings): "a mapping with settings (\(settings.map(\.name).joined(separator: ", ")))"
+        default: "\("aeiou".contains(description.prefix(1)) ? "an" : "a") \(description)"
+        }
+    }
 }

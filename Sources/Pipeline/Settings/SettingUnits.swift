@@ -81,13 +81,15 @@ private enum Quantity {
         if let factor, let value = Double(number), value * factor < limit { return value * factor }
         if scalar.isInterpolated {
             reader.wrongType(node, expected: type)
+        } else if factor != nil, Double(number) != nil {
+            reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) is too large: '\(scalar.written)'")
         } else if unit.isEmpty, Double(number) != nil {
             reader.diagnostics.error(
                 .missingUnit, at: node.range, "\(reader.subject) needs a unit: \(scalar.written)\(example)")
         } else {
             let nearest = units.first { $0.0.lowercased() == unit.lowercased() || $0.0 == unit.prefix(1) + "iB" }
             reader.diagnostics.error(
-                .badValue, at: node.range, "\(reader.subject) must be a \(type), not '\(scalar.written)'",
+                .badValue, at: node.range, "\(reader.subject) must be \(type.noun), not '\(scalar.written)'",
                 suggestion: Double(number) == nil ? nil : nearest.map { number + $0.0 })
         }
         return nil

@@ -1,0 +1,170 @@
+"""What the tests share: a host in a folder of its own, a scripted model API, and ways to wait for events."""
+
+import json
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+from websockets.sync.client import connect
+
+from fakeai import FakeAI
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEADLINE = 10
+
+
+def program(variable="STAGECOACH"):
+    path = os.environ.get(variable)
+    if not path or not os.access(path, os.X_OK):
+        pytest.fail(f"{variable} must name the built program; scripts/test builds it and sets it")
+    return path
+
+
+def wait_until(condition, what="the condition", deadline=DEADLINE):
+    """For states that nobody announces, such as rows in a table; looks often and gives up at the deadline."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            pytest.fail(f"waited in vain for {what}")
+        time.sleep(0.01)
+
+
+class Host:
+    """A running `stagecoach serve`."""
+
+    def __init__(self, folder, files, env, arguments, variable="STAGECOACH"):
+        self.folder = folder
+        self.log = []
+        self.process = subprocess.Popen(
+            [program(variable), "serve", *map(str, files), "--port", "0", *arguments],
+            cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put), daemon=True).start()
+        self.log_reader = threading.Thread(target=self._read, args=(self.process.stderr, self.log.append), daemon=True)
+        self.log_reader.start()
+        try:
+            self.line = self.lines.get(timeout=DEADLINE)
+        except queue.Empty:
+            self.process.kill()
+            pytest.fail(f"the host did not start: {self.log}")
+        self.port = int(re.match(r"listening on http://127\.0\.0\.1:(\d+), pipeline ", self.line)[1])
+        self.http = f"http://127.0.0.1:{self.port}"
+
+    @staticmethod
+    def _read(stream, put):
+        for line in stream:
+            put(line.rstrip("\n"))
+
+    def url(self, query="", path="/ws"):
+        return f"ws://127.0.0.1:{self.port}{path}" + (f"?{query}" if query else "")
+
+    def connect(self, query="", path="/ws", **options):
+        return connect(self.url(query, path), close_timeout=2, open_timeout=DEADLINE, **options)
+
+    def stop(self, signal_number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        code = self.process.wait(timeout=40)
+        self.log_reader.join(timeout=DEADLINE)
+        return code
+
+    def entries(self, code):
+        """The log's entries with that code."""
+        return [entry for entry in map(json.loads, list(self.log)) if entry.get("code") == code]
+
+    def database(self):
+        return sqlite3.connect(self.folder / "data" / "stagecoach.db", timeout=DEADLINE)
+
+    def rows(self, columns="*", table="requests"):
+        with self.database() as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(f"select {columns} from {table} order by created_at, id")]
+
+    def wait_for_rows(self, count):
+        wait_until(lambda: len(self.rows("id")) >= count, f"{count} rows")
+        return self.rows()
+
+    def raw(self):
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE)
+        connection.settimeout(DEADLINE)
+        return connection
+
+
+@pytest.fixture
+def ai():
+    server = FakeAI()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts hosts; stops them by process id and expects them to have ended well."""
+    hosts = []
+
+    def start(*pipelines, env=None, arguments=(), variable="STAGECOACH", ends_well=True):
+        files = []
+        for index, pipeline in enumerate(pipelines):
+            if isinstance(pipeline, pathlib.Path):
+                files.append(pipeline)
+            else:
+                file = tmp_path / f"pipeline-{index}.yaml"
+                file.write_text(pipeline)
+                files.append(file)
+        clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **(env or {})}
+        host = Host(tmp_path, files, clean, list(arguments), variable)
+        hosts.append((host, ends_well))
+        return host
+
+    yield start
+    for host, ends_well in hosts:
+        code = host.stop()
+        if ends_well:
+            assert code == 0, host.log
+
+
+@pytest.fixture
+def chat(serve, ai):
+    """The documented flow as it is shipped, at the scripted API."""
+    return serve(ROOT / "pipelines/chat.yaml", env={"OPENAI_BASE_URL": ai.url, "OPENAI_API_KEY": "sk-canary-1234567890"})
+
+
+@pytest.fixture
+def offline(serve):
+    return serve(ROOT / "pipelines/offline.yaml")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command to its end."""
+
+    def command(*arguments, env=None, variable="STAGECOACH"):
+        clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **(env or {})}
+        return subprocess.run(
+            [program(variable), *map(str, arguments)], cwd=tmp_path, env=clean, capture_output=True, text=True,
+            timeout=30)
+
+    return command
+
+
+def chat_yaml():
+    return (ROOT / "pipelines/chat.yaml").read_text()
+
+
+def receive(connection):
+    return connection.recv(timeout=DEADLINE)
+
+
+def receive_json(connection):
+    return json.loads(receive(connection))

@@ -1,0 +1,175 @@
+"""A scripted model API on loopback that speaks OpenAI's chat completions."""
+
+import json
+import socket
+import threading
+
+
+class FakeAI:
+    """Answers with the last user message; `script` holds a fault for each of the next calls."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.calls = []
+        self.script = []
+        self.arrived = threading.Semaphore(0)
+        self.released = threading.Semaphore(0)
+        self.closed_by_client = threading.Event()
+        self.stopping = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self):
+        self.stopping = True
+        self.listener.close()
+
+    def answer_to(self, prompt, tokens=42):
+        return {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "model": "fake",
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": prompt}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": tokens - 1, "completion_tokens": 1, "total_tokens": tokens},
+            "unknown": {"kept": [1, 2.5, None, "ü"]},
+        }
+
+    def _accept(self):
+        while not self.stopping:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with connection:
+            stream = connection.makefile("rb")
+            try:
+                while self._call(connection, stream):
+                    pass
+            except OSError:
+                pass
+
+    def _call(self, connection, stream):
+        line = stream.readline().decode()
+        if not line:
+            return False
+        headers = {}
+        while (field := stream.readline().decode().strip()):
+            name, _, value = field.partition(":")
+            headers[name.lower()] = value.strip()
+        body = stream.read(int(headers.get("content-length", 0)))
+        self.calls.append({"line": line.strip(), "headers": headers, "body": json.loads(body or b"null")})
+        fault = self.script.pop(0) if self.script else None
+        self.arrived.release()
+        return getattr(self, f"_{fault or 'answer'}")(connection, headers)
+
+    def _prompt(self):
+        return self.calls[-1]["body"]["messages"][-1]["content"]
+
+    def _send(self, connection, body, status="200 OK", length=None):
+        payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length or len(payload)}\r\n\r\n"
+        connection.sendall(head.encode() + payload)
+        return True
+
+    def _answer(self, connection, headers):
+        return self._send(connection, self.answer_to(self._prompt()))
+
+    def _error(self, connection, status, headers):
+        # Some real APIs repeat the key in their error.
+        text = f"Incorrect API key provided: {headers.get('authorization', '')}"
+        return self._send(connection, {"error": {"message": text, "type": "x"}}, status)
+
+    def _401(self, connection, headers):
+        return self._error(connection, "401 Unauthorized", headers)
+
+    def _429(self, connection, headers):
+        return self._error(connection, "429 Too Many Requests", headers)
+
+    def _500(self, connection, headers):
+        return self._error(connection, "500 Internal Server Error", headers)
+
+    def _503html(self, connection, headers):
+        return self._send(connection, b"<html>busy</html>", "503 Service Unavailable")
+
+    def _404(self, connection, headers):
+        return self._error(connection, "404 Not Found", headers)
+
+    def _invalid_json(self, connection, headers):
+        return self._send(connection, b"{\"choices\": [")
+
+    def _empty_choices(self, connection, headers):
+        return self._send(connection, {"choices": []})
+
+    def _null_content(self, connection, headers):
+        return self._send(connection, {"choices": [{"message": {"content": None}}]})
+
+    def _deep_json(self, connection, headers):
+        return self._send(connection, b"[" * 10_000 + b"]" * 10_000)
+
+    def _no_usage(self, connection, headers):
+        return self._send(connection, {"choices": [{"message": {"content": "no usage"}}]})
+
+    def _huge(self, connection, headers):
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {1 << 30}\r\n\r\n".encode()
+        connection.sendall(head)
+        try:
+            for _ in range(64):
+                connection.sendall(b" " * (1 << 20))
+        except OSError:
+            pass
+        return False
+
+    def _redirect(self, connection, headers):
+        head = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{self.redirect_port}/v1\r\nContent-Length: 0\r\n\r\n"
+        connection.sendall(head.encode())
+        return True
+
+    def _closed_early(self, connection, headers):
+        self._send(connection, b"{\"choices\": [", length=5000)
+        return False
+
+    def _reset(self, connection, headers):
+        return False
+
+    def _hang(self, connection, headers):
+        """Says nothing until the client goes away."""
+        self._await_close(connection)
+        return False
+
+    def _hang_mid_body(self, connection, headers):
+        self._send(connection, b"{\"choices\": [", length=5000)
+        self._await_close(connection)
+        return False
+
+    def _drip(self, connection, headers):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
+        connection.settimeout(0.1)
+        for _ in range(100):
+            try:
+                connection.sendall(b" ")
+                if connection.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        return False
+
+    def _gate(self, connection, headers):
+        """Answers when the test says so."""
+        prompt = self._prompt()
+        self.released.acquire()
+        return self._send(connection, self.answer_to(prompt))
+
+    def _await_close(self, connection):
+        connection.settimeout(20)
+        try:
+            if connection.recv(1) == b"":
+                self.closed_by_client.set()
+        except ConnectionResetError:
+            self.closed_by_client.set()
+        except OSError:
+            pass
