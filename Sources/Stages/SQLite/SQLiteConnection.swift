@@ -14,6 +14,7 @@ final class SQLiteConnection: Sendable {
         var file: FileIdentity?
         var tables: Set<String> = []
         var health = Health.failing(.databaseUnavailable("not opened yet"))
+        var isClosed = false
         var watch: Task<Void, Never>?
     }
 
@@ -89,7 +90,7 @@ final class SQLiteConnection: Sendable {
             defer {
                 state.watch = nil
                 state.queue = nil
-                state.health = .failing(.databaseUnavailable("closed"))
+                state.isClosed = true
             }
             return (state.watch, state.queue)
         }
@@ -140,10 +141,12 @@ final class SQLiteConnection: Sendable {
     /// Notes how the database is, and says in the log when that changes.
     private func report(_ error: PipelineError?) {
         let logger = settings.withLock(\.self)?.logger
-        let before = state.withLock { state in
+        let before: PipelineError?? = state.withLock { state in
+            guard !state.isClosed else { return nil }
             defer { state.health = error.map(Health.failing) ?? .ready }
-            return state.health.error
+            return .some(state.health.error)
         }
+        guard let before else { return }
         switch (before, error) {
         case (_?, nil): logger?.info("The database is connected")
         case (let before, let error?) where before?.detail != error.detail:
