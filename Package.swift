@@ -73,8 +73,12 @@ let package = Package(
         .testTarget(
             name: "HostTests",
             dependencies: [
-                "Host", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOEmbedded", package: "swift-nio"),
+                "Host",
+                "Pipeline",
+                "Stages",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict),
     ]

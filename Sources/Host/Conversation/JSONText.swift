@@ -33,8 +33,8 @@ struct JSONText {
         return text
     }
 
-    /// RFC 8259 section 7: quotation mark, reverse solidus and the control characters must be escaped. So are DEL and
-    /// the C1 controls, which JSON allows and terminals obey.
+    /// RFC 8259 section 7: quotation mark, reverse solidus and the control characters must be escaped. So are DEL,
+    /// the C1 controls and the line separators, which JSON allows and terminals or line readers obey.
     private static func append(quoted value: String, to text: inout String) {
         text += "\""
         if value.utf8.allSatisfy(isPlain) {
@@ -56,10 +56,14 @@ struct JSONText {
         case "\n": text += "\\n"
         case "\r": text += "\\r"
         case "\t": text += "\\t"
-        case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
+        case _ where isControl(scalar) || scalar == "\u{2028}" || scalar == "\u{2029}":
             let digits = String(scalar.value, radix: 16)
             text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
         default: text.unicodeScalars.append(scalar)
         }
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
     }
 }

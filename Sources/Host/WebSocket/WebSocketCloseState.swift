@@ -30,9 +30,10 @@ struct WebSocketCloseState {
         return .sendClose(code, "", .now)
     }
 
-    /// We close, once. After a breach of the protocol no answer can be trusted to come.
+    /// We close, once. After a breach of the protocol no answer can be trusted to come, so that a breach while an
+    /// answer is awaited ends the wait.
     mutating func start(_ code: WebSocketCloseCode, _ reason: String, afterBreach: Bool = false) -> Action {
-        if hasSentClose { return .nothing }
+        if hasSentClose { return afterBreach ? .end : .nothing }
         hasSentClose = true
         return .sendClose(code, reason, afterBreach ? .afterPeer : .afterAnswer)
     }

@@ -10,7 +10,14 @@ enum WebSocketHandshake {
         case reject(HTTPResponseStatus, String)
     }
 
+    /// More header fields than any browser or proxy sends; each costs memory and a look.
+    static let maxHeaderFields = 100
+
+    /// A rejection with the status 426 goes out with `Sec-WebSocket-Version: 13` and `Upgrade: websocket`.
     static func check(_ head: HTTPRequestHead) -> Outcome {
+        guard head.headers.count <= maxHeaderFields else {
+            return .reject(.requestHeaderFieldsTooLarge, "more than \(maxHeaderFields) header fields")
+        }
         guard head.method == .GET, head.version == .http1_1 else {
             return .reject(.badRequest, "a WebSocket handshake is a GET request of HTTP/1.1")
         }
@@ -39,7 +46,7 @@ enum WebSocketHandshake {
         Data(SHA1.digest(of: Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))).base64EncodedString()
     }
 
-    /// 16 bytes are 22 digits of Base64 and two signs of padding; the last digit holds only two bits.
+    /// 16 bytes are 22 digits of Base64 and two signs of padding.
     private static func isKey(_ key: String) -> Bool {
         let bytes = Array(key.utf8)
         guard bytes.count == 24, bytes[22] == UInt8(ascii: "="), bytes[23] == UInt8(ascii: "=") else { return false }

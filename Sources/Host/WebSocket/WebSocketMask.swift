@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The masking of client frames (RFC 6455 section 5.3): every byte is combined with one of four by exclusive or.
 struct WebSocketMask: Equatable {
     /// The first of the four bytes is the lowest.
@@ -30,5 +32,22 @@ struct WebSocketMask: Equatable {
         let bits = UInt32(count % 4 * 8)
         copy.key = bits == 0 ? key : key >> bits | key << (32 - bits)
         return copy
+    }
+}
+
+extension ByteBuffer {
+    /// Moves bytes here from another buffer and takes the mask off on the way.
+    ///
+    /// They are not unmasked where they are: the channel's pool still holds the buffer that it read into, so that
+    /// writing there would first copy all of it.
+    mutating func writeUnmasked(_ count: Int, from source: inout ByteBuffer, mask: WebSocketMask) {
+        guard count > 0 else { return }
+        writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
+            source.withUnsafeReadableBytes { bytes in
+                mask.unmask(UnsafeRawBufferPointer(rebasing: bytes[..<count]), into: target)
+            }
+            return count
+        }
+        source.moveReaderIndex(forwardBy: count)
     }
 }

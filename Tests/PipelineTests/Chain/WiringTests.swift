@@ -46,7 +46,7 @@ struct WiringTests {
         }
         #expect(
             found == [
-                "stage 'reply' needs 'completion', which 'answer' provides in the background: take its 'async' away"
+                "stage 'reply' needs 'completion', which 'answer' provides in the background; take its 'async' away"
             ])
     }
 
