@@ -69,7 +69,9 @@ let package = Package(
         .testTarget(
             name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: strict),
         .testTarget(
-            name: "StagesTests", dependencies: ["Stages", "Pipeline"], exclude: ["Broken"], swiftSettings: strict),
+            name: "StagesTests",
+            dependencies: ["Stages", "Pipeline"],
+            exclude: ["Broken"], swiftSettings: strict),
         .testTarget(
             name: "HostTests",
             dependencies: [
@@ -79,6 +81,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),
     ]

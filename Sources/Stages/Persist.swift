@@ -41,9 +41,15 @@ public struct Persist: BatchStage {
     private func row(_ message: Message) -> Row? {
         guard let completion = message.completion else { return nil }
         return Row(
-            id: message.id, sessionID: message.session.id, prompt: message.prompt, response: completion.text,
-            tokensUsed: completion.tokensUsed, metadata: metadata(of: message, completion),
-            username: message.session.username, userID: message.session.userID, createdAt: message.receivedAt)
+            id: message.id, sessionID: message.session.id, prompt: storable(message.prompt),
+            response: storable(completion.text), tokensUsed: completion.tokensUsed,
+            metadata: metadata(of: message, completion), username: storable(message.session.username),
+            userID: message.session.userID, createdAt: message.receivedAt)
+    }
+
+    /// PostgreSQL takes no U+0000 in text, and SQLite's text ends there; its stand-in is U+FFFD, the same everywhere.
+    private func storable(_ text: String) -> String {
+        text.utf8.contains(0) ? text.replacing("\u{0}", with: "\u{FFFD}") : text
     }
 
     /// The API's response as it came, with the client's own metadata added where that is asked for.

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Pipeline
 
 /// What every command that reads pipeline files takes, and the reading of them.
@@ -31,12 +30,8 @@ struct PipelineArguments: ParsableArguments {
     }
 }
 
-/// Standard error, where problems go.
-enum StandardError {
-    static func write(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
-
+extension StandardError {
+    /// Writes what was found in each file.
     static func write(report loaded: [LoadedPipeline]) {
         for pipeline in loaded where !pipeline.diagnostics.isEmpty { write(pipeline.report) }
     }

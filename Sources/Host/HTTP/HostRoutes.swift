@@ -13,7 +13,7 @@ struct HostRoutes: Sendable {
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
                 _ = try admit(head)
-                throw HTTPRejection(.upgradeRequired, "connect with a WebSocket", headers: ["upgrade": "websocket"])
+                throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
             }
             guard ["/", "/healthz", "/readyz"].contains(target.path) else {
                 throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
@@ -40,7 +40,9 @@ struct HostRoutes: Sendable {
         }
         switch WebSocketHandshake.check(head) {
         case .reject(let status, let reason):
-            let headers: HTTPHeaders = status == .upgradeRequired ? ["sec-websocket-version": "13"] : [:]
+            // RFC 9110 section 15.5.22: a 426 says what to upgrade to.
+            let headers: HTTPHeaders =
+                status == .upgradeRequired ? ["upgrade": "websocket", "sec-websocket-version": "13"] : [:]
             throw HTTPRejection(status, reason, headers: headers)
         case .accept(var headers):
             let admission = try WebSocketAdmission(pipeline: pipeline, query: target.query)

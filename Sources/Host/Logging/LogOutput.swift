@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import Logging
 import Pipeline
 
@@ -28,9 +29,7 @@ struct LogOutput: LogHandler {
         let level = ProcessInfo.processInfo.environment["LOG_LEVEL"].flatMap { Logger.Level(rawValue: $0.lowercased()) }
         let format: Format = isatty(STDERR_FILENO) == 1 ? .lines : .json
         LoggingSystem.bootstrap { label in
-            LogOutput(label: label, level: level ?? .info, format: format) { line in
-                FileHandle.standardError.write(Data((line + "\n").utf8))
-            }
+            LogOutput(label: label, level: level ?? .info, format: format, write: StandardError.write)
         }
     }
 

@@ -16,7 +16,8 @@ struct HostService: Service {
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
-        let connections = try await Connections(group: group, limits: settings.limits)
+        ProcessLimits.ignoreBrokenPipes()
+        let connections = try await Connections(group: group, limits: limits)
         try await open()
         let channel: any Channel
         do {
@@ -37,10 +38,17 @@ struct HostService: Service {
         logger.info("Stopped")
     }
 
+    /// The limits of the file, with no more connections than half of what the process may open: stages need files too.
+    private var limits: HostLimits {
+        var limits = settings.limits
+        limits.connections = min(limits.connections, ProcessLimits.raiseOpenFiles() / 2)
+        return limits
+    }
+
     private func server(_ connections: Connections) -> HostServer {
         let access = AccessRules(isLoopback: ListenAddress(host).isLoopback, origins: settings.origins)
         let routes = HostRoutes(pipelines: pipelines, access: access)
-        return HostServer(routes: routes, connections: connections, limits: settings.limits, logger: logger)
+        return HostServer(routes: routes, connections: connections, limits: limits, logger: logger)
     }
 
     /// Opens every chain; where one fails those before it are closed again.

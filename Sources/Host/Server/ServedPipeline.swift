@@ -7,13 +7,12 @@ struct ServedPipeline: Sendable {
     let path: String
     let format: MessageFormat
     let chain: Chain
+}
 
+extension ServedPipeline {
     /// `nil` for a chain that no message can enter, which no pipeline file builds.
     init?(_ file: PipelineFile) {
         guard let receive = file.chain.stages.first as? Receive else { return nil }
-        name = file.name
-        path = receive.path
-        format = receive.format
-        chain = file.chain
+        self.init(name: file.name, path: receive.path, format: receive.format, chain: file.chain)
     }
 }

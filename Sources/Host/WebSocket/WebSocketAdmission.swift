@@ -12,15 +12,8 @@ struct WebSocketAdmission {
     init(pipeline: ServedPipeline, query: QueryItems) throws(HTTPRejection) {
         self.pipeline = pipeline
         let id = try WebSocketAdmission.sessionID(query["session"])
-        guard let username = query["username"], !username.isEmpty else {
-            session = Session(id: id)
-            format = try WebSocketAdmission.format(query["format"], default: pipeline.format)
-            return
-        }
-        guard username.unicodeScalars.count <= 128, !username.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
-            throw HTTPRejection(.badRequest, "username must be at most 128 printable characters")
-        }
-        session = Session(id: id, username: username)
+        let username = try WebSocketAdmission.username(query["username"])
+        session = username.map { Session(id: id, username: $0) } ?? Session(id: id)
         format = try WebSocketAdmission.format(query["format"], default: pipeline.format)
     }
 
@@ -30,6 +23,14 @@ struct WebSocketAdmission {
             throw HTTPRejection(.badRequest, "session must be a UUID of version 4")
         }
         return id.description
+    }
+
+    private static func username(_ text: String?) throws(HTTPRejection) -> String? {
+        guard let text, !text.isEmpty else { return nil }
+        guard text.unicodeScalars.count <= 128, !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+            throw HTTPRejection(.badRequest, "username must be at most 128 printable characters")
+        }
+        return text
     }
 
     private static func format(_ text: String?, default: MessageFormat) throws(HTTPRejection) -> MessageFormat {

@@ -71,7 +71,7 @@ public final class Chain: Sendable {
         do {
             for named in resources {
                 opened.add { await named.resource.close() }
-                try await named.resource.open(named.context)
+                try await named.resource.open(ResourceContext(name: named.name))
             }
             for step in steps.flatMap(\.all) {
                 opened.add { await step.close() }

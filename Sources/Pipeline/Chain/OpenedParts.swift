@@ -1,4 +1,3 @@
-import Logging
 import Synchronization
 
 /// What was opened and must be closed, also when opening failed half-way.
@@ -14,13 +13,5 @@ final class OpenedParts: Sendable {
             defer { closers = [] }
             return closers
         }
-    }
-}
-
-extension NamedResource {
-    var context: ResourceContext {
-        var logger = Logger(label: "stagecoach")
-        logger[metadataKey: "resource"] = "\(name)"
-        return ResourceContext(name: name, logger: logger)
     }
 }

@@ -9,7 +9,7 @@ final class StepRunner: Sendable {
     let background: Background?
     private let isPlain: Bool
     let instead: [StepRunner]
-    private let logger: Logger
+    private let context: StageContext
 
     init(_ step: Step, label: String, instead: [StepRunner]) {
         self.label = label
@@ -17,15 +17,13 @@ final class StepRunner: Sendable {
         self.modifiers = step.modifiers
         self.place = step.place
         self.instead = instead
-        var logger = Logger(label: "stagecoach")
-        logger[metadataKey: "stage"] = "\(label)"
-        self.logger = logger
+        context = StageContext(label: label)
         let modifiers = step.modifiers
         let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
         isPlain =
             modifiers.async == nil && modifiers.timeout == nil && modifiers.retry == nil && modifiers.when == nil
             && !hasOwnErrorPolicy
-        background = modifiers.async.map { Background(policy: $0, label: label, logger: logger) }
+        background = modifiers.async.map { [context] in Background(policy: $0, label: label, logger: context.logger) }
     }
 
     /// Every runner in this step, those of its error policy included.
@@ -37,7 +35,7 @@ final class StepRunner: Sendable {
     }
 
     func open() async throws {
-        try await stage.open(StageContext(label: label, logger: logger))
+        try await stage.open(context)
         background?.start(self)
     }
 
@@ -75,9 +73,9 @@ final class StepRunner: Sendable {
         case .stop:
             throw error
         case .continue:
-            logger.failure(error, of: message, note: "; the message goes on")
+            context.logger.failure(error, of: message, note: "; the message goes on")
         case .run:
-            logger.failure(error, of: message, note: "; other stages run instead")
+            context.logger.failure(error, of: message, note: "; other stages run instead")
             for step in instead { try await step.run(&message) }
         }
     }

@@ -43,6 +43,14 @@ public struct ResourceContext: Sendable {
     public let name: String
     /// Where it says what it does; carries its name.
     public let logger: Logger
+
+    /// The surroundings of a resource by its name, also for tests of one.
+    public init(name: String) {
+        self.name = name
+        var logger = Logger(label: "stagecoach")
+        logger[metadataKey: "resource"] = "\(name)"
+        self.logger = logger
+    }
 }
 
 /// How a resource is.

@@ -97,4 +97,12 @@ public struct StageContext: Sendable {
     public let label: String
     /// Where it says what it does; carries its label.
     public let logger: Logger
+
+    /// The surroundings of a stage by its label, also for tests of one.
+    public init(label: String) {
+        self.label = label
+        var logger = Logger(label: "stagecoach")
+        logger[metadataKey: "stage"] = "\(label)"
+        self.logger = logger
+    }
 }
