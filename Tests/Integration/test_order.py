@@ -102,3 +102,14 @@ def test_a_step_in_the_wrong_order_is_refused_before_the_port_opens(run, tmp_pat
         result = run(command[0], file, *command[1:])
         assert result.returncode == 1 and result.stdout == ""
         assert "stage 'persist' needs 'completion', which 'complete' provides later (line" in result.stderr
+
+
+def test_a_pipeline_that_answers_nothing_reads_on_after_its_queue_was_full(serve, ai):
+    text = chat_yaml().replace("  - respond\n", "")
+    host = serve(text, env={"OPENAI_BASE_URL": ai.url, "OPENAI_API_KEY": "k"})
+    ai.script = ["gate"]
+    with host.connect() as client:
+        for number in range(200):
+            client.send(str(number))
+        ai.released.release()
+        assert [row["prompt"] for row in host.wait_for_rows(200)] == [str(number) for number in range(200)]

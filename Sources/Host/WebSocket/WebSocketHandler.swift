@@ -45,7 +45,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
             pipeline: admission.pipeline, session: admission.session, format: admission.format,
             executor: loop.executor, logger: logger,
             send: { [weak self] in self?.send($0) },
-            onIdle: { [weak self] in self?.closeIfDrained() })
+            onIdle: { [weak self] in self?.conversationIsIdle() })
         self.conversation = conversation
         conversation.begin()
         flush()
@@ -207,6 +207,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func drain() {
         isDraining = true
         closeIfDrained()
+    }
+
+    private func conversationIsIdle() {
+        closeIfDrained()
+        readOn()
     }
 
     private func closeIfDrained() {
