@@ -15,7 +15,7 @@ struct HostService: Service {
     let logger: Logger
 
     func run() async throws {
-        let group = MultiThreadedEventLoopGroup.singleton
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.ignoreBrokenPipes()
         let connections = try await Connections(group: group, limits: limits)
         try await open()
@@ -35,6 +35,7 @@ struct HostService: Service {
         await connections.drain(within: settings.drain)
         await close(until: deadline)
         impatient.cancel()
+        try await group.shutdownGracefully()
         logger.info("Stopped")
     }
 

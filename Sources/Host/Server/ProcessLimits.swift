@@ -1,7 +1,23 @@
+import FoundationEssentials
 import Glibc
+import NIOCore
 
 /// What the operating system lets the process have.
 enum ProcessLimits {
+    /// The processors that the process may use, of which each gets an event loop: what its control group allows, and
+    /// what its affinity does (`taskset`). Two loops that share one processor only take it from each other.
+    static var processors: Int {
+        min(System.coreCount, allowedProcessors(in: try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)))
+    }
+
+    /// How many bits are set in the line `Cpus_allowed: ff,ffffffff` of proc(5); no limit where there is none.
+    static func allowedProcessors(in status: String?) -> Int {
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }
+        let digits = line?.dropFirst("Cpus_allowed:".count).compactMap(\.hexDigitValue) ?? []
+        let count = digits.reduce(0) { $0 + $1.nonzeroBitCount }
+        return count == 0 ? Int.max : count
+    }
+
     /// Raises the soft limit of open files to the hard one and returns it: every connection is a file.
     static func raiseOpenFiles() -> Int {
         var limit = rlimit()
