@@ -29,11 +29,12 @@ static inline CURLcode curl_get_long(CURL *handle, CURLINFO info, long *value) {
     return curl_easy_getinfo(handle, info, value);
 }
 
+static inline CURLcode curl_get_pointer(CURL *handle, CURLINFO info, void **value) {
+    return curl_easy_getinfo(handle, info, (char **)value);
+}
+
 static inline CURLMcode curl_set_multi_long(CURLM *handle, CURLMoption option, long value) {
     return curl_multi_setopt(handle, option, value);
 }
-
-/* A macro with a cast, which Swift does not import. */
-static const size_t curl_write_pause = CURL_WRITEFUNC_PAUSE;
 
 #endif

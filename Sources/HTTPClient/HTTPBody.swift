@@ -1,13 +1,35 @@
 /// A response's body, piece by piece, for one reader.
+///
+/// Once 64 KiB wait for the reader nothing more is read from the connection; with what has been read by then it can be
+/// 300 KiB before decompression.
 public struct HTTPBody: AsyncSequence, Sendable {
-    /// Bytes in the order in which they came.
+    /// Bytes in the order in which they came; never empty.
     public typealias Element = [UInt8]
+
+    /// What reading throws.
+    public typealias Failure = HTTPClientError
 
     let reader: Reader
 
-    /// Begins to read.
+    /// Begins to read, or goes on with what has not been read.
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(reader: reader)
+    }
+
+    /// Joins what has not been read.
+    ///
+    /// - Parameter limit: bytes that are taken.
+    /// - Throws: ``HTTPClientError``, `bodyTooLarge` where there are more.
+    public func collect(upTo limit: Int) async throws(HTTPClientError) -> [UInt8] {
+        var whole: [UInt8] = []
+        while let piece = try await reader.next() {
+            guard piece.count <= limit - whole.count else {
+                reader.cancel()
+                throw .bodyTooLarge(limit)
+            }
+            if whole.isEmpty { whole = piece } else { whole += piece }
+        }
+        return whole
     }
 
     /// Reads a body.
@@ -16,36 +38,41 @@ public struct HTTPBody: AsyncSequence, Sendable {
 
         /// The next piece; `nil` at the end.
         ///
-        /// - Throws: ``HTTPClientError``.
-        public mutating func next() async throws -> [UInt8]? {
+        /// - Throws: ``HTTPClientError``, after the pieces that came before it.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws(HTTPClientError) -> [UInt8]? {
             try await reader.next()
         }
     }
 
     /// Ends the call when nobody can read the body any more.
     final class Reader: Sendable {
-        private let receiver: StreamingReceiver
-        private let transfer: Transfer
-        private let worker: CurlWorker
+        private let call: Call
+        private let client: HTTPClient
 
-        init(receiver: StreamingReceiver, transfer: Transfer, worker: CurlWorker) {
-            self.receiver = receiver
-            self.transfer = transfer
-            self.worker = worker
+        init(_ call: Call, of client: HTTPClient) {
+            self.call = call
+            self.client = client
         }
 
         deinit {
-            worker.submit(.cancel(transfer))
+            if !call.body.isOver { cancel() }
         }
 
-        func next() async throws -> [UInt8]? {
-            try await withTaskCancellationHandler {
-                let (piece, wasPaused) = try await receiver.next()
-                if wasPaused { worker.submit(.resume(transfer)) }
-                return piece
+        func next() async throws(HTTPClientError) -> [UInt8]? {
+            let step = await withTaskCancellationHandler {
+                await call.body.next()
             } onCancel: {
-                worker.submit(.cancel(transfer))
+                cancel()
             }
+            if step.hasMadeRoom { client.resume(call) }
+            return try step.piece.get()
+        }
+
+        func cancel() {
+            call.body.end(.cancelled)
+            client.cancel(call)
         }
     }
 }

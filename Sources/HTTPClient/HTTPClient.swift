@@ -1,13 +1,18 @@
 /// Calls HTTP APIs over libcurl: connections are kept and shared, every call has deadlines and a limit on its response,
-/// and redirects are not followed, so that no key reaches another host.
+/// and a redirect never carries a key to another host.
 ///
-/// All transfers of a client run on one thread of its own, which starts with the first call and ends with
-/// ``shutdown()``.
+/// All calls of a client run on one thread of its own, which starts with the first call and ends with ``shutdown()``,
+/// or when the client and the last body that is read from it are gone.
+///
+/// A call that was sent over a kept connection which the host closes without a byte of response is sent once more over
+/// a new one, whatever its method: that is how a host ends a connection that was kept for too long.
 public final class HTTPClient: Sendable {
-    private let worker = CurlWorker()
+    private let worker: CurlWorker
 
     /// A client without connections.
-    public init() {}
+    public init(configuration: HTTPClientConfiguration = HTTPClientConfiguration()) {
+        worker = CurlWorker(configuration)
+    }
 
     deinit {
         worker.stop {}
@@ -17,44 +22,62 @@ public final class HTTPClient: Sendable {
     ///
     /// - Throws: ``HTTPClientError``. A status that says failure is a response, not an error.
     public func send(_ request: HTTPRequest) async throws(HTTPClientError) -> HTTPResponse {
-        let receiver = CollectingReceiver(limit: request.bodyLimit)
-        let transfer = try Transfer(request, receiver: receiver)
-        return try await run(transfer) { receiver.wait($0) }
+        try await respond(to: request, isStreamed: false).response
     }
 
-    /// Makes a call and returns once the response has begun. What is not read of the body holds the sender up, and
-    /// leaving it unread ends the call.
+    /// Makes a call and returns once the response's head is there. What is not read of the body holds the sender up;
+    /// letting go of it ends the call and closes its connection.
     ///
-    /// - Throws: ``HTTPClientError``; so does reading the body.
-    public func stream(_ request: HTTPRequest) async throws(HTTPClientError) -> HTTPStreamedResponse {
-        let receiver = StreamingReceiver(limit: request.bodyLimit)
-        let transfer = try Transfer(request, receiver: receiver)
-        let head = try await run(transfer) { receiver.waitForHead($0) }
-        let reader = HTTPBody.Reader(receiver: receiver, transfer: transfer, worker: worker)
-        return HTTPStreamedResponse(status: head.status, headers: head.headers, body: HTTPBody(reader: reader))
+    /// - Throws: ``HTTPClientError``; so does reading the body. A status that says failure is a response, not an error.
+    public func execute(_ request: HTTPRequest) async throws(HTTPClientError) -> HTTPStreamedResponse {
+        let (call, head) = try await respond(to: request, isStreamed: true)
+        return HTTPStreamedResponse(
+            status: head.status, headers: head.headers, body: HTTPBody(reader: HTTPBody.Reader(call, of: self)))
     }
 
-    /// Ends running calls with an error, closes the connections and ends the thread.
+    /// Ends running calls with an error, closes the connections and ends the thread. Returns when that is done; another
+    /// call of it does no harm. Calls made later fail.
     public func shutdown() async {
         await withCheckedContinuation { continuation in worker.stop { continuation.resume() } }
     }
 
-    private func run<Success: Sendable>(
-        _ transfer: Transfer, _ wait: (CheckedContinuation<Success, any Error>) -> Void
-    ) async throws(HTTPClientError) -> Success {
-        do {
-            return try await withTaskCancellationHandler {
-                try await withCheckedThrowingContinuation { continuation in
-                    wait(continuation)
-                    worker.submit(.start(transfer))
-                }
-            } onCancel: {
-                worker.submit(.cancel(transfer))
+    /// Lets go of a call, whose connection is closed unless the response was whole.
+    func cancel(_ call: Call) {
+        worker.submit(.cancel(call))
+    }
+
+    /// Reads on after the reader has made room.
+    func resume(_ call: Call) {
+        worker.submit(.resume(call))
+    }
+
+    private func respond(
+        to original: HTTPRequest, isStreamed: Bool
+    ) async throws(HTTPClientError) -> (call: Call, response: HTTPResponse) {
+        var request = original
+        while true {
+            try request.check()
+            let call = Call(request, isStreamed: isStreamed)
+            let response = try await run(call)
+            guard request.redirectLimit > 0, var next = Redirect.next(after: request, response) else {
+                return (call, response)
             }
-        } catch let error as HTTPClientError {
-            throw error
-        } catch {
-            throw HTTPClientError(.other, "\(error)")
+            if isStreamed { cancel(call) }
+            next.deadlines.total -= call.start.duration(to: .now)
+            request = next
         }
+    }
+
+    private func run(_ call: Call) async throws(HTTPClientError) -> HTTPResponse {
+        let outcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                call.wait(continuation)
+                worker.submit(.start(call))
+            }
+        } onCancel: {
+            call.finish(.failure(.cancelled))
+            cancel(call)
+        }
+        return try outcome.get()
     }
 }

@@ -6,7 +6,8 @@ public struct HTTPRequest: Sendable {
     /// The address: `http` or `https`.
     public var url: String
 
-    /// The header fields, sent in this order.
+    /// The header fields, sent in this order. `Content-Length` and `Transfer-Encoding` follow from the body and
+    /// can't be set.
     public var headers: [(name: String, value: String)]
 
     /// The body; none where it is empty.
@@ -15,8 +16,16 @@ public struct HTTPRequest: Sendable {
     /// How long each part of the call may take.
     public var deadlines = HTTPDeadlines()
 
-    /// The largest body of a response that is taken, in bytes after decompression; 1 MiB by default.
+    /// The largest body of a response that is taken, in bytes after decompression; 1 MiB by default. It is far above a
+    /// model's answer, and what a call can cost in memory.
     public var bodyLimit = 1 << 20
+
+    /// How many redirects are followed; none by default. A response that redirects and is not followed is returned as
+    /// it is.
+    ///
+    /// To another origin (scheme, host or port) goes no header field but `Accept`, `Accept-Language`, `Content-Type`
+    /// and `User-Agent`, and no body: a redirect that would take the body there is not followed.
+    public var redirectLimit = 0
 
     /// A call.
     public init(
@@ -27,22 +36,4 @@ public struct HTTPRequest: Sendable {
         self.headers = headers
         self.body = body
     }
-}
-
-/// How long the parts of a call may take. A call without deadlines can hang for ever.
-public struct HTTPDeadlines: Sendable, Hashable {
-    /// To find and reach the host, TLS included; 5 s, as in OpenAI's own clients.
-    public var connect: Duration = .seconds(5)
-
-    /// From the start of the call to the response's first byte; no limit but `total` by default.
-    public var firstByte: Duration?
-
-    /// Without a byte once the response has begun; 60 s.
-    public var idle: Duration = .seconds(60)
-
-    /// For everything; 120 s.
-    public var total: Duration = .seconds(120)
-
-    /// The defaults.
-    public init() {}
 }

@@ -21,8 +21,8 @@ enum OpenAIError {
         switch error.code {
         case .timeout: timeout(error.description)
         case .cancelled: CancellationError()
-        case .bodyTooLarge: badResponse(error.description)
-        case .tlsFailed, .invalidRequest:
+        case .bodyTooLarge, .invalidResponse: badResponse(error.description)
+        case .tlsFailed, .invalidRequest, .invalidURL:
             PipelineError(.modelUnavailable, "The model is not available", detail: error.description)
         default: unavailable(error.description)
         }

@@ -11,11 +11,12 @@ struct WebSocketFuzzTests {
     @Test(
         "never traps, keeps its memory bounded, and says the same for any cuts", arguments: 1...8 as ClosedRange<UInt64>
     )
-    func streams(seed: UInt64) {
+    func streams(seed: UInt64) async {
         var random = SplitMix(seed: seed)
         var kinds = Set<String>()
         var highestCapacity = 0
         for stream in 0..<2_500 {
+            await Task.yield()
             let bytes = Self.stream(&random)
             var whole = WebSocketDecoder(limits: Self.limits)
             let expected = whole.read(bytes)
@@ -39,9 +40,10 @@ struct WebSocketFuzzTests {
     }
 
     @Test("survives bytes that are no frames at all", arguments: 1...4 as ClosedRange<UInt64>)
-    func noise(seed: UInt64) {
+    func noise(seed: UInt64) async {
         var random = SplitMix(seed: seed)
         for _ in 0..<2_500 {
+            await Task.yield()
             let bytes = (0..<Int.random(in: 1...64, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)
             }

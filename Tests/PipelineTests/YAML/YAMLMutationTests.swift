@@ -26,11 +26,12 @@ struct YAMLMutationTests {
     ].map { Array($0.unicodeScalars) }
 
     @Test("twenty thousand mutations each give a tree or a located error", arguments: 0..<8)
-    func mutations(seed: Int) {
+    func mutations(seed: Int) async {
         var random = Seeded(state: UInt64(seed) + 1)
         let sample = Array(samplePipeline.unicodeScalars)
         var failures: [String] = []
         for _ in 0..<2_500 {
+            await Task.yield()
             let text = Self.mutated(sample, using: &random)
             let reading = Reading(text, variables: ["A": "1"])
             if let complaint = Self.complaint(about: reading) {

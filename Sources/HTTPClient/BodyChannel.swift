@@ -1,0 +1,82 @@
+import Synchronization
+
+/// What has come of a body and waits for its reader.
+final class BodyChannel: Sendable {
+    struct Step {
+        /// Bytes; `nil` at the end.
+        let piece: Result<[UInt8]?, HTTPClientError>
+        /// Whether the call was held up and can go on.
+        let hasMadeRoom: Bool
+    }
+
+    private struct State {
+        var bytes: [UInt8] = []
+        var isHeldUp = false
+        var end: Result<Void, HTTPClientError>?
+        var reader: CheckedContinuation<Step, Never>?
+
+        mutating func take() -> Step? {
+            guard bytes.isEmpty else {
+                defer { (bytes, isHeldUp) = ([], false) }
+                return Step(piece: .success(bytes), hasMadeRoom: isHeldUp && end == nil)
+            }
+            return end.map { Step(piece: $0.map { nil }, hasMadeRoom: false) }
+        }
+    }
+
+    /// Bytes that may wait before the sender is held up.
+    private static let window = 64 << 10
+
+    private let state = Mutex(State())
+
+    var isOver: Bool {
+        state.withLock { $0.end != nil }
+    }
+
+    func next() async -> Step {
+        if let step = state.withLock({ $0.take() }) { return step }
+        return await withCheckedContinuation { continuation in
+            let step: Step? = state.withLock { state in
+                if let step = state.take() { return step }
+                guard state.reader == nil else {
+                    let error = HTTPClientError(.invalidRequest, "the body is read by two tasks at once")
+                    return Step(piece: .failure(error), hasMadeRoom: false)
+                }
+                state.reader = continuation
+                return nil
+            }
+            if let step { continuation.resume(returning: step) }
+        }
+    }
+
+    /// Takes bytes; returns whether the sender should be held up.
+    func append(_ new: UnsafeRawBufferPointer) -> Bool {
+        let (reader, isFull): (CheckedContinuation<Step, Never>?, Bool) = state.withLock { state in
+            guard state.end == nil else { return (nil, false) }
+            if let reader = state.reader.take() { return (reader, false) }
+            state.bytes.append(contentsOf: new)
+            return (nil, state.bytes.count >= Self.window)
+        }
+        reader?.resume(returning: Step(piece: .success(Array(new)), hasMadeRoom: false))
+        return isFull
+    }
+
+    /// Whether the sender is to be held up; the step that makes room says so then.
+    func holdUp() -> Bool {
+        state.withLock { state in
+            state.isHeldUp = state.end == nil && state.bytes.count >= Self.window
+            return state.isHeldUp
+        }
+    }
+
+    /// Takes the end; a second one is ignored. What came before a failure is still read, unless the reader has left.
+    func end(_ error: HTTPClientError?) {
+        let reader: CheckedContinuation<Step, Never>? = state.withLock { state in
+            guard state.end == nil else { return nil }
+            state.end = error.map { .failure($0) } ?? .success(())
+            if error?.code == .cancelled { state.bytes = [] }
+            return state.reader.take()
+        }
+        reader?.resume(returning: Step(piece: error.map { .failure($0) } ?? .success(nil), hasMadeRoom: false))
+    }
+}

@@ -1,0 +1,68 @@
+import Synchronization
+
+/// What a task and the client's thread share about one call.
+final class Call: Sendable {
+    typealias Outcome = Result<HTTPResponse, HTTPClientError>
+
+    private enum State {
+        case starting
+        case awaited(CheckedContinuation<Outcome, Never>)
+        /// The outcome is kept for a caller that has yet to wait for it.
+        case over(Outcome?)
+    }
+
+    let request: HTTPRequest
+    let start = ContinuousClock.now
+
+    /// Whether the outcome is the head alone, and the body goes to ``body``.
+    let isStreamed: Bool
+
+    /// The body of a call that is streamed.
+    let body = BodyChannel()
+
+    private let state = Mutex(State.starting)
+
+    init(_ request: HTTPRequest, isStreamed: Bool) {
+        self.request = request
+        self.isStreamed = isStreamed
+    }
+
+    /// Whether there is an outcome; a call that has one before it starts need not start.
+    var isOver: Bool {
+        state.withLock { if case .over = $0 { true } else { false } }
+    }
+
+    func wait(_ continuation: CheckedContinuation<Outcome, Never>) {
+        let outcome: Outcome? = state.withLock { state in
+            guard case .over(let outcome) = state else {
+                state = .awaited(continuation)
+                return nil
+            }
+            state = .over(nil)
+            return outcome
+        }
+        if let outcome { continuation.resume(returning: outcome) }
+    }
+
+    /// Gives the caller the outcome; a second one is ignored.
+    func finish(_ outcome: Outcome) {
+        let continuation: CheckedContinuation<Outcome, Never>? = state.withLock { state in
+            switch state {
+            case .starting:
+                state = .over(outcome)
+                return nil
+            case .awaited(let continuation):
+                state = .over(nil)
+                return continuation
+            case .over: return nil
+            }
+        }
+        continuation?.resume(returning: outcome)
+    }
+
+    /// Ends a call that failed, wherever it is.
+    func fail(_ error: HTTPClientError) {
+        finish(.failure(error))
+        if isStreamed { body.end(error) }
+    }
+}

@@ -1,0 +1,177 @@
+import CCurl
+
+/// A libcurl easy handle, and what it has received of the call that it makes. Used on the client's thread alone.
+final class CurlEasy {
+    let pointer: UnsafeMutableRawPointer
+    private(set) var call: Call?
+
+    private var fields: UnsafeMutablePointer<curl_slist>?
+    private var onFull: () -> Void = {}
+    private var status = 0
+    private var block: [UInt8] = []
+    private var hasHead = false
+    private var body: [UInt8] = []
+    private var received = 0
+    private var lastByte: ContinuousClock.Instant?
+    private var isPaused = false
+    private var failure: HTTPClientError?
+
+    /// The largest head that is taken, interim responses included: four times what Node takes by default.
+    private static let headLimit = 64 << 10
+
+    /// `nil` where libcurl has no memory left.
+    init?() {
+        guard let pointer = curl_easy_init() else { return nil }
+        self.pointer = pointer
+    }
+
+    deinit {
+        curl_easy_cleanup(pointer)
+        curl_slist_free_all(fields)
+    }
+
+    /// The object that goes with a handle.
+    static func of(_ pointer: UnsafeMutableRawPointer) -> CurlEasy? {
+        var context: UnsafeMutableRawPointer?
+        curl_get_pointer(pointer, CURLINFO_PRIVATE, &context)
+        return context.map { Unmanaged<CurlEasy>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// Makes the handle ready for a call.
+    ///
+    /// - Parameter onFull: called when so much waits for the reader that the call should pause.
+    func begin(_ call: Call, allowsHTTP2: Bool, unproxied: String, onFull: @escaping () -> Void) {
+        self.call = call
+        self.onFull = onFull
+        fields = CurlOptions.apply(call, to: pointer, allowsHTTP2: allowsHTTP2, unproxied: unproxied)
+        // Unretained: `CurlCalls` keeps this object for as long as libcurl knows of the handle.
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        curl_set_pointer(pointer, CURLOPT_PRIVATE, context)
+        curl_set_pointer(pointer, CURLOPT_HEADERDATA, context)
+        curl_set_pointer(pointer, CURLOPT_WRITEDATA, context)
+        curl_set_callback(pointer, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            guard let bytes, let context else { return 0 }
+            let easy = Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue()
+            return easy.takeLine(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+        }
+        curl_set_callback(pointer, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            guard let bytes, let context else { return 0 }
+            let easy = Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue()
+            return easy.takeBody(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+        }
+    }
+
+    /// Forgets the call, its header values and its body; the handle must not be in a multi handle any more.
+    func reset() {
+        curl_easy_reset(pointer)
+        curl_slist_free_all(fields)
+        (fields, call, onFull, failure, lastByte) = (nil, nil, {}, nil, nil)
+        (status, received, hasHead, isPaused) = (0, 0, false, false)
+        (block, body) = ([], [])
+    }
+
+    /// Gives the call its end as libcurl tells it.
+    func finish(_ call: Call, _ code: CURLcode) {
+        if code != CURLE_OK {
+            call.fail(failure ?? CurlFailure.error(of: code, pointer, call.request.deadlines))
+        } else if !hasHead {
+            // To libcurl a head that breaks off is the whole of an old server's response.
+            call.fail(HTTPClientError(.closedEarly, "the response's head was not whole"))
+        } else if call.isStreamed {
+            call.body.end(nil)
+        } else {
+            call.finish(.success(HTTPResponse(status: status, headers: HTTPHeaderFields(block: block), body: body)))
+        }
+    }
+}
+
+// MARK: What comes
+
+extension CurlEasy {
+    /// Takes a line of the head. There may be more than one head: interim responses come before the final one.
+    private func takeLine(_ line: UnsafeRawBufferPointer) -> Bool {
+        lastByte = .now
+        // What follows the body of a chunked response looks like a head and is not.
+        guard !hasHead else { return true }
+        received += line.count
+        guard received <= Self.headLimit else {
+            failure = HTTPClientError(.invalidResponse, "the response's head has more than \(Self.headLimit) bytes")
+            return false
+        }
+        if line.starts(with: "HTTP/".utf8) {
+            let digits = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().prefix(3)
+            status = digits.reduce(0) { $0 * 10 + Int($1 & 0x0F) }
+            block.removeAll(keepingCapacity: true)
+        } else if line.first == UInt8(ascii: "\r") || line.first == UInt8(ascii: "\n") {
+            if status >= 200 { endHead() }
+        } else {
+            block.append(contentsOf: line)
+        }
+        return true
+    }
+
+    private func endHead() {
+        hasHead = true
+        received = 0
+        guard let call, call.isStreamed else { return }
+        call.finish(.success(HTTPResponse(status: status, headers: HTTPHeaderFields(block: block), body: [])))
+    }
+
+    private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let call else { return false }
+        lastByte = .now
+        let limit = call.request.bodyLimit
+        guard bytes.count <= limit - received else {
+            failure = .bodyTooLarge(limit)
+            return false
+        }
+        received += bytes.count
+        if !call.isStreamed {
+            body.append(contentsOf: bytes)
+        } else if call.body.append(bytes) {
+            onFull()
+        }
+        return true
+    }
+
+    /// Stops reading while much waits for the reader.
+    ///
+    /// Not by the write callback's own way to pause: libcurl keeps what it was about to write then, up to 64 MiB of it
+    /// where a small piece decompresses to that. Here everything that is decompressed counts against the body's limit.
+    func pauseIfFull() {
+        guard !isPaused, let call, call.body.holdUp() else { return }
+        isPaused = true
+        curl_easy_pause(pointer, CURLPAUSE_RECV)
+    }
+
+    func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        lastByte = .now
+        curl_easy_pause(pointer, CURLPAUSE_CONT)
+    }
+}
+
+// MARK: Deadlines
+
+extension CurlEasy {
+    /// The deadline that has passed; that of connecting is libcurl's to keep.
+    func passedDeadline(_ call: Call, now: ContinuousClock.Instant) -> HTTPClientError.Deadline? {
+        let deadlines = call.request.deadlines
+        if now >= call.start.advanced(byAtMost: deadlines.total) { return .total }
+        if let lastByte {
+            return !isPaused && now >= lastByte.advanced(byAtMost: deadlines.idle) ? .idle : nil
+        }
+        guard let limit = deadlines.firstByte else { return nil }
+        return now >= call.start.advanced(byAtMost: limit) ? .firstByte : nil
+    }
+
+    /// A time before which no deadline passes, whatever comes until then.
+    func earliestDeadline(_ call: Call, now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        let deadlines = call.request.deadlines
+        let total = call.start.advanced(byAtMost: deadlines.total)
+        let idle = (isPaused ? now : lastByte ?? now).advanced(byAtMost: deadlines.idle)
+        guard lastByte == nil, let limit = deadlines.firstByte else { return min(total, idle) }
+        return min(total, idle, call.start.advanced(byAtMost: limit))
+    }
+}

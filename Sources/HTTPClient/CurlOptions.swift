@@ -1,0 +1,69 @@
+import CCurl
+
+/// What a call is to libcurl.
+enum CurlOptions {
+    /// The largest piece in which the body of a call that is streamed comes. libcurl takes up to a hundred of them
+    /// before it sees that the call should pause, so this is small: 200 KiB wait then besides what was to wait.
+    private static let streamedPiece = 2 << 10
+
+    /// Sets everything about a call but where its response goes.
+    ///
+    /// - Returns: the header fields, to be freed when the handle is reset.
+    static func apply(
+        _ call: Call, to handle: UnsafeMutableRawPointer, allowsHTTP2: Bool, unproxied: String
+    ) -> UnsafeMutablePointer<curl_slist>? {
+        let request = call.request
+        curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+        // Without it, letting go of a call whose host is still looked up stops the thread until that ends.
+        curl_set_long(handle, CURLOPT_QUICK_EXIT, 1)
+        curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+        curl_set_string(handle, CURLOPT_URL, request.url)
+        curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
+        curl_set_string(handle, CURLOPT_NOPROXY, unproxied)
+        curl_set_long(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        curl_set_long(handle, CURLOPT_TCP_KEEPALIVE, 1)
+        curl_set_long(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
+        let version = allowsHTTP2 && !call.isStreamed ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
+        curl_set_long(handle, CURLOPT_HTTP_VERSION, version)
+        curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
+        if call.isStreamed { curl_set_long(handle, CURLOPT_BUFFERSIZE, streamedPiece) }
+        curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, max(1, request.deadlines.connect.wholeMilliseconds))
+        setMethod(request, handle)
+        let fields = fields(of: request)
+        curl_set_pointer(handle, CURLOPT_HTTPHEADER, fields)
+        return fields
+    }
+
+    private static func setMethod(_ request: HTTPRequest, _ handle: UnsafeMutableRawPointer) {
+        let hasLength = !request.body.isEmpty || ["POST", "PUT", "PATCH"].contains(request.method)
+        if hasLength {
+            curl_set_long(handle, CURLOPT_POST, 1)
+            curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.body.count))
+            if request.body.isEmpty {
+                curl_set_string(handle, CURLOPT_COPYPOSTFIELDS, "")
+            } else {
+                request.body.withUnsafeBytes { _ = curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress) }
+            }
+        }
+        switch (request.method, hasLength) {
+        case ("GET", false), ("POST", true): break
+        case ("HEAD", false): curl_set_long(handle, CURLOPT_NOBODY, 1)
+        default: curl_set_string(handle, CURLOPT_CUSTOMREQUEST, request.method)
+        }
+    }
+
+    private static func fields(of request: HTTPRequest) -> UnsafeMutablePointer<curl_slist>? {
+        // To libcurl a name with nothing behind the colon is a field to leave out: it would wait a second for a 100
+        // that few servers send, and call every body a form.
+        var fields = curl_slist_append(nil, "Expect:")
+        if !request.headers.contains(where: { $0.name.isName("content-type") }) {
+            fields = curl_slist_append(fields, "Content-Type:")
+        }
+        for (name, value) in request.headers {
+            let isBlank = value.utf8.allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+            // A semicolon is how it sends an empty one.
+            fields = curl_slist_append(fields, isBlank ? "\(name);" : "\(name): \(value)")
+        }
+        return fields
+    }
+}
