@@ -28,7 +28,16 @@ public struct Complete: Stage {
     public var provides: Fields { [.completion] }
 
     public func run(_ message: inout Message) async throws {
-        let turns = [CompletionRequest.Turn(.user, message.prompt)]
-        message.completion = try await api.complete(CompletionRequest(model: model, turns: turns, timeout: timeout))
+        message.completion = try await api.complete(request(for: message))
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        guard let completion = try api.completeWithoutWaiting(request(for: message)) else { return false }
+        message.completion = completion
+        return true
+    }
+
+    private func request(for message: Message) -> CompletionRequest {
+        CompletionRequest(model: model, turns: [.init(.user, message.prompt)], timeout: timeout)
     }
 }

@@ -9,6 +9,14 @@ public struct Echo: Model {
 
     /// The last turn's text, counted as a token for every four bytes of prompt and of answer, rounded up.
     public func complete(_ request: CompletionRequest) async throws -> Completion {
+        answer(to: request)
+    }
+
+    public func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion? {
+        answer(to: request)
+    }
+
+    private func answer(to request: CompletionRequest) -> Completion {
         let text = request.turns.last?.content ?? ""
         let tokens = 2 * ((text.utf8.count + 3) / 4)
         return Completion(

@@ -37,6 +37,15 @@ public struct Log: Stage {
     }
 
     public func run(_ message: inout Message) async throws {
+        log(message)
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        log(message)
+        return true
+    }
+
+    private func log(_ message: Message) {
         guard let logger = output.logger.withLock(\.self), logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = ["message_id": "\(message.id)", "session_id": "\(message.session.id)"]
         for part in include { metadata[part.rawValue] = value(of: part, in: message).map { "\($0)" } }

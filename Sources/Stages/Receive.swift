@@ -23,6 +23,8 @@ public struct Receive: Stage {
     public var provides: Fields { [.prompt] }
 
     public func run(_ message: inout Message) async throws {}
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool { true }
 }
 
 /// How messages look on a connection.

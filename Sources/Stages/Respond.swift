@@ -13,4 +13,9 @@ public struct Respond: Stage {
     public func run(_ message: inout Message) async throws {
         message.reply?.answer(message)
     }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        message.reply?.answer(message)
+        return true
+    }
 }

@@ -23,6 +23,15 @@ public struct Validate: Stage {
     public var requires: Fields { [.prompt] }
 
     public func run(_ message: inout Message) async throws {
+        try check(message)
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        try check(message)
+        return true
+    }
+
+    private func check(_ message: Message) throws {
         for resource in resources {
             if let error = resource.health.error { throw error }
         }

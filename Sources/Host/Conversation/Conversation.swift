@@ -106,15 +106,27 @@ final class Conversation {
         if pending == 0 { onIdle() }
     }
 
+    /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
     private func start(_ message: Message) {
+        let chain = pipeline.chain
+        var message = message
+        running.append((message.id, nil))
+        do throws(PipelineError) {
+            guard let next = try chain.runWithoutWaiting(&message) else { return ended(message, nil) }
+            wait(for: message, from: next)
+        } catch {
+            ended(message, error)
+        }
+    }
+
+    private func wait(for message: Message, from step: Int) {
         let id = message.id
-        running.append((id, nil))
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
         let chain = pipeline.chain
         let task = Task.immediate(executorPreference: executor) {
             var message = message
             do throws(PipelineError) {
-                try await chain.run(&message)
+                try await chain.run(&message, from: step)
                 conversation.value.ended(message, nil)
             } catch {
                 conversation.value.ended(message, error)

@@ -88,9 +88,21 @@ public final class Chain: Sendable {
 
     /// Runs a message through the steps.
     ///
+    /// - Parameter first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
     /// - Throws: The first error that no step's `on_error` takes, with the label of the step it came from.
-    public func run(_ message: inout Message) async throws(PipelineError) {
-        for step in steps { try await step.run(&message) }
+    public func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
+        for step in steps[first...] { try await step.run(&message) }
+    }
+
+    /// Runs a message through the steps up to the first that has to wait.
+    ///
+    /// - Returns: That step, for ``run(_:from:)``; `nil` once every step has run.
+    /// - Throws: As ``run(_:from:)``.
+    public func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
+        for index in steps.indices {
+            guard try steps[index].runWithoutWaiting(&message) else { return index }
+        }
+        return nil
     }
 
     /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order.

@@ -8,6 +8,8 @@ final class StepRunner: Sendable {
     let place: SourceRange?
     let background: Background?
     private let isPlain: Bool
+    /// Whether only `when` stands between the message and the stage, so that the stage may run without waiting.
+    private let isDirect: Bool
     let instead: [StepRunner]
     private let context: StageContext
 
@@ -20,9 +22,8 @@ final class StepRunner: Sendable {
         context = StageContext(label: label)
         let modifiers = step.modifiers
         let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
-        isPlain =
-            modifiers.async == nil && modifiers.timeout == nil && modifiers.retry == nil && modifiers.when == nil
-            && !hasOwnErrorPolicy
+        isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
+        isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
         background = modifiers.async.map { [context] in Background(policy: $0, label: label, logger: context.logger) }
     }
 
@@ -61,6 +62,18 @@ final class StepRunner: Sendable {
             }
         } catch {
             try await recover(from: error, &message)
+        }
+    }
+
+    /// Does the same without waiting, and says whether it could.
+    func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Bool {
+        guard isDirect || background != nil else { return false }
+        if let condition = modifiers.when, !condition.matches(message) { return true }
+        if let background { return background.sendWithoutWaiting(message) }
+        do {
+            return try stage.runWithoutWaiting(&message)
+        } catch {
+            throw PipelineError(error, stage: label)
         }
     }
 

@@ -44,6 +44,11 @@ final class Background: Sendable {
         }
     }
 
+    /// Hands a message over if there is room for it.
+    func sendWithoutWaiting(_ message: Message) -> Bool {
+        queue.push(message) == .accepted
+    }
+
     func start(_ step: StepRunner) {
         workers.withLock { workers in
             workers = (0..<policy.workers).map { lane in

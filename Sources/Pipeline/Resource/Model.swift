@@ -4,6 +4,14 @@ public protocol Model: Resource {
     ///
     /// - Throws: ``PipelineError`` with one of the `model_…` codes.
     func complete(_ request: CompletionRequest) async throws -> Completion
+
+    /// The answer, from a model that needs no waiting for it; `nil` from every other.
+    func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion?
+}
+
+extension Model {
+    /// Always waits.
+    public func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion? { nil }
 }
 
 /// What a model is asked.

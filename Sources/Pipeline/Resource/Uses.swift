@@ -13,7 +13,8 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
     let type: SettingType
     private let isList: Bool
     private let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
-    private var found: Found?
+    private var value: Value?
+    private(set) var names: [String] = []
 
     private struct Found {
         let value: Value
@@ -64,8 +65,8 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
 
     /// The resource.
     public var wrappedValue: Value {
-        guard let found else { preconditionFailure("A resource was used before its stage was part of a chain") }
-        return found.value
+        guard let value else { preconditionFailure("A resource was used before its stage was part of a chain") }
+        return value
     }
 }
 
@@ -82,15 +83,15 @@ protocol ResourceUse: Sendable {
 }
 
 extension Uses: ResourceUse {
-    var names: [String] { found?.names ?? [] }
-
     func key(for property: Property, amongst count: Int) -> String {
         count == 1 && !isList ? "resource" : property.key
     }
 
     func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)? {
+        guard let found = find(request, &reader) else { return nil }
         var copy = self
-        copy.found = find(request, &reader)
-        return copy.found == nil ? nil : copy
+        copy.value = found.value
+        copy.names = found.names
+        return copy
     }
 }

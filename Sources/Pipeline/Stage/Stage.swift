@@ -49,6 +49,14 @@ public protocol Stage: Configurable {
     /// - Throws: ``PipelineError`` to choose code and text; anything else becomes `stage_failed`.
     func run(_ message: inout Message) async throws
 
+    /// Does what ``run(_:)`` does, where that needs no waiting, and says whether it did. A message that no stage waits
+    /// with costs no task. A stage need not have it: without it `run` is called.
+    ///
+    /// - Returns: `true` once the stage is done with the message; `false`, with the message as it was, where it would
+    ///   have to wait, so that `run` is called.
+    /// - Throws: As ``run(_:)``.
+    func runWithoutWaiting(_ message: inout Message) throws -> Bool
+
     /// Ends it. Called once after ``open(_:)``, also after a failed one.
     func close() async
 }
@@ -68,6 +76,9 @@ extension Stage {
 
     /// Nothing to make ready.
     public func open(_ context: StageContext) async throws {}
+
+    /// Always waits.
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool { false }
 
     /// Nothing to end.
     public func close() async {}

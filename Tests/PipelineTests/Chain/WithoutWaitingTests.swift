@@ -1,0 +1,74 @@
+import Testing
+
+@testable import Pipeline
+
+@Suite("Running without waiting")
+struct WithoutWaitingTests {
+    /// Never waits.
+    private struct Quick: Stage {
+        static let name = "quick"
+        @Setting("What it adds.") var mark = "q"
+
+        func run(_ message: inout Message) async throws { message.prompt += mark }
+
+        func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+            if message.prompt.hasPrefix("fail") { throw SomeError() }
+            message.prompt += mark
+            return true
+        }
+    }
+
+    @Test("a chain whose stages never wait is run whole")
+    func whole() throws {
+        let chain = try Chain {
+            Quick(); Quick().when(Condition("session.username", .equals(.string("nobody")))); Quick()
+        }
+        var message = Message(prompt: "")
+        #expect(try chain.runWithoutWaiting(&message) == nil)
+        #expect(message.prompt == "qq")
+    }
+
+    @Test("it stops at the first step that has to wait, and goes on from there")
+    func partly() async throws {
+        let chain = try Chain {
+            Quick(); Probe { $0.prompt += "w" }; Quick()
+        }
+        var message = Message(prompt: "")
+        let next = try #require(try chain.runWithoutWaiting(&message))
+        #expect(message.prompt == "q")
+        try await chain.run(&message, from: next)
+        #expect(message.prompt == "qwq")
+    }
+
+    @Test("a step with a deadline, retries or an error policy is left to the task")
+    func modified() throws {
+        for step in [Quick().timeout(.seconds(1)), Quick().retry(), Quick().onError(.continue)] {
+            let chain = try Chain { step }
+            var message = Message(prompt: "")
+            #expect(try chain.runWithoutWaiting(&message) == 0)
+            #expect(message.prompt == "")
+        }
+    }
+
+    @Test("a queue with room takes the message at once, a full one is waited for")
+    func queue() async throws {
+        let gate = Gate()
+        var policy = AsyncPolicy()
+        policy.capacity = 1
+        let chain = try Chain { Probe { _ in await gate.pass() }.async(policy) }
+        try await chain.open()
+        var message = Message(prompt: "")
+        #expect(try chain.runWithoutWaiting(&message) == nil)
+        #expect(try chain.runWithoutWaiting(&message) == 0)
+        gate.open()
+        await chain.close()
+    }
+
+    @Test("an error carries the label of its step")
+    func error() throws {
+        let chain = try Chain { Quick().label("breaks") }
+        var message = Message(prompt: "fail")
+        let error = #expect(throws: PipelineError.self) { try chain.runWithoutWaiting(&message) }
+        #expect(error?.stage == "breaks")
+    }
+}
