@@ -1,3 +1,4 @@
+import Glibc
 public import Pipeline
 
 /// Refuses a message that can't succeed, before it costs anything.
@@ -44,13 +45,23 @@ public struct Validate: Stage {
             throw PipelineError(.invalidMessage, "The prompt is empty")
         }
         // PostgreSQL can't store U+0000 in text, so no pipeline takes it.
-        if prompt.utf8.contains(0) {
+        if prompt.holdsNull {
             throw PipelineError(.invalidMessage, "The prompt holds a character that can't be stored (U+0000)")
         }
         // A scalar has at least one byte, so most prompts need no counting.
         guard let maxLength, prompt.utf8.count > maxLength else { return }
         if prompt.unicodeScalars.count > maxLength {
             throw PipelineError(.tooLong, "The prompt is longer than \(maxLength) characters")
+        }
+    }
+}
+
+extension String {
+    /// Whether U+0000 is in it. `contains` goes through an iterator, a byte at a time.
+    fileprivate var holdsNull: Bool {
+        let bytes = utf8.span
+        return bytes.withUnsafeBufferPointer { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
         }
     }
 }

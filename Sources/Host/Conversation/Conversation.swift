@@ -4,6 +4,15 @@ import NIOCore
 import Pipeline
 import Stages
 
+/// Where a conversation's frames go. Called on the event loop.
+protocol ConversationClient: AnyObject {
+    /// Writes a frame, after those before it.
+    func send(_ frame: ServerFrame)
+
+    /// The last message that was received has ended.
+    func conversationIsIdle()
+}
+
 /// One connection's messages: each is read, run through the chain in its turn, and answered in order.
 ///
 /// Everything here happens on the connection's event loop; stages that wait give it back.
@@ -13,9 +22,8 @@ final class Conversation {
     private let format: MessageFormat
     private let executor: EventLoopTaskExecutor
     private let logger: Logger
-    private let send: (ServerFrame) -> Void
-    private let onIdle: () -> Void
 
+    private var client: (any ConversationClient)?
     private var reply: (any Reply)?
     private var inbox = Deque<Message>()
     private var order = ReplyOrder()
@@ -27,21 +35,18 @@ final class Conversation {
         didSet { if !isHeld { advance() } }
     }
 
-    /// - Parameters:
-    ///   - send: Writes a frame; called on the event loop, in order.
-    ///   - onIdle: Called when the last message that was received has ended.
+    /// - Parameter client: Kept until ``end()``.
     init(
         pipeline: ServedPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
-        logger: Logger, send: @escaping (ServerFrame) -> Void, onIdle: @escaping () -> Void
+        logger: Logger, client: some ConversationClient
     ) {
         self.pipeline = pipeline
         self.session = session
         self.format = format
         self.executor = executor
         self.logger = logger
-        self.send = send
-        self.onIdle = onIdle
-        reply = ConversationReply(NIOLoopBound(self, eventLoop: executor.eventLoop), executor.eventLoop)
+        self.client = client
+        reply = ConversationReply(self, executor.eventLoop, format: format)
     }
 
     /// Messages that were received and have not ended.
@@ -49,7 +54,7 @@ final class Conversation {
 
     /// Greets the client, where the format has a greeting.
     func begin() {
-        send(.session(id: session.id))
+        if let greeting = ServerFrame.session(id: session.id, in: format) { client?.send(greeting) }
     }
 
     /// Takes a client's frame.
@@ -76,6 +81,7 @@ final class Conversation {
         for (message, task) in running where order.isWaiting(message) { task?.cancel() }
         order = ReplyOrder()
         reply = nil
+        client = nil
     }
 
     private func speaker(_ username: String?) -> Session {
@@ -83,7 +89,7 @@ final class Conversation {
         return Session(id: session.id, username: username, userID: session.userID)
     }
 
-    private func accept(_ message: Message) {
+    private func accept(_ message: consuming Message) {
         order.expect(message.id)
         inbox.append(message)
         advance()
@@ -93,27 +99,27 @@ final class Conversation {
         let message = Message(prompt: "", session: session, clientID: refusal.id)
         order.expect(message.id)
         logger.failure(refusal.error, of: message)
-        settle(message, .error(refusal.error, clientID: refusal.id))
+        settle(message, .error(refusal.error, clientID: refusal.id, in: format))
     }
 
-    /// Begins the next messages. Messages that end at once come back here through ``ended(_:_:)``; the flag keeps
-    /// that from growing the stack.
+    /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
+    /// stack.
     private func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
-        while running.isEmpty, !isHeld, let message = inbox.popFirst() { start(message) }
+        while running.isEmpty, !isHeld, var message = inbox.popFirst() { start(&message) }
         isAdvancing = false
-        if pending == 0 { onIdle() }
+        if pending == 0 { client?.conversationIsIdle() }
     }
 
     /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
-    private func start(_ message: Message) {
-        let chain = pipeline.chain
-        var message = message
-        running.append((message.id, nil))
+    private func start(_ message: inout Message) {
         do throws(PipelineError) {
-            guard let next = try chain.runWithoutWaiting(&message) else { return ended(message, nil) }
-            wait(for: message, from: next)
+            if let next = try pipeline.chain.runWithoutWaiting(&message) {
+                wait(for: message, from: next)
+            } else {
+                ended(message, nil)
+            }
         } catch {
             ended(message, error)
         }
@@ -121,34 +127,38 @@ final class Conversation {
 
     private func wait(for message: Message, from step: Int) {
         let id = message.id
+        running.append((id, nil))
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
         let chain = pipeline.chain
         let task = Task.immediate(executorPreference: executor) {
             var message = message
+            var failure: PipelineError?
             do throws(PipelineError) {
                 try await chain.run(&message, from: step)
-                conversation.value.ended(message, nil)
             } catch {
-                conversation.value.ended(message, error)
+                failure = error
             }
+            let conversation = conversation.value
+            conversation.running.removeAll { $0.message == id }
+            conversation.ended(message, failure)
+            conversation.advance()
         }
         if let index = running.firstIndex(where: { $0.message == id }) { running[index].task = task }
     }
 
     private func ended(_ message: Message, _ error: PipelineError?) {
-        running.removeAll { $0.message == message.id }
         if let error {
             logger.failure(error, of: message)
-            settle(message, .error(error, clientID: message.clientID))
+            settle(message, .error(error, clientID: message.clientID, in: format))
         } else if !pipeline.chain.answersInBackground {
             settle(message, nil)
         }
-        advance()
     }
 
     fileprivate func settle(_ message: Message, _ frame: ServerFrame?) {
-        for frame in order.settle(message.id, frame) { send(frame) }
-        if pending == 0 && !isAdvancing { onIdle() }
+        order.settle(message.id, frame)
+        while let frame = order.next() { client?.send(frame) }
+        if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }
 }
 
@@ -157,13 +167,16 @@ private final class ConversationReply: Reply {
     private let conversation: NIOLoopBound<Conversation>
     private let eventLoop: any EventLoop
 
-    init(_ conversation: NIOLoopBound<Conversation>, _ eventLoop: any EventLoop) {
-        self.conversation = conversation
+    private let format: MessageFormat
+
+    init(_ conversation: Conversation, _ eventLoop: any EventLoop, format: MessageFormat) {
+        self.conversation = NIOLoopBound(conversation, eventLoop: eventLoop)
         self.eventLoop = eventLoop
+        self.format = format
     }
 
     func answer(_ message: Message) {
-        settle(message, .response(message))
+        settle(message, .response(to: message, in: format))
     }
 
     func abandon(_ message: Message) {

@@ -21,6 +21,9 @@ struct JSONText {
 
     var finished: String { text + "}" }
 
+    /// The object without its closing brace, for a last key that comes later.
+    var unfinished: String { text }
+
     private mutating func begin(_ key: StaticString) {
         if text.utf8.count > 1 { text += "," }
         text += "\"\(key)\":"

@@ -33,25 +33,19 @@ struct ReplyOrder {
         }
     }
 
-    /// Takes a message's answer, `nil` for none, and returns the frames that may leave now. A second answer is dropped.
-    mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) -> [ServerFrame] {
-        guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
-            return []
-        }
-        if index == 0 && places.count == 1 {
-            places.removeFirst()
-            return frame.map { [$0] } ?? []
-        }
+    /// Takes a message's answer, `nil` for none. A second answer is dropped.
+    mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) {
+        guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else { return }
         places[index].outcome = frame.map(Outcome.frame) ?? .nothing
-        var leaving: [ServerFrame] = []
+    }
+
+    /// Takes out the next frame that may leave now.
+    mutating func next() -> ServerFrame? {
         while let first = places.first {
-            switch first.outcome {
-            case .waiting: return leaving
-            case .frame(let frame): leaving.append(frame)
-            case .nothing: break
-            }
+            if case .waiting = first.outcome { return nil }
             places.removeFirst()
+            if case .frame(let frame) = first.outcome { return frame }
         }
-        return leaving
+        return nil
     }
 }

@@ -1,52 +1,57 @@
 import Pipeline
 import Stages
 
-/// What the host says to a client.
-enum ServerFrame {
-    case session(id: String)
-    case response(Message)
-    case error(PipelineError, clientID: String?)
+/// What the host says to a client: text that is ready but for its place in the connection's sequence.
+struct ServerFrame {
+    private let text: String
+    private let isNumbered: Bool
 
-    /// The frame's text; `nil` where the format has no such frame.
-    func text(in format: MessageFormat, sequence: Int) -> String? {
-        switch format {
-        case .text: plainText
-        case .json: json(sequence: sequence)
-        }
+    /// The greeting; `nil` where the format has none.
+    static func session(id: String, in format: MessageFormat) -> ServerFrame? {
+        guard case .json = format else { return nil }
+        var object = JSONText(type: "session")
+        object.add("session_id", id)
+        return ServerFrame(object)
     }
 
-    private var plainText: String? {
-        switch self {
-        case .session: nil
-        case .response(let message): message.completion?.text ?? ""
-        case .error(let error, _): error.message
-        }
+    /// A message's answer.
+    static func response(to message: Message, in format: MessageFormat) -> ServerFrame {
+        let answer = message.completion?.text ?? ""
+        guard case .json = format else { return ServerFrame(text: answer, isNumbered: false) }
+        var object = JSONText(type: "response")
+        if let id = message.clientID { object.add("id", id) }
+        object.add("message_id", message.id.description)
+        object.add("session_id", message.session.id)
+        object.add("response", answer)
+        object.add("tokens_used", raw: message.completion?.tokensUsed.map(String.init) ?? "null")
+        return ServerFrame(object)
     }
 
-    private func json(sequence: Int) -> String {
-        var object: JSONText
-        switch self {
-        case .session(let id):
-            object = JSONText(type: "session")
-            object.add("session_id", id)
-        case .response(let message):
-            object = JSONText(type: "response")
-            if let id = message.clientID { object.add("id", id) }
-            object.add("message_id", message.id.description)
-            object.add("session_id", message.session.id)
-            object.add("response", message.completion?.text ?? "")
-            object.add("tokens_used", raw: message.completion?.tokensUsed.map(String.init) ?? "null")
-        case .error(let error, let clientID):
-            object = JSONText(type: "error")
-            if let clientID { object.add("id", clientID) }
-            var content = JSONText()
-            content.add("code", error.code.rawValue)
-            content.add("message", error.message)
-            if let stage = error.stage { content.add("stage", stage) }
-            content.add("retryable", raw: error.isRetryable ? "true" : "false")
-            object.add("error", raw: content.finished)
-        }
-        object.add("seq", raw: String(sequence))
-        return object.finished
+    /// What became of a message that has no answer.
+    static func error(_ error: PipelineError, clientID: String?, in format: MessageFormat) -> ServerFrame {
+        guard case .json = format else { return ServerFrame(text: error.message, isNumbered: false) }
+        var object = JSONText(type: "error")
+        if let clientID { object.add("id", clientID) }
+        var content = JSONText()
+        content.add("code", error.code.rawValue)
+        content.add("message", error.message)
+        if let stage = error.stage { content.add("stage", stage) }
+        content.add("retryable", raw: error.isRetryable ? "true" : "false")
+        object.add("error", raw: content.finished)
+        return ServerFrame(object)
+    }
+
+    private init(_ object: JSONText) {
+        self.init(text: object.unfinished, isNumbered: true)
+    }
+
+    private init(text: String, isNumbered: Bool) {
+        self.text = text
+        self.isNumbered = isNumbered
+    }
+
+    /// The whole text, as the frame with this number.
+    func text(sequence: Int) -> String {
+        isNumbered ? "\(text),\"seq\":\(sequence)}" : text
     }
 }

@@ -84,6 +84,7 @@ struct ConnectionGate {
 final class LoopConnections {
     let executor: EventLoopTaskExecutor
     private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
+    private var unflushed: [WebSocketHandler] = []
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 
@@ -108,6 +109,20 @@ final class LoopConnections {
         guard handlers.isEmpty else { return }
         ticks?.cancel()
         ticks = nil
+    }
+
+    /// Flushes a handler's frames after the other connections that can be read have been.
+    func flushSoon(_ handler: WebSocketHandler) {
+        unflushed.append(handler)
+        guard unflushed.count == 1 else { return }
+        let loop = NIOLoopBound(self, eventLoop: executor.eventLoop)
+        executor.eventLoop.execute { loop.value.flush() }
+    }
+
+    private func flush() {
+        let handlers = unflushed
+        unflushed.removeAll(keepingCapacity: true)
+        for handler in handlers { handler.flush() }
     }
 
     func drain() {

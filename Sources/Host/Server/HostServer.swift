@@ -13,11 +13,13 @@ struct HostServer {
 
     /// - Throws: `IOError` where the address can't be bound.
     func bind(group: any EventLoopGroup, host: String, port: Int) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        // Only a channel that is over its high mark is asked how much waits, so that mark is never above the limit.
+        let highMark = min(64 << 10, limits.outbound.bytes)
+        return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 64 << 10))
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: highMark / 2, high: highMark))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try configure(channel) }
             }

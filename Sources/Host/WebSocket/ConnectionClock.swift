@@ -31,7 +31,8 @@ struct ConnectionClock {
 
     mutating func heard(at now: NIODeadline) { lastHeard = now }
 
-    mutating func prompted(at now: NIODeadline) { lastPrompt = now }
+    /// What was heard last held a prompt.
+    mutating func prompted() { lastPrompt = lastHeard }
 
     mutating func closing(at now: NIODeadline, within limit: TimeAmount) {
         closeDeadline = closeDeadline ?? now + limit

@@ -5,8 +5,9 @@ import Stages
 
 /// A WebSocket connection after its handshake: bytes in, frames out, and the rules of a well-kept connection.
 ///
-/// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a read.
-final class WebSocketHandler: ChannelDuplexHandler {
+/// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a turn of the event
+/// loop, so that a client which is woken finds more than one answer.
+final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
@@ -43,9 +44,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         loop.add(self)
         let conversation = Conversation(
             pipeline: admission.pipeline, session: admission.session, format: admission.format,
-            executor: loop.executor, logger: logger,
-            send: { [weak self] in self?.send($0) },
-            onIdle: { [weak self] in self?.conversationIsIdle() })
+            executor: loop.executor, logger: logger, client: self)
         self.conversation = conversation
         conversation.begin()
         flush()
@@ -69,7 +68,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
-        flush()
+        if unwritten != nil { loop.flushSoon(self) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -99,7 +98,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         switch event {
         case .text(let text):
             guard !closing.isClosing, !isDraining else { return }
-            clock.prompted(at: .now())
+            clock.prompted()
             conversation?.receive(text)
         case .binary:
             close(.unsupportedData, "text is spoken here")
@@ -147,9 +146,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     // MARK: Frames to the client
 
-    private func send(_ frame: ServerFrame) {
-        guard let text = frame.text(in: admission.format, sequence: sequence + 1) else { return }
+    func send(_ frame: ServerFrame) {
         sequence += 1
+        let text = frame.text(sequence: sequence)
         write { WebSocketEncoder.text(text, into: &$0) }
         guard !isReading, !isDecoding else { return }
         readOn()
@@ -163,10 +162,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
         unwritten = buffer
     }
 
-    private func flush() {
+    func flush() {
         guard let context, let buffer = unwritten.take() else { return }
         context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
-        if bytesWaiting > limits.outbound.bytes { abort("the client takes too little of what waits for it") }
+        guard !context.channel.isWritable, bytesWaiting > limits.outbound.bytes else { return }
+        abort("the client takes too little of what waits for it")
     }
 
     // MARK: Closing
@@ -209,7 +209,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         closeIfDrained()
     }
 
-    private func conversationIsIdle() {
+    func conversationIsIdle() {
         closeIfDrained()
         readOn()
     }

@@ -23,6 +23,25 @@ struct ConversationTests {
         func run(_ message: inout Message) async throws { try await body(&message) }
     }
 
+    /// Notes what is said, up to a number of frames.
+    private final class Listener: ConversationClient {
+        private var said: [String] = []
+        private let wanted: Int
+        private let all: EventLoopPromise<[String]>
+
+        init(until wanted: Int, _ all: EventLoopPromise<[String]>) {
+            self.wanted = wanted
+            self.all = all
+        }
+
+        func send(_ frame: ServerFrame) {
+            said.append(frame.text(sequence: said.count + 1))
+            if said.count == wanted { all.succeed(said) }
+        }
+
+        func conversationIsIdle() {}
+    }
+
     /// Sends frames through a chain on a real event loop and returns what is said until the conversation is idle.
     private func replies(to frames: [String], @ChainBuilder _ steps: () -> [Step]) async throws -> [String] {
         let chain = try Chain(resources: ["model": Echo()], steps)
@@ -31,16 +50,9 @@ struct ConversationTests {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let idle = loop.makePromise(of: [String].self)
         try await loop.submit {
-            let said = NIOLoopBoundBox<[String]>([], eventLoop: loop)
-            let executor = EventLoopTaskExecutor(loop)
             let conversation = Conversation(
-                pipeline: pipeline, session: Session(), format: .text, executor: executor,
-                logger: Logger(label: "test"),
-                send: { frame in
-                    if let text = frame.text(in: .text, sequence: 1) { said.value.append(text) }
-                    if said.value.count == frames.count { idle.succeed(said.value) }
-                },
-                onIdle: {})
+                pipeline: pipeline, session: Session(), format: .text, executor: EventLoopTaskExecutor(loop),
+                logger: Logger(label: "test"), client: Listener(until: frames.count, idle))
             for frame in frames { conversation.receive(frame) }
         }.get()
         let said = try await idle.futureResult.get()
