@@ -35,7 +35,9 @@ struct ReplyOrder {
 
     /// Takes a message's answer, `nil` for none. A second answer is dropped.
     mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) {
-        guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else { return }
+        guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
+            return
+        }
         places[index].outcome = frame.map(Outcome.frame) ?? .nothing
     }
 
