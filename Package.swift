@@ -64,6 +64,19 @@ let package = Package(
             swiftSettings: strict
         ),
         .executableTarget(name: "stagecoach", dependencies: ["Host"], swiftSettings: strict),
+        .executableTarget(
+            name: "microbenchmarks",
+            dependencies: [
+                "CYAML",
+                "Host",
+                "Pipeline",
+                "Stages",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/Sources/microbenchmarks",
+            swiftSettings: strict),
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: strict),
         .testTarget(

@@ -4,19 +4,19 @@ import Pipeline
 /// What a client says in JSON format: `{"prompt": "…", "id": "c-1", "username": "…", "metadata": {…}}`.
 ///
 /// Keys that are not known are ignored.
-struct ClientMessage: Decodable {
-    let prompt: String
+package struct ClientMessage: Decodable {
+    package let prompt: String
     let id: String?
     let username: String?
     let metadata: [String: JSONValue]?
 
     /// Why a frame is no message, with the client's `id` where that can be read.
-    struct Refusal: Error {
+    package struct Refusal: Error {
         let error: PipelineError
         let id: String?
     }
 
-    static func read(_ frame: String) throws(Refusal) -> ClientMessage {
+    package static func read(_ frame: String) throws(Refusal) -> ClientMessage {
         let data = Data(frame.utf8)
         do {
             return try JSONDecoder().decode(ClientMessage.self, from: data)

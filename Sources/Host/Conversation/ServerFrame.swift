@@ -1,8 +1,8 @@
-import Pipeline
-import Stages
+package import Pipeline
+package import Stages
 
 /// What the host says to a client: text that is ready but for its place in the connection's sequence.
-struct ServerFrame {
+package struct ServerFrame {
     private let text: String
     private let isNumbered: Bool
 
@@ -15,7 +15,7 @@ struct ServerFrame {
     }
 
     /// A message's answer.
-    static func response(to message: Message, in format: MessageFormat) -> ServerFrame {
+    package static func response(to message: Message, in format: MessageFormat) -> ServerFrame {
         let answer = message.completion?.text ?? ""
         guard case .json = format else { return ServerFrame(text: answer, isNumbered: false) }
         var object = JSONText(type: "response")
@@ -51,7 +51,7 @@ struct ServerFrame {
     }
 
     /// The whole text, as the frame with this number.
-    func text(sequence: Int) -> String {
+    package func text(sequence: Int) -> String {
         isNumbered ? "\(text),\"seq\":\(sequence)}" : text
     }
 }

@@ -1,8 +1,8 @@
 import FoundationEssentials
-import Pipeline
+package import Pipeline
 
 /// The body of a call of `POST /chat/completions`.
-struct ChatRequest: Encodable {
+package struct ChatRequest: Encodable {
     struct Turn: Encodable {
         let role: String
         let content: String
@@ -11,12 +11,12 @@ struct ChatRequest: Encodable {
     let model: String
     let messages: [Turn]
 
-    init(_ request: CompletionRequest) {
+    package init(_ request: CompletionRequest) {
         model = request.model
         messages = request.turns.map { Turn(role: $0.role.rawValue, content: $0.content) }
     }
 
-    var json: [UInt8] {
+    package var json: [UInt8] {
         get throws {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -26,7 +26,7 @@ struct ChatRequest: Encodable {
 }
 
 /// What is read of the API's response; the whole of it is kept as text.
-struct ChatResponse: Decodable {
+package struct ChatResponse: Decodable {
     struct Choice: Decodable {
         let message: Content
     }
@@ -50,14 +50,14 @@ struct ChatResponse: Decodable {
         case choices, usage
     }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         choices = try container.decode([Choice].self, forKey: .choices)
         // An answer whose count can't be read is an answer all the same.
         usage = try? container.decodeIfPresent(Usage.self, forKey: .usage)
     }
 
-    static func completion(from body: [UInt8]) throws(PipelineError) -> Completion {
+    package static func completion(from body: [UInt8]) throws(PipelineError) -> Completion {
         let response: ChatResponse
         do {
             response = try JSONDecoder().decode(ChatResponse.self, from: Data(body))

@@ -1,0 +1,80 @@
+import Pipeline
+import Stages
+
+/// What the engine itself costs around stages.
+enum ChainBenchmarks {
+    static func all() async throws -> [Microbenchmark] {
+        let flow = try Chain(resources: ["model": Echo()]) {
+            Receive()
+            Validate()
+            Complete()
+            Trivial()
+            Respond()
+        }
+        try await flow.open()
+        let trivial = try Chain {
+            Trivial()
+            Trivial()
+            Trivial()
+            Trivial()
+            Trivial()
+        }
+        let bare = trivial.stages
+        let reply = Nobody()
+        return [
+            Microbenchmark(name: "chain") { count in
+                for _ in 0..<count {
+                    var message = Message(prompt: "What is 2 + 2?", session: session, reply: reply)
+                    _ = try flow.runWithoutWaiting(&message)
+                }
+            },
+            Microbenchmark(name: "plain-loop") { count in
+                var message = Message(prompt: "What is 2 + 2?", session: session)
+                for _ in 0..<count {
+                    for stage in bare { try await stage.run(&message) }
+                }
+            },
+            Microbenchmark(name: "five-stages", baseline: "plain-loop") { count in
+                var message = Message(prompt: "What is 2 + 2?", session: session)
+                for _ in 0..<count { try await trivial.run(&message) }
+            },
+            Microbenchmark(name: "memory-queue") { count in
+                var policy = AsyncPolicy()
+                policy.capacity = 10_000
+                let queued = try Chain { Trivial().async(policy) }
+                try await queued.open()
+                var message = Message(prompt: "What is 2 + 2?", session: session)
+                for _ in 0..<count { try await queued.run(&message) }
+                await queued.close()
+            },
+        ]
+    }
+
+    private static let session = Session()
+}
+
+/// A stage that does next to nothing.
+private struct Trivial: BatchStage {
+    static let name = "trivial"
+
+    func run(_ message: inout Message) async throws { try check(message) }
+
+    func run(batch: [Message]) async throws {
+        for message in batch { try check(message) }
+    }
+
+    func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        try check(message)
+        return true
+    }
+
+    private func check(_ message: borrowing Message) throws {
+        if message.prompt.isEmpty { throw PipelineError(.invalidMessage, "The prompt is empty") }
+    }
+}
+
+/// A client that takes answers and does nothing with them.
+private struct Nobody: Reply {
+    func answer(_ message: Message) {}
+    func abandon(_ message: Message) {}
+}

@@ -1,0 +1,78 @@
+import FoundationEssentials
+import GRDB
+import Pipeline
+import Stages
+
+/// Rows into SQLite: by `persist`'s own store, and by GRDB bare with the same columns and four indexes.
+enum RowBenchmarks {
+    private static let batch = 100
+
+    static func all() async throws -> [Microbenchmark] {
+        [
+            Microbenchmark(name: "grdb-row") { count in
+                try await inFolder { path in
+                    var configuration = Configuration()
+                    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
+                    let pool = try DatabasePool(path: path, configuration: configuration)
+                    try await pool.write { try $0.execute(sql: schema) }
+                    for first in stride(from: 0, to: count, by: batch) {
+                        try await pool.write { database in
+                            let statement = try database.cachedStatement(sql: insertion)
+                            for _ in first..<min(first + batch, count) {
+                                try statement.execute(arguments: values(of: row()))
+                            }
+                        }
+                    }
+                }
+            },
+            Microbenchmark(name: "store-row", baseline: "grdb-row") { count in
+                try await inFolder { path in
+                    let store = SQLite(path: path)
+                    try await store.open(ResourceContext(name: "database"))
+                    try await store.prepare(table: "requests")
+                    for first in stride(from: 0, to: count, by: batch) {
+                        try await store.insert((first..<min(first + batch, count)).map { _ in row() }, into: "requests")
+                    }
+                    await store.close()
+                }
+            },
+        ]
+    }
+
+    private static let session = UniqueID.random().description
+
+    private static func row() -> Pipeline.Row {
+        let now = Timestamp.now
+        return Pipeline.Row(
+            id: .timeOrdered(at: now), sessionID: session, prompt: "What is 2 + 2?", response: "2 + 2 = 4",
+            tokensUsed: 20, metadata: #"{"usage":{"total_tokens":20}}"#, username: "WebUser", createdAt: now)
+    }
+
+    private static func values(of row: Pipeline.Row) -> StatementArguments {
+        let time = row.createdAt.description
+        return [
+            row.id.description, row.sessionID, row.prompt, row.response, row.tokensUsed, row.metadata, row.username,
+            row.userID, time, time,
+        ]
+    }
+
+    private static let schema = """
+        CREATE TABLE requests (id TEXT PRIMARY KEY NOT NULL, session_id TEXT NOT NULL, prompt TEXT NOT NULL,
+          response TEXT NOT NULL, tokens_used INTEGER, metadata TEXT, username TEXT DEFAULT 'WebUser', user_id TEXT,
+          created_at TEXT, updated_at TEXT);
+        CREATE INDEX idx_requests_session_id ON requests (session_id);
+        CREATE INDEX idx_requests_created_at ON requests (created_at);
+        CREATE INDEX idx_requests_username ON requests (username);
+        """
+
+    private static let insertion = """
+        INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+        """
+
+    private static func inFolder(_ body: (String) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("rows-\(UniqueID.random())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try await body(folder.appendingPathComponent("rows.db").path)
+    }
+}
