@@ -40,6 +40,7 @@ struct Property {
 
     /// The key in pipeline files: `maxLength` is written `max_length`.
     var key: String {
+        guard name.utf8.contains(where: { $0 < 0x61 || $0 > 0x7A }) else { return name }
         var result = ""
         for character in name {
             if character.isUppercase { result += "_" }

@@ -50,8 +50,10 @@ enum SettingBinder {
             }
             isWhole = isWhole && values[property.name] != nil
         }
-        let known = Target.settings.map(\.name)
-        for entry in unread { reportUnknown(entry.key, of: owner, known: known, with: &reader) }
+        if !unread.isEmpty {
+            let known = Target.settings.map(\.name)
+            for entry in unread { reportUnknown(entry.key, of: owner, known: known, with: &reader) }
+        }
         guard isWhole, unread.isEmpty else { return nil }
         return instance(from: values, owner: owner, with: &reader)
     }
