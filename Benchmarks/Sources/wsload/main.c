@@ -30,11 +30,11 @@ typedef struct {
     unsigned char head[10];
     unsigned head_size;
     uint64_t left;         /* bytes of the current frame's payload still to come */
-    size_t unwritten;      /* bytes of the current frame that the socket did not take */
+    size_t unwritten;      /* bytes of frames that the socket did not take yet */
 } Connection;
 
-static unsigned char *frame;
-static size_t frame_size;
+static unsigned char *frames; /* copies of the one frame, so that several leave with one call */
+static size_t frame_size, frames_size;
 static int ahead, epoll;
 static uint64_t histogram[BUCKETS], messages, worst;
 
@@ -72,7 +72,7 @@ static double percentile(double share) {
 
 static void make_frame(size_t bytes) {
     static const unsigned char mask[4] = {0x37, 0xfa, 0x21, 0x3d};
-    frame = malloc(bytes + 14);
+    unsigned char *frame = malloc(bytes + 14);
     size_t at = 0;
     frame[at++] = 0x81;
     if (bytes < 126) {
@@ -89,6 +89,11 @@ static void make_frame(size_t bytes) {
     at += 4;
     for (size_t index = 0; index < bytes; index++) frame[at++] = ('a' + index % 26) ^ mask[index % 4];
     frame_size = at;
+    size_t copies = ahead < 1 + (1 << 20) / frame_size ? ahead : 1 + (1 << 20) / frame_size;
+    frames_size = frame_size * copies;
+    frames = malloc(frames_size);
+    for (size_t copy = 0; copy < copies; copy++) memcpy(frames + copy * frame_size, frame, frame_size);
+    free(frame);
 }
 
 static void watch(Connection *connection, int is_writing) {
@@ -96,17 +101,17 @@ static void watch(Connection *connection, int is_writing) {
     if (epoll_ctl(epoll, EPOLL_CTL_MOD, connection->fd, &event)) fail("epoll");
 }
 
-/* Sends what is left of a frame, then up to `number` further ones. */
+/* Sends what is left of earlier frames, and up to `number` further ones. */
 static void send_frames(Connection *connection, unsigned number) {
     uint64_t time = now();
-    while (connection->unwritten || (number && connection->count < (unsigned)ahead)) {
-        if (!connection->unwritten) {
-            connection->sent[(connection->first + connection->count++) % ahead] = time;
-            connection->unwritten = frame_size;
-            number--;
-        }
-        ssize_t taken = send(
-            connection->fd, frame + frame_size - connection->unwritten, connection->unwritten, MSG_NOSIGNAL | MSG_DONTWAIT);
+    for (; number && connection->count < (unsigned)ahead; number--) {
+        connection->sent[(connection->first + connection->count++) % ahead] = time;
+        connection->unwritten += frame_size;
+    }
+    while (connection->unwritten) {
+        size_t start = (frame_size - connection->unwritten % frame_size) % frame_size;
+        size_t part = connection->unwritten < frames_size - start ? connection->unwritten : frames_size - start;
+        ssize_t taken = send(connection->fd, frames + start, part, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (taken < 0 && errno == EAGAIN) {
             watch(connection, 1);
             return;

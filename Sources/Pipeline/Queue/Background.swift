@@ -55,7 +55,8 @@ final class Background: Sendable {
                 Task { [queue] in
                     let worker = BackgroundWorker(step: step, policy: self.policy, logger: self.logger)
                     while true {
-                        let batch = await queue.next(lane: lane, upTo: worker.batchSize)
+                        let batch = await queue.next(
+                            lane: lane, upTo: worker.batchSize, lingering: BackgroundWorker.linger)
                         if batch.isEmpty { return }
                         await worker.work(on: batch)
                         queue.finish(batch.count)

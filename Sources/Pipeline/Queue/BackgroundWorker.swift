@@ -10,6 +10,9 @@ struct BackgroundWorker: Sendable {
 
     private var retry: RetryPolicy? { policy.retry ?? step.modifiers.retry }
 
+    /// How long the first message of a batch waits for others: a transaction costs as much as ten rows.
+    static let linger = Duration.milliseconds(5)
+
     /// One for stages that take messages one by one.
     var batchSize: Int { batchStage == nil ? 1 : policy.batch }
 

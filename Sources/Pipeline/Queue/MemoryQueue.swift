@@ -11,6 +11,10 @@ final class MemoryQueue: Sendable {
     private struct Lane {
         var waiting = Deque<Message>()
         var worker: CheckedContinuation<Void, Never>?
+        /// How many messages the worker waits for.
+        var wanted = 1
+        /// Counts the worker's waits, so that a timer knows whether its wait is over.
+        var wait: UInt64 = 0
     }
 
     private struct State {
@@ -47,8 +51,8 @@ final class MemoryQueue: Sendable {
                 state.lanes.count == 1 ? 0 : Int(message.session.id.hashValue.magnitude % UInt(state.lanes.count))
             state.lanes[lane].waiting.append(message)
             state.count += 1
-            defer { state.lanes[lane].worker = nil }
-            return (.accepted, state.lanes[lane].worker)
+            guard state.lanes[lane].waiting.count >= state.lanes[lane].wanted else { return (.accepted, nil) }
+            return (.accepted, state.lanes[lane].worker.take())
         }
         worker?.resume()
         return outcome
@@ -74,22 +78,39 @@ final class MemoryQueue: Sendable {
         }
     }
 
-    /// The next messages of a lane, as many as wait up to a limit; none once the queue is closed and the lane empty.
-    func next(lane: Int, upTo limit: Int) async -> [Message] {
-        while true {
-            let (batch, isOver): ([Message], Bool) = state.withLock { state in
-                let batch = Array(state.lanes[lane].waiting.prefix(limit))
-                state.lanes[lane].waiting.removeFirst(batch.count)
-                return (batch, state.isClosed)
+    /// The next messages of a lane, up to a limit; none once the queue is closed and the lane empty.
+    ///
+    /// - Parameter linger: How long the first of them may wait for the others, so that they go together.
+    func next(lane: Int, upTo limit: Int, lingering linger: Duration = .zero) async -> [Message] {
+        await waitForMessages(1, lane: lane)
+        if limit > 1, linger > .zero {
+            await waitForMessages(min(limit, capacity), lane: lane, noLongerThan: linger)
+        }
+        return state.withLock { state in
+            let batch = Array(state.lanes[lane].waiting.prefix(limit))
+            state.lanes[lane].waiting.removeFirst(batch.count)
+            return batch
+        }
+    }
+
+    /// Waits until a lane has so many messages, the queue is closed, or the time is over.
+    private func waitForMessages(_ number: Int, lane: Int, noLongerThan limit: Duration? = nil) async {
+        await withCheckedContinuation { continuation in
+            let wait: UInt64? = state.withLock { state in
+                guard state.lanes[lane].waiting.count < number, !state.isClosed else { return nil }
+                state.lanes[lane].worker = continuation
+                state.lanes[lane].wanted = number
+                state.lanes[lane].wait += 1
+                return state.lanes[lane].wait
             }
-            if !batch.isEmpty || isOver { return batch }
-            await withCheckedContinuation { continuation in
-                let mustWait = state.withLock { state in
-                    guard state.lanes[lane].waiting.isEmpty, !state.isClosed else { return false }
-                    state.lanes[lane].worker = continuation
-                    return true
+            guard let wait else { return continuation.resume() }
+            guard let limit else { return }
+            Task {
+                try? await Task.sleep(for: limit)
+                let worker: CheckedContinuation<Void, Never>? = state.withLock { state in
+                    state.lanes[lane].wait == wait ? state.lanes[lane].worker.take() : nil
                 }
-                if !mustWait { continuation.resume() }
+                worker?.resume()
             }
         }
     }
