@@ -39,12 +39,16 @@ enum RowBenchmarks {
         ]
     }
 
-    private static let session = UniqueID.random().description
+    /// As many conversations as the loads have, each with its own place in the index.
+    private static let sessions = (0..<64).map { _ in UniqueID.random().description }
+
+    private static let prompt = String(repeating: "abcdefgh", count: 8)
 
     private static func row() -> Pipeline.Row {
         let now = Timestamp.now
         return Pipeline.Row(
-            id: .timeOrdered(at: now), sessionID: session, prompt: "What is 2 + 2?", response: "2 + 2 = 4",
+            id: .timeOrdered(at: now), sessionID: sessions[Int(now.microseconds & 63)], prompt: prompt,
+            response: prompt,
             tokensUsed: 20, metadata: #"{"usage":{"total_tokens":20}}"#, username: "WebUser", createdAt: now)
     }
 

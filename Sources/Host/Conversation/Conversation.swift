@@ -23,12 +23,14 @@ final class Conversation {
     private let executor: EventLoopTaskExecutor
     private let logger: Logger
 
-    private var client: (any ConversationClient)?
-    private var reply: (any Reply)?
-    private var inbox = Deque<Message>()
-    private var order = ReplyOrder()
-    private var running: [(message: UniqueID, task: Task<Void, Never>?)] = []
-    private var isAdvancing = false
+    // Touched on the event loop alone, by code that doesn't call itself: checking every access costs a tenth of the
+    // throughput of many small messages.
+    @exclusivity(unchecked) private var client: (any ConversationClient)?
+    @exclusivity(unchecked) private var reply: (any Reply)?
+    @exclusivity(unchecked) private var inbox = Deque<Message>()
+    @exclusivity(unchecked) private var order = ReplyOrder()
+    @exclusivity(unchecked) private var running: [(message: UniqueID, task: Task<Void, Never>?)] = []
+    @exclusivity(unchecked) private var isAdvancing = false
 
     /// While it is held, no further message is begun: the client takes too little of what it has been told.
     var isHeld = false {
@@ -91,7 +93,13 @@ final class Conversation {
 
     private func accept(_ message: consuming Message) {
         order.expect(message.id)
-        inbox.append(message)
+        if inbox.isEmpty, running.isEmpty, !isHeld, !isAdvancing {
+            isAdvancing = true
+            start(&message)
+            isAdvancing = false
+        } else {
+            inbox.append(message)
+        }
         advance()
     }
 

@@ -83,8 +83,9 @@ struct ConnectionGate {
 /// The conversations of one event loop, which share its executor and its ticks.
 final class LoopConnections {
     let executor: EventLoopTaskExecutor
-    private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
-    private var unflushed: [WebSocketHandler] = []
+    // Touched on the event loop alone; see Conversation.
+    @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
+    @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 

@@ -17,17 +17,18 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     private let limits: HostLimits
     private let logger: Logger
 
-    private var decoder: WebSocketDecoder
-    private var closing = WebSocketCloseState()
-    private var conversation: Conversation?
-    private var context: ChannelHandlerContext?
-    private var sequence = 0
-    private var unwritten: ByteBuffer?
-    private var isReading = false
-    private var isDecoding = false
-    private var holdsRead = false
-    private var isDraining = false
-    private var clock: ConnectionClock
+    // Touched on the event loop alone; see Conversation.
+    @exclusivity(unchecked) private var decoder: WebSocketDecoder
+    @exclusivity(unchecked) private var closing = WebSocketCloseState()
+    @exclusivity(unchecked) private var conversation: Conversation?
+    @exclusivity(unchecked) private var context: ChannelHandlerContext?
+    @exclusivity(unchecked) private var sequence = 0
+    @exclusivity(unchecked) private var unwritten: ByteBuffer?
+    @exclusivity(unchecked) private var isReading = false
+    @exclusivity(unchecked) private var isDecoding = false
+    @exclusivity(unchecked) private var holdsRead = false
+    @exclusivity(unchecked) private var isDraining = false
+    @exclusivity(unchecked) private var clock: ConnectionClock
 
     init(_ admission: WebSocketAdmission, loop: LoopConnections, limits: HostLimits, logger: Logger) {
         self.admission = admission
