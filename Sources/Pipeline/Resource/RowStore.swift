@@ -15,8 +15,36 @@ public protocol RowStore: Resource {
     /// The stored conversations, the latest first.
     func sessions(in table: String, limit: Int) async throws -> [StoredSession]
 
-    /// The rows of a conversation, the first first.
+    /// The rows of a conversation, the first first; where there are more than the limit, the last of them.
     func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row]
+
+    /// Removes rows by their ids: what a trial left behind.
+    func delete(_ ids: [UniqueID], from table: String) async throws
+
+    /// Looks at the table without changing anything: what it lacks and which columns are of another type, each in a
+    /// sentence that says what to do; empty where all is well.
+    ///
+    /// - Throws: ``PipelineError`` with the code `database_unavailable` where the store can't be reached.
+    func problems(of table: String) async throws -> [String]
+
+    /// The SQL that makes the table, its indexes and what keeps `updated_at`. Running it twice does no harm.
+    func migration(for table: String) -> String
+
+    /// Runs the migration.
+    ///
+    /// - Throws: ``MigrationUnsupported`` where the store has no way to run SQL.
+    func migrate(_ table: String) async throws
+}
+
+/// A store that can't run SQL: the migration is to be run by hand.
+public struct MigrationUnsupported: Error, CustomStringConvertible {
+    /// Where to run it.
+    public let description: String
+
+    /// Says where the SQL can be run.
+    public init(_ description: String) {
+        self.description = description
+    }
 }
 
 /// One answered message, as the `requests` table has it.

@@ -44,6 +44,20 @@ public struct SQLite: RowStore {
         try await SQLiteReader(path: path).rows(ofSession: id, in: table, limit: limit)
     }
 
+    public func delete(_ ids: [UniqueID], from table: String) async throws {
+        try await connection.delete(ids, from: table)
+    }
+
+    public func problems(of table: String) async throws -> [String] {
+        try await connection.write { try SQLiteSchema(table: table).problems(in: $0) }
+    }
+
+    public func migration(for table: String) -> String { SQLiteSchema(table: table).migration }
+
+    public func migrate(_ table: String) async throws {
+        try await connection.write { try SQLiteSchema(table: table).prepare($0) }
+    }
+
     public func close() async {
         await connection.close()
     }

@@ -53,7 +53,7 @@ final class SQLiteConnection: Sendable {
         guard let queue = state.withLock(\.queue) else { return }
         do {
             try await queue.write { try SQLiteSchema(table: table).prepare($0) }
-        } catch let error as SetupError {
+        } catch let error as TableProblem {
             throw error
         } catch {
             report(databaseUnavailable(error))
@@ -83,6 +83,25 @@ final class SQLiteConnection: Sendable {
             throw error
         }
         report(nil)
+    }
+
+    func delete(_ ids: [UniqueID], from table: String) async throws {
+        try await write { database in
+            let statement = try database.cachedStatement(sql: "DELETE FROM \(table) WHERE id = ?")
+            for id in ids { try statement.execute(arguments: [id.description]) }
+        }
+    }
+
+    /// Does something in a transaction of its own.
+    ///
+    /// - Throws: ``PipelineError`` with the code `database_unavailable` where the file can't be used.
+    func write<Result: Sendable>(_ body: @Sendable @escaping (Database) throws -> Result) async throws -> Result {
+        guard let queue = state.withLock(\.queue) else { throw health.error ?? databaseUnavailable("not open") }
+        do {
+            return try await queue.write(body)
+        } catch let error as DatabaseError {
+            throw databaseUnavailable(error)
+        }
     }
 
     func close() async {

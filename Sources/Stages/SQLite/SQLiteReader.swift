@@ -21,8 +21,8 @@ struct SQLiteReader {
 
     func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Pipeline.Row] {
         try await open().read { database in
-            let sql = "SELECT * FROM \(table) WHERE session_id = ? ORDER BY created_at, id LIMIT ?"
-            return try GRDB.Row.fetchAll(database, sql: sql, arguments: [id, limit]).compactMap(storedRow)
+            let sql = "SELECT * FROM \(table) WHERE session_id = ? ORDER BY created_at DESC, id DESC LIMIT ?"
+            return try GRDB.Row.fetchAll(database, sql: sql, arguments: [id, limit]).reversed().compactMap(storedRow)
         }
     }
 

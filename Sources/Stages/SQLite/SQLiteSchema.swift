@@ -1,4 +1,5 @@
 import GRDB
+import Pipeline
 
 /// The `requests` table in SQLite: the same columns and index names as in PostgreSQL.
 struct SQLiteSchema {
@@ -20,22 +21,52 @@ struct SQLiteSchema {
             "updated_at": "TEXT DEFAULT \(now)",
         ] as KeyValuePairs
 
-    /// Makes the table and its indexes where they are missing, then checks that the columns are there.
+    /// Makes the table, its indexes and its trigger where they are missing, then checks that the columns are there.
     ///
-    /// - Throws: ``SetupError`` naming the columns that an existing table lacks; `DatabaseError` from SQLite.
+    /// - Throws: ``TableProblem`` naming the columns that an existing table lacks; `DatabaseError` from SQLite.
     func prepare(_ database: Database) throws {
-        let existing = try Set(database.columns(in: table, ifExists: true).map { $0.name.lowercased() })
-        if !existing.isEmpty {
-            let missing = SQLiteSchema.columns.filter { !existing.contains($0.key) }
-            guard missing.isEmpty else {
-                throw SetupError.missingColumns(missing.map { ($0.key, $0.value) }, table: table)
-            }
+        if try database.tableExists(table), let problem = TableProblem(try problems(in: database)) { throw problem }
+        try database.execute(sql: migration)
+    }
+
+    /// What an existing table lacks. SQLite takes any value in any column, so that types are no concern.
+    func problems(in database: Database) throws -> [String] {
+        guard try database.tableExists(table) else {
+            return ["the table '\(table)' does not exist; 'stagecoach migrate' or the first start makes it"]
         }
-        let columns = SQLiteSchema.columns.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-        try database.execute(sql: "CREATE TABLE IF NOT EXISTS \(table) (\(columns))")
-        for column in ["session_id", "created_at", "username"] {
-            try database.execute(sql: "CREATE INDEX IF NOT EXISTS idx_\(table)_\(column) ON \(table) (\(column))")
+        let existing = try Set(database.columns(in: table).map { $0.name.lowercased() })
+        let missing = SQLiteSchema.columns.filter { !existing.contains($0.key) }
+        guard !missing.isEmpty else { return [] }
+        let names = missing.map { "'\($0.key)'" }.joined(separator: ", ")
+        // ALTER TABLE takes no default that is an expression.
+        let statements = missing.map { column in
+            let type = column.value.contains("strftime") ? "TEXT" : column.value
+            let needsDefault = type.contains("NOT NULL") ? "\(type) DEFAULT ''" : type
+            return "ALTER TABLE \(table) ADD COLUMN \(column.key) \(needsDefault);"
         }
+        return [
+            "the table '\(table)' has no column \(names); name another table with persist: {table: …} "
+                + "or add what is missing: \(statements.joined(separator: " "))"
+        ]
+    }
+
+    /// Everything, where it is missing.
+    var migration: String {
+        let columns = SQLiteSchema.columns.map { "  \($0.key) \($0.value)" }.joined(separator: ",\n")
+        let indexes = ["session_id", "created_at", "username"].map { column in
+            "CREATE INDEX IF NOT EXISTS idx_\(table)_\(column) ON \(table) (\(column));\n"
+        }
+        return """
+            CREATE TABLE IF NOT EXISTS \(table) (
+            \(columns)
+            );
+            \(indexes.joined())\
+            CREATE TRIGGER IF NOT EXISTS trg_\(table)_updated_at AFTER UPDATE ON \(table)
+            WHEN new.updated_at IS old.updated_at
+            BEGIN
+              UPDATE \(table) SET updated_at = \(SQLiteSchema.now) WHERE id = new.id;
+            END;
+            """
     }
 
     /// Storing a row again changes nothing; any other conflict is an error.
@@ -44,29 +75,5 @@ struct SQLiteSchema {
         INSERT INTO \(table) (id, session_id, prompt, response, tokens_used, metadata, username, user_id, created_at, \
         updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
         """
-    }
-}
-
-extension Database {
-    fileprivate func columns(in table: String, ifExists: Bool) throws -> [ColumnInfo] {
-        try tableExists(table) ? columns(in: table) : []
-    }
-}
-
-/// What is wrong with a database's tables, and what to do about it. It stops the host.
-struct SetupError: Error, CustomStringConvertible {
-    let description: String
-
-    static func missingColumns(_ columns: [(name: String, type: String)], table: String) -> SetupError {
-        let names = columns.map { "'\($0.name)'" }.joined(separator: ", ")
-        // ALTER TABLE takes no default that is an expression.
-        let statements = columns.map { column in
-            let type = column.type.contains("strftime") ? "TEXT" : column.type
-            let needsDefault = type.contains("NOT NULL") ? "\(type) DEFAULT ''" : type
-            return "ALTER TABLE \(table) ADD COLUMN \(column.name) \(needsDefault);"
-        }
-        return SetupError(
-            description: "the table '\(table)' has no column \(names); name another table with persist: {table: …} "
-                + "or add what is missing: \(statements.joined(separator: " "))")
     }
 }
