@@ -17,6 +17,7 @@ struct HostService: Service {
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.ignoreBrokenPipes()
+        ProcessLimits.keepFreedMemory()
         let connections = try await Connections(group: group, limits: limits)
         try await open()
         let channel: any Channel

@@ -1,3 +1,4 @@
+import CMalloc
 import FoundationEssentials
 import Glibc
 import NIOCore
@@ -31,5 +32,12 @@ enum ProcessLimits {
     /// A peer that is gone is an error of the write, not the end of the process.
     static func ignoreBrokenPipes() {
         _ = signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Keeps up to 8 MiB of freed memory for each thread's heap. By default glibc gives back what exceeds 128 KiB, and
+    /// messages of 60 KiB then fault the same pages in again and again: that more than halved their rate.
+    static func keepFreedMemory() {
+        mallopt(M_TRIM_THRESHOLD, 8 << 20)
+        mallopt(M_MMAP_THRESHOLD, 1 << 20)
     }
 }
