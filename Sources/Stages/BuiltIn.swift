@@ -4,11 +4,11 @@ public import Pipeline
 public enum BuiltIn {
     /// In the order of the documented flow.
     public static let stages: [any Stage.Type] = [
-        Receive.self, Validate.self, Complete.self, Persist.self, Respond.self, Log.self,
+        Receive.self, Validate.self, Recall.self, Complete.self, Persist.self, Respond.self, Log.self,
     ]
 
-    /// Models first, then databases.
+    /// Models first, then databases, then queues.
     public static let resources: [any Resource.Type] = [
-        OpenAI.self, Echo.self, SQLite.self,
+        OpenAI.self, Echo.self, SQLite.self, Memory.self, Disk.self,
     ]
 }

@@ -25,6 +25,8 @@ public struct Complete: Stage {
 
     public var requires: Fields { [.prompt] }
 
+    public var longestRun: Duration? { timeout }
+
     public var provides: Fields { [.completion] }
 
     public func run(_ message: inout Message) async throws {
@@ -38,6 +40,6 @@ public struct Complete: Stage {
     }
 
     private func request(for message: Message) -> CompletionRequest {
-        CompletionRequest(model: model, turns: [.init(.user, message.prompt)], timeout: timeout)
+        CompletionRequest(model: model, turns: message.history + [.init(.user, message.prompt)], timeout: timeout)
     }
 }

@@ -32,6 +32,8 @@ public struct Log: Stage {
 
     public init() {}
 
+    public var longestRun: Duration? { .zero }
+
     public func open(_ context: StageContext) async throws {
         output.logger.withLock { $0 = context.logger }
     }

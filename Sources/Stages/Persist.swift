@@ -10,7 +10,7 @@ public struct Persist: BatchStage {
     @Uses("Where the rows go.") public var database: any RowStore
 
     /// The table's name.
-    @Setting("The table's name.", problem: tableProblem) public var table = "requests"
+    @Setting("The table's name.", problem: TableName.problem) public var table = "requests"
 
     /// Whether what the client sent as `metadata` is stored too.
     @Setting("Whether the client's metadata is stored too, in the column metadata under the key 'client'.")
@@ -25,6 +25,8 @@ public struct Persist: BatchStage {
     }
 
     public var requires: Fields { [.prompt, .completion] }
+
+    public var longestRun: Duration? { database.longestInsert }
 
     public func open(_ context: StageContext) async throws {
         try await database.prepare(table: table)
@@ -63,13 +65,4 @@ public struct Persist: BatchStage {
         let isEmptyObject = head.allSatisfy { $0.isWhitespace || $0 == "{" }
         return "\(head)\(isEmptyObject ? "" : ",")\(client)}"
     }
-}
-
-private let tableProblem: @Sendable (String) -> String? = { table in
-    let isPlain = table.utf8.allSatisfy {
-        $0 == UInt8(ascii: "_") || Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber
-    }
-    let startsWell = table.first.map { !$0.isNumber } ?? false
-    return table.utf8.count <= 63 && table.allSatisfy(\.isASCII) && isPlain && startsWell
-        ? nil : "must be a name of letters, digits and underscores"
 }

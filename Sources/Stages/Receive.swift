@@ -22,6 +22,8 @@ public struct Receive: Stage {
 
     public var provides: Fields { [.prompt] }
 
+    public var longestRun: Duration? { .zero }
+
     public func run(_ message: inout Message) async throws {}
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool { true }

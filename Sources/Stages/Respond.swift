@@ -10,6 +10,8 @@ public struct Respond: Stage {
 
     public var requires: Fields { [.completion] }
 
+    public var longestRun: Duration? { .zero }
+
     public func run(_ message: inout Message) async throws {
         message.reply?.answer(message)
     }

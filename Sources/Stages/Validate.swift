@@ -23,6 +23,8 @@ public struct Validate: Stage {
 
     public var requires: Fields { [.prompt] }
 
+    public var longestRun: Duration? { .zero }
+
     public func run(_ message: inout Message) async throws {
         try check(message)
     }

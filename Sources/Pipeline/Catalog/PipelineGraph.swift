@@ -29,7 +29,7 @@ extension PipelineGraph.Box {
         stage = type(of: step.stage).name
         uses = step.usedResources
         condition = step.modifiers.when != nil
-        queue = step.modifiers.async.map { "memory, \($0.capacity), \($0.whenFull.rawValue)" }
+        queue = step.modifiers.async.map { "\($0.queueWords), \($0.whenFull.rawValue)" }
         instead = step.instead.map { PipelineGraph.Box($0) }
     }
 }

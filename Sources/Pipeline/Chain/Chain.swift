@@ -14,7 +14,9 @@ public final class Chain: Sendable {
     /// A chain of steps whose wiring was checked.
     init(checked steps: [Step], resources: [NamedResource]) {
         var labels = Labels(steps)
-        self.steps = steps.map { Chain.runner($0, labels: &labels) }
+        let pending = PendingMessages()
+        self.steps = steps.map { Chain.runner($0, labels: &labels, pending: pending) }
+        pending.watch(self.steps.flatMap(\.all).compactMap(\.background))
         self.resources = resources
         answersInBackground = self.steps.flatMap(\.all).contains { step in
             step.background != nil && type(of: step.stage).role == .reply
@@ -32,13 +34,17 @@ public final class Chain: Sendable {
             diagnostics: Diagnostics(source: SourceFile(path: "Chain", text: "")), resources: named)
         let bound = steps().compactMap { Chain.bind($0, with: &reader) }
         let problems = Wiring.problems(in: bound, registry: nil)
-        let messages = reader.diagnostics.items.map(\.message) + problems.map(\.message)
+        let messages =
+            reader.diagnostics.items.map(\.message) + problems.filter { $0.severity == .error }.map(\.message)
         if !messages.isEmpty { throw ChainError(problems: messages) }
         self.init(checked: bound, resources: named)
     }
 
     /// The stages in order, those that other stages hold left out.
     public var stages: [any Stage] { steps.map(\.stage) }
+
+    /// Where the file names each of them; `nil` in a chain written in Swift.
+    public var places: [SourceRange?] { steps.map(\.place) }
 
     /// The labels of the stages in order.
     public var labels: [String] { steps.map(\.label) }
@@ -49,9 +55,9 @@ public final class Chain: Sendable {
     /// For each step behind a queue: what can be lost there, and when.
     public var asynchronousNotes: [String] {
         steps.flatMap(\.all).compactMap { step in
-            step.modifiers.async.map { policy in
-                "'\(step.label)' runs behind a queue in memory: what waits (at most \(policy.capacity) messages) is lost "
-                    + "when the process is killed, and flushed when the host is stopped"
+            step.background.map { background in
+                let place = background.guarantee.survivesProcess ? "that outlives the process" : "in memory"
+                return "'\(step.label)' runs behind a queue \(place): \(background.guarantee.whenKilled)"
             }
         }
     }
@@ -80,6 +86,54 @@ public final class Chain: Sendable {
         } catch {
             await close(within: .zero)
             throw error
+        }
+    }
+
+    /// Opens the resources alone, queues left out: for commands that look at them without running messages.
+    ///
+    /// - Throws: As ``open()``.
+    public func openResources() async throws {
+        do {
+            for named in resources where !(named.resource is any QueueStore) {
+                opened.add { await named.resource.close() }
+                try await named.resource.open(ResourceContext(name: named.name))
+            }
+        } catch {
+            await close(within: .zero)
+            throw error
+        }
+    }
+
+    /// Opens the resources without queues, and the stages without their workers: for ``rerun(_:at:)``.
+    ///
+    /// - Throws: As ``open()``.
+    public func openForReruns() async throws {
+        try await openResources()
+        do {
+            for step in steps.flatMap(\.all) {
+                opened.add { await step.close() }
+                try await step.openStage()
+            }
+        } catch {
+            await close(within: .zero)
+            throw error
+        }
+    }
+
+    /// Runs the stage with that label for a message, as its workers would.
+    ///
+    /// - Throws: ``PipelineError`` where the stage fails, or there is none.
+    public func rerun(_ message: inout Message, at label: String) async throws(PipelineError) {
+        guard let step = steps.flatMap(\.all).first(where: { $0.label == label }) else {
+            throw PipelineError(.stageFailed, "The pipeline has no stage '\(label)'")
+        }
+        try await step.runWithRetries(&message, retry: step.modifiers.async?.retry ?? step.modifiers.retry)
+    }
+
+    /// How each asynchronous step's queue is.
+    public var queues: [QueueStatus] {
+        steps.flatMap(\.all).compactMap { step in
+            step.background.map { QueueStatus(label: step.label, depth: $0.depth, counts: $0.counts) }
         }
     }
 
@@ -116,13 +170,13 @@ public final class Chain: Sendable {
         for close in opened.takeAll().reversed() { await close() }
     }
 
-    private static func runner(_ step: Step, labels: inout Labels) -> StepRunner {
+    private static func runner(_ step: Step, labels: inout Labels, pending: PendingMessages) -> StepRunner {
         let label = labels.label(for: step)
         var instead: [StepRunner] = []
         if case .run(let steps) = step.modifiers.onError {
-            instead = steps.map { runner($0, labels: &labels) }
+            instead = steps.map { runner($0, labels: &labels, pending: pending) }
         }
-        return StepRunner(step, label: label, instead: instead)
+        return StepRunner(step, label: label, instead: instead, pending: pending)
     }
 
     private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {

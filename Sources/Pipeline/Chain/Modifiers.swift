@@ -63,9 +63,13 @@ public struct AsyncPolicy: SettingGroup {
         case drop
     }
 
-    /// How many messages may wait or be worked on.
-    @Setting("How many messages may wait, those being worked on included.", in: 1...10_000_000) public var capacity =
-        1_000
+    /// The queue under `resources:`; without it one in memory of the step's own.
+    @Uses("The queue under 'resources'; without it one in memory.", onlyNamed: true) public var queue: (any QueueStore)?
+
+    /// How many messages may wait or be worked on; without it 1,000 in memory, and what a queue's own size allows on disk.
+    @Setting(
+        "How many messages may wait, those being worked on included; 1000 in memory unless said.", in: 1...10_000_000)
+    public var capacity: Int?
 
     /// What happens with the next message when so many wait.
     @Setting("What a full queue does with the next message.") public var whenFull = WhenFull.wait
@@ -79,8 +83,25 @@ public struct AsyncPolicy: SettingGroup {
     /// Runs again after errors that may pass; goes before the stage's own `retry`.
     @Setting("Again, for errors that may pass.") public var retry: RetryPolicy?
 
+    /// The file of JSON lines that takes messages that failed for good, with their errors.
+    @Setting("A file that takes what fails for good, as JSON lines; 'stagecoach replay' puts it back.")
+    public var deadLetter: String?
+
     /// A queue of 1,000 messages in memory, one worker.
     public init() {}
+
+    var queueOptions: QueueOptions { QueueOptions(capacity: capacity, lanes: workers) }
+
+    /// The queue's type and what it holds, for drawings.
+    var queueWords: String {
+        let places = capacity.map { ", \($0)" }
+        guard let queue else { return "memory\(places ?? ", \(MemoryQueue.defaultCapacity)")" }
+        return type(of: queue).name + (places ?? "")
+    }
+
+    var guarantee: QueueGuarantee {
+        queue?.guarantee ?? .memory(capacity: capacity ?? MemoryQueue.defaultCapacity)
+    }
 
     static func read(_ node: Node, with reader: inout SettingReader) -> AsyncPolicy?? {
         if case .bool(let isOn) = node.scalar?.value { return .some(isOn ? AsyncPolicy() : nil) }

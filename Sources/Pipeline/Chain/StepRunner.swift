@@ -13,13 +13,13 @@ final class StepRunner: Sendable {
     let instead: [StepRunner]
     private let context: StageContext
 
-    init(_ step: Step, label: String, instead: [StepRunner]) {
+    init(_ step: Step, label: String, instead: [StepRunner], pending: PendingMessages) {
         self.label = label
         self.stage = step.stage
         self.modifiers = step.modifiers
         self.place = step.place
         self.instead = instead
-        context = StageContext(label: label)
+        context = StageContext(label: label, pending: pending)
         let modifiers = step.modifiers
         let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
         isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
@@ -30,14 +30,20 @@ final class StepRunner: Sendable {
     /// Every runner in this step, those of its error policy included.
     var all: [StepRunner] { [self] + instead.flatMap(\.all) }
 
-    /// The names of the resources that the stage uses.
+    /// The names of the resources that the stage and its queue use.
     var usedResources: [String] {
-        Property.all(of: stage).compactMap { $0.value as? any ResourceUse }.flatMap(\.names)
+        (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap {
+            $0.value as? any ResourceUse
+        }.flatMap(\.names)
+    }
+
+    func openStage() async throws {
+        try await stage.open(context)
     }
 
     func open() async throws {
-        try await stage.open(context)
-        background?.start(self)
+        try await openStage()
+        try await background?.start(self)
     }
 
     func close() async {
@@ -94,7 +100,9 @@ final class StepRunner: Sendable {
     }
 
     /// Runs the stage with its deadline, again after errors that may pass.
-    func runWithRetries(_ message: inout Message, retry: RetryPolicy?) async throws(PipelineError) {
+    func runWithRetries(
+        _ message: inout Message, retry: RetryPolicy?, retrying: () -> Void = {}
+    ) async throws(PipelineError) {
         var failures = 0
         while true {
             do {
@@ -106,6 +114,7 @@ final class StepRunner: Sendable {
                 let error = PipelineError(error, stage: label)
                 failures += 1
                 guard let retry, error.isRetryable, failures < retry.attempts else { throw error }
+                retrying()
                 do {
                     try await Task.sleep(for: retry.delay(afterFailures: failures))
                 } catch {

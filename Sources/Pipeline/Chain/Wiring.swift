@@ -4,6 +4,7 @@ struct Wiring {
         let code: DiagnosticCode
         let place: SourceRange?
         let message: String
+        var severity = Diagnostic.Severity.error
     }
 
     private let all: [Step]
@@ -16,6 +17,7 @@ struct Wiring {
         wiring.checkLabels()
         _ = wiring.check(steps, available: [])
         wiring.checkEntry()
+        wiring.checkGuarantees()
         return wiring.problems
     }
 
@@ -73,6 +75,30 @@ struct Wiring {
         }
     }
 
+    /// A queue that outlives the process takes no way back to a client with it, and keeps its promise only where the
+    /// answer leaves after it.
+    private mutating func checkGuarantees() {
+        var answered: Step?
+        for step in all {
+            let outlives = step.modifiers.async?.guarantee.survivesProcess == true
+            let isReply = type(of: step.stage).role == .reply
+            if isReply, outlives {
+                add(
+                    .replyBehindQueue, step,
+                    "'\(step.shownName)' can't stand behind a queue that outlives the process: after a restart there is no "
+                        + "client to answer; take 'queue' away from its 'async'")
+            } else if outlives, let answered {
+                let message =
+                    "'\(step.shownName)' keeps its messages in a queue that outlives the process, but "
+                    + "'\(answered.shownName)'\(answered.line) answers before they are in it; a process killed in between "
+                    + "loses an answered message; move it above '\(answered.shownName)'"
+                problems.append(
+                    Problem(code: .lateQueue, place: step.place, message: message, severity: .warning))
+            }
+            if isReply { answered = answered ?? step }
+        }
+    }
+
     private mutating func checkLabels() {
         var seen: Set<String> = []
         for (label, step) in Labels.chosen(in: all) where !seen.insert(label).inserted {
@@ -113,6 +139,10 @@ extension DiagnosticCode {
     public static let wiring = DiagnosticCode(rawValue: "wiring")
     /// The stage where messages come in is not the first, or there are two.
     public static let misplacedEntry = DiagnosticCode(rawValue: "misplaced_entry")
+    /// A stage that answers clients behind a queue that outlives the process.
+    public static let replyBehindQueue = DiagnosticCode(rawValue: "reply_behind_queue")
+    /// A queue that outlives the process gets messages only after the client has its answer.
+    public static let lateQueue = DiagnosticCode(rawValue: "late_queue")
     /// Two stages with one label.
     public static let duplicateLabel = DiagnosticCode(rawValue: "duplicate_label")
 }

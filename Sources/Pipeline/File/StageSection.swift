@@ -14,7 +14,11 @@ struct StageSection {
         // Stages with wrong settings still say what they provide; unknown ones might provide anything.
         if entries.count == elements.count {
             for problem in Wiring.problems(in: entries.map(\.step), registry: registry) {
-                reader.diagnostics.error(problem.code, at: problem.place ?? node.range, problem.message)
+                let place = problem.place ?? node.range
+                switch problem.severity {
+                case .error: reader.diagnostics.error(problem.code, at: place, problem.message)
+                default: reader.diagnostics.warning(problem.code, at: place, problem.message)
+                }
             }
             checkRoles(of: entries.map(\.step), at: place, with: &reader)
         }

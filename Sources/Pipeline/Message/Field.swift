@@ -20,6 +20,9 @@ public struct Field: Sendable, Hashable, CustomStringConvertible {
     /// What the model answered: ``Message/completion``.
     public static let completion = Field("completion")
 
+    /// What was said before: ``Message/history``.
+    public static let history = Field("history")
+
     /// The field's name.
     public var description: String { name }
 }

@@ -18,13 +18,16 @@ public struct Message: Sendable {
     /// What the model answered; `nil` until a stage provides it.
     public var completion: Completion?
 
+    /// What was said before in the conversation, the oldest first; empty where no stage recalls it.
+    public var history: [CompletionRequest.Turn] = []
+
     /// What the client sent as `metadata`.
     public var metadata: [String: JSONValue]
 
     /// The way back to the client; `nil` where nobody waits, as in a test of one stage.
     public var reply: (any Reply)?
 
-    private var fields: [Field: JSONValue] = [:]
+    private(set) var fields: [Field: JSONValue] = [:]
 
     /// A message with an id of its own, received now.
     public init(
@@ -42,6 +45,19 @@ public struct Message: Sendable {
         self.prompt = prompt
         self.metadata = metadata
         self.reply = reply
+    }
+
+    /// A message that was received earlier.
+    init(
+        id: UniqueID, receivedAt: Timestamp, session: Session, clientID: String?, prompt: String,
+        metadata: [String: JSONValue] = [:]
+    ) {
+        self.id = id
+        self.receivedAt = receivedAt
+        self.session = session
+        self.clientID = clientID
+        self.prompt = prompt
+        self.metadata = metadata
     }
 
     /// The value of a field that a custom stage made up.

@@ -1,10 +1,15 @@
 import Logging
 
-/// Runs a stage for messages from a queue. Errors go to the log; a resource that is down is waited for.
+/// Runs a stage for messages from a queue. Errors go to the log and the dead letters; a resource that is down is waited
+/// for.
 struct BackgroundWorker: Sendable {
     let step: StepRunner
     let policy: AsyncPolicy
     let logger: Logger
+    let background: Background
+
+    /// The host stops, and what can't be worked on now stays in its queue.
+    private struct LeftInQueue: Error {}
 
     private var batchStage: (any BatchStage)? { step.stage as? any BatchStage }
 
@@ -16,13 +21,28 @@ struct BackgroundWorker: Sendable {
     /// One for stages that take messages one by one.
     var batchSize: Int { batchStage == nil ? 1 : policy.batch }
 
-    func work(on batch: [Message]) async {
-        if let batchStage, batch.count > 1, await isDone(with: batch, by: batchStage) { return }
-        for message in batch { await work(on: message) }
+    /// Works on messages that wait together.
+    ///
+    /// - Returns: Those that have ended, well or not; fewer than all only where the rest stays in its queue.
+    func work(on batch: [QueuedMessage]) async -> [QueuedMessage] {
+        do {
+            if let batchStage, batch.count > 1, try await isDone(with: batch.map(\.message), by: batchStage) {
+                return batch
+            }
+            var done: [QueuedMessage] = []
+            for queued in batch {
+                if background.mayLeave, Task.isCancelled { break }
+                guard await hasEnded(queued.message) else { break }
+                done.append(queued)
+            }
+            return done
+        } catch {
+            return []
+        }
     }
 
     /// Whether the batch was worked on as one; one bad message fails a whole batch, so then each goes alone.
-    private func isDone(with batch: [Message], by stage: any BatchStage) async -> Bool {
+    private func isDone(with batch: [Message], by stage: any BatchStage) async throws(LeftInQueue) -> Bool {
         do {
             try await throughOutages {
                 let work: @Sendable () async throws -> Void = { try await stage.run(batch: batch) }
@@ -31,22 +51,44 @@ struct BackgroundWorker: Sendable {
                 try await withTimeout(limit, orThrow: late, work)
             }
             return true
+        } catch let left as LeftInQueue {
+            throw left
         } catch {
             return false
         }
     }
 
-    private func work(on message: Message) async {
+    private func hasEnded(_ message: Message) async -> Bool {
         var message = message
         do {
             do {
-                try await throughOutages { try await step.runWithRetries(&message, retry: retry) }
+                try await throughOutages {
+                    try await step.runWithRetries(&message, retry: retry) { background.count { $0.retries += 1 } }
+                }
+            } catch is LeftInQueue {
+                return false
             } catch {
                 try await step.recover(from: PipelineError(error, stage: step.label), &message)
             }
         } catch {
+            if background.mayLeave, Task.isCancelled { return false }
             logger.failure(error, of: message)
+            background.count { $0.failed += 1 }
+            await keep(message, after: error)
             message.reply?.abandon(message)
+        }
+        return true
+    }
+
+    /// Puts a message that failed for good where `dead_letter` says.
+    private func keep(_ message: Message, after error: PipelineError) async {
+        guard let path = policy.deadLetter else { return }
+        do {
+            try DeadLetterFile(path: path).append(DeadLetter(message, step: step.label, error: error))
+        } catch {
+            logger.error(
+                "The dead letter could not be written; the message is lost",
+                metadata: ["message_id": "\(message.id)", "dead_letter": "\(path)", "detail": "\(error)"])
         }
     }
 
@@ -58,13 +100,15 @@ struct BackgroundWorker: Sendable {
             do {
                 return try await body()
             } catch let error as PipelineError where error.isOutage && !Task.isCancelled {
+                if background.mayLeave { throw LeftInQueue() }
                 if !isReported {
                     logger.warning(
                         "\(error.message); messages wait until it is back",
                         metadata: ["detail": "\(error.detail ?? "")"])
                     isReported = true
                 }
-                try await Task.sleep(for: pause)
+                background.count { $0.retries += 1 }
+                try await Task.sleep(for: pause * Double.random(in: 0.75...1))
                 pause = min(pause * 2, .seconds(1))
             }
         }

@@ -3,13 +3,11 @@ import Synchronization
 
 /// Messages that wait for workers, in memory and bounded. Each worker has a lane of its own, and all messages of a
 /// session go to the same one, so that they stay in order.
-final class MemoryQueue: Sendable {
-    enum Outcome {
-        case accepted, full, closed
-    }
-
+package final class MemoryQueue: MessageQueue {
     private struct Lane {
-        var waiting = Deque<Message>()
+        var waiting = Deque<QueuedMessage>()
+        /// What was handed out and is not finished.
+        var working: [QueuedMessage] = []
         var worker: CheckedContinuation<Void, Never>?
         /// How many messages the worker waits for.
         var wanted = 1
@@ -22,34 +20,48 @@ final class MemoryQueue: Sendable {
         /// Messages that wait or are being worked on.
         var count = 0
         var isClosed = false
-        var producers = Deque<Producer>()
+        var producers = RoomWaiters()
     }
 
-    private struct Producer {
-        let ticket: UInt64
-        let continuation: CheckedContinuation<Void, Never>
-    }
+    /// How many messages have room where nothing is said.
+    package static let defaultCapacity = 1_000
 
+    private let options: QueueOptions
     private let capacity: Int
     private let state: Mutex<State>
     private let tickets = Atomic<UInt64>(0)
 
-    init(capacity: Int, lanes: Int) {
-        self.capacity = capacity
-        state = Mutex(State(lanes: Array(repeating: Lane(), count: lanes)))
+    package init(_ options: QueueOptions) {
+        self.options = options
+        capacity = options.capacity ?? MemoryQueue.defaultCapacity
+        state = Mutex(State(lanes: Array(repeating: Lane(), count: options.lanes)))
     }
 
     /// Messages that wait or are being worked on.
-    var count: Int { state.withLock(\.count) }
+    package var count: Int { state.withLock(\.count) }
+
+    package var depth: QueueDepth {
+        state.withLock { state in
+            let oldest = state.lanes.compactMap { ($0.working.first ?? $0.waiting.first)?.message.receivedAt }.min()
+            return QueueDepth(messages: state.count, oldest: oldest)
+        }
+    }
+
+    package func pushWithoutWaiting(_ message: Message) -> PushOutcome? {
+        push(QueuedMessage(message, ticket: 0))
+    }
+
+    package func push(_ message: Message) async throws(PipelineError) -> PushOutcome {
+        push(QueuedMessage(message, ticket: 0))
+    }
 
     /// Takes the message if there is room.
-    func push(_ message: Message) -> Outcome {
-        let (outcome, worker): (Outcome, CheckedContinuation<Void, Never>?) = state.withLock { state in
+    package func push(_ queued: QueuedMessage) -> PushOutcome {
+        let (outcome, worker): (PushOutcome, CheckedContinuation<Void, Never>?) = state.withLock { state in
             guard !state.isClosed else { return (.closed, nil) }
             guard state.count < capacity else { return (.full, nil) }
-            let lane =
-                state.lanes.count == 1 ? 0 : Int(message.session.id.hashValue.magnitude % UInt(state.lanes.count))
-            state.lanes[lane].waiting.append(message)
+            let lane = options.lane(of: queued.message.session)
+            state.lanes[lane].waiting.append(queued)
             state.count += 1
             guard state.lanes[lane].waiting.count >= state.lanes[lane].wanted else { return (.accepted, nil) }
             return (.accepted, state.lanes[lane].worker.take())
@@ -58,30 +70,23 @@ final class MemoryQueue: Sendable {
         return outcome
     }
 
-    /// Waits until there may be room, the queue is closed or the task is cancelled.
-    func waitForRoom() async {
+    package func waitForRoom() async {
         let ticket = tickets.add(1, ordering: .relaxed).newValue
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let mustWait = state.withLock { state in
                     guard !state.isClosed, state.count >= capacity, !Task.isCancelled else { return false }
-                    state.producers.append(Producer(ticket: ticket, continuation: continuation))
+                    state.producers.add(ticket, continuation)
                     return true
                 }
                 if !mustWait { continuation.resume() }
             }
         } onCancel: {
-            let producer: Producer? = state.withLock { state in
-                state.producers.firstIndex { $0.ticket == ticket }.map { state.producers.remove(at: $0) }
-            }
-            producer?.continuation.resume()
+            state.withLock { $0.producers.remove(ticket) }?.resume()
         }
     }
 
-    /// The next messages of a lane, up to a limit; none once the queue is closed and the lane empty.
-    ///
-    /// - Parameter linger: How long the first of them may wait for the others, so that they go together.
-    func next(lane: Int, upTo limit: Int, lingering linger: Duration = .zero) async -> [Message] {
+    package func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage] {
         await waitForMessages(1, lane: lane)
         if limit > 1, linger > .zero {
             await waitForMessages(min(limit, capacity), lane: lane, noLongerThan: linger)
@@ -89,6 +94,7 @@ final class MemoryQueue: Sendable {
         return state.withLock { state in
             let batch = Array(state.lanes[lane].waiting.prefix(limit))
             state.lanes[lane].waiting.removeFirst(batch.count)
+            state.lanes[lane].working = batch
             return batch
         }
     }
@@ -115,28 +121,30 @@ final class MemoryQueue: Sendable {
         }
     }
 
-    /// Makes room for as many messages as were worked on.
-    func finish(_ number: Int) {
-        let producers: [Producer] = state.withLock { state in
-            state.count -= number
-            let room = max(0, capacity - state.count)
-            let producers = Array(state.producers.prefix(room))
-            state.producers.removeFirst(producers.count)
-            return producers
+    package func finish(_ messages: [QueuedMessage], lane: Int) {
+        let producers = state.withLock { state in
+            state.lanes[lane].working = []
+            state.count -= messages.count
+            return state.producers.take(max(0, capacity - state.count))
         }
-        for producer in producers { producer.continuation.resume() }
+        for producer in producers { producer.resume() }
     }
 
-    /// Takes no message any more; workers end when their lanes are empty.
-    func close() {
-        let (workers, producers): ([CheckedContinuation<Void, Never>], Deque<Producer>) = state.withLock { state in
+    package func waiting(ofSession id: String) async -> [Message] {
+        state.withLock { state in
+            state.lanes.flatMap { lane in
+                (lane.working + lane.waiting).lazy.map(\.message).filter { $0.session.id == id }
+            }
+        }
+    }
+
+    package func close() {
+        let (workers, producers) = state.withLock { state in
             state.isClosed = true
-            let workers = state.lanes.compactMap(\.worker)
-            for lane in state.lanes.indices { state.lanes[lane].worker = nil }
-            defer { state.producers = [] }
-            return (workers, state.producers)
+            let workers = state.lanes.indices.compactMap { state.lanes[$0].worker.take() }
+            return (workers, state.producers.take())
         }
         for worker in workers { worker.resume() }
-        for producer in producers { producer.continuation.resume() }
+        for producer in producers { producer.resume() }
     }
 }

@@ -66,6 +66,7 @@ enum ResourceKind {
     static func words(for type: Any.Type) -> String {
         if type == (any Model).self { return "model" }
         if type == (any RowStore).self { return "database" }
+        if type == (any QueueStore).self { return "queue" }
         return "\(type)".replacing("any ", with: "").lowercased()
     }
 
@@ -73,6 +74,7 @@ enum ResourceKind {
     static func words(forResource type: any Resource.Type) -> String {
         if type is any Model.Type { return "model" }
         if type is any RowStore.Type { return "database" }
+        if type is any QueueStore.Type { return "queue" }
         return "resource"
     }
 }

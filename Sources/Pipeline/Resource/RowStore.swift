@@ -1,5 +1,8 @@
 /// A resource that keeps answered messages as rows of a table: a database.
 public protocol RowStore: Resource {
+    /// How long one insert may take at most; `nil` where nothing bounds it.
+    var longestInsert: Duration? { get }
+
     /// Makes the table ready, or checks that it is. Called when a stage that writes to it is opened.
     ///
     /// A store that can't be reached yet remembers the table and prepares it later.
@@ -34,6 +37,11 @@ public protocol RowStore: Resource {
     ///
     /// - Throws: ``MigrationUnsupported`` where the store has no way to run SQL.
     func migrate(_ table: String) async throws
+}
+
+extension RowStore {
+    /// Nothing bounds it.
+    public var longestInsert: Duration? { nil }
 }
 
 /// A store that can't run SQL: the migration is to be run by hand.

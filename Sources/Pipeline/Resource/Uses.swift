@@ -12,6 +12,7 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
     let help: String
     let type: SettingType
     private let isList: Bool
+    private let isOnlyNamed: Bool
     private let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
     private var value: Value?
     private(set) var names: [String] = []
@@ -39,6 +40,17 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
         }
     }
 
+    /// A resource that is used only where the file names it, under the property's own name.
+    public init<Wrapped: Sendable>(_ help: String, onlyNamed: Bool) where Value == Wrapped? {
+        self.init(help, type: .resource, isList: false, isOnlyNamed: onlyNamed) { request, reader in
+            guard request.node != nil || !onlyNamed else { return Found(value: nil, names: []) }
+            let one = request.one(required: false, with: &reader) { $0 as? Wrapped }
+            if one == nil, request.node != nil { return nil }
+            return Found(value: one?.wanted, names: one.map { [$0.name] } ?? [])
+        }
+        value = .some(nil)
+    }
+
     /// Resources of any kind, by name.
     public init(_ help: String) where Value == [any Resource] {
         self.init(help, type: .list(.resource), isList: true) { request, reader in
@@ -47,12 +59,13 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
     }
 
     private init(
-        _ help: String, type: SettingType, isList: Bool,
+        _ help: String, type: SettingType, isList: Bool, isOnlyNamed: Bool = false,
         find: @escaping @Sendable (ResourceRequest, inout SettingReader) -> Found?
     ) {
         self.help = help
         self.type = type
         self.isList = isList
+        self.isOnlyNamed = isOnlyNamed
         self.find = find
     }
 
@@ -84,7 +97,7 @@ protocol ResourceUse: Sendable {
 
 extension Uses: ResourceUse {
     func key(for property: Property, amongst count: Int) -> String {
-        count == 1 && !isList ? "resource" : property.key
+        count == 1 && !isList && !isOnlyNamed ? "resource" : property.key
     }
 
     func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)? {

@@ -39,6 +39,10 @@ public protocol Stage: Configurable {
     /// The fields that are there for certain once it has run.
     var provides: Fields { get }
 
+    /// How long one run may take at most, by its own settings and those of what it uses; `nil` where nothing bounds it.
+    /// For `stagecoach explain`.
+    var longestRun: Duration? { get }
+
     /// Makes it ready. Called once, after every resource is open.
     ///
     /// - Throws: What must stop the host from starting, with what to do about it.
@@ -74,6 +78,9 @@ extension Stage {
     /// Nothing.
     public var provides: Fields { [] }
 
+    /// Nothing bounds it.
+    public var longestRun: Duration? { nil }
+
     /// Nothing to make ready.
     public func open(_ context: StageContext) async throws {}
 
@@ -108,10 +115,13 @@ public struct StageContext: Sendable {
     public let label: String
     /// Where it says what it does; carries its label.
     public let logger: Logger
+    /// What waits in the queues of the same chain.
+    public let pending: PendingMessages
 
     /// The surroundings of a stage by its label, also for tests of one.
-    public init(label: String) {
+    public init(label: String, pending: PendingMessages = PendingMessages()) {
         self.label = label
+        self.pending = pending
         var logger = Logger(label: "stagecoach")
         logger[metadataKey: "stage"] = "\(label)"
         self.logger = logger

@@ -24,6 +24,8 @@ public struct SQLite: RowStore {
 
     public var health: Health { connection.health }
 
+    public var longestInsert: Duration? { busyTimeout }
+
     public func open(_ context: ResourceContext) async throws {
         await connection.open(path: path, busyTimeout: busyTimeout, logger: context.logger)
     }
@@ -37,12 +39,14 @@ public struct SQLite: RowStore {
     }
 
     public func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
-        try await SQLiteReader(path: path).sessions(in: table, limit: limit)
+        try await reader.sessions(in: table, limit: limit)
     }
 
     public func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row] {
-        try await SQLiteReader(path: path).rows(ofSession: id, in: table, limit: limit)
+        try await reader.rows(ofSession: id, in: table, limit: limit)
     }
+
+    private var reader: SQLiteReader { SQLiteReader(path: path, open: connection.database) }
 
     public func delete(_ ids: [UniqueID], from table: String) async throws {
         try await connection.delete(ids, from: table)

@@ -29,6 +29,9 @@ final class SQLiteConnection: Sendable {
 
     var health: Health { state.withLock(\.health) }
 
+    /// The open file; `nil` where there is none.
+    var database: DatabaseQueue? { state.withLock(\.queue) }
+
     /// Opens the file, and goes on trying where it can't be opened.
     func open(path: String, busyTimeout: Duration, logger: Logger) async {
         settings.withLock { $0 = Settings(path: path, busyTimeout: busyTimeout, logger: logger) }

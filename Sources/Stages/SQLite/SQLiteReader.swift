@@ -1,9 +1,16 @@
 import GRDB
 import Pipeline
 
-/// Reads stored conversations, from a connection that can't write or checkpoint, also while a host has the file open.
+/// Reads stored conversations: through the connection that is open, or through one of its own that can't write or
+/// checkpoint, also while a host has the file open.
 struct SQLiteReader {
     let path: String
+    let connection: DatabaseQueue?
+
+    init(path: String, open connection: DatabaseQueue?) {
+        self.path = path
+        self.connection = connection
+    }
 
     func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
         try await open().read { database in
@@ -27,6 +34,7 @@ struct SQLiteReader {
     }
 
     private func open() throws -> DatabaseQueue {
+        if let connection { return connection }
         var configuration = Configuration()
         configuration.readonly = true
         return try DatabaseQueue(path: path, configuration: configuration)

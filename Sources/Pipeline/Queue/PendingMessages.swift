@@ -1,0 +1,20 @@
+import Synchronization
+
+/// The messages that the asynchronous steps of a chain have taken and not ended yet.
+public final class PendingMessages: Sendable {
+    private let backgrounds = Mutex<[Background]>([])
+
+    /// Those of no chain.
+    public init() {}
+
+    func watch(_ backgrounds: [Background]) {
+        self.backgrounds.withLock { $0 = backgrounds }
+    }
+
+    /// Those of a session, in order; one that waits for several steps comes several times.
+    public func messages(ofSession id: String) async -> [Message] {
+        var result: [Message] = []
+        for background in backgrounds.withLock(\.self) { result += await background.waiting(ofSession: id) }
+        return result
+    }
+}

@@ -1,0 +1,21 @@
+/// How an asynchronous step's queue is, for metrics and health pages.
+public struct QueueStatus: Sendable {
+    /// The step's label.
+    public let label: String
+    /// How full it is.
+    public let depth: QueueDepth
+    /// Runs that failed and were made again, since the start.
+    public let retries: Int
+    /// Messages dropped because it was full, since the start.
+    public let dropped: Int
+    /// Messages that failed for good, since the start.
+    public let failed: Int
+
+    init(label: String, depth: QueueDepth, counts: Background.Counts) {
+        self.label = label
+        self.depth = depth
+        retries = counts.retries
+        dropped = counts.dropped
+        failed = counts.failed
+    }
+}

@@ -1,0 +1,136 @@
+/// A queue under `resources:`, for asynchronous steps that name it: `async: {queue: outbox}`.
+public protocol QueueStore: Resource {
+    /// What becomes of messages that wait when something fails.
+    var guarantee: QueueGuarantee { get }
+
+    /// The messages of one step. Called once when the step is opened, after the resource.
+    ///
+    /// - Parameter consumer: The step's label: what an earlier process left for it comes first.
+    /// - Throws: What must stop the host from starting.
+    func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue
+}
+
+/// What a step wants of its queue.
+public struct QueueOptions: Sendable {
+    /// How many messages may wait or be worked on; `nil` where the step says nothing.
+    public let capacity: Int?
+
+    /// Into how many lanes the messages are split. Those of one session are always in the same one.
+    public let lanes: Int
+
+    /// Wishes.
+    public init(capacity: Int?, lanes: Int) {
+        self.capacity = capacity
+        self.lanes = lanes
+    }
+
+    /// The lane of a session.
+    public func lane(of session: Session) -> Int {
+        lanes == 1 ? 0 : Int(session.id.hashValue.magnitude % UInt(lanes))
+    }
+}
+
+/// Messages that wait for a step.
+public protocol MessageQueue: Sendable {
+    /// Takes a message if that needs no waiting; `nil` where it does.
+    func pushWithoutWaiting(_ message: Message) -> PushOutcome?
+
+    /// Takes a message and returns once it is kept as the guarantee says.
+    ///
+    /// - Throws: Where it can't be kept.
+    func push(_ message: Message) async throws(PipelineError) -> PushOutcome
+
+    /// Waits until there may be room, the queue is closed or the task is cancelled.
+    func waitForRoom() async
+
+    /// The next messages of a lane, up to a limit; none once the queue is closed and nothing is left to hand out.
+    ///
+    /// - Parameter linger: How long the first of them may wait for the others, so that they go together.
+    func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage]
+
+    /// Lets go of messages that were worked on.
+    func finish(_ messages: [QueuedMessage], lane: Int)
+
+    /// Messages of a session that wait or are being worked on, in order.
+    func waiting(ofSession id: String) async -> [Message]
+
+    /// Takes no message any more. What waits in memory alone is still handed out; what is kept elsewhere stays there.
+    func close()
+
+    /// How full it is.
+    var depth: QueueDepth { get }
+}
+
+/// A message in a queue, with what the queue knows it by.
+public struct QueuedMessage: Sendable {
+    /// The message.
+    public let message: Message
+
+    /// The queue's own number for it.
+    public let ticket: Int64
+
+    /// A message with its number.
+    public init(_ message: Message, ticket: Int64) {
+        self.message = message
+        self.ticket = ticket
+    }
+}
+
+/// What became of a message that was handed to a queue.
+public enum PushOutcome: Sendable {
+    /// It is kept.
+    case accepted
+    /// There is no room for it.
+    case full
+    /// The queue takes nothing any more.
+    case closed
+}
+
+/// How full a queue is.
+public struct QueueDepth: Sendable, Equatable {
+    /// Messages that wait or are being worked on.
+    public var messages: Int
+
+    /// When the oldest of them was received; `nil` where there is none.
+    public var oldest: Timestamp?
+
+    /// So many messages.
+    public init(messages: Int, oldest: Timestamp?) {
+        self.messages = messages
+        self.oldest = oldest
+    }
+}
+
+/// What a queue promises, in words for `check` and `explain`.
+public struct QueueGuarantee: Sendable, Hashable {
+    /// Whether what waits is there again when the process was killed and started again.
+    public let survivesProcess: Bool
+
+    /// What happens when the process is killed.
+    public let whenKilled: String
+
+    /// What happens while what the step needs is down.
+    public let whenDown: String
+
+    /// What happens when the machine is lost.
+    public let whenMachineLost: String
+
+    /// A promise.
+    public init(survivesProcess: Bool, whenKilled: String, whenDown: String, whenMachineLost: String) {
+        self.survivesProcess = survivesProcess
+        self.whenKilled = whenKilled
+        self.whenDown = whenDown
+        self.whenMachineLost = whenMachineLost
+    }
+
+    /// A queue in memory with so many places.
+    public static func memory(capacity: Int) -> QueueGuarantee {
+        QueueGuarantee(
+            survivesProcess: false,
+            whenKilled:
+                "what waits (at most \(capacity) messages) is lost when the process is killed, and flushed when the "
+                + "host is stopped",
+            whenDown: "what waits is kept while the database is down, up to \(capacity) messages",
+            whenMachineLost: "what waits is lost with the machine")
+    }
+}

@@ -1,0 +1,165 @@
+import FoundationEssentials
+import GRDB
+import Pipeline
+
+/// The SQLite file of a ``DiskLog``: a table of messages in the order in which they came.
+struct DiskLogFile: Sendable {
+    private let database: DatabaseQueue
+
+    /// What was read of one part.
+    struct Page {
+        var messages: [QueuedMessage] = []
+        /// Numbers of messages that can't be read.
+        var unreadable: [Int64] = []
+        var count = 0
+        var last: Int64?
+    }
+
+    /// Opens a file, or makes it.
+    ///
+    /// - Throws: ``DiskLogError`` where it is something else, or damaged.
+    static func open(path: String) async throws -> DiskLogFile {
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        configuration.prepareDatabase { database in
+            // Every commit is synced: what was promised survives the loss of power, too.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            try database.execute(sql: "PRAGMA journal_size_limit = 67108864")
+        }
+        do {
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            try await database.write { try $0.execute(sql: schema) }
+            return DiskLogFile(database: database)
+        } catch {
+            throw DiskLogError(
+                "the queue '\(path)' can't be opened: \(DiskLogError.text(of: error)); "
+                    + "name another file, or move this one away: what waits in it is then left out")
+        }
+    }
+
+    private static let schema = """
+        CREATE TABLE IF NOT EXISTS messages (
+          ticket INTEGER PRIMARY KEY AUTOINCREMENT, consumer TEXT NOT NULL, size INTEGER NOT NULL, id TEXT NOT NULL,
+          received_at INTEGER NOT NULL, session TEXT NOT NULL, username TEXT NOT NULL, user_id TEXT, client_id TEXT,
+          prompt TEXT NOT NULL, completion TEXT, tokens_used INTEGER, response TEXT, metadata TEXT, fields TEXT
+        )
+        """
+
+    private static let insertion = """
+        INSERT INTO messages (consumer, size, id, received_at, session, username, user_id, client_id, prompt, completion, \
+        tokens_used, response, metadata, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
+    /// About what a message takes in the file.
+    static func size(of message: Message) -> Int {
+        let answer = (message.completion?.text.utf8.count ?? 0) + (message.completion?.response?.utf8.count ?? 0)
+        return 256 + message.prompt.utf8.count + answer
+    }
+
+    func usedBytes() async throws -> Int {
+        try await database.read { try Int.fetchOne($0, sql: "SELECT sum(size) FROM messages") ?? 0 }
+    }
+
+    func count(of consumer: String) async throws -> Int {
+        try await database.read { database in
+            try Int.fetchOne(database, sql: "SELECT count(*) FROM messages WHERE consumer = ?", arguments: [consumer])
+                ?? 0
+        }
+    }
+
+    /// Adds messages and removes others in one commit.
+    ///
+    /// - Returns: The numbers of those added, and the bytes of those removed.
+    func commit(_ appends: [DiskLog.Append], removing removals: [Int64]) async throws -> (tickets: [Int64], freed: Int)
+    {
+        try await database.write { database in
+            var tickets: [Int64] = []
+            tickets.reserveCapacity(appends.count)
+            let insert = try database.cachedStatement(sql: DiskLogFile.insertion)
+            for append in appends {
+                try insert.execute(arguments: DiskLogFile.arguments(append))
+                tickets.append(database.lastInsertedRowID)
+            }
+            var freed = 0
+            for range in DiskLogFile.ranges(of: removals) {
+                let bounds: StatementArguments = [range.lowerBound, range.upperBound]
+                let sum = try database.cachedStatement(
+                    sql: "SELECT sum(size) FROM messages WHERE ticket BETWEEN ? AND ?")
+                freed += try Int.fetchOne(sum, arguments: bounds) ?? 0
+                let delete = try database.cachedStatement(sql: "DELETE FROM messages WHERE ticket BETWEEN ? AND ?")
+                try delete.execute(arguments: bounds)
+            }
+            return (tickets, freed)
+        }
+    }
+
+    func messages(of consumer: String, after ticket: Int64, limit: Int) async throws -> Page {
+        try await database.read { database in
+            let sql = "SELECT * FROM messages WHERE ticket > ? AND consumer = ? ORDER BY ticket LIMIT ?"
+            var page = Page()
+            for row in try GRDB.Row.fetchAll(database, sql: sql, arguments: [ticket, consumer, limit]) {
+                let ticket: Int64 = row["ticket"]
+                page.count += 1
+                page.last = ticket
+                if let message = DiskLogFile.message(row) {
+                    page.messages.append(QueuedMessage(message, ticket: ticket))
+                } else {
+                    page.unreadable.append(ticket)
+                }
+            }
+            return page
+        }
+    }
+
+    func messages(ofSession id: String, for consumer: String, after ticket: Int64) async throws -> [Message] {
+        try await database.read { database in
+            let sql = "SELECT * FROM messages WHERE ticket > ? AND consumer = ? AND session = ? ORDER BY ticket"
+            return try GRDB.Row.fetchAll(database, sql: sql, arguments: [ticket, consumer, id])
+                .compactMap(DiskLogFile.message)
+        }
+    }
+
+    func close() throws {
+        try database.close()
+    }
+
+    /// Numbers that follow each other as ranges: most are removed in the order in which they came.
+    static func ranges(of numbers: [Int64]) -> [ClosedRange<Int64>] {
+        var result: [ClosedRange<Int64>] = []
+        for number in numbers.sorted() {
+            if let last = result.last, last.upperBound + 1 >= number {
+                result[result.count - 1] = last.lowerBound...max(last.upperBound, number)
+            } else {
+                result.append(number...number)
+            }
+        }
+        return result
+    }
+
+    private static func arguments(_ append: DiskLog.Append) -> StatementArguments {
+        let record = MessageRecord(append.message)
+        return [
+            append.queue.consumer, append.size, record.id, record.receivedAt, record.session, record.username,
+            record.userID, record.clientID, record.prompt, record.completion, record.tokensUsed, record.response,
+            json(record.metadata), json(record.fields),
+        ]
+    }
+
+    private static func json(_ values: [String: JSONValue]?) -> String? {
+        values.flatMap { try? JSONEncoder().encode($0) }.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func values(_ text: String?) -> [String: JSONValue]? {
+        text.flatMap { try? JSONDecoder().decode([String: JSONValue].self, from: Data($0.utf8)) }
+    }
+
+    @Sendable private static func message(_ row: GRDB.Row) -> Message? {
+        guard let prompt = row["prompt"] as String?, let id = row["id"] as String? else { return nil }
+        return MessageRecord(
+            id: id, receivedAt: row["received_at"], session: row["session"], username: row["username"],
+            userID: row["user_id"], clientID: row["client_id"], prompt: prompt, completion: row["completion"],
+            tokensUsed: row["tokens_used"], response: row["response"], metadata: values(row["metadata"]),
+            fields: values(row["fields"])
+        ).message
+    }
+}

@@ -1,0 +1,32 @@
+import FoundationEssentials
+import Glibc
+
+/// A file that says which process uses another one. The system lets go of it when the process ends, however that is.
+struct FileLock: Sendable {
+    private let file: Int32
+
+    /// Takes the lock.
+    ///
+    /// - Throws: ``DiskLogError`` naming the process that has it.
+    init(path: String, of name: String) throws {
+        file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else {
+            throw DiskLogError("the queue '\(name)' can't be locked: \(String(cString: strerror(errno)))")
+        }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+            let holder = (try? String(contentsOfFile: path, encoding: .utf8)).flatMap { Int32($0) }
+            Glibc.close(file)
+            let words = holder.map { $0 == getpid() ? "by another pipeline of this host" : "by process \($0)" }
+            throw DiskLogError(
+                "the queue '\(name)' is in use \(words ?? "by another process"); name another file, or stop that one first"
+            )
+        }
+        let text = Array("\(getpid())".utf8)
+        ftruncate(file, 0)
+        _ = pwrite(file, text, text.count, 0)
+    }
+
+    func unlock() {
+        Glibc.close(file)
+    }
+}

@@ -1,0 +1,63 @@
+public import Pipeline
+
+/// Gives the model what was said before in the same conversation.
+public struct Recall: Stage {
+    public static let name = "recall"
+    public static let summary = "Gives the model the conversation's last turns, stored or still waiting to be stored."
+
+    /// Where the conversation is stored.
+    @Uses("Where the conversation is stored.") public var database: any RowStore
+
+    /// How many earlier messages are recalled, each with its answer.
+    @Setting("How many earlier messages are recalled, each with its answer.", in: 1...1_000) public var turns = 10
+
+    /// The table's name.
+    @Setting("The table's name.", problem: TableName.problem) public var table = "requests"
+
+    @State private var surroundings = Surroundings()
+
+    public init() {}
+
+    /// The last turns of a table.
+    public init(turns: Int, table: String = "requests") {
+        self.turns = turns
+        self.table = table
+    }
+
+    public var requires: Fields { [.prompt] }
+
+    public var provides: Fields { [.history] }
+
+    public func open(_ context: StageContext) async throws {
+        surroundings.set(context.pending)
+        try await database.prepare(table: table)
+    }
+
+    public func run(_ message: inout Message) async throws {
+        // The queues come first: a message that is stored in between is then seen twice, not never.
+        let waiting = await surroundings.pending.messages(ofSession: message.session.id)
+        var exchanges: [UniqueID: Exchange] = [:]
+        for earlier in waiting where earlier.id != message.id {
+            guard let completion = earlier.completion else { continue }
+            exchanges[earlier.id] = Exchange(earlier.receivedAt, earlier.prompt, completion.text)
+        }
+        for row in try await database.rows(ofSession: message.session.id, in: table, limit: turns)
+        where row.id != message.id {
+            exchanges[row.id] = Exchange(row.createdAt, row.prompt, row.response)
+        }
+        let last = exchanges.sorted { ($0.value.time, $0.key) < ($1.value.time, $1.key) }.suffix(turns)
+        message.history = last.flatMap { [.init(.user, $0.value.prompt), .init(.assistant, $0.value.answer)] }
+    }
+
+    private struct Exchange {
+        let time: Timestamp
+        let prompt: String
+        let answer: String
+
+        init(_ time: Timestamp, _ prompt: String, _ answer: String) {
+            self.time = time
+            self.prompt = prompt
+            self.answer = answer
+        }
+    }
+}
