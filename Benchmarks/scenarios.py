@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 
-from servers import (ECHO, FASTAPI, FASTAPI_FLOW, FLOW, GORILLA, LISTENER, LOAD_CORE, NIO, PRODUCTS, SERVER_CORE, STORED,
+from servers import (DURABLE, ECHO, FASTAPI, FASTAPI_FLOW, FLOW, GORILLA, LISTENER, LOAD_CORE, NIO, PRODUCTS, SERVER_CORE, STORED,
                      TOOLS, free_port, host)
 
 
@@ -149,6 +149,7 @@ SCENARIOS = [
     Load("echo, one core or two", [host(ECHO), host(ECHO, "two-cores", BOTH_CORES)], 64),
     Load("stored, 64 connections", [host(STORED), host(ECHO, "without")], 64),
     HalfRate("stored, 64 connections at half rate", [host(STORED), host(ECHO, "without")], 64),
+    Load("kept on disk, 1,000 connections", [host(DURABLE), host(ECHO, "without")], 1000),
     Load("flow, 64 connections", FLOWS, 64, delay=0),
     Load("flow, 500 connections", FLOWS, 500, delay=0),
     Load("flow, 64 connections, model at 20 ms", FLOWS, 64, delay=20),
@@ -156,7 +157,8 @@ SCENARIOS = [
     Start("start", [host(ECHO), LISTENER]),
     Micro("microbenchmarks", [
         "chain", "five-stages", "plain-loop", "memory-queue", "check", "libyaml", "settings", "json-frame-in",
-        "json-frame-out", "json-model-in", "json-model-out", "store-row", "grdb-row"]),
+        "json-frame-out", "json-model-in", "json-model-out", "store-row", "grdb-row",
+        "log-and-store-row"]),
 ]
 
 
@@ -190,6 +192,17 @@ class StorageTarget(Target):
         return f"{self.scenario}: CPU µs that persist adds beyond a bare insert's", ""
 
 
+class DeliveryTarget(Target):
+    """Rows a second that a pipeline with a queue on disk takes, beside a program that does no more than that."""
+
+    def value(self, median):
+        rate, bare = median(self.scenario, "stagecoach", "rate"), median("microbenchmarks", "log-and-store-row", "ns")
+        return None if None in (rate, bare) else rate * bare / 1e9
+
+    def text(self):
+        return f"{self.scenario}: rate", "× log-and-store-row"
+
+
 TARGETS = [
     Target("echo, 64 connections", "rate", ">=", 0.9, of="gorilla"),
     Target("echo, 64 connections", "rate", ">=", 1.2, of="nio"),
@@ -204,6 +217,7 @@ TARGETS = [
     StorageTarget("stored, 64 connections", "cpu", "<=", 2),
     Target("stored, 64 connections at half rate", "p50", "<=", 1.1, of="without"),
     Target("stored, 64 connections at half rate", "p99", "<=", 1.1, of="without"),
+    DeliveryTarget("kept on disk, 1,000 connections", "rate", ">=", 0.6),
     Target("flow, 64 connections", "cpu", "<=", 1 / 25, of="fastapi"),
     Target("flow, 64 connections", "p99", "<=", 0.1, of="fastapi"),
     Target("flow, 500 connections", "rate", ">=", 0.8, of="stagecoach", in_scenario="flow, 64 connections"),

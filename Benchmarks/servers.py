@@ -78,6 +78,8 @@ def host(pipeline, name="stagecoach", cores=SERVER_CORE):
 ECHO = "pipeline: echo\nresources: {model: echo}\nstages: [receive, validate, complete, respond]\n"
 STORED = ("pipeline: stored\nresources:\n  model: echo\n  database: {sqlite: {path: rows.db}}\n"
           "stages:\n  - receive\n  - validate\n  - complete\n  - persist: {}\n    async: true\n  - respond\n")
+DURABLE = STORED.replace("rows.db}}\n", "rows.db}}\n  outbox: {disk: {path: outbox.db}}\n").replace(
+    "async: true", "async: {queue: outbox}")
 FLOW = STORED.replace("model: echo", 'model: {openai: {url: "${OPENAI_BASE_URL}", key: "${OPENAI_API_KEY}"}}')
 
 PYTHON = BUILD / "venv/bin/python"

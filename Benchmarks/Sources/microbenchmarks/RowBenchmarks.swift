@@ -16,15 +16,11 @@ enum RowBenchmarks {
                     let pool = try DatabasePool(path: path, configuration: configuration)
                     try await pool.write { try $0.execute(sql: schema) }
                     for first in stride(from: 0, to: count, by: batch) {
-                        try await pool.write { database in
-                            let statement = try database.cachedStatement(sql: insertion)
-                            for _ in first..<min(first + batch, count) {
-                                try statement.execute(arguments: values(of: row()))
-                            }
-                        }
+                        try await insert(min(batch, count - first), into: pool)
                     }
                 }
             },
+            Microbenchmark(name: "log-and-store-row", run: logAndStore),
             Microbenchmark(name: "store-row", baseline: "grdb-row") { count in
                 try await inFolder { path in
                     let store = SQLite(path: path)
@@ -37,6 +33,42 @@ enum RowBenchmarks {
                 }
             },
         ]
+    }
+
+    /// What a durable delivery costs at least: rows logged with a synced commit a thousand, read back, inserted by the
+    /// hundred and deleted from the log.
+    private static func logAndStore(_ count: Int) async throws {
+        try await inFolder { path in
+            var configuration = Configuration()
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            let log = try DatabasePool(path: path + ".log", configuration: configuration)
+            let store = try DatabasePool(path: path)
+            try await log.write { try $0.execute(sql: schema.split(separator: ";")[0] + ";") }
+            try await store.write { try $0.execute(sql: schema) }
+            for first in stride(from: 0, to: count, by: 1_000) {
+                try await insert(min(1_000, count - first), into: log)
+                let logged = try await log.read { database in
+                    try GRDB.Row.fetchAll(database, sql: "SELECT * FROM requests").map {
+                        StatementArguments($0.databaseValues)
+                    }
+                }
+                for start in stride(from: 0, to: logged.count, by: batch) {
+                    let part = Array(logged[start..<min(start + batch, logged.count)])
+                    try await store.write { database in
+                        let statement = try database.cachedStatement(sql: insertion)
+                        for row in part { try statement.execute(arguments: row) }
+                    }
+                }
+                try await log.write { try $0.execute(sql: "DELETE FROM requests") }
+            }
+        }
+    }
+
+    private static func insert(_ number: Int, into pool: DatabasePool) async throws {
+        try await pool.write { database in
+            let statement = try database.cachedStatement(sql: insertion)
+            for _ in 0..<number { try statement.execute(arguments: values(of: row())) }
+        }
     }
 
     /// As many conversations as the loads have, each with its own place in the index.

@@ -16,8 +16,12 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Option(help: "How problems are printed: text on standard error, json on standard output.")
     var format = Format.text
 
+    @Flag(help: "Look at the databases, too: whether they answer and have the columns.")
+    var live = false
+
     func run() async throws {
-        let loaded = try pipelines.load(for: Host.self)
+        var loaded = try pipelines.load(for: Host.self)
+        if live { loaded = await LiveCheck.run(loaded) }
         switch format {
         case .json:
             print(DiagnosticFormatter.json(loaded.flatMap(\.diagnostics)))

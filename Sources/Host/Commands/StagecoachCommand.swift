@@ -9,7 +9,8 @@ struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
             abstract: "Conversation services from one YAML file.",
             subcommands: [
                 ServeCommand<Host>.self, CheckCommand<Host>.self, GraphCommand<Host>.self, StagesCommand<Host>.self,
-                SessionsCommand<Host>.self,
+                SessionsCommand<Host>.self, ExplainCommand<Host>.self, DoctorCommand<Host>.self,
+                MigrateCommand<Host>.self, ReplayCommand<Host>.self,
             ])
     }
 }

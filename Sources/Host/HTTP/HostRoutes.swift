@@ -15,7 +15,7 @@ struct HostRoutes: Sendable {
                 _ = try admit(head)
                 throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
             }
-            guard ["/", "/healthz", "/readyz"].contains(target.path) else {
+            guard ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
                 throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
             }
             guard head.method == .GET || head.method == .HEAD else {
@@ -24,6 +24,7 @@ struct HostRoutes: Sendable {
             switch target.path {
             case "/healthz": return HTTPAnswer(body: "ok\n")
             case "/readyz": return readiness(isStopping: isStopping)
+            case "/metrics": return try metrics()
             default: return ChatPage.answer(for: pipelines)
             }
         } catch {
@@ -49,6 +50,14 @@ struct HostRoutes: Sendable {
             headers.add(name: "stagecoach-session", value: admission.session.id)
             return (admission, headers)
         }
+    }
+
+    /// - Throws: 403 where others than this machine could ask.
+    private func metrics() throws(HTTPRejection) -> HTTPAnswer {
+        guard access.isLoopback else {
+            throw HTTPRejection(.forbidden, "metrics are served to this machine only; listen on a loopback address")
+        }
+        return HTTPAnswer(.ok, "text/plain; version=0.0.4; charset=utf-8", body: QueueMetrics.text(of: pipelines))
     }
 
     private func readiness(isStopping: Bool) -> HTTPAnswer {

@@ -33,6 +33,11 @@ struct LogOutput: LogHandler {
         }
     }
 
+    /// No log, for commands that say themselves what they see.
+    static func silence() {
+        LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
+    }
+
     /// For libraries that talk about themselves at every start and stop.
     static var quiet: Logger {
         var logger = Logger(label: "lifecycle")

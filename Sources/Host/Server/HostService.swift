@@ -16,7 +16,7 @@ struct HostService: Service {
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
-        ProcessLimits.ignoreBrokenPipes()
+        ProcessLimits.makeFailedWritesErrors()
         ProcessLimits.keepFreedMemory()
         let connections = try await Connections(group: group, limits: limits)
         try await open()

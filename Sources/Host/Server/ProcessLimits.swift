@@ -29,9 +29,10 @@ enum ProcessLimits {
         return Int(min(limit.rlim_cur, rlim_t(Int32.max)))
     }
 
-    /// A peer that is gone is an error of the write, not the end of the process.
-    static func ignoreBrokenPipes() {
+    /// A peer that is gone, or a file that may not grow, is an error of the write, not the end of the process.
+    static func makeFailedWritesErrors() {
         _ = signal(SIGPIPE, SIG_IGN)
+        _ = signal(SIGXFSZ, SIG_IGN)
     }
 
     /// Keeps up to 8 MiB of freed memory for each thread's heap. By default glibc gives back what exceeds 128 KiB, and

@@ -22,6 +22,12 @@ public struct DeadLetter: Sendable, Codable {
     /// What failed.
     public var message: MessageRecord
 
+    /// Notes that it failed again now.
+    public mutating func fail(with error: PipelineError) {
+        failedAt = Timestamp.now.description
+        self.error = Failure(code: error.code.rawValue, message: error.message, detail: error.detail)
+    }
+
     enum CodingKeys: String, CodingKey {
         case step
         case failedAt = "failed_at"

@@ -25,15 +25,14 @@ struct SQLiteSchema {
     ///
     /// - Throws: ``TableProblem`` naming the columns that an existing table lacks; `DatabaseError` from SQLite.
     func prepare(_ database: Database) throws {
-        if try database.tableExists(table), let problem = TableProblem(try problems(in: database)) { throw problem }
+        if let problem = TableProblem(try problems(in: database)) { throw problem }
         try database.execute(sql: migration)
     }
 
-    /// What an existing table lacks. SQLite takes any value in any column, so that types are no concern.
+    /// What an existing table lacks; one that is missing is made at the first start. SQLite takes any value in any
+    /// column, so that types are no concern.
     func problems(in database: Database) throws -> [String] {
-        guard try database.tableExists(table) else {
-            return ["the table '\(table)' does not exist; 'stagecoach migrate' or the first start makes it"]
-        }
+        guard try database.tableExists(table) else { return [] }
         let existing = try Set(database.columns(in: table).map { $0.name.lowercased() })
         let missing = SQLiteSchema.columns.filter { !existing.contains($0.key) }
         guard !missing.isEmpty else { return [] }

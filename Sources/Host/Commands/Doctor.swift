@@ -1,0 +1,184 @@
+import Pipeline
+import Stages
+import Synchronization
+
+/// Tries a pipeline's resources and a conversation, one thing after the other, and says what it saw.
+struct Doctor {
+    /// What was seen of one thing.
+    struct Finding {
+        let what: String
+        let isWell: Bool
+        let seen: String
+        var remedy: String?
+
+        var line: String {
+            "\(isWell ? "✓" : "✗") \(what): \(TerminalText.safe(seen))" + (remedy.map { "\n    \($0)" } ?? "")
+        }
+    }
+
+    private let file: PipelineFile
+    private let isQuick: Bool
+    private let session = Session(username: "doctor")
+
+    init(_ file: PipelineFile, isQuick: Bool) {
+        self.file = file
+        self.isQuick = isQuick
+    }
+
+    func examine(_ report: (Finding) -> Void) async {
+        let tables = StoredTable.all(in: file.chain)
+        do {
+            try await file.chain.openResources()
+        } catch {
+            await file.chain.close(within: .zero)
+            return report(Finding(what: "resources", isWell: false, seen: "\(error)"))
+        }
+        var areTablesWell = true
+        if tables.isEmpty { report(Finding(what: "database", isWell: true, seen: "the pipeline stores nothing")) }
+        for table in tables {
+            for finding in await examine(table) {
+                report(finding)
+                areTablesWell = areTablesWell && finding.isWell
+            }
+        }
+        if isQuick {
+            await file.chain.close(within: .zero)
+            return
+        }
+        var isModelWell = true
+        for complete in file.chain.stages.compactMap({ $0 as? Complete }) {
+            let finding = await examine(complete)
+            report(finding)
+            isModelWell = isModelWell && finding.isWell
+        }
+        await file.chain.close(within: .zero)
+        if areTablesWell && isModelWell { report(await converse(tables)) }
+    }
+
+    private func examine(_ table: StoredTable) async -> [Finding] {
+        let kind = type(of: table.store).name
+        do {
+            try await table.waitUntilReady()
+        } catch {
+            return [
+                Finding(
+                    what: "database", isWell: false, seen: "\(kind) does not answer: \(error)",
+                    remedy: "check its address and password under 'resources', and that it runs")
+            ]
+        }
+        var findings = [Finding(what: "database", isWell: true, seen: "\(kind) is connected")]
+        do {
+            try await table.store.prepare(table: table.name)
+            let problems = try await table.store.problems(of: table.name)
+            if let problem = TableProblem(problems) {
+                let migrate = "'stagecoach migrate \(file.path)' makes what is missing where it can"
+                return findings + [
+                    Finding(what: "table", isWell: false, seen: problem.description, remedy: migrate)
+                ]
+            }
+            findings.append(Finding(what: "table", isWell: true, seen: "'\(table.name)' has every column"))
+        } catch {
+            return findings + [Finding(what: "table", isWell: false, seen: "\(error)")]
+        }
+        return findings + (await saveAndReadBack(table))
+    }
+
+    private func saveAndReadBack(_ table: StoredTable) async -> [Finding] {
+        let message = Message(prompt: "Is anyone there?", session: session)
+        let row = Row(
+            id: message.id, sessionID: session.id, prompt: message.prompt, response: "Yes.", tokensUsed: 1,
+            metadata: #"{"doctor":true}"#, username: session.username, createdAt: message.receivedAt)
+        do {
+            try await table.store.insert([row], into: table.name)
+        } catch {
+            return [Finding(what: "save a message", isWell: false, seen: "\(error)")]
+        }
+        let saved = Finding(what: "save a message", isWell: true, seen: "row \(row.id) is in '\(table.name)'")
+        do {
+            let rows = try await table.store.rows(ofSession: session.id, in: table.name, limit: 10)
+            try await table.store.delete([row.id], from: table.name)
+            let isSame = rows.contains { $0.id == row.id && $0.prompt == row.prompt && $0.response == row.response }
+            return [
+                saved,
+                Finding(
+                    what: "read it back", isWell: isSame,
+                    seen: isSame ? "the same prompt and answer" : "the row is not what was saved"),
+            ]
+        } catch {
+            return [saved, Finding(what: "read it back", isWell: false, seen: "\(error)")]
+        }
+    }
+
+    private func examine(_ complete: Complete) async -> Finding {
+        let start = ContinuousClock.now
+        do {
+            let answer = try await complete.api.complete(
+                CompletionRequest(
+                    model: complete.model, turns: [.init(.user, "Say yes.")], timeout: complete.timeout))
+            let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+            return Finding(
+                what: "model", isWell: true,
+                seen: "'\(complete.model)' answered \"\(answer.text.prefix(60))\" in \(Int(milliseconds)) ms")
+        } catch {
+            return Finding(
+                what: "model", isWell: false, seen: "\(error)",
+                remedy: "check 'url' and 'key' of the model under 'resources', and the model's name")
+        }
+    }
+
+    /// Three messages through the whole chain, and their rows where they are stored.
+    private func converse(_ tables: [StoredTable]) async -> Finding {
+        let what = "a conversation of three"
+        do {
+            try await file.chain.open()
+        } catch {
+            return Finding(what: what, isWell: false, seen: "\(error)")
+        }
+        let collector = AnswerCollector()
+        var ids: [UniqueID] = []
+        var failure: PipelineError?
+        for prompt in ["One.", "Two.", "Three."] {
+            var message = Message(prompt: prompt, session: session, reply: collector)
+            ids.append(message.id)
+            do throws(PipelineError) {
+                try await file.chain.run(&message)
+            } catch {
+                failure = error
+                break
+            }
+        }
+        var stored = true
+        if failure == nil {
+            for table in tables { stored = await areStored(ids, in: table) && stored }
+        }
+        for table in tables { try? await table.store.delete(ids, from: table.name) }
+        await file.chain.close(within: .seconds(5))
+        if let failure { return Finding(what: what, isWell: false, seen: "\(failure)") }
+        let answers = collector.count
+        let rows =
+            tables.isEmpty ? "" : stored ? ", stored in order" : ", but not all rows came into the table in order"
+        return Finding(what: what, isWell: answers == 3 && stored, seen: "\(answers) of 3 answered\(rows)")
+    }
+
+    /// Whether the rows are there, in order, or come within the time that a queue may take.
+    private func areStored(_ ids: [UniqueID], in table: StoredTable) async -> Bool {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < deadline {
+            let rows = try? await table.store.rows(ofSession: session.id, in: table.name, limit: 10)
+            if rows?.map(\.id).filter(ids.contains) == ids { return true }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+}
+
+/// Counts answers.
+private final class AnswerCollector: Reply {
+    private let answers = Atomic<Int>(0)
+
+    var count: Int { answers.load(ordering: .relaxed) }
+
+    func answer(_ message: Message) { answers.add(1, ordering: .relaxed) }
+
+    func abandon(_ message: Message) {}
+}

@@ -1,0 +1,45 @@
+import Pipeline
+
+/// What `check --live` adds: whether databases answer, and whether their tables have what rows need.
+enum LiveCheck {
+    /// The same files with what was found at each stage that stores.
+    static func run(_ loaded: [LoadedPipeline]) async -> [LoadedPipeline] {
+        LogOutput.silence()
+        var result: [LoadedPipeline] = []
+        for pipeline in loaded { result.append(await run(pipeline)) }
+        return result
+    }
+
+    private static func run(_ pipeline: LoadedPipeline) async -> LoadedPipeline {
+        guard let file = pipeline.file, let source = pipeline.source else { return pipeline }
+        var found = Diagnostics(source: source)
+        let start = SourceLocation(line: 1, column: 1)
+        let top = SourceRange(start: start, end: start)
+        do {
+            try await file.chain.openResources()
+            for table in StoredTable.all(in: file.chain) {
+                let place = table.place ?? top
+                do {
+                    try await table.waitUntilReady()
+                    for problem in try await table.store.problems(of: table.name) {
+                        found.error(.table, at: place, problem)
+                    }
+                } catch {
+                    found.error(
+                        .unreachable, at: place, "the database of stage '\(table.stage)' does not answer: \(error)")
+                }
+            }
+        } catch {
+            found.error(.unreachable, at: file.chain.entryPlace ?? top, "\(error)")
+        }
+        await file.chain.close(within: .zero)
+        return pipeline.adding(found)
+    }
+}
+
+extension DiagnosticCode {
+    /// A table lacks something.
+    static let table = DiagnosticCode(rawValue: "table")
+    /// A resource does not answer.
+    static let unreachable = DiagnosticCode(rawValue: "unreachable")
+}

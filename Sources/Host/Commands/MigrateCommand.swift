@@ -1,0 +1,47 @@
+import ArgumentParser
+import Pipeline
+
+struct MigrateCommand<Host: StagecoachHost>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "migrate",
+            abstract: "Make the tables that a pipeline stores in, with their indexes; running it twice does no harm.")
+    }
+
+    @OptionGroup var pipelines: PipelineArguments
+
+    @Flag(help: "Print the SQL instead of running it.")
+    var print = false
+
+    func run() async throws {
+        LogOutput.bootstrap()
+        for file in try pipelines.loadGood(for: Host.self) {
+            let tables = StoredTable.all(in: file.chain)
+            if tables.isEmpty {
+                StandardError.write("error: \(file.path) stores nothing; it has no stage 'persist'")
+                throw ExitCode.failure
+            }
+            if print {
+                for table in tables { Swift.print(table.store.migration(for: table.name)) }
+            } else {
+                try await migrate(tables, in: file)
+            }
+        }
+    }
+
+    private func migrate(_ tables: [StoredTable], in file: PipelineFile) async throws {
+        do {
+            try await file.chain.openResources()
+            for table in tables {
+                try await table.waitUntilReady()
+                try await table.store.migrate(table.name)
+                Swift.print("the table '\(table.name)' is ready")
+            }
+            await file.chain.close()
+        } catch {
+            await file.chain.close(within: .zero)
+            StandardError.write("error: \(file.path): \(error)")
+            throw ExitCode.failure
+        }
+    }
+}

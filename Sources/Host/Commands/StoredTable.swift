@@ -1,0 +1,33 @@
+import Pipeline
+import Stages
+
+/// A table that a pipeline stores in, and the database that has it.
+struct StoredTable {
+    let store: any RowStore
+    let name: String
+    /// The stage that stores there.
+    let stage: String
+    let place: SourceRange?
+
+    /// Each table once, in the order of the stages.
+    static func all(in chain: Chain) -> [StoredTable] {
+        var seen: Set<String> = []
+        let stages = zip(chain.stages, zip(chain.labels, chain.places))
+        return stages.compactMap { stage, naming in
+            guard let persist = stage as? Persist else { return nil }
+            let table = StoredTable(store: persist.database, name: persist.table, stage: naming.0, place: naming.1)
+            return seen.insert("\(type(of: table.store).name) \(table.name)").inserted ? table : nil
+        }
+    }
+
+    /// Waits for the connection, which a resource makes by itself.
+    ///
+    /// - Throws: What the database says where there is none after `limit`.
+    func waitUntilReady(within limit: Duration = .seconds(5)) async throws {
+        let deadline = ContinuousClock.now + limit
+        while let error = store.health.error {
+            if ContinuousClock.now >= deadline { throw error }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
