@@ -22,6 +22,8 @@ final class DiskLog: Sendable {
         var queues: [DiskQueue] = []
         var appends: [Append] = []
         var removals: [Int64] = []
+        /// Bytes of the messages that are to be removed.
+        var removedBytes = 0
         var refills: [DiskQueue] = []
         var isWriting = false
         var isRemovalDue = false
@@ -102,11 +104,13 @@ final class DiskLog: Sendable {
     }
 
     /// Takes messages out that were worked on. Where the process is killed before, they come again.
-    func remove(_ tickets: [Int64]) {
-        guard !tickets.isEmpty else { return }
+    func remove(_ messages: [QueuedMessage]) {
+        guard !messages.isEmpty else { return }
+        let bytes = messages.reduce(0) { $0 + DiskLogFile.size(of: $1.message) }
         let (isMany, isFirst) = state.withLock { state in
             let isFirst = !state.isRemovalDue
-            state.removals += tickets
+            state.removals += messages.lazy.map(\.ticket)
+            state.removedBytes += bytes
             state.isRemovalDue = true
             return (state.removals.count >= DiskLog.commitLimit || state.isFull, isFirst)
         }
@@ -165,6 +169,7 @@ final class DiskLog: Sendable {
         let file: DiskLogFile
         let appends: [Append]
         let removals: [Int64]
+        let removedBytes: Int
         let refills: [DiskQueue]
     }
 
@@ -179,8 +184,10 @@ final class DiskLog: Sendable {
             }
             let appends = Array(state.appends.prefix(DiskLog.commitLimit))
             state.appends.removeFirst(appends.count)
-            let work = Work(file: file, appends: appends, removals: state.removals, refills: state.refills)
-            (state.removals, state.refills, state.isRemovalDue) = ([], [], false)
+            let work = Work(
+                file: file, appends: appends, removals: state.removals, removedBytes: state.removedBytes,
+                refills: state.refills)
+            (state.removals, state.removedBytes, state.refills, state.isRemovalDue) = ([], 0, [], false)
             return (work, [])
         }
         for continuation in idle { continuation.resume() }
@@ -196,13 +203,13 @@ final class DiskLog: Sendable {
 
     private func commit(_ work: Work) async {
         do {
-            let (tickets, freed) = try await work.file.commit(work.appends, removing: work.removals)
+            let tickets = try await work.file.commit(work.appends, removing: work.removals)
             report(nil)
             for (append, ticket) in zip(work.appends, tickets) {
                 append.queue.accepted(QueuedMessage(append.message, ticket: ticket))
                 append.done.resume(returning: .success(.accepted))
             }
-            release(freed)
+            release(work.removedBytes)
         } catch {
             let failure = PipelineError.databaseUnavailable(
                 "the queue can't be written: \(DiskLogError.text(of: error))")
@@ -210,7 +217,10 @@ final class DiskLog: Sendable {
             release(work.appends.reduce(0) { $0 + $1.size })
             for append in work.appends { append.done.resume(returning: .failure(failure)) }
             if work.removals.isEmpty { return }
-            state.withLock { $0.removals += work.removals }
+            state.withLock { state in
+                state.removals += work.removals
+                state.removedBytes += work.removedBytes
+            }
             // A full disk is no reason to spin.
             try? await Task.sleep(for: DiskLog.removalDelay)
         }

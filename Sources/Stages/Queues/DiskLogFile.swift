@@ -69,9 +69,8 @@ struct DiskLogFile: Sendable {
 
     /// Adds messages and removes others in one commit.
     ///
-    /// - Returns: The numbers of those added, and the bytes of those removed.
-    func commit(_ appends: [DiskLog.Append], removing removals: [Int64]) async throws -> (tickets: [Int64], freed: Int)
-    {
+    /// - Returns: The numbers of those added.
+    func commit(_ appends: [DiskLog.Append], removing removals: [Int64]) async throws -> [Int64] {
         try await database.write { database in
             var tickets: [Int64] = []
             tickets.reserveCapacity(appends.count)
@@ -80,16 +79,12 @@ struct DiskLogFile: Sendable {
                 try insert.execute(arguments: DiskLogFile.arguments(append))
                 tickets.append(database.lastInsertedRowID)
             }
-            var freed = 0
             for range in DiskLogFile.ranges(of: removals) {
                 let bounds: StatementArguments = [range.lowerBound, range.upperBound]
-                let sum = try database.cachedStatement(
-                    sql: "SELECT sum(size) FROM messages WHERE ticket BETWEEN ? AND ?")
-                freed += try Int.fetchOne(sum, arguments: bounds) ?? 0
                 let delete = try database.cachedStatement(sql: "DELETE FROM messages WHERE ticket BETWEEN ? AND ?")
                 try delete.execute(arguments: bounds)
             }
-            return (tickets, freed)
+            return tickets
         }
     }
 

@@ -43,7 +43,7 @@ final class DiskQueue: MessageQueue {
 
     func push(_ message: Message) async throws(PipelineError) -> PushOutcome {
         if state.withLock(\.isClosed) { return .closed }
-        if depth.messages >= capacity { return .full }
+        if capacity < .max, depth.messages >= capacity { return .full }
         return try await log.append(message, for: self)
     }
 
@@ -66,7 +66,7 @@ final class DiskQueue: MessageQueue {
 
     func finish(_ messages: [QueuedMessage], lane: Int) {
         memory.finish(messages, lane: lane)
-        log.remove(messages.map(\.ticket))
+        log.remove(messages)
         refillIfLow()
         if messages.count > 0, capacity < .max { wakeProducers() }
     }
