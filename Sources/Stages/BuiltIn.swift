@@ -9,6 +9,6 @@ public enum BuiltIn {
 
     /// Models first, then databases.
     public static let resources: [any Resource.Type] = [
-        OpenAI.self, Echo.self, SQLite.self,
+        OpenAI.self, Echo.self, SQLite.self, Postgres.self,
     ]
 }
