@@ -9,7 +9,8 @@ public struct Postgres: RowStore {
     public static let summary = "PostgreSQL: 'stagecoach migrate' makes the table, or the start with create: true."
 
     /// How to reach the server.
-    @Setting("The server as a connection string or URL: postgresql://user:password@host/database; without one it fails.")
+    @Setting(
+        "The server as a connection string or URL: postgresql://user:password@host/database; without one it fails.")
     public var url = Secret("")
 
     /// Whether a table that is missing is made at start.

@@ -5,7 +5,9 @@ struct PostgresSchema {
     let table: String
 
     /// The table's name as an identifier.
-    var identifier: String { "\"\(table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\"" }
+    var identifier: String {
+        "\"\(table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+    }
 
     static let columns: [(name: String, type: String, rest: String)] = [
         ("id", "uuid", " PRIMARY KEY"),
