@@ -25,7 +25,7 @@ final class PostgresServer: Sendable {
         port = try freePort()
         folder = "/tmp/stagecoach-postgres-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        if getuid() == 0 { try shell("chown", "postgres", folder) }
+        if getuid() == 0 { try shell("chown postgres \(folder)") }
         // Whatever ends the tests, a shell that outlives them ends the server.
         let farewell = "\(binaries)/pg_ctl -D \(folder)/data -m immediate stop; rm -rf \(folder)"
         try asUser(
@@ -60,16 +60,13 @@ final class PostgresServer: Sendable {
     /// Runs SQL by another client, and gives what it printed.
     @discardableResult
     func execute(_ sql: String) throws -> String {
-        try shell("\(binaries)/psql", "-qtAX", "-v", "ON_ERROR_STOP=1", "-d", url(), input: sql)
+        try shell("\(binaries)/psql -qtAX -v ON_ERROR_STOP=1 -d '\(url())' <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
     }
 
     /// The server refuses to run as root.
     private func asUser(_ script: String) throws {
-        if getuid() == 0 {
-            try shell("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "sh", "-ec", script)
-        } else {
-            try shell("sh", "-ec", script)
-        }
+        let user = getuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --clear-groups" : ""
+        try shell("\(user) sh -e <<'END OF SCRIPT'\n\(script)\nEND OF SCRIPT\n")
     }
 }
 

@@ -1,25 +1,19 @@
-import Foundation
+import Glibc
 
-/// Runs a program and gives what it printed.
+/// Runs a shell script and gives what it printed.
+///
+/// Not by Foundation's `Process`, which waits for everything that a program left behind: servers, too.
 ///
 /// - Throws: What it printed, where it failed.
 @discardableResult
-func shell(_ arguments: String..., input: String = "") throws -> String {
+func shell(_ script: String) throws -> String {
     struct Failure: Error, CustomStringConvertible { let description: String }
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = arguments
-    let (stdin, stdout) = (Pipe(), Pipe())
-    process.standardInput = stdin
-    process.standardOutput = stdout
-    process.standardError = stdout
-    try process.run()
-    try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-    try stdin.fileHandleForWriting.close()
-    let output = String(decoding: try stdout.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-        throw Failure(description: "\(arguments.joined(separator: " ")): \(output)")
+    guard let stream = popen("set -e; exec 2>&1 </dev/null\n\(script)\n", "r") else {
+        throw Failure(description: "no shell could be started")
     }
-    return output
+    var output: [UInt8] = []
+    while case let byte = getc(stream), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
+    let text = String(decoding: output, as: UTF8.self)
+    guard pclose(stream) == 0 else { throw Failure(description: "\(script): \(text)") }
+    return text
 }
