@@ -1,6 +1,7 @@
 import Foundation
 import Pipeline
 import Stages
+import Synchronization
 import Testing
 
 @Suite("PostgreSQL in trouble")
@@ -10,9 +11,10 @@ struct PostgresFaultTests {
         let server = try PostgresServer()
         try await withOpen(Postgres(url: Secret(server.url()), create: true)) { store in
             try await store.prepare(table: "requests")
-            let writer = Task {
+            let isOver = Atomic(false)
+            async let writing = {
                 var rows: [Row] = []
-                while !Task.isCancelled {
+                while !isOver.load(ordering: .relaxed) {
                     let row = RowStoreConformance.row("\(rows.count)", at: Int64(rows.count + 1))
                     rows.append(row)
                     while case .failure(let error) = await Result({ try await store.insert([row], into: "requests") }) {
@@ -21,7 +23,7 @@ struct PostgresFaultTests {
                     }
                 }
                 return rows
-            }
+            }()
             try await Task.sleep(for: .milliseconds(200))
             for _ in 1...2 {
                 try server.stop()
@@ -32,8 +34,8 @@ struct PostgresFaultTests {
                 #expect(await eventually(within: .seconds(2)) { store.health == .ready })
                 try await Task.sleep(for: .milliseconds(200))
             }
-            writer.cancel()
-            let written = try await writer.value
+            isOver.store(true, ordering: .relaxed)
+            let written = try await writing
             let stored = try await store.rows(ofSession: "s", in: "requests", limit: 1_000_000)
             #expect(stored.map(\.prompt) == written.map(\.prompt))
             #expect(stored.count > 10)

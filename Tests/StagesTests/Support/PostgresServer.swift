@@ -39,7 +39,7 @@ final class PostgresServer: Sendable {
             cd \(folder)/data
             sed -i '1i host all careful 127.0.0.1/32 scram-sha-256' pg_hba.conf
             printf '%s\\n' 'port=\(port)' "listen_addresses='127.0.0.1'" "unix_socket_directories='\(folder)'" \
-              fsync=off max_connections=60 shared_buffers=16MB >>postgresql.conf
+              fsync=off max_connections=300 shared_buffers=16MB >>postgresql.conf
             """)
         try start()
     }
