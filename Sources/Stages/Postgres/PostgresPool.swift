@@ -41,8 +41,8 @@ final class PostgresPool: Sendable {
         }
     }
 
-    /// Ends what waits for a connection: the server is known to be gone.
-    func refuseWaiting(_ failure: PostgresFailure) {
+    /// Ends what waits for a connection.
+    private func refuseWaiting(_ failure: PostgresFailure) {
         let jobs = state.withLock { state in
             defer { state.jobs = [] }
             return state.jobs
@@ -132,6 +132,9 @@ final class PostgresPool: Sendable {
 
     private func fail(_ job: PostgresJob, _ failure: PostgresFailure) {
         job.fail(failure)
+        // Where the server says nothing any more, those who wait would each wait for its time limit in vain.
+        let isSilent = failure.kind == .timeout && state.withLock { $0.connected == 0 }
+        if isSilent { refuseWaiting(failure) }
         noteFailure(failure)
     }
 }

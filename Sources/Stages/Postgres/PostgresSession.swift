@@ -82,10 +82,8 @@ final class PostgresSession {
     /// Sends what is left to send, and takes the answer: the last result, or the first error.
     private func result(by deadline: ContinuousClock.Instant) throws(PostgresFailure) -> PostgresResult {
         while true {
-            let status = PQflush(connection)
-            // What the server said before it hung up is worth more than that sending failed.
-            if status < 0 { break }
-            if status == 0 { break }
+            // Where sending fails, what the server said before it hung up is worth more than that.
+            guard PQflush(connection) > 0 else { break }
             // The server may stop reading until what it has to say is read.
             let ready = try wait(for: POLLIN | POLLOUT, by: deadline)
             if ready & POLLIN != 0, PQconsumeInput(connection) == 0 { break }

@@ -7,10 +7,10 @@ import Testing
 struct PostgresConformanceTests {
     @Test("conformance", arguments: RowStoreConformance.allCases)
     func conforms(_ check: RowStoreConformance) async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let store = Postgres(url: Secret(server.url()), connections: 2, timeout: .seconds(30))
         try await store.open(ResourceContext(name: "database"))
-        let subject = RowStoreSubject(store: store, table: newTable()) { _ = try server.execute($0) }
+        let subject = RowStoreSubject(store: store, table: newTable()) { _ = try await server.execute($0) }
         let result = await Result { try await check.run(on: subject) }
         await store.close()
         try result.get()
@@ -18,11 +18,11 @@ struct PostgresConformanceTests {
 
     @Test("conformance with create: true", arguments: [RowStoreConformance.missingTable, .missingColumn, .wrongType])
     func creates(_ check: RowStoreConformance) async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let store = Postgres(url: Secret(server.url()), create: true, connections: 1, timeout: .seconds(30))
         try await store.open(ResourceContext(name: "database"))
         let subject = RowStoreSubject(store: store, table: newTable(), makesTables: true) {
-            _ = try server.execute($0)
+            _ = try await server.execute($0)
         }
         let result = await Result { try await check.run(on: subject) }
         await store.close()

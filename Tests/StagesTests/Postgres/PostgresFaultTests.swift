@@ -8,7 +8,7 @@ import Testing
 struct PostgresFaultTests {
     @Test("a server that stops and comes back is noticed within 2 s each, and no row is lost or doubled")
     func restart() async throws {
-        let server = try PostgresServer()
+        let server = try await PostgresServer()
         try await withOpen(Postgres(url: Secret(server.url()), create: true)) { store in
             try await store.prepare(table: "requests")
             let isOver = Atomic(false)
@@ -26,11 +26,11 @@ struct PostgresFaultTests {
             }()
             try await Task.sleep(for: .milliseconds(200))
             for _ in 1...2 {
-                try server.stop()
+                try await server.stop()
                 #expect(await eventually(within: .seconds(2)) { store.health != .ready })
                 #expect(store.health.error?.message == "Database not connected")
                 try await Task.sleep(for: .milliseconds(300))
-                try server.start()
+                try await server.start()
                 #expect(await eventually(within: .seconds(2)) { store.health == .ready })
                 try await Task.sleep(for: .milliseconds(200))
             }
@@ -44,26 +44,26 @@ struct PostgresFaultTests {
 
     @Test("an idle server that stops is noticed within 2 s by nobody's message")
     func idleRestart() async throws {
-        let server = try PostgresServer()
+        let server = try await PostgresServer()
         try await withOpen(Postgres(url: Secret(server.url()))) { store in
             #expect(store.health == .ready)
-            try server.stop()
+            try await server.stop()
             #expect(await eventually(within: .seconds(2)) { store.health != .ready })
-            try server.start()
+            try await server.start()
             #expect(await eventually(within: .seconds(2)) { store.health == .ready })
         }
     }
 
     @Test("idle connections that are killed are made anew without anyone noticing")
     func idleConnectionsKilled() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
         let url = server.url() + "?application_name=\(table)"
         try await withOpen(Postgres(url: Secret(url), create: true)) { store in
             try await store.prepare(table: table)
             for round in 0..<10 {
                 try await store.insert([RowStoreConformance.row("\(round)", at: Int64(round))], into: table)
-                try server.execute(
+                try await server.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(table)'")
                 #expect(store.health == .ready)
             }
@@ -95,16 +95,15 @@ struct PostgresFaultTests {
 
     @Test("a server that goes silent fails a row at the time limit and the health within 2 s, and comes back")
     func silentLater() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
         let url = server.url() + "?application_name=\(table)"
-        let store = Postgres(url: Secret(url), create: true, connections: 1, timeout: .milliseconds(600))
+        let store = Postgres(url: Secret(url), create: true, connections: 1, timeout: .milliseconds(1_500))
         try await withOpen(store) { store in
             try await store.prepare(table: table)
-            let pids = try server.execute("SELECT pid FROM pg_stat_activity WHERE application_name = '\(table)'")
+            let pids = try await server.execute("SELECT pid FROM pg_stat_activity WHERE application_name = '\(table)'")
                 .split(separator: "\n").joined(separator: " ")
-            try shell("kill -STOP \(pids)")
-            defer { _ = try? shell("kill -CONT \(pids)") }
+            try await shell("kill -STOP \(pids)")
             let began = ContinuousClock.now
             let cancelled = Task {
                 try await store.insert([RowStoreConformance.row("cancelled", at: 1)], into: table)
@@ -112,22 +111,24 @@ struct PostgresFaultTests {
             cancelled.cancel()
             let wasCancelled = await cancelled.result
             #expect(throws: CancellationError.self) { try wasCancelled.get() }
-            #expect(.now - began < .milliseconds(300))
+            #expect(.now - began < .milliseconds(1_200))
             let error = await #expect(throws: PipelineError.self) {
                 try await store.insert([RowStoreConformance.row("x", at: 2)], into: table)
             }
             #expect(error?.code == .databaseUnavailable)
-            #expect(.now - began < .milliseconds(1_900))
+            #expect(.now - began < .milliseconds(4_500))
             // The server takes new connections, so that health may be good again at once.
             #expect(await eventually(within: .seconds(2)) { store.health == .ready })
             try await store.insert([RowStoreConformance.row("y", at: 3)], into: table)
+            try await shell("kill -CONT \(pids)")
         }
     }
 
     @Test("a wrong password fails the health with a clear detail that doesn't hold it")
     func wrongPassword() async throws {
-        let server = try PostgresServer.shared.get()
-        try server.execute("CREATE ROLE careful LOGIN PASSWORD 'right:/@ word'; GRANT ALL ON SCHEMA public TO careful;")
+        let server = try await PostgresServer.shared
+        try await server.execute(
+            "CREATE ROLE careful LOGIN PASSWORD 'right:/@ word'; GRANT ALL ON SCHEMA public TO careful;")
         try await withOpen(Postgres(url: Secret(server.url(user: "careful", password: "hunter2")))) { store in
             #expect(store.health.error?.detail?.contains("password authentication failed") == true)
             #expect(store.health.error?.detail?.contains("hunter2") == false)
@@ -159,9 +160,10 @@ struct PostgresFaultTests {
 
     @Test("more connections than the server gives are no reason to fail a row")
     func connectionLimit() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
-        try server.execute("CREATE ROLE \(table) LOGIN CONNECTION LIMIT 3; GRANT ALL ON SCHEMA public TO \(table);")
+        try await server.execute(
+            "CREATE ROLE \(table) LOGIN CONNECTION LIMIT 3; GRANT ALL ON SCHEMA public TO \(table);")
         try await withOpen(Postgres(url: Secret(server.url(user: table)), create: true, connections: 8)) { store in
             try await store.prepare(table: table)
             try await withThrowingTaskGroup { group in
@@ -179,7 +181,7 @@ struct PostgresFaultTests {
 
     @Test("a store that was never opened reads, checks and migrates, and doesn't store")
     func notOpened() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let store = Postgres(url: Secret(server.url()))
         let table = newTable()
         #expect(try await store.problems(of: table).count == 1)

@@ -7,11 +7,11 @@ import Testing
 struct PostgresTableTests {
     @Test("a table that is missing when the server comes fails the health until it is made")
     func checkedLater() async throws {
-        let server = try PostgresServer()
-        try server.stop()
+        let server = try await PostgresServer()
+        try await server.stop()
         try await withOpen(Postgres(url: Secret(server.url()))) { store in
             try await store.prepare(table: "requests")
-            try server.start()
+            try await server.start()
             #expect(
                 await eventually(within: .seconds(3)) {
                     store.health.error?.detail?.contains("'requests' does not exist") == true
@@ -24,12 +24,12 @@ struct PostgresTableTests {
 
     @Test("a table that is dropped while it is written to is named, and its rows can be stored once it is back")
     func dropped() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
         try await withOpen(Postgres(url: Secret(server.url()))) { store in
             try await store.migrate(table)
             try await store.prepare(table: table)
-            try server.execute("DROP TABLE \(table)")
+            try await server.execute("DROP TABLE \(table)")
             let error = await #expect(throws: PipelineError.self) {
                 try await store.insert([RowStoreConformance.row("x")], into: table)
             }
@@ -44,7 +44,7 @@ struct PostgresTableTests {
 
     @Test("U+0000 is stored as U+FFFD, in texts and in the metadata's escapes")
     func zeros() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
         try await withOpen(Postgres(url: Secret(server.url()), create: true)) { store in
             try await store.prepare(table: table)
@@ -71,21 +71,21 @@ struct PostgresTableTests {
             ("CREATE TABLE TABLE_ (a int)", "has no column 'session_id'"),
         ])
     func inTheWay(sql: String, words: String) async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
         let store = Postgres(url: Secret(server.url()))
         if sql.hasPrefix("MIGRATE ") { try await store.migrate(table) }
-        try server.execute(sql.replacing("MIGRATE ", with: "").replacing("TABLE_", with: table))
+        try await server.execute(sql.replacing("MIGRATE ", with: "").replacing("TABLE_", with: table))
         let problem = await #expect(throws: TableProblem.self) { try await store.migrate(table) }
         #expect(problem?.description.contains(words) == true, "\(problem as Any)")
     }
 
     @Test("the statements that problems name solve them")
     func remedies() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
         let store = Postgres(url: Secret(server.url()))
-        try server.execute(
+        try await server.execute(
             """
             CREATE TABLE \(table) (id text, prompt text NOT NULL, tokens_used text, created_at timestamp, extra int NOT NULL);
             INSERT INTO \(table) VALUES ('0197c2d4-4e7a-7cc1-a2c5-1f0a4be52e6d', 'x', '3', now(), 1);
@@ -94,7 +94,7 @@ struct PostgresTableTests {
         #expect(problems.count == 11)
         for problem in problems {
             let statement = try #require(problem.range(of: "ALTER TABLE")).lowerBound
-            try server.execute(String(problem[statement...]))
+            try await server.execute(String(problem[statement...]))
         }
         #expect(try await store.problems(of: table) == [])
         try await store.migrate(table)
@@ -103,9 +103,9 @@ struct PostgresTableTests {
 
     @Test("tables are found along the search path, and names are taken as they are written")
     func namesAndSchemas() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let schema = newTable()
-        try server.execute("CREATE SCHEMA \(schema)")
+        try await server.execute("CREATE SCHEMA \(schema)")
         let url = server.url() + "?options=-csearch_path%3D\(schema)"
         let long = "L" + String(repeating: "o", count: 61) + "g"
         try await withOpen(Postgres(url: Secret(url), create: true)) { store in
@@ -116,12 +116,12 @@ struct PostgresTableTests {
             }
         }
         #expect(
-            try server.execute("SELECT count(*) FROM pg_indexes WHERE schemaname = '\(schema)'") == "12\n")
+            try await server.execute("SELECT count(*) FROM pg_indexes WHERE schemaname = '\(schema)'") == "12\n")
     }
 
     @Test("hosts that start at once all find the table they make")
     func together() async throws {
-        let server = try PostgresServer.shared.get()
+        let server = try await PostgresServer.shared
         let table = newTable()
         try await withThrowingTaskGroup { group in
             for _ in 1...8 {

@@ -11,7 +11,7 @@ struct SQLiteConformanceTests {
         let store = SQLite(path: path)
         try await store.open(ResourceContext(name: "database"))
         let subject = RowStoreSubject(store: store, table: "requests", isTyped: false, makesTables: true) { sql in
-            try shell("sqlite3 -bail \(path) <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
+            try await shell("sqlite3 -bail \(path) <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
         }
         let result = await Result { try await check.run(on: subject) }
         await store.close()

@@ -11,7 +11,7 @@ struct RowStoreSubject: Sendable {
     /// Whether opening a table that is missing makes it.
     var makesTables = false
     /// Another way into the database, to change it behind the store's back.
-    let execute: @Sendable (String) throws -> Void
+    let execute: @Sendable (String) async throws -> Void
 }
 
 /// What every store of rows must do, whatever its database.
@@ -180,7 +180,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             }
 
         case .missingColumn:
-            try subject.execute("ALTER TABLE \(table) DROP COLUMN user_id")
+            try await subject.execute("ALTER TABLE \(table) DROP COLUMN user_id")
             let problems = try await store.problems(of: table)
             #expect(problems.count == 1)
             #expect(problems.first?.contains("'user_id'") == true)
@@ -189,7 +189,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
 
         case .wrongType:
             guard subject.isTyped else { return }
-            try subject.execute("ALTER TABLE \(table) ALTER COLUMN tokens_used TYPE text")
+            try await subject.execute("ALTER TABLE \(table) ALTER COLUMN tokens_used TYPE text")
             let problems = try await store.problems(of: table)
             #expect(problems.count == 1)
             #expect(problems.first?.contains("'tokens_used'") == true)
@@ -201,16 +201,17 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             let row = Self.row("kept")
             try await store.insert([row], into: table)
             try await store.migrate(table)
-            try subject.execute(store.migration(for: table))
+            try await subject.execute(store.migration(for: table))
             #expect(try await store.problems(of: table) == [])
             #expect(try await store.rows(ofSession: "s", in: table, limit: 10) == [row])
 
         case .updatedAt:
             try await store.insert([Self.row("x")], into: table)
-            try subject.execute("UPDATE \(table) SET updated_at = '2001-01-01T00:00:00.000000Z'")
-            try subject.execute("UPDATE \(table) SET response = 'new'")
+            try await subject.execute("UPDATE \(table) SET updated_at = '2001-01-01T00:00:00.000000Z'")
+            try await subject.execute("UPDATE \(table) SET response = 'new'")
             // Only a row that was moved on is found and renamed.
-            try subject.execute("UPDATE \(table) SET prompt = 'moved' WHERE updated_at > '2002-01-01T00:00:00.000000Z'")
+            try await subject.execute(
+                "UPDATE \(table) SET prompt = 'moved' WHERE updated_at > '2002-01-01T00:00:00.000000Z'")
             #expect(try await store.rows(ofSession: "s", in: table, limit: 10).map(\.prompt) == ["moved"])
         }
     }

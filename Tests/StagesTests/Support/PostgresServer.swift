@@ -8,14 +8,18 @@ final class PostgresServer: Sendable {
     }
 
     /// The one that tests share which don't stop it. Tables are theirs, each has another name.
-    static let shared = Result { try PostgresServer() }
+    static var shared: PostgresServer {
+        get async throws { try await starting.value }
+    }
+
+    private static let starting = Task { try await PostgresServer() }
 
     let port: Int
     private let folder: String
     private let binaries: String
 
     /// A server that runs.
-    init() throws {
+    init() async throws {
         let parent = "/usr/lib/postgresql"
         let versions = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
         let folders = versions.sorted { (Double($0) ?? 0) > (Double($1) ?? 0) }.map { "\(parent)/\($0)/bin" }
@@ -25,23 +29,23 @@ final class PostgresServer: Sendable {
         port = try freePort()
         folder = "/tmp/stagecoach-postgres-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        if getuid() == 0 { try shell("chown postgres \(folder)") }
+        if getuid() == 0 { try await shell("chown postgres \(folder)") }
         // Whatever ends the tests, a shell that outlives them ends the server.
         let farewell = "\(binaries)/pg_ctl -D \(folder)/data -m immediate stop; rm -rf \(folder)"
-        try asUser(
+        try await asUser(
             """
             setsid sh -c 'while [ -d /proc/\(getpid()) ]; do sleep 0.5; done; \(farewell)' \
             </dev/null >/dev/null 2>&1 &
             """)
-        try asUser("\(binaries)/initdb -D \(folder)/data -U postgres -A trust -E UTF8 --locale=C --no-sync")
-        try asUser(
+        try await asUser("\(binaries)/initdb -D \(folder)/data -U postgres -A trust -E UTF8 --locale=C --no-sync")
+        try await asUser(
             """
             cd \(folder)/data
             sed -i '1i host all careful 127.0.0.1/32 scram-sha-256' pg_hba.conf
             printf '%s\\n' 'port=\(port)' "listen_addresses='127.0.0.1'" "unix_socket_directories='\(folder)'" \
               fsync=off max_connections=300 shared_buffers=16MB >>postgresql.conf
             """)
-        try start()
+        try await start()
     }
 
     /// A connection URL.
@@ -49,24 +53,24 @@ final class PostgresServer: Sendable {
         "postgresql://\(user)\(password.map { ":\($0)" } ?? "")@127.0.0.1:\(port)/postgres"
     }
 
-    func start() throws {
-        try asUser("\(binaries)/pg_ctl -D \(folder)/data -l \(folder)/log -w start")
+    func start() async throws {
+        try await asUser("\(binaries)/pg_ctl -D \(folder)/data -l \(folder)/log -w start")
     }
 
-    func stop() throws {
-        try asUser("\(binaries)/pg_ctl -D \(folder)/data -m fast -w stop")
+    func stop() async throws {
+        try await asUser("\(binaries)/pg_ctl -D \(folder)/data -m fast -w stop")
     }
 
     /// Runs SQL by another client, and gives what it printed.
     @discardableResult
-    func execute(_ sql: String) throws -> String {
-        try shell("\(binaries)/psql -qtAX -v ON_ERROR_STOP=1 -d '\(url())' <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
+    func execute(_ sql: String) async throws -> String {
+        try await shell("\(binaries)/psql -qtAX -v ON_ERROR_STOP=1 -d '\(url())' <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
     }
 
     /// The server refuses to run as root.
-    private func asUser(_ script: String) throws {
+    private func asUser(_ script: String) async throws {
         let user = getuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --clear-groups" : ""
-        try shell("\(user) sh -e <<'END OF SCRIPT'\n\(script)\nEND OF SCRIPT\n")
+        try await shell("\(user) sh -e <<'END OF SCRIPT'\n\(script)\nEND OF SCRIPT\n")
     }
 }
 
