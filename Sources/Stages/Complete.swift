@@ -40,6 +40,8 @@ public struct Complete: Stage {
     }
 
     private func request(for message: Message) -> CompletionRequest {
-        CompletionRequest(model: model, turns: message.history + [.init(.user, message.prompt)], timeout: timeout)
+        var turns = message.history
+        turns.append(.init(.user, message.prompt))
+        return CompletionRequest(model: model, turns: turns, timeout: timeout)
     }
 }

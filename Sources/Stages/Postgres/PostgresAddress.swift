@@ -1,0 +1,58 @@
+import CPostgres
+import Glibc
+import Pipeline
+
+/// A connection string or URL, and the secrets in it that no log may show.
+struct PostgresAddress: Sendable {
+    /// As libpq takes it; `nil` where there is none that it could read.
+    let text: String?
+    /// Why there is none. Says nothing of the text, which may hold a password anywhere.
+    let problem: String
+    private let secrets: [String]
+
+    init(_ url: Secret) {
+        let text = url.revealed.trimmedASCII
+        guard !text.isEmpty else {
+            self.init(nil, problem: "the setting 'url' of the resource 'postgres' is empty; give a connection string")
+            return
+        }
+        guard let options = PQconninfoParse(text, nil) else {
+            self.init(nil, problem: "the setting 'url' of the resource 'postgres' is no PostgreSQL connection string")
+            return
+        }
+        defer { PQconninfoFree(options) }
+        var secrets: [String] = []
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val, ["password", "sslpassword"].contains(String(cString: keyword)) {
+                secrets.append(String(cString: value))
+            }
+            option += 1
+        }
+        self.init(text, problem: "", secrets: secrets.filter { !$0.isEmpty })
+    }
+
+    private init(_ text: String?, problem: String, secrets: [String] = []) {
+        self.text = text
+        self.problem = problem
+        self.secrets = secrets
+    }
+
+    /// A text of libpq or the server in one line, without the secrets.
+    func redacted(_ text: String) -> String {
+        let line = text.split(whereSeparator: \.isNewline).map(\.trimmedASCII).joined(separator: "; ")
+        return secrets.reduce(line) { line, secret in
+            line.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
+        }
+    }
+}
+
+extension StringProtocol {
+    fileprivate var trimmedASCII: String {
+        let blanks: Set<Character> = [" ", "\t", "\n", "\r"]
+        guard let start = firstIndex(where: { !blanks.contains($0) }),
+            let end = lastIndex(where: { !blanks.contains($0) })
+        else { return "" }
+        return String(self[start...end])
+    }
+}

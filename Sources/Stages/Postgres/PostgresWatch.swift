@@ -1,0 +1,155 @@
+import Pipeline
+
+/// Looks once a second whether the server answers, on a connection and a thread of its own, and connects again where
+/// the connection is lost. Checks the tables when there is a connection for the first time.
+final class PostgresWatch: Sendable {
+    private enum Wake {
+        case closed
+        case again
+    }
+
+    private struct State {
+        var unchecked: Set<String> = []
+        var checked: Set<String> = []
+        var isHurried = false
+        var isClosed = false
+        var hasEnded = false
+        var onFirst: (@Sendable () -> Void)?
+        var onEnd: (@Sendable () -> Void)?
+    }
+
+    /// How often the server is asked, and how long it may take: together less than the 2 s that health may be old.
+    private static let interval: Duration = .seconds(1)
+    private static let patience: Duration = .milliseconds(800)
+
+    private let settings: PostgresSettings
+    private let health: PostgresHealth
+    private let state = PostgresMonitor(State())
+
+    init(_ settings: PostgresSettings, _ health: PostgresHealth) {
+        self.settings = settings
+        self.health = health
+    }
+
+    /// Begins, and calls back after the first look.
+    func start(_ onFirst: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onFirst = onFirst }
+        guard !startPostgresThread({ self.work() }) else { return }
+        health.report(failing: "no thread could be started")
+        state.withLock { $0.hasEnded = true }
+        onFirst()
+    }
+
+    /// Has a table checked with the next look, and again whenever the connection is new.
+    func watch(table: String) {
+        state.withLock { state in
+            state.checked.remove(table)
+            state.unchecked.insert(table)
+            state.isHurried = true
+        }
+    }
+
+    /// Notes a table that was found in order, to be checked again whenever the connection is new.
+    func note(checked table: String) {
+        state.withLock { _ = $0.checked.insert(table) }
+    }
+
+    /// Looks now rather than within a second.
+    func hurry() {
+        state.withLock { $0.isHurried = true }
+    }
+
+    /// Ends, and calls back when the thread is gone.
+    func close(_ done: @escaping @Sendable () -> Void) {
+        let isGone = state.withLock { state in
+            state.isClosed = true
+            if !state.hasEnded { state.onEnd = done }
+            return state.hasEnded
+        }
+        if isGone { done() }
+    }
+
+    private func work() {
+        var session: PostgresSession?
+        var backoff = PostgresBackoff()
+        while true {
+            let isWell = look(&session)
+            let onFirst = state.withLock { state in
+                defer { state.onFirst = nil }
+                return state.onFirst
+            }
+            onFirst?()
+            if isWell { backoff = PostgresBackoff() }
+            let pause = isWell ? PostgresWatch.interval : backoff.next()
+            let wake: Wake? = state.wait(pause) { state in
+                if state.isClosed { return .closed }
+                // While it fails, hurrying would undo the backoff.
+                return isWell && state.isHurried ? .again : nil
+            }
+            if wake == .closed { break }
+            state.withLock { $0.isHurried = false }
+        }
+        session = nil
+        let onEnd = state.withLock { state in
+            state.hasEnded = true
+            return state.onEnd
+        }
+        onEnd?()
+    }
+
+    /// One look.
+    private func look(_ session: inout PostgresSession?) -> Bool {
+        do {
+            do {
+                try probe(&session)
+            } catch let failure as PostgresFailure where failure.kind != .timeout && session != nil {
+                // Somebody may have ended just this connection: that says nothing of the server.
+                session = nil
+                try probe(&session)
+            }
+            health.report(ready: ())
+            return true
+        } catch let failure as PostgresFailure {
+            session = nil
+            health.report(failing: failure.detail)
+        } catch {
+            health.report(failing: "\(error)")
+        }
+        return false
+    }
+
+    private func probe(_ session: inout PostgresSession?) throws {
+        let current: PostgresSession
+        if let session {
+            current = session
+        } else {
+            current = try PostgresSession(settings.address, patience: PostgresWatch.patience)
+            session = current
+            state.withLock { state in
+                state.unchecked.formUnion(state.checked)
+                state.checked = []
+            }
+        }
+        current.patience = PostgresWatch.patience
+        _ = try current.run("SELECT 1")
+        current.patience = settings.timeout
+        for table in state.withLock({ $0.unchecked.sorted() }) {
+            try PostgresSchema(table: table).prepare(current, creates: settings.creates)
+            state.withLock { state in
+                state.unchecked.remove(table)
+                state.checked.insert(table)
+            }
+        }
+    }
+}
+
+/// Pauses from 50 ms that double up to 1 s, a little different each, so that many hosts don't come back at once.
+struct PostgresBackoff {
+    private var pause: Duration = .milliseconds(50)
+
+    /// The next pause.
+    mutating func next() -> Duration {
+        defer { pause = min(pause * 2, .seconds(1)) }
+        return pause * Double.random(in: 0.8...1)
+    }
+}
