@@ -16,6 +16,7 @@ import pytest
 from websockets.sync.client import connect
 
 from fakeai import FakeAI
+from postgres import PostgresServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE = 10
@@ -106,6 +107,27 @@ def ai():
     server = FakeAI()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    server = PostgresServer()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """An empty database of a server that keeps running."""
+    return postgres_server.new_database()
+
+
+@pytest.fixture
+def stoppable_postgres():
+    """An empty database of a server that the test may stop."""
+    server = PostgresServer()
+    yield server.new_database()
+    server.end()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ final class Background: Sendable {
     private let policy: AsyncPolicy
     private let label: String
     private let logger: Logger
-    /// The step's own queue in memory; the resource's, once that is open, where the policy names one.
+    /// The step's own queue in memory, or that of the resource which the policy names; another with each start.
     private let queue: Mutex<any MessageQueue>
     private let workers = Mutex<[Task<Void, Never>]>([])
     private let counters = Mutex(Counts())
@@ -83,11 +83,10 @@ final class Background: Sendable {
     ///
     /// - Throws: What the queue throws that can't be opened.
     func start(_ step: StepRunner) async throws {
-        if let store = policy.queue {
-            let opened = try await store.queue(for: label, policy.queueOptions)
-            queue.withLock { $0 = opened }
-        }
-        let queue = current
+        // One that was closed stays closed, and a chain may be opened again.
+        let queue = try await policy.queue?.queue(for: label, policy.queueOptions) ?? MemoryQueue(policy.queueOptions)
+        self.queue.withLock { $0 = queue }
+        isStopping.store(false, ordering: .relaxed)
         let worker = BackgroundWorker(step: step, policy: policy, logger: logger, background: self)
         workers.withLock { workers in
             workers = (0..<policy.workers).map { lane in

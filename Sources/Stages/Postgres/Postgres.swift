@@ -38,6 +38,8 @@ public struct Postgres: RowStore {
 
     public var health: Health { connection.health }
 
+    public var longestInsert: Duration? { timeout }
+
     public func open(_ context: ResourceContext) async throws {
         await connection.open(settings, context)
     }

@@ -9,7 +9,7 @@ final class PostgresConnection: Sendable {
         let watch: PostgresWatch
     }
 
-    private let status = PostgresHealth()
+    private let status = DatabaseHealth()
     private let state = Mutex<Open?>(nil)
 
     var health: Health { status.current }
@@ -20,7 +20,7 @@ final class PostgresConnection: Sendable {
         let watch = PostgresWatch(settings, status)
         let pool = PostgresPool(settings) { [status] failure in
             guard !failure.isOfTheRows, !failure.isPassing else { return }
-            status.report(failing: failure.detail)
+            status.report(failing: failure.detail, isDown: failure.endsSession)
             watch.hurry()
         }
         state.withLock { $0 = Open(settings: settings, pool: pool, watch: watch) }

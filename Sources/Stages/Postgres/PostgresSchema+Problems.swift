@@ -61,20 +61,25 @@ extension PostgresSchema {
         }
         for column in PostgresSchema.columns {
             guard let type = types[column.name] else {
-                // Rows that are there already need a value.
-                let rest = column.rest == " NOT NULL" ? " NOT NULL DEFAULT ''" : column.rest
-                problems.append(
-                    "the table '\(table)' has no column '\(column.name)': "
-                        + "ALTER TABLE \(identifier) ADD COLUMN \(column.name) \(column.type)\(rest);")
+                problems.append(problem(missing: column))
                 continue
             }
-            guard !PostgresSchema.isGood(type, for: column.type) else { continue }
-            problems.append(
-                "the column '\(column.name)' of the table '\(table)' is \(type) where \(column.type) is needed: "
-                    + "ALTER TABLE \(identifier) ALTER COLUMN \(column.name) TYPE \(column.type) "
-                    + "USING \(column.name)::\(column.type);")
+            if !PostgresSchema.isGood(type, for: column.type) { problems.append(problem(column, is: type)) }
         }
         return problems
+    }
+
+    func problem(missing column: Column) -> String {
+        // Rows that are there already need a value.
+        let rest = column.rest == " NOT NULL" ? " NOT NULL DEFAULT ''" : column.rest
+        return "the table '\(table)' has no column '\(column.name)': "
+            + "ALTER TABLE \(identifier) ADD COLUMN \(column.name) \(column.type)\(rest);"
+    }
+
+    func problem(_ column: Column, is type: String) -> String {
+        "the column '\(column.name)' of the table '\(table)' is \(type) where \(column.type) is needed: "
+            + "ALTER TABLE \(identifier) ALTER COLUMN \(column.name) TYPE \(column.type) "
+            + "USING \(column.name)::\(column.type);"
     }
 
     /// Storing a row once needs something that keeps ids apart.

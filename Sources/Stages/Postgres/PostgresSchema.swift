@@ -9,7 +9,9 @@ struct PostgresSchema {
         "\"\(table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
     }
 
-    static let columns: [(name: String, type: String, rest: String)] = [
+    typealias Column = (name: String, type: String, rest: String)
+
+    static let columns: [Column] = [
         ("id", "uuid", " PRIMARY KEY"),
         ("session_id", "text", " NOT NULL"),
         ("prompt", "text", " NOT NULL"),

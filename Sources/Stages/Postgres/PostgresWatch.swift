@@ -23,10 +23,10 @@ final class PostgresWatch: Sendable {
     private static let patience: Duration = .milliseconds(800)
 
     private let settings: PostgresSettings
-    private let health: PostgresHealth
+    private let health: DatabaseHealth
     private let state = PostgresMonitor(State())
 
-    init(_ settings: PostgresSettings, _ health: PostgresHealth) {
+    init(_ settings: PostgresSettings, _ health: DatabaseHealth) {
         self.settings = settings
         self.health = health
     }

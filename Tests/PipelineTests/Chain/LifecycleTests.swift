@@ -47,6 +47,17 @@ struct LifecycleTests {
         #expect(journal.entries == ["open a", "open b", "open worker", "close worker", "close b", "close a"])
     }
 
+    @Test("a chain that was closed may be opened again, its queues too")
+    func again() async throws {
+        let chain = try Chain { Worker().async(AsyncPolicy()) }
+        for _ in 1...2 {
+            try await chain.open()
+            var message = Message(prompt: "hello", session: Session())
+            try await chain.run(&message)
+            await chain.close()
+        }
+    }
+
     @Test("a failed opening closes what was opened, the failed one included")
     func failedOpen() async throws {
         let journal = Journal<String>()

@@ -10,7 +10,9 @@ struct SQLiteConformanceTests {
         let path = "/tmp/stagecoach-sqlite-\(UUID().uuidString).db"
         let store = SQLite(path: path)
         try await store.open(ResourceContext(name: "database"))
-        let subject = RowStoreSubject(store: store, table: "requests", isTyped: false, makesTables: true) { sql in
+        let subject = RowStoreSubject(
+            store: store, table: "requests", isTyped: false, makesTables: true, missesTables: false
+        ) { sql in
             try await shell("sqlite3 -bail \(path) <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
         }
         let result = await Result { try await check.run(on: subject) }

@@ -8,10 +8,21 @@ struct RowStoreSubject: Sendable {
     let table: String
     /// Whether the database refuses a value that is not of its column's type.
     var isTyped = true
-    /// Whether opening a table that is missing makes it.
+    /// Whether preparing a table that is missing makes it.
     var makesTables = false
+    /// Whether a table that is missing is a problem until then.
+    var missesTables = true
     /// Another way into the database, to change it behind the store's back.
     let execute: @Sendable (String) async throws -> Void
+
+    /// By the store, or by hand where it can't.
+    func migrate() async throws {
+        do {
+            try await store.migrate(table)
+        } catch is MigrationUnsupported {
+            try await execute(store.migration(for: table))
+        }
+    }
 }
 
 /// What every store of rows must do, whatever its database.
@@ -39,7 +50,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
     func run(on subject: RowStoreSubject) async throws {
         let (store, table) = (subject.store, subject.table)
         if ![.missingTable, .migrationTwice].contains(self) {
-            try await store.migrate(table)
+            try await subject.migrate()
             try await store.prepare(table: table)
         }
         switch self {
@@ -169,9 +180,11 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
 
         case .missingTable:
             let problems = try await store.problems(of: table)
-            #expect(problems.count == 1)
-            #expect(problems.first?.contains(table) == true)
-            #expect(problems.first?.contains("stagecoach migrate") == true)
+            #expect(problems.count == (subject.missesTables ? 1 : 0))
+            for problem in problems {
+                #expect(problem.contains(table))
+                #expect(problem.contains("stagecoach migrate"))
+            }
             if subject.makesTables {
                 try await store.prepare(table: table)
                 #expect(try await store.problems(of: table) == [])
@@ -197,10 +210,10 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             await #expect(throws: TableProblem.self) { try await store.prepare(table: table) }
 
         case .migrationTwice:
-            try await store.migrate(table)
+            try await subject.migrate()
             let row = Self.row("kept")
             try await store.insert([row], into: table)
-            try await store.migrate(table)
+            try await subject.migrate()
             try await subject.execute(store.migration(for: table))
             #expect(try await store.problems(of: table) == [])
             #expect(try await store.rows(ofSession: "s", in: table, limit: 10) == [row])

@@ -1,28 +1,28 @@
 /// A JSON object written key by key in one pass, in the order in which the documentation shows the keys; Foundation's
 /// encoder costs several times as much and sorts or shuffles them.
-struct JSONText {
+package struct JSONText {
     private var text = "{"
 
-    init() {}
+    package init() {}
 
-    init(type: String) {
+    package init(type: String) {
         add("type", type)
     }
 
-    mutating func add(_ key: StaticString, _ value: String) {
+    package mutating func add(_ key: StaticString, _ value: String) {
         begin(key)
         JSONText.append(quoted: value, to: &text)
     }
 
-    mutating func add(_ key: StaticString, raw value: String) {
+    package mutating func add(_ key: StaticString, raw value: String) {
         begin(key)
         text += value
     }
 
-    var finished: String { text + "}" }
+    package var finished: String { text + "}" }
 
     /// The object without its closing brace, for a last key that comes later.
-    var unfinished: String { text }
+    package var unfinished: String { text }
 
     private mutating func begin(_ key: StaticString) {
         if text.utf8.count > 1 { text += "," }
@@ -30,7 +30,7 @@ struct JSONText {
     }
 
     /// A string as JSON has it.
-    static func quoted(_ value: String) -> String {
+    package static func quoted(_ value: String) -> String {
         var text = ""
         append(quoted: value, to: &text)
         return text

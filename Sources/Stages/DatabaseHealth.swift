@@ -2,14 +2,19 @@ import Logging
 import Pipeline
 import Synchronization
 
-/// How the database is, as last heard; says in the log when that changes.
-final class PostgresHealth: Sendable {
+/// How a database is, as last heard; says in the log when that changes.
+final class DatabaseHealth: Sendable {
     private struct State {
         var health = Health.failing(.databaseUnavailable("not opened yet"))
         var logger: Logger?
-        /// What the log said since the database was last connected, so that it says each thing once.
-        var said: Set<String> = []
+        /// Whether nothing is heard of the database, rather than that it refuses something.
+        var isDown = true
+        /// What the log said, and when.
+        var said: [String: ContinuousClock.Instant] = [:]
     }
+
+    /// For how long the log does not say a thing again.
+    private static let silence: Duration = .seconds(60)
 
     private let state = Mutex(State())
 
@@ -30,18 +35,27 @@ final class PostgresHealth: Sendable {
         let logger: Logger? = state.withLock { state in
             guard state.health != .ready, state.logger != nil else { return nil }
             state.health = .ready
-            state.said = []
+            guard state.isDown else { return nil }
+            state.isDown = false
+            state.said = [:]
             return state.logger
         }
         logger?.info("The database is connected")
     }
 
-    func report(failing detail: String) {
+    /// - Parameter isDown: False for a database that answers and refuses something.
+    func report(failing detail: String, isDown: Bool = true) {
         let error = PipelineError.databaseUnavailable(detail)
         let logger: Logger? = state.withLock { state in
             guard state.logger != nil else { return nil }
             state.health = .failing(error)
-            return state.said.insert(detail).inserted ? state.logger : nil
+            state.isDown = state.isDown || isDown
+            let now = ContinuousClock.now
+            if let last = state.said[detail], now - last < DatabaseHealth.silence { return nil }
+            // What a database says may hold anything, such as a row's id.
+            if state.said.count >= 100 { state.said = [:] }
+            state.said[detail] = now
+            return state.logger
         }
         logger?.warning("\(error.message)", metadata: ["code": "\(error.code)", "detail": "\(detail)"])
     }

@@ -1,0 +1,118 @@
+import FoundationEssentials
+import HTTPClient
+import Pipeline
+
+/// Calls of one project's REST API.
+struct SupabaseAPI: Sendable {
+    private let client: HTTPClient
+    private let project: SupabaseProject
+
+    init(_ project: SupabaseProject) {
+        client = HTTPClient()
+        self.project = project
+    }
+
+    /// As the API, with another time limit for each call.
+    func within(_ limit: Duration) -> SupabaseAPI {
+        SupabaseAPI(
+            client, SupabaseProject(url: project.url, key: project.key, timeout: min(limit, project.timeout)))
+    }
+
+    private init(_ client: HTTPClient, _ project: SupabaseProject) {
+        self.client = client
+        self.project = project
+    }
+
+    func shutdown() async {
+        await client.shutdown()
+    }
+
+    /// Reads rows as JSON.
+    func select<Value: Decodable>(
+        _ type: Value.Type, from table: String, _ query: [(String, String)]
+    ) async throws(SupabaseFailure) -> [Value] {
+        let response = try await call("GET", table, query)
+        do {
+            return try JSONDecoder().decode([Value].self, from: Data(response.body))
+        } catch {
+            throw SupabaseFailure(said: "what the API answered are no rows: status \(response.status)")
+        }
+    }
+
+    /// How many rows there are.
+    func count(_ table: String, _ query: [(String, String)]) async throws(SupabaseFailure) -> Int {
+        let response = try await call("GET", table, query + [("limit", "1")], prefer: "count=exact")
+        // `0-0/25`, RFC 9110 section 14.4.
+        guard let total = response.headers["Content-Range"]?.split(separator: "/").last.flatMap({ Int($0) }) else {
+            throw SupabaseFailure(said: "the API gave no count")
+        }
+        return total
+    }
+
+    /// Stores a JSON array of rows, those left out whose id is there already.
+    func insert(_ json: String, into table: String) async throws(SupabaseFailure) {
+        _ = try await call(
+            "POST", table, [("on_conflict", "id")], prefer: "resolution=ignore-duplicates,return=minimal",
+            body: Array(json.utf8))
+    }
+
+    func delete(from table: String, _ query: [(String, String)]) async throws(SupabaseFailure) {
+        _ = try await call("DELETE", table, query, prefer: "return=minimal")
+    }
+
+    /// Whether the API answers, by the smallest read there is.
+    ///
+    /// - Parameter mayBeMissing: Whether to hear that there is no such table is answer enough.
+    func probe(_ table: String, mayBeMissing: Bool = false) async throws(SupabaseFailure) {
+        do {
+            _ = try await call("GET", table, [("select", "id"), ("limit", "1")])
+        } catch {
+            guard mayBeMissing, error.isOfTheTable else { throw error }
+        }
+    }
+
+    private func call(
+        _ method: String, _ table: String, _ query: [(String, String)], prefer: String? = nil, body: [UInt8] = []
+    ) async throws(SupabaseFailure) -> HTTPResponse {
+        if let problem = project.problem { throw SupabaseFailure(said: problem) }
+        let pairs = query.map { "\($0)=\(SupabaseAPI.encoded($1))" }.joined(separator: "&")
+        var request = HTTPRequest(method: method, url: "\(project.address)/\(table)?\(pairs)", body: body)
+        request.headers = [
+            ("apikey", project.key.revealed), ("Authorization", "Bearer \(project.key.revealed)"),
+            ("Accept", "application/json"), ("Accept-Profile", "public"), ("Content-Profile", "public"),
+            ("User-Agent", "stagecoach"),
+        ]
+        if !body.isEmpty { request.headers.append(("Content-Type", "application/json")) }
+        if let prefer { request.headers.append(("Prefer", prefer)) }
+        request.deadlines.total = project.timeout
+        request.deadlines.connect = min(request.deadlines.connect, project.timeout)
+        // A thousand rows of the largest size that a message and its answer have by default.
+        request.bodyLimit = 256 << 20
+        let response: HTTPResponse
+        do {
+            response = try await client.send(request)
+        } catch {
+            throw SupabaseFailure(error)
+        }
+        guard (200..<300).contains(response.status) else {
+            throw SupabaseFailure(status: response.status, body: response.body, hiding: project.key)
+        }
+        return response
+    }
+
+    /// RFC 3986: everything but unreserved characters.
+    private static func encoded(_ value: String) -> String {
+        var text = ""
+        for byte in value.utf8 {
+            let scalar = Unicode.Scalar(byte)
+            if byte < 0x80,
+                scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-._~".contains(Character(scalar))
+            {
+                text.unicodeScalars.append(scalar)
+            } else {
+                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return text
+    }
+}

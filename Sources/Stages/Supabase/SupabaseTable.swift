@@ -1,0 +1,91 @@
+import Pipeline
+
+/// Looks at a table through an API that describes none to the `anon` key: a filter with a value that only text takes
+/// makes PostgreSQL name the column's type.
+struct SupabaseTable {
+    private enum Column {
+        case missing
+        /// PostgreSQL's name for it; `nil` where it did not say.
+        case type(String?)
+    }
+
+    private let table: String
+    private let api: SupabaseAPI
+
+    init(_ table: String, _ api: SupabaseAPI) {
+        self.table = table
+        self.api = api
+    }
+
+    /// What PostgreSQL needs, then what the REST API needs: to hear of it.
+    static func migration(for table: String) -> String {
+        let schema = PostgresSchema(table: table)
+        return """
+            \(schema.migration)
+            -- Who has the project's anon key may read and write this table. Where Stagecoach has the service_role key, keep
+            -- others out with: ALTER TABLE \(schema.identifier) ENABLE ROW LEVEL SECURITY;
+            NOTIFY pgrst, 'reload schema';
+            """
+    }
+
+    /// - Throws: ``TableProblem``; ``SupabaseFailure``.
+    func check() async throws {
+        if let problem = TableProblem(try await problems()) { throw problem }
+    }
+
+    /// What the table lacks, each in a sentence with what to do.
+    func problems() async throws -> [String] {
+        do {
+            try await api.probe(table)
+        } catch {
+            if error.isOfAMissingTable { return [error.detail(for: table)] }
+            // Which column is missing is seen below.
+            guard error.isOfAMissingColumn else { throw error }
+        }
+        return try await withThrowingTaskGroup(of: (Int, String?).self) { group in
+            for index in PostgresSchema.columns.indices {
+                group.addTask { (index, try await problem(ofColumnAt: index)) }
+            }
+            var problems: [Int: String] = [:]
+            for try await (index, problem) in group { problems[index] = problem }
+            return problems.sorted { $0.key < $1.key }.map(\.value)
+        }
+    }
+
+    private func problem(ofColumnAt index: Int) async throws -> String? {
+        let schema = PostgresSchema(table: table)
+        let column = PostgresSchema.columns[index]
+        switch try await look(at: column.name) {
+        case .missing:
+            return schema.problem(missing: column)
+        case .type(let type):
+            guard let type, !PostgresSchema.isGood(type, for: column.type) else { return nil }
+            return schema.problem(column, is: type)
+        }
+    }
+
+    private func look(at column: String) async throws -> Column {
+        do {
+            _ = try await api.select(
+                [String: JSONValue].self, from: table, [("select", column), (column, "eq.~"), ("limit", "1")])
+            return .type("text")
+        } catch {
+            if error.isOfAMissingColumn { return .missing }
+            guard error.isOfTheRows || error.code == "42883" else { throw error }
+            return .type(SupabaseTable.type(in: error.said))
+        }
+    }
+
+    /// `invalid input syntax for type timestamp with time zone: "~"`, or `operator does not exist: json = unknown`.
+    static func type(in message: String) -> String? {
+        if let start = message.firstRange(of: "for type ")?.upperBound {
+            let type = String(message[start...].prefix { $0 != ":" })
+            // A value of type jsonb is read as json is.
+            return type == "json" ? "jsonb" : type
+        }
+        if let start = message.firstRange(of: "operator does not exist: ")?.upperBound {
+            return message[start...].split(separator: " = ").first.map(String.init)
+        }
+        return nil
+    }
+}
