@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import urllib.request
 
 import pytest
 from websockets.sync.client import connect
@@ -29,7 +30,7 @@ def program(variable="STAGECOACH"):
     return path
 
 
-def wait_until(condition, what="the condition", deadline=DEADLINE):
+def wait_until(condition, what="the condition", deadline=DEADLINE, pause=0.01):
     """For states that nobody announces, such as rows in a table; looks often and gives up at the deadline."""
     end = time.monotonic() + deadline
     while True:
@@ -38,7 +39,14 @@ def wait_until(condition, what="the condition", deadline=DEADLINE):
             return value
         if time.monotonic() > end:
             pytest.fail(f"waited in vain for {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
+
+
+def waiting(host):
+    """How many messages the host's queues hold, by its metrics."""
+    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("stagecoach_queue_messages{"))
 
 
 class Host:

@@ -8,12 +8,11 @@ import signal
 import sqlite3
 import threading
 import time
-import urllib.request
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, receive_json, wait_until, waiting
 
 DURABLE = """
 pipeline: durable
@@ -29,13 +28,6 @@ stages:
     async: {queue: outbox}
   - respond
 """
-
-
-def waiting(host):
-    """How many messages the host's queues hold, by its metrics."""
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        lines = answer.read().decode().splitlines()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("stagecoach_queue_messages{"))
 
 
 class Talker(threading.Thread):

@@ -82,7 +82,7 @@ public struct AsyncPolicy: SettingGroup {
     @Setting("How many workers; messages of one session stay in order.", in: 1...1_024) public var workers = 1
 
     /// How many messages a stage that can gets at once.
-    @Setting("How many messages a worker takes at once, where the stage can.", in: 1...100_000) public var batch = 100
+    @Setting("How many messages a worker takes at once, where the stage can.", in: 1...100_000) public var batch = 1_000
 
     /// Runs again after errors that may pass; goes before the stage's own `retry`.
     @Setting("Again, for errors that may pass.") public var retry: RetryPolicy?

@@ -35,13 +35,22 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            guard digits < 32, let value = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 128 else { return nil }
+            guard digits < 32, let value = UniqueID.hexDigit(byte) else { return nil }
             halves[digits / 16] = halves[digits / 16] << 4 | UInt64(value)
             digits += 1
         }
         guard digits == 32 else { return nil }
         high = halves[0]
         low = halves[1]
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 
     /// The version in its fourth group: 4 or 7 for the ids made here.

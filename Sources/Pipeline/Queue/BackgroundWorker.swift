@@ -25,37 +25,43 @@ struct BackgroundWorker: Sendable {
     ///
     /// - Returns: Those that have ended, well or not; fewer than all only where the rest stays in its queue.
     func work(on batch: [QueuedMessage]) async -> [QueuedMessage] {
+        if let batchStage, batch.count > 1 { return await work(on: batch[...], by: batchStage) }
+        var done: [QueuedMessage] = []
+        for queued in batch {
+            guard await isDone(with: queued) else { break }
+            done.append(queued)
+        }
+        return done
+    }
+
+    /// One bad message fails a whole batch, which is then halved until the bad one stands alone.
+    private func work(on batch: ArraySlice<QueuedMessage>, by stage: any BatchStage) async -> [QueuedMessage] {
+        if batch.count == 1, let only = batch.first { return await isDone(with: only) ? [only] : [] }
         do {
-            if let batchStage, batch.count > 1, try await isDone(with: batch.map(\.message), by: batchStage) {
-                return batch
-            }
-            var done: [QueuedMessage] = []
-            for queued in batch {
-                if background.mayLeave, Task.isCancelled { break }
-                guard await hasEnded(queued.message) else { break }
-                done.append(queued)
-            }
-            return done
-        } catch {
+            try await run(batch.map(\.message), by: stage)
+            return Array(batch)
+        } catch is LeftInQueue {
             return []
+        } catch {
+            let middle = batch.startIndex + batch.count / 2
+            let first = await work(on: batch[..<middle], by: stage)
+            guard first.count == batch.count / 2 else { return first }
+            return first + (await work(on: batch[middle...], by: stage))
         }
     }
 
-    /// Whether the batch was worked on as one; one bad message fails a whole batch, so then each goes alone.
-    private func isDone(with batch: [Message], by stage: any BatchStage) async throws(LeftInQueue) -> Bool {
-        do {
-            try await throughOutages {
-                let work: @Sendable () async throws -> Void = { try await stage.run(batch: batch) }
-                guard let limit = step.modifiers.timeout else { return try await work() }
-                let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
-                try await withTimeout(limit, orThrow: late, work)
-            }
-            return true
-        } catch let left as LeftInQueue {
-            throw left
-        } catch {
-            return false
+    private func run(_ batch: [Message], by stage: any BatchStage) async throws {
+        try await throughOutages {
+            let work: @Sendable () async throws -> Void = { try await stage.run(batch: batch) }
+            guard let limit = step.modifiers.timeout else { return try await work() }
+            let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
+            try await withTimeout(limit, orThrow: late, work)
         }
+    }
+
+    private func isDone(with queued: QueuedMessage) async -> Bool {
+        if background.mayLeave, Task.isCancelled { return false }
+        return await hasEnded(queued.message)
     }
 
     private func hasEnded(_ message: Message) async -> Bool {

@@ -52,13 +52,51 @@ final class PostgresSession {
         let pointers = texts.map { $0.map { UnsafePointer($0) } }
         let isSent = PQsendQueryParams(connection, sql, Int32(pointers.count), nil, pointers, nil, nil, 0)
         guard isSent == 1 else { throw failure(.lost) }
+        try flush(by: deadline)
         return try result(by: deadline)
+    }
+
+    /// Runs `COPY … FROM STDIN` with the pieces of its input, until there are no more.
+    func copy(_ sql: String, _ next: () -> [UInt8]?) throws(PostgresFailure) {
+        let deadline = ContinuousClock.now + patience
+        guard PQsendQuery(connection, sql) == 1 else { throw failure(.lost) }
+        try flush(by: deadline)
+        var none: OpaquePointer?
+        guard let first = try self.next(by: deadline, clearing: &none) else { throw failure(.lost) }
+        let error = PQresultStatus(first) == PGRES_COPY_IN ? nil : failure(of: first)
+        PQclear(first)
+        if let error {
+            while let more = try self.next(by: deadline, clearing: &none) { PQclear(more) }
+            throw error
+        }
+        while let piece = next() {
+            try put(by: deadline) {
+                piece.withUnsafeBytes { bytes in
+                    PQputCopyData(connection, bytes.bindMemory(to: CChar.self).baseAddress, Int32(bytes.count))
+                }
+            }
+        }
+        try put(by: deadline) { PQputCopyEnd(connection, nil) }
+        try flush(by: deadline)
+        _ = try result(by: deadline)
+    }
+
+    /// Waits for as long as libpq's buffer is full.
+    private func put(by deadline: ContinuousClock.Instant, _ body: () -> Int32) throws(PostgresFailure) {
+        while true {
+            switch body() {
+            case 1: return
+            case 0: try flush(by: deadline)
+            default: throw failure(.lost)
+            }
+        }
     }
 
     /// Runs a script of several statements.
     func run(script: String) throws(PostgresFailure) {
         let deadline = ContinuousClock.now + patience
         guard PQsendQuery(connection, script) == 1 else { throw failure(.lost) }
+        try flush(by: deadline)
         _ = try result(by: deadline)
     }
 
@@ -79,15 +117,18 @@ final class PostgresSession {
         }
     }
 
-    /// Sends what is left to send, and takes the answer: the last result, or the first error.
-    private func result(by deadline: ContinuousClock.Instant) throws(PostgresFailure) -> PostgresResult {
+    private func flush(by deadline: ContinuousClock.Instant) throws(PostgresFailure) {
         while true {
             // Where sending fails, what the server said before it hung up is worth more than that.
-            guard PQflush(connection) > 0 else { break }
+            guard PQflush(connection) > 0 else { return }
             // The server may stop reading until what it has to say is read.
             let ready = try wait(for: POLLIN | POLLOUT, by: deadline)
-            if ready & POLLIN != 0, PQconsumeInput(connection) == 0 { break }
+            if ready & POLLIN != 0, PQconsumeInput(connection) == 0 { return }
         }
+    }
+
+    /// Takes the answer: the last result, or the first error.
+    private func result(by deadline: ContinuousClock.Instant) throws(PostgresFailure) -> PostgresResult {
         var last: OpaquePointer?
         var error: PostgresFailure?
         while let pointer = try next(by: deadline, clearing: &last) {

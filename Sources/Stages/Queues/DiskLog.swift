@@ -38,6 +38,8 @@ final class DiskLog: Sendable {
 
     /// How many messages one commit takes at most.
     private static let commitLimit = 1_000
+    /// How many removals wait at most: a commit of theirs is synced, too, and what is removed late is only done twice.
+    private static let removalLimit = 5_000
     /// How long a removal waits for a commit that it can go with.
     private static let removalDelay = Duration.milliseconds(100)
 
@@ -112,7 +114,7 @@ final class DiskLog: Sendable {
             state.removals += messages.lazy.map(\.ticket)
             state.removedBytes += bytes
             state.isRemovalDue = true
-            return (state.removals.count >= DiskLog.commitLimit || state.isFull, isFirst)
+            return (state.removals.count >= DiskLog.removalLimit || state.isFull, isFirst)
         }
         if isMany {
             writeSoon()

@@ -50,6 +50,12 @@ struct DiskLogFile: Sendable {
         tokens_used, response, metadata, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
+    /// In the order in which ``message(_:)`` reads them: by their names costs as much as all the rest.
+    private static let columns = """
+        ticket, id, received_at, session, username, user_id, client_id, prompt, completion, tokens_used, response, \
+        metadata, fields
+        """
+
     /// About what a message takes in the file.
     static func size(of message: Message) -> Int {
         let answer = (message.completion?.text.utf8.count ?? 0) + (message.completion?.response?.utf8.count ?? 0)
@@ -90,10 +96,14 @@ struct DiskLogFile: Sendable {
 
     func messages(of consumer: String, after ticket: Int64, limit: Int) async throws -> Page {
         try await database.read { database in
-            let sql = "SELECT * FROM messages WHERE ticket > ? AND consumer = ? ORDER BY ticket LIMIT ?"
+            let select = try database.cachedStatement(
+                sql: """
+                    SELECT \(DiskLogFile.columns) FROM messages WHERE ticket > ? AND consumer = ? ORDER BY ticket LIMIT ?
+                    """)
+            let rows = try GRDB.Row.fetchCursor(select, arguments: [ticket, consumer, limit])
             var page = Page()
-            for row in try GRDB.Row.fetchAll(database, sql: sql, arguments: [ticket, consumer, limit]) {
-                let ticket: Int64 = row["ticket"]
+            while let row = try rows.next() {
+                guard let ticket = row[0] as Int64? else { continue }
                 page.count += 1
                 page.last = ticket
                 if let message = DiskLogFile.message(row) {
@@ -108,9 +118,17 @@ struct DiskLogFile: Sendable {
 
     func messages(ofSession id: String, for consumer: String, after ticket: Int64) async throws -> [Message] {
         try await database.read { database in
-            let sql = "SELECT * FROM messages WHERE ticket > ? AND consumer = ? AND session = ? ORDER BY ticket"
-            return try GRDB.Row.fetchAll(database, sql: sql, arguments: [ticket, consumer, id])
-                .compactMap(DiskLogFile.message)
+            let select = try database.cachedStatement(
+                sql: """
+                    SELECT \(DiskLogFile.columns) FROM messages WHERE ticket > ? AND consumer = ? AND session = ?
+                    ORDER BY ticket
+                    """)
+            let rows = try GRDB.Row.fetchCursor(select, arguments: [ticket, consumer, id])
+            var messages: [Message] = []
+            while let row = try rows.next() {
+                if let message = DiskLogFile.message(row) { messages.append(message) }
+            }
+            return messages
         }
     }
 
@@ -148,13 +166,15 @@ struct DiskLogFile: Sendable {
         text.flatMap { try? JSONDecoder().decode([String: JSONValue].self, from: Data($0.utf8)) }
     }
 
-    @Sendable private static func message(_ row: GRDB.Row) -> Message? {
-        guard let prompt = row["prompt"] as String?, let id = row["id"] as String? else { return nil }
+    /// `nil` for a row of a damaged file.
+    private static func message(_ row: GRDB.Row) -> Message? {
+        guard let id = row[1] as String?, let receivedAt = row[2] as Int64?, let session = row[3] as String?,
+            let username = row[4] as String?, let prompt = row[7] as String?
+        else { return nil }
         return MessageRecord(
-            id: id, receivedAt: row["received_at"], session: row["session"], username: row["username"],
-            userID: row["user_id"], clientID: row["client_id"], prompt: prompt, completion: row["completion"],
-            tokensUsed: row["tokens_used"], response: row["response"], metadata: values(row["metadata"]),
-            fields: values(row["fields"])
+            id: id, receivedAt: receivedAt, session: session, username: username, userID: row[5], clientID: row[6],
+            prompt: prompt, completion: row[8], tokensUsed: row[9], response: row[10], metadata: values(row[11]),
+            fields: values(row[12])
         ).message
     }
 }

@@ -15,6 +15,8 @@ final class DiskQueue: MessageQueue {
 
     /// How many messages are held in memory.
     static let window = 10_000
+    /// How many are read from disk at once, long before those in memory run out.
+    private static let page = 2_000
 
     let consumer: String
     private let log: DiskLog
@@ -74,7 +76,9 @@ final class DiskQueue: MessageQueue {
     /// Asks for messages from disk where few are left in memory.
     func refillIfLow() {
         let isNeeded = state.withLock { state in
-            guard state.spilled > 0, !state.isRefilling, !state.isClosed, memory.count < DiskQueue.window / 2 else {
+            guard state.spilled > 0, !state.isRefilling, !state.isClosed,
+                memory.count <= DiskQueue.window - DiskQueue.page
+            else {
                 return false
             }
             state.isRefilling = true
@@ -85,7 +89,7 @@ final class DiskQueue: MessageQueue {
 
     /// What is to be read from disk next.
     var wanted: (after: Int64, number: Int) {
-        (state.withLock(\.last), max(1, DiskQueue.window - memory.count))
+        (state.withLock(\.last), DiskQueue.page)
     }
 
     /// Takes messages that were read from disk; none where they could not be read or there are none.
@@ -98,6 +102,7 @@ final class DiskQueue: MessageQueue {
             state.last = last ?? state.last
         }
         for queued in messages { _ = memory.push(queued) }
+        refillIfLow()
     }
 
     /// Notes that reading failed; it is tried again when more messages are finished.

@@ -5,6 +5,27 @@ import Testing
 
 @Suite("PostgreSQL's tables")
 struct PostgresTableTests {
+    @Test("a table with row-level security, which takes no COPY, takes large batches all the same")
+    func rowLevelSecurity() async throws {
+        let server = try await PostgresServer.shared
+        let table = newTable()
+        let owner = Postgres(url: Secret(server.url()))
+        try await owner.migrate(table)
+        try await server.execute(
+            """
+            CREATE ROLE \(table) LOGIN; GRANT SELECT, INSERT ON \(table) TO \(table);
+            ALTER TABLE \(table) ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON \(table) USING (session_id = 's');
+            """)
+        try await withOpen(Postgres(url: Secret(server.url(user: table)))) { store in
+            try await store.prepare(table: table)
+            let rows = (1...100).map { RowStoreConformance.row("\($0)", at: Int64($0)) }
+            try await store.insert(rows, into: table)
+            #expect(try await store.rows(ofSession: "s", in: table, limit: 200) == rows)
+            let foreign = (1...100).map { RowStoreConformance.row("\($0)", session: "other") }
+            await #expect(throws: PipelineError.self) { try await store.insert(foreign, into: table) }
+        }
+    }
+
     @Test("a table that is missing when the server comes fails the health until it is made")
     func checkedLater() async throws {
         let server = try await PostgresServer()

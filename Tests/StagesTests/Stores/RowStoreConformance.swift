@@ -38,6 +38,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
     case deletion = "rows are removed by their ids"
     case badRow = "a bad row fails alone"
     case largeBatch = "a batch of 2,500 rows is stored whole"
+    case knownRows = "a batch with rows that are there already stores the others"
     case nothing = "an empty batch is stored, too"
     case missingTable = "a missing table is named or made"
     case missingColumn = "a missing column is named"
@@ -173,6 +174,12 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             let rows = (1...2_500).map { Self.row(String(repeating: "x", count: 1_000) + "\($0)", at: Int64($0)) }
             try await store.insert(rows, into: table)
             #expect(try await store.rows(ofSession: "s", in: table, limit: 5_000) == rows)
+
+        case .knownRows:
+            let rows = (1...60).map { Self.row("\($0)", at: Int64($0)) }
+            try await store.insert([rows[3], rows[50]], into: table)
+            try await store.insert(rows, into: table)
+            #expect(try await store.rows(ofSession: "s", in: table, limit: 100) == rows)
 
         case .nothing:
             try await store.insert([], into: table)
