@@ -8,8 +8,9 @@ import statistics
 import subprocess
 import sys
 
-from servers import (DURABLE, ECHO, FASTAPI, FASTAPI_FLOW, FLOW, GORILLA, LISTENER, LOAD_CORE, NIO, PRODUCTS, SERVER_CORE, STORED,
-                     TOOLS, free_port, host)
+from databases import databases, migrate
+from servers import (DURABLE, ECHO, FASTAPI, FASTAPI_FLOW, FLOW, GORILLA, LISTENER, LOAD_CORE, NIO, POSTGRES, PRODUCTS,
+                     SERVER_CORE, STORED, SUPABASE, TOOLS, WITHOUT, free_port, host)
 
 
 def load(server, connections, seconds, size=64, ahead=1, rate=0):
@@ -27,16 +28,17 @@ class Load:
     def __init__(self, name, servers, connections, size=64, ahead=1, delay=None):
         self.name, self.servers, self.connections, self.size, self.ahead = name, servers, connections, size, ahead
         self.delay = delay
+        self.environment = {}
 
     def measure(self, server, seconds):
-        model, environment = None, {}
+        model, environment = None, dict(self.environment)
         if self.delay is not None:
             port = free_port()
             model = subprocess.Popen(
                 [TOOLS / "model-stub", str(port), str(self.delay)], stdout=subprocess.PIPE, text=True,
                 preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
             model.stdout.readline()
-            environment = {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "none"}
+            environment |= {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "none"}
         server.start(environment)
         try:
             load(server, self.connections, min(1, seconds), self.size, self.ahead)
@@ -62,6 +64,16 @@ class HalfRate(Load):
         if server is self.servers[0]:
             self.rate = int(super().figures(server, 1)["rate"] / 2)
         return super().figures(server, seconds, self.rate)
+
+
+class Stored(Load):
+    """Pipelines with databases that are servers."""
+
+    def measure(self, server, seconds):
+        with databases() as self.environment:
+            if server.name == "supabase":
+                migrate(self.environment)
+            return super().measure(server, seconds)
 
 
 class Idle:
@@ -153,6 +165,9 @@ SCENARIOS = [
     Load("flow, 64 connections", FLOWS, 64, delay=0),
     Load("flow, 500 connections", FLOWS, 500, delay=0),
     Load("flow, 64 connections, model at 20 ms", FLOWS, 64, delay=20),
+    Stored("stored behind a model at 20 ms", [
+        host(WITHOUT, "without"), host(FLOW, "sqlite"), host(POSTGRES, "postgres"), host(SUPABASE, "supabase")], 64,
+        delay=20),
     Idle("10,000 idle connections", [host(ECHO), NIO], 10_000),
     Start("start", [host(ECHO), LISTENER]),
     Micro("microbenchmarks", [
@@ -222,6 +237,12 @@ TARGETS = [
     Target("flow, 64 connections", "p99", "<=", 0.1, of="fastapi"),
     Target("flow, 500 connections", "rate", ">=", 0.8, of="stagecoach", in_scenario="flow, 64 connections"),
     Target("flow, 64 connections, model at 20 ms", "p50", "<=", 22_000),
+    Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="sqlite"),
+    Target("stored behind a model at 20 ms", "p99", "<=", 1.1, of="without", server="sqlite"),
+    Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="postgres"),
+    Target("stored behind a model at 20 ms", "p99", "<=", 1.1, of="without", server="postgres"),
+    Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="supabase"),
+    Target("stored behind a model at 20 ms", "p99", "<=", 1.1, of="without", server="supabase"),
     Target("10,000 idle connections", "bytes", "<=", 6 * 1024),
     Target("start", "ms", "<=", 2, of="nio"),
     Target("microbenchmarks", "ns", "<=", 3, of="plain-loop", server="five-stages"),

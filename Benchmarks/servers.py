@@ -81,6 +81,9 @@ STORED = ("pipeline: stored\nresources:\n  model: echo\n  database: {sqlite: {pa
 DURABLE = STORED.replace("rows.db}}\n", "rows.db}}\n  outbox: {disk: {path: outbox.db}}\n").replace(
     "async: true", "async: {queue: outbox}")
 FLOW = STORED.replace("model: echo", 'model: {openai: {url: "${OPENAI_BASE_URL}", key: "${OPENAI_API_KEY}"}}')
+WITHOUT = FLOW.replace("  database: {sqlite: {path: rows.db}}\n", "").replace("  - persist: {}\n    async: true\n", "")
+POSTGRES = FLOW.replace("sqlite: {path: rows.db}", 'postgres: {url: "${DATABASE_URL}", create: true}')
+SUPABASE = FLOW.replace("sqlite: {path: rows.db}", 'supabase: {url: "${SUPABASE_URL}", key: "${SUPABASE_KEY}"}')
 
 PYTHON = BUILD / "venv/bin/python"
 GORILLA = Server("gorilla", [BUILD / "gorilla", "-port", "PORT"])

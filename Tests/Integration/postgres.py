@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 
 import psycopg
-import pytest
 from psycopg.rows import dict_row
 
 
@@ -23,7 +22,7 @@ class PostgresServer:
     def __init__(self):
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda path: float(path.split("/")[4]))
         if not found:
-            pytest.fail("PostgreSQL's server is not installed: run 'scripts/setup --tests'")
+            raise RuntimeError("PostgreSQL's server is not installed: run 'scripts/setup --tests'")
         self.binaries = pathlib.Path(found[-1]).parent
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stagecoach-postgres-", dir="/tmp"))
         self.data = self.folder / "data"

@@ -1,0 +1,57 @@
+"""The databases beside the host, on the load's core: a real PostgreSQL, and the tests' stand-in for Supabase over it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+
+from servers import HERE, LOAD_CORE, POSTGRES, PRODUCTS, wait_for_port
+
+TESTS = HERE.parent / "Tests/Integration"
+sys.path.insert(0, str(TESTS))
+
+from postgres import PostgresServer  # noqa: E402
+from postgrest_server import SERVICE  # noqa: E402
+
+
+@contextlib.contextmanager
+def on_load_core():
+    """What is started meanwhile stays there."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, LOAD_CORE)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def databases():
+    """The variables that pipelines take them from."""
+    with on_load_core():
+        server = PostgresServer()
+    try:
+        database = server.new_database()
+        with on_load_core():
+            rest = subprocess.Popen(
+                [sys.executable, TESTS / "postgrest_server.py", database.url(), str(os.getpid())], text=True,
+                stdout=subprocess.PIPE)
+        try:
+            port = int(rest.stdout.readline())
+            wait_for_port(port)
+            yield {"DATABASE_URL": database.url(), "SUPABASE_URL": f"http://127.0.0.1:{port}", "SUPABASE_KEY": SERVICE}
+        finally:
+            rest.kill()
+            rest.wait()
+    finally:
+        server.end()
+
+
+def migrate(environment):
+    """Makes the table, which Supabase's API can't."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(POSTGRES)
+        file.flush()
+        subprocess.run([PRODUCTS / "stagecoach", "migrate", file.name], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       env={**os.environ, "OPENAI_BASE_URL": "http://127.0.0.1", "OPENAI_API_KEY": "", **environment})
