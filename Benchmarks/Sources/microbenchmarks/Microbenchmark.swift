@@ -11,6 +11,8 @@ struct Microbenchmark: Sendable {
     let name: String
     /// The name of the benchmark that does the same bare.
     var baseline: String?
+    /// How often it is done at least, where what it costs grows with how often: rows in a table.
+    var atLeast = 1
     /// Does it so many times.
     let run: @Sendable (Int) async throws -> Void
 
@@ -18,7 +20,7 @@ struct Microbenchmark: Sendable {
     func cost() async throws -> Cost {
         var count = 1
         while try await seconds(of: count).time < 0.02 { count *= 2 }
-        count *= 10
+        count = max(count * 10, atLeast)
         var rounds: [Cost] = []
         for _ in 0..<5 { rounds.append(try await seconds(of: count)) }
         rounds.sort { $0.time < $1.time }

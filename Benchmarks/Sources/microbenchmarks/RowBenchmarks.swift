@@ -20,14 +20,14 @@ enum RowBenchmarks {
                     }
                 }
             },
-            Microbenchmark(name: "log-and-store-row", run: logAndStore),
+            Microbenchmark(name: "log-and-store-row", atLeast: 100_000, run: logAndStore),
             Microbenchmark(name: "store-row", baseline: "grdb-row") { count in
                 try await inFolder { path in
                     let store = SQLite(path: path)
                     try await store.open(ResourceContext(name: "database"))
                     try await store.prepare(table: "requests")
                     for first in stride(from: 0, to: count, by: batch) {
-                        try await store.insert((first..<min(first + batch, count)).map { _ in row() }, into: "requests")
+                        try await store.insert((first..<min(first + batch, count)).map { row($0 % 64) }, into: "requests")
                     }
                     await store.close()
                 }
@@ -35,8 +35,8 @@ enum RowBenchmarks {
         ]
     }
 
-    /// What a durable delivery costs at least: rows logged with a synced commit a thousand, read back, inserted by the
-    /// hundred and deleted from the log.
+    /// What a durable delivery costs at least: rows of a thousand conversations logged with a synced commit a thousand,
+    /// read back, inserted and deleted from the log.
     private static func logAndStore(_ count: Int) async throws {
         try await inFolder { path in
             var configuration = Configuration()
@@ -46,40 +46,37 @@ enum RowBenchmarks {
             try await log.write { try $0.execute(sql: schema.split(separator: ";")[0] + ";") }
             try await store.write { try $0.execute(sql: schema) }
             for first in stride(from: 0, to: count, by: 1_000) {
-                try await insert(min(1_000, count - first), into: log)
+                try await insert(min(1_000, count - first), of: 1_000, into: log)
                 let logged = try await log.read { database in
                     try GRDB.Row.fetchAll(database, sql: "SELECT * FROM requests").map {
                         StatementArguments($0.databaseValues)
                     }
                 }
-                for start in stride(from: 0, to: logged.count, by: batch) {
-                    let part = Array(logged[start..<min(start + batch, logged.count)])
-                    try await store.write { database in
-                        let statement = try database.cachedStatement(sql: insertion)
-                        for row in part { try statement.execute(arguments: row) }
-                    }
+                try await store.write { database in
+                    let statement = try database.cachedStatement(sql: insertion)
+                    for row in logged { try statement.execute(arguments: row) }
                 }
                 try await log.write { try $0.execute(sql: "DELETE FROM requests") }
             }
         }
     }
 
-    private static func insert(_ number: Int, into pool: DatabasePool) async throws {
+    private static func insert(_ number: Int, of sessions: Int = 64, into pool: DatabasePool) async throws {
         try await pool.write { database in
             let statement = try database.cachedStatement(sql: insertion)
-            for _ in 0..<number { try statement.execute(arguments: values(of: row())) }
+            for index in 0..<number { try statement.execute(arguments: values(of: row(index % sessions))) }
         }
     }
 
     /// As many conversations as the loads have, each with its own place in the index.
-    private static let sessions = (0..<64).map { _ in UniqueID.random().description }
+    private static let sessions = (0..<1_000).map { _ in UniqueID.random().description }
 
     private static let prompt = String(repeating: "abcdefgh", count: 8)
 
-    private static func row() -> Pipeline.Row {
+    private static func row(_ session: Int) -> Pipeline.Row {
         let now = Timestamp.now
         return Pipeline.Row(
-            id: .timeOrdered(at: now), sessionID: sessions[Int(now.microseconds & 63)], prompt: prompt,
+            id: .timeOrdered(at: now), sessionID: sessions[session], prompt: prompt,
             response: prompt,
             tokensUsed: 20, metadata: #"{"usage":{"total_tokens":20}}"#, username: "WebUser", createdAt: now)
     }

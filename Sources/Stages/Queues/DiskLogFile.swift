@@ -25,6 +25,8 @@ struct DiskLogFile: Sendable {
             // Every commit is synced: what was promised survives the loss of power, too.
             try database.execute(sql: "PRAGMA synchronous = FULL")
             try database.execute(sql: "PRAGMA journal_size_limit = 67108864")
+            try database.execute(sql: "PRAGMA wal_autocheckpoint = 8000")
+            try database.execute(sql: "PRAGMA cache_size = -16384")
         }
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)

@@ -149,6 +149,12 @@ final class SQLiteConnection: Sendable {
         var configuration = Configuration()
         configuration.journalMode = .wal
         configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
+        configuration.prepareDatabase { database in
+            // Rows of a thousand conversations touch as many pages of an index; SQLite's own 2 MiB would read and write
+            // them again and again.
+            try database.execute(sql: "PRAGMA cache_size = -16384")
+            try database.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+        }
         let queue = try DatabaseQueue(path: settings.path, configuration: configuration)
         let tables = state.withLock(\.tables)
         try queue.write { database in
