@@ -27,7 +27,8 @@ enum RowBenchmarks {
                     try await store.open(ResourceContext(name: "database"))
                     try await store.prepare(table: "requests")
                     for first in stride(from: 0, to: count, by: batch) {
-                        try await store.insert((first..<min(first + batch, count)).map { row($0 % 64) }, into: "requests")
+                        try await store.insert(
+                            (first..<min(first + batch, count)).map { row($0 % 64) }, into: "requests")
                     }
                     await store.close()
                 }
