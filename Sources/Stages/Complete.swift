@@ -15,12 +15,17 @@ public struct Complete: Stage {
     @Setting("How long the call may take in all; after it the client gets model_timeout.", in: .milliseconds(1)...)
     public var timeout: Duration = .seconds(30)
 
+    /// Whether the answer is asked for in pieces.
+    @Setting("Whether the API is asked for the answer in pieces, which 'respond: {stream: true}' sends as they come.")
+    public var stream = false
+
     public init() {}
 
     /// A call of a model by its name.
-    public init(model: String, timeout: Duration = .seconds(30)) {
+    public init(model: String, timeout: Duration = .seconds(30), stream: Bool = false) {
         self.model = model
         self.timeout = timeout
+        self.stream = stream
     }
 
     public var requires: Fields { [.prompt] }
@@ -29,12 +34,21 @@ public struct Complete: Stage {
 
     public var provides: Fields { [.completion] }
 
+    public var sendsDeltas: Bool { stream }
+
     public func run(_ message: inout Message) async throws {
-        message.completion = try await api.complete(request(for: message))
+        let request = request(for: message)
+        guard stream else {
+            message.completion = try await api.complete(request)
+            return
+        }
+        message.completion = try await api.complete(request) { [message] delta in
+            try await message.deltas?.send(delta, of: message)
+        }
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        guard let completion = try api.completeWithoutWaiting(request(for: message)) else { return false }
+        guard !stream, let completion = try api.completeWithoutWaiting(request(for: message)) else { return false }
         message.completion = completion
         return true
     }

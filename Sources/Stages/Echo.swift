@@ -5,15 +5,69 @@ public struct Echo: Model {
     public static let name = "echo"
     public static let summary = "Answers with the prompt itself, without any network."
 
+    /// How long it thinks before it answers.
+    @Setting("How long it thinks before it answers.") public var delay: Duration = .zero
+
+    /// How fast its answer comes in pieces.
+    @Setting("How many words a second its answer has; 0 for all at once.", in: 0...1_000_000)
+    public var tokensPerSecond = 0
+
+    /// What becomes of calls, one after the other and over again.
+    @Setting("What becomes of calls, one after the other and over again; empty for answers alone.")
+    public var fail: [EchoOutcome] = []
+
+    @State private var calls = EchoCalls()
+
     public init() {}
 
     /// The last turn's text, counted as a token for every four bytes of prompt and of answer, rounded up.
     public func complete(_ request: CompletionRequest) async throws -> Completion {
-        answer(to: request)
+        try await complete(request) { _ in }
+    }
+
+    /// The same in words.
+    public func complete(
+        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+    ) async throws -> Completion {
+        let outcome = calls.next(of: fail)
+        if let error = outcome.error { throw error }
+        let answer = answer(to: request)
+        try await wait(delay, within: request.timeout)
+        let words = pieces(of: answer.text)
+        let pause = tokensPerSecond > 0 ? Duration.seconds(1) / tokensPerSecond : .zero
+        var left = request.timeout - delay
+        for (index, word) in words.enumerated() {
+            if outcome == .cut, index >= (words.count + 1) / 2 { break }
+            try await wait(pause, within: left)
+            left -= pause
+            try await receive(word)
+        }
+        if outcome == .cut { throw OpenAIError.unavailable("the answer was cut as 'fail' says") }
+        return answer
     }
 
     public func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion? {
-        answer(to: request)
+        guard delay == .zero, tokensPerSecond == 0, fail.isEmpty else { return nil }
+        return answer(to: request)
+    }
+
+    private func wait(_ pause: Duration, within left: Duration) async throws {
+        if pause > .zero { try await Task.sleep(for: min(pause, max(left, .zero))) }
+        if pause > left { throw OpenAIError.timeout("the echo was slower than the call's timeout") }
+    }
+
+    /// Words with the spaces after them.
+    private func pieces(of text: String) -> [String] {
+        var words: [String] = []
+        var word = ""
+        for character in text {
+            if !character.isWhitespace, word.last?.isWhitespace == true {
+                words.append(word)
+                word = ""
+            }
+            word.append(character)
+        }
+        return word.isEmpty ? words : words + [word]
     }
 
     private func answer(to request: CompletionRequest) -> Completion {

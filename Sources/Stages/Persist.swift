@@ -4,6 +4,7 @@ public import Pipeline
 /// Stores the answered message as a row.
 public struct Persist: BatchStage {
     public static let name = "persist"
+    public static let takesPartialAnswers = true
     public static let summary = "Stores the prompt and its answer as a row of a table."
 
     /// Where the rows go.

@@ -60,7 +60,8 @@ class FakeAI:
             name, _, value = field.partition(":")
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))
-        self.calls.append({"line": line.strip(), "headers": headers, "body": json.loads(body or b"null")})
+        self.calls.append({"line": line.strip(), "headers": headers, "body": json.loads(body or b"null"),
+                           "connection": connection})
         fault = self.script.pop(0) if self.script else None
         self.arrived.release()
         return getattr(self, f"_{fault or 'answer'}")(connection, headers)
@@ -75,6 +76,93 @@ class FakeAI:
         return True
 
     def _answer(self, connection, headers):
+        if self.calls[-1]["body"].get("stream"):
+            return self._stream(connection, headers)
+        return self._send(connection, self.answer_to(self._prompt()))
+
+    # Streamed answers: a word an event.
+
+    def events(self, prompt, tokens=42):
+        head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1700000000, "model": "fake"}
+        words = [word + " " for word in prompt.split(" ")]
+        words[-1] = words[-1][:-1]
+        yield {**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+        for word in words:
+            yield {**head, "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]}
+        yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        yield {**head, "choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": tokens}}
+
+    def _head(self, connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    @staticmethod
+    def _chunk(connection, data):
+        data = data if isinstance(data, bytes) else f"data: {json.dumps(data)}\n\n".encode()
+        connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def _stream(self, connection, headers):
+        self._head(connection)
+        for event in self.events(self._prompt()):
+            self._chunk(connection, event)
+        self._chunk(connection, b"data: [DONE]\n\n")
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _stream_gated(self, connection, headers):
+        """A word for each release."""
+        self._head(connection)
+        for event in list(self.events(self._prompt()))[1:]:
+            self.released.acquire()
+            self._chunk(connection, event)
+        self._chunk(connection, b"data: [DONE]\n\n")
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _stream_odd(self, connection, headers):
+        """Comments, CRLF, no space after the colon, no [DONE], byte by byte."""
+        self._head(connection)
+        data = b"\xef\xbb\xbf: hello\r\n\r\n"
+        for event in self.events(self._prompt()):
+            data += b"event: message\r\ndata:" + json.dumps(event).encode() + b"\r\n\r\n"
+        for byte in data:
+            self._chunk(connection, bytes([byte]))
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _half_stream(self, connection):
+        self._head(connection)
+        events = list(self.events(self._prompt()))
+        for event in events[: len(events) // 2]:
+            self._chunk(connection, event)
+
+    def _stream_cut(self, connection, headers):
+        self._half_stream(connection)
+        return False
+
+    def _stream_hang(self, connection, headers):
+        self._half_stream(connection)
+        self._await_close(connection)
+        return False
+
+    def _stream_error(self, connection, headers):
+        self._half_stream(connection)
+        self._chunk(connection, {"error": {"message": "overloaded"}})
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _stream_nonsense(self, connection, headers):
+        self._half_stream(connection)
+        self._chunk(connection, b"data: {nonsense\n\n")
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _stream_empty(self, connection, headers):
+        self._head(connection)
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _whole(self, connection, headers):
+        """An API that knows no streaming."""
         return self._send(connection, self.answer_to(self._prompt()))
 
     def _error(self, connection, status, headers):

@@ -34,8 +34,15 @@ final class Conversation {
 
     /// While it is held, no further message is begun: the client takes too little of what it has been told.
     var isHeld = false {
-        didSet { if !isHeld { advance() } }
+        didSet {
+            guard !isHeld else { return }
+            releaseWaiting()
+            advance()
+        }
     }
+
+    /// Answers in pieces that go on once the client takes more.
+    @exclusivity(unchecked) private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
 
     /// - Parameter client: Kept until ``end()``.
     init(
@@ -84,6 +91,13 @@ final class Conversation {
         order = ReplyOrder()
         reply = nil
         client = nil
+        releaseWaiting()
+    }
+
+    private func releaseWaiting() {
+        let waiting = waitingForRoom
+        waitingForRoom = []
+        for continuation in waiting { continuation.resume() }
     }
 
     private func speaker(_ username: String?) -> Session {
@@ -163,6 +177,14 @@ final class Conversation {
         }
     }
 
+    fileprivate func send(_ delta: ServerFrame, of id: UniqueID) {
+        if let delta = order.add(delta, to: id) { client?.send(delta) }
+    }
+
+    fileprivate func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
+        if isHeld, client != nil { waitingForRoom.append(continuation) } else { continuation.resume() }
+    }
+
     fileprivate func settle(_ message: Message, _ frame: ServerFrame?) {
         order.settle(message.id, frame)
         while let frame = order.next() { client?.send(frame) }
@@ -187,15 +209,33 @@ private final class ConversationReply: Reply {
         settle(message, .response(to: message, in: format))
     }
 
+    var takesDeltas: Bool { format == .json }
+
+    func send(delta: String, of message: Message) {
+        let frame = ServerFrame.delta(delta, of: message)
+        let id = message.id
+        onEventLoop { $0.send(frame, of: id) }
+    }
+
+    func waitForRoom() async {
+        await withCheckedContinuation { continuation in
+            onEventLoop { $0.waitForRoom(continuation) }
+        }
+    }
+
     func abandon(_ message: Message) {
         settle(message, nil)
     }
 
     private func settle(_ message: Message, _ frame: ServerFrame?) {
+        onEventLoop { $0.settle(message, frame) }
+    }
+
+    private func onEventLoop(_ body: @escaping @Sendable (Conversation) -> Void) {
         if eventLoop.inEventLoop {
-            conversation.value.settle(message, frame)
+            body(conversation.value)
         } else {
-            eventLoop.execute { self.conversation.value.settle(message, frame) }
+            eventLoop.execute { body(self.conversation.value) }
         }
     }
 }

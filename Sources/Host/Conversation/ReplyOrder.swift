@@ -7,6 +7,8 @@ import Pipeline
 struct ReplyOrder {
     private struct Place {
         let id: UniqueID
+        /// Pieces of the answer that wait for the answers before it.
+        var deltas: [ServerFrame] = []
         var outcome: Outcome
     }
 
@@ -33,6 +35,18 @@ struct ReplyOrder {
         }
     }
 
+    /// Takes a piece of a message's answer; one after the answer is dropped.
+    ///
+    /// - Returns: The piece, where it may leave now.
+    mutating func add(_ delta: ServerFrame, to id: UniqueID) -> ServerFrame? {
+        guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
+            return nil
+        }
+        if index == places.startIndex { return delta }
+        places[index].deltas.append(delta)
+        return nil
+    }
+
     /// Takes a message's answer, `nil` for none. A second answer is dropped.
     mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) {
         guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
@@ -44,6 +58,7 @@ struct ReplyOrder {
     /// Takes out the next frame that may leave now.
     mutating func next() -> ServerFrame? {
         while let first = places.first {
+            if !first.deltas.isEmpty { return places[places.startIndex].deltas.removeFirst() }
             if case .waiting = first.outcome { return nil }
             places.removeFirst()
             if case .frame(let frame) = first.outcome { return frame }

@@ -27,6 +27,14 @@ package struct ServerFrame {
         return ServerFrame(object)
     }
 
+    /// A piece of an answer that is still to come.
+    static func delta(_ text: String, of message: Message) -> ServerFrame {
+        var object = JSONText(type: "delta")
+        if let id = message.clientID { object.add("id", id) }
+        object.add("text", text)
+        return ServerFrame(object)
+    }
+
     /// What became of a message that has no answer.
     static func error(_ error: PipelineError, clientID: String?, in format: MessageFormat) -> ServerFrame {
         guard case .json = format else { return ServerFrame(text: error.message, isNumbered: false) }

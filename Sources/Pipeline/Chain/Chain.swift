@@ -15,7 +15,10 @@ public final class Chain: Sendable {
     init(checked steps: [Step], resources: [NamedResource]) {
         var labels = Labels(steps)
         let pending = PendingMessages()
-        self.steps = steps.map { Chain.runner($0, labels: &labels, pending: pending) }
+        let routes = DeltaRoute.all(in: steps)
+        self.steps = steps.enumerated().map { index, step in
+            Chain.runner(step, labels: &labels, pending: pending, route: routes[index])
+        }
         pending.watch(self.steps.flatMap(\.all).compactMap(\.background))
         self.resources = resources
         answersInBackground = self.steps.flatMap(\.all).contains { step in
@@ -145,7 +148,33 @@ public final class Chain: Sendable {
     /// - Parameter first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
     /// - Throws: The first error that no step's `on_error` takes, with the label of the step it came from.
     public func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
-        for step in steps[first...] { try await step.run(&message) }
+        for index in first..<steps.endIndex {
+            do {
+                try await steps[index].run(&message)
+            } catch {
+                await keepPart(of: message, after: index)
+                throw error
+            }
+        }
+    }
+
+    /// Stores what has left for the client of an answer that broke off, whatever becomes of the message's own task.
+    private func keepPart(of message: Message, after index: Int) async {
+        guard let text = message.deltas?.text, !text.isEmpty else { return }
+        var message = message
+        message.completion = Completion(partial: text)
+        (message.reply, message.deltas) = (nil, nil)
+        let rest = steps[(index + 1)...].filter { type(of: $0.stage).takesPartialAnswers }
+        await Task { [message] in
+            for step in rest {
+                var copy = message
+                do throws(PipelineError) {
+                    try await step.run(&copy)
+                } catch {
+                    step.logger.failure(error, of: message)
+                }
+            }
+        }.value
     }
 
     /// Runs a message through the steps up to the first that has to wait.
@@ -170,13 +199,15 @@ public final class Chain: Sendable {
         for close in opened.takeAll().reversed() { await close() }
     }
 
-    private static func runner(_ step: Step, labels: inout Labels, pending: PendingMessages) -> StepRunner {
+    private static func runner(
+        _ step: Step, labels: inout Labels, pending: PendingMessages, route: DeltaRoute? = nil
+    ) -> StepRunner {
         let label = labels.label(for: step)
         var instead: [StepRunner] = []
         if case .run(let steps) = step.modifiers.onError {
             instead = steps.map { runner($0, labels: &labels, pending: pending) }
         }
-        return StepRunner(step, label: label, instead: instead, pending: pending)
+        return StepRunner(step, label: label, instead: instead, pending: pending, route: route)
     }
 
     private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {

@@ -72,6 +72,9 @@ public enum ChainBuilder {
     /// A stage with modifiers.
     public static func buildExpression(_ step: Step) -> [Step] { [step] }
 
+    /// Steps that were built elsewhere.
+    public static func buildExpression(_ steps: [Step]) -> [Step] { steps }
+
     /// One after the other.
     public static func buildBlock(_ parts: [Step]...) -> [Step] { parts.flatMap(\.self) }
 

@@ -12,8 +12,11 @@ final class StepRunner: Sendable {
     private let isDirect: Bool
     let instead: [StepRunner]
     private let context: StageContext
+    private let route: DeltaRoute?
 
-    init(_ step: Step, label: String, instead: [StepRunner], pending: PendingMessages) {
+    /// - Parameter route: The way of the pieces that the stage makes of an answer; `nil` where they are not to leave.
+    init(_ step: Step, label: String, instead: [StepRunner], pending: PendingMessages, route: DeltaRoute?) {
+        self.route = route
         self.label = label
         self.stage = step.stage
         self.modifiers = step.modifiers
@@ -26,6 +29,9 @@ final class StepRunner: Sendable {
         isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
         background = modifiers.async.map { [context] in Background(policy: $0, label: label, logger: context.logger) }
     }
+
+    /// Where it says what it does.
+    var logger: Logger { context.logger }
 
     /// Every runner in this step, those of its error policy included.
     var all: [StepRunner] { [self] + instead.flatMap(\.all) }
@@ -51,6 +57,14 @@ final class StepRunner: Sendable {
     }
 
     func run(_ message: inout Message) async throws(PipelineError) {
+        if let route, let reply = message.reply, reply.takesDeltas {
+            message.deltas = DeltaStream(reply, through: route.filters)
+        }
+        try await runThroughModifiers(&message)
+        if route != nil { message.deltas = nil }
+    }
+
+    private func runThroughModifiers(_ message: inout Message) async throws(PipelineError) {
         if isPlain {
             do {
                 try await stage.run(&message)
@@ -73,7 +87,7 @@ final class StepRunner: Sendable {
 
     /// Does the same without waiting, and says whether it could.
     func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Bool {
-        guard isDirect || background != nil else { return false }
+        guard route == nil, isDirect || background != nil else { return false }
         if let condition = modifiers.when, !condition.matches(message) { return true }
         if let background { return background.sendWithoutWaiting(message) }
         do {
@@ -87,7 +101,7 @@ final class StepRunner: Sendable {
     ///
     /// - Throws: The error, where nothing takes it.
     func recover(from error: PipelineError, _ message: inout Message) async throws(PipelineError) {
-        if error.code == .cancelled { throw error }
+        if error.code == .cancelled || message.deltas?.hasLeft == true { throw error }
         switch modifiers.onError {
         case .stop:
             throw error
@@ -113,7 +127,8 @@ final class StepRunner: Sendable {
             } catch {
                 let error = PipelineError(error, stage: label)
                 failures += 1
-                guard let retry, error.isRetryable, failures < retry.attempts else { throw error }
+                let isBegun = message.deltas?.hasLeft == true
+                guard let retry, error.isRetryable, failures < retry.attempts, !isBegun else { throw error }
                 retrying()
                 do {
                     try await Task.sleep(for: retry.delay(afterFailures: failures))

@@ -18,6 +18,7 @@ struct Wiring {
         _ = wiring.check(steps, available: [])
         wiring.checkEntry()
         wiring.checkGuarantees()
+        wiring.checkStreaming()
         return wiring.problems
     }
 
@@ -99,6 +100,14 @@ struct Wiring {
         }
     }
 
+    private mutating func checkStreaming() {
+        for obstacle in DeltaRoute.obstacles(in: all) {
+            problems.append(
+                Problem(
+                    code: .streamingOff, place: obstacle.step.place, message: obstacle.message, severity: .note))
+        }
+    }
+
     private mutating func checkLabels() {
         var seen: Set<String> = []
         for (label, step) in Labels.chosen(in: all) where !seen.insert(label).inserted {
@@ -143,6 +152,8 @@ extension DiagnosticCode {
     public static let replyBehindQueue = DiagnosticCode(rawValue: "reply_behind_queue")
     /// A queue that outlives the process gets messages only after the client has its answer.
     public static let lateQueue = DiagnosticCode(rawValue: "late_queue")
+    /// A stage keeps the pieces of an answer from leaving as they come.
+    public static let streamingOff = DiagnosticCode(rawValue: "streaming_off")
     /// Two stages with one label.
     public static let duplicateLabel = DiagnosticCode(rawValue: "duplicate_label")
 }

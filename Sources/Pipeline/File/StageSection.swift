@@ -17,7 +17,8 @@ struct StageSection {
                 let place = problem.place ?? node.range
                 switch problem.severity {
                 case .error: reader.diagnostics.error(problem.code, at: place, problem.message)
-                default: reader.diagnostics.warning(problem.code, at: place, problem.message)
+                case .warning: reader.diagnostics.warning(problem.code, at: place, problem.message)
+                case .note: reader.diagnostics.note(problem.code, at: place, problem.message)
                 }
             }
             checkRoles(of: entries.map(\.step), at: place, with: &reader)

@@ -27,6 +27,9 @@ public struct Message: Sendable {
     /// The way back to the client; `nil` where nobody waits, as in a test of one stage.
     public var reply: (any Reply)?
 
+    /// Where an answer's pieces go while the rest is still to come; `nil` where they are to be sent whole.
+    public internal(set) var deltas: DeltaStream?
+
     private(set) var fields: [Field: JSONValue] = [:]
 
     /// A message with an id of its own, received now.
@@ -112,6 +115,26 @@ public protocol Reply: Sendable {
     /// Sends the message's completion to the client. Never waits for the network.
     func answer(_ message: Message)
 
+    /// Whether the client takes an answer in pieces.
+    var takesDeltas: Bool { get }
+
+    /// Sends a piece of the answer that is to come. Never waits for the network.
+    func send(delta: String, of message: Message)
+
+    /// Returns once the client takes what is sent to it.
+    func waitForRoom() async
+
     /// Says that no answer will come for this message any more, for stages behind a queue.
     func abandon(_ message: Message)
+}
+
+extension Reply {
+    /// Does not.
+    public var takesDeltas: Bool { false }
+
+    /// Drops it.
+    public func send(delta: String, of message: Message) {}
+
+    /// At once.
+    public func waitForRoom() async {}
 }

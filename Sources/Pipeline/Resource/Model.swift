@@ -5,11 +5,28 @@ public protocol Model: Resource {
     /// - Throws: ``PipelineError`` with one of the `model_…` codes.
     func complete(_ request: CompletionRequest) async throws -> Completion
 
+    /// Asks for an answer and hands on its pieces as they come.
+    ///
+    /// - Returns: The whole.
+    /// - Throws: As ``complete(_:)``, and what `receive` throws.
+    func complete(
+        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+    ) async throws -> Completion
+
     /// The answer, from a model that needs no waiting for it; `nil` from every other.
     func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion?
 }
 
 extension Model {
+    /// In one piece.
+    public func complete(
+        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+    ) async throws -> Completion {
+        let completion = try await complete(request)
+        try await receive(completion.text)
+        return completion
+    }
+
     /// Always waits.
     public func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion? { nil }
 }

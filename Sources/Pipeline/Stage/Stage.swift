@@ -43,6 +43,15 @@ public protocol Stage: Configurable {
     /// For `stagecoach explain`.
     var longestRun: Duration? { get }
 
+    /// Whether it sends an answer's pieces as they come, by ``Message/deltas``.
+    var sendsDeltas: Bool { get }
+
+    /// Whether it lets an answer's pieces leave for the client as they come.
+    var takesDeltas: Bool { get }
+
+    /// Whether it also runs for an answer that broke off after some of it had left for the client.
+    static var takesPartialAnswers: Bool { get }
+
     /// Makes it ready. Called once, after every resource is open.
     ///
     /// - Throws: What must stop the host from starting, with what to do about it.
@@ -80,6 +89,15 @@ extension Stage {
 
     /// Nothing bounds it.
     public var longestRun: Duration? { nil }
+
+    /// Sends none.
+    public var sendsDeltas: Bool { false }
+
+    /// Lets none through.
+    public var takesDeltas: Bool { false }
+
+    /// Does not.
+    public static var takesPartialAnswers: Bool { false }
 
     /// Nothing to make ready.
     public func open(_ context: StageContext) async throws {}

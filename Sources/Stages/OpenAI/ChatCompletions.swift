@@ -10,8 +10,12 @@ package struct ChatRequest: Encodable {
 
     let model: String
     let messages: [Turn]
+    let stream: Bool?
+    let stream_options: [String: Bool]?
 
-    package init(_ request: CompletionRequest) {
+    package init(_ request: CompletionRequest, isStreamed: Bool = false) {
+        stream = isStreamed ? true : nil
+        stream_options = isStreamed ? ["include_usage": true] : nil
         model = request.model
         messages = request.turns.map { Turn(role: $0.role.rawValue, content: $0.content) }
     }

@@ -29,10 +29,10 @@ enum OpenAIError {
     }
 
     /// The API answered with another status than 200. Some APIs repeat the key in their errors, so it is taken out.
-    static func refused(_ response: HTTPResponse, hiding key: Secret) -> PipelineError {
-        let said = ChatError.text(in: response.body)?.replacing(key.revealed, with: "<secret>").prefix(300)
-        let detail = "status \(response.status)" + (said.map { ": \($0)" } ?? "")
-        switch response.status {
+    static func refused(_ status: Int, _ body: [UInt8], hiding key: Secret) -> PipelineError {
+        let said = ChatError.text(in: body)?.replacing(key.revealed, with: "<secret>").prefix(300)
+        let detail = "status \(status)" + (said.map { ": \($0)" } ?? "")
+        switch status {
         case 401, 403:
             return PipelineError(.modelUnauthorized, "The model's API refused the key", detail: detail)
         case 429:

@@ -1,0 +1,59 @@
+import Synchronization
+
+/// An answer's pieces on their way to the client, while the rest is still to come.
+///
+/// The engine puts one into a message before a stage that ``Stage/sendsDeltas``, where the pipeline lets its pieces
+/// through to the client.
+public final class DeltaStream: Sendable {
+    private let reply: any Reply
+    private let filters: [any DeltaStage]
+    private let sent = Mutex("")
+
+    init(_ reply: any Reply, through filters: [any DeltaStage]) {
+        self.reply = reply
+        self.filters = filters
+    }
+
+    /// What has left for the client so far.
+    var text: String { sent.withLock(\.self) }
+
+    /// Whether anything has left, so that the answer can't be begun again.
+    var hasLeft: Bool { !sent.withLock(\.isEmpty) }
+
+    /// Sends a piece, and waits while the client takes less than comes.
+    ///
+    /// - Throws: What a stage throws that works on pieces; `CancellationError`.
+    public func send(_ delta: String, of message: Message) async throws {
+        var delta = delta
+        for filter in filters { try await filter.run(delta: &delta, of: message) }
+        try Task.checkCancellation()
+        guard !delta.isEmpty else { return }
+        sent.withLock { $0 += delta }
+        reply.send(delta: delta, of: message)
+        await reply.waitForRoom()
+    }
+}
+
+/// A stage that can work on an answer piece by piece, so that it need not hold up streaming. Where nothing is streamed
+/// its ``Stage/run(_:)`` gets the whole; where something is, that is called too, once the whole is there.
+public protocol DeltaStage: Stage {
+    /// Works on a piece before it leaves for the client.
+    ///
+    /// - Throws: As ``Stage/run(_:)``.
+    func run(delta: inout String, of message: Message) async throws
+}
+
+extension Completion {
+    /// What is stored of an answer that broke off after some of it had left for the client.
+    init(partial text: String) {
+        var choice = JSONText()
+        choice.add("index", raw: "0")
+        choice.add("message", raw: "{\"role\":\"assistant\",\"content\":\(JSONText.quoted(text))}")
+        choice.add("finish_reason", raw: "null")
+        var response = JSONText()
+        response.add("object", "chat.completion")
+        response.add("choices", raw: "[\(choice.finished)]")
+        response.add("partial", raw: "true")
+        self.init(text: text, response: response.finished)
+    }
+}

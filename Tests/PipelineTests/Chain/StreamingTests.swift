@@ -1,0 +1,153 @@
+import Synchronization
+import Testing
+
+@testable import Pipeline
+
+@Suite("Answers in pieces")
+struct StreamingTests {
+    /// Answers in pieces, and fails after some where it is told to.
+    private struct Pieces: Stage {
+        static let name = "pieces"
+        @Setting("What it says.") var says: [String] = ["a", "b"]
+        @Setting("Whether it then fails.") var fails = false
+        var provides: Fields { [.completion] }
+        var sendsDeltas: Bool { true }
+
+        func run(_ message: inout Message) async throws {
+            for piece in says { try await message.deltas?.send(piece, of: message) }
+            if fails { throw PipelineError(.modelUnavailable, "broken off", isRetryable: true) }
+            message.completion = Completion(text: says.joined())
+        }
+    }
+
+    /// Sends.
+    private struct Sender: Stage {
+        static let name = "sender"
+        static let role = StageRole.reply
+        var requires: Fields { [.completion] }
+        var takesDeltas: Bool { true }
+        func run(_ message: inout Message) async throws { message.reply?.answer(message) }
+    }
+
+    /// Rewrites the whole text.
+    private struct Rewriter: Stage {
+        static let name = "rewriter"
+        var requires: Fields { [.completion] }
+        func run(_ message: inout Message) async throws { message.completion?.text += "!" }
+    }
+
+    /// Rewrites each piece, and the whole.
+    private struct Shouter: DeltaStage {
+        static let name = "shouter"
+        var requires: Fields { [.completion] }
+        func run(delta: inout String, of message: Message) async throws { delta = delta.uppercased() }
+        func run(_ message: inout Message) async throws {
+            let text = message.completion?.text.uppercased() ?? ""
+            message.completion?.text = text
+        }
+    }
+
+    /// Notes partial answers.
+    private struct Keeper: Stage {
+        static let name = "keeper"
+        static let takesPartialAnswers = true
+        @State var journal = Journal<String>()
+        var requires: Fields { [.completion] }
+        func run(_ message: inout Message) async throws {
+            journal.note("kept \(message.completion?.text ?? "") \(message.completion?.response ?? "")")
+        }
+    }
+
+    private struct Client: Pipeline.Reply {
+        let journal: Journal<String>
+        var takesDeltas = true
+        func answer(_ message: Message) { journal.note("answer \(message.completion?.text ?? "")") }
+        func send(delta: String, of message: Message) { journal.note("delta \(delta)") }
+        func abandon(_ message: Message) {}
+    }
+
+    private func run(
+        fails: Bool = false, takesDeltas: Bool = true, journal: Journal<String> = Journal(),
+        @ChainBuilder _ rest: (Journal<String>) -> [Step]
+    ) async throws -> [String] {
+        var pieces = Pieces()
+        pieces.fails = fails
+        let source = Step(pieces).retry(RetryPolicy())
+        let chain = try Chain {
+            Entry()
+            source
+            rest(journal)
+        }
+        try await chain.open()
+        var message = Message(prompt: "hello", reply: Client(journal: journal, takesDeltas: takesDeltas))
+        do throws(PipelineError) {
+            try await chain.run(&message)
+        } catch {
+            journal.note("error \(error.code)")
+        }
+        await chain.close()
+        return journal.entries
+    }
+
+    private func keeper(_ journal: Journal<String>) -> Keeper {
+        var keeper = Keeper()
+        keeper.journal = journal
+        return keeper
+    }
+
+    @Test("pieces leave before the answer")
+    func pieces() async throws {
+        #expect(try await run { _ in Sender() } == ["delta a", "delta b", "answer ab"])
+    }
+
+    @Test("a client that takes none gets the whole")
+    func whole() async throws {
+        #expect(try await run(takesDeltas: false) { _ in Sender() } == ["answer ab"])
+    }
+
+    @Test("a stage that rewrites the text turns pieces off, with one note")
+    func rewriter() async throws {
+        #expect(
+            try await run { _ in
+                Rewriter()
+                Sender()
+            } == ["answer ab!"])
+        let steps = [Step(Entry()), Step(Pieces()), Step(Rewriter()), Step(Sender())]
+        let notes = Wiring.problems(in: steps, registry: nil)
+        #expect(notes.map(\.code) == [.streamingOff])
+        #expect(notes.map(\.severity) == [.note])
+    }
+
+    @Test("a stage that works on pieces keeps them on")
+    func shouter() async throws {
+        #expect(
+            try await run { _ in
+                Shouter()
+                Sender()
+            } == ["delta A", "delta B", "answer AB"])
+    }
+
+    @Test("an answer that breaks off is kept in part, not tried again, and not sent")
+    func partial() async throws {
+        let journal = Journal<String>()
+        let entries = try await run(fails: true, journal: journal) { journal in
+            keeper(journal).async()
+            Sender()
+        }
+        #expect(entries.prefix(2) == ["delta a", "delta b"])
+        #expect(entries.contains("error model_unavailable"))
+        #expect(entries.count == 4)
+        let kept = entries.first { $0.hasPrefix("kept ab ") }
+        #expect(kept?.contains("\"partial\":true") == true)
+    }
+
+    @Test("an answer that fails before its first piece is tried again and leaves nothing behind")
+    func nothing() async throws {
+        let journal = Journal<String>()
+        let entries = try await run(fails: true, takesDeltas: false, journal: journal) { journal in
+            keeper(journal)
+            Sender()
+        }
+        #expect(entries == ["error model_unavailable"])
+    }
+}
