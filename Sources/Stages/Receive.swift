@@ -12,6 +12,14 @@ public struct Receive: Stage {
     /// What is spoken where the client doesn't choose with `?format=`.
     @Setting("What is spoken where the client doesn't choose with ?format=.") public var format = MessageFormat.text
 
+    /// How many messages of one connection are worked on at once.
+    @Setting("How many messages of a connection are worked on at once; answers leave in order.", in: 1...1_024)
+    public var concurrency = 1
+
+    /// What happens to messages whose client leaves before their answer.
+    @Setting("What happens to messages whose client leaves before their answer.")
+    public var onDisconnect = OnDisconnect.cancel
+
     public init() {}
 
     /// An entry at a path.
@@ -35,6 +43,14 @@ public enum MessageFormat: String, CaseIterable, SettingValue {
     case text
     /// Each frame is a JSON object with a `type`.
     case json
+}
+
+/// What happens to messages whose client leaves before their answer.
+public enum OnDisconnect: String, CaseIterable, SettingValue {
+    /// They end where they are, a call of the model within it; what was answered is still stored.
+    case cancel
+    /// They are worked on to their end, and stored.
+    case finish
 }
 
 /// Paths that the host serves itself.

@@ -18,7 +18,7 @@ enum JSONBenchmarks {
             """.utf8)
         return [
             Microbenchmark(name: "json-frame-in") { count in
-                for _ in 0..<count { _ = try ClientMessage.read(#"{"prompt": "What is 2 + 2?", "id": "c-1"}"#) }
+                for _ in 0..<count { _ = try ClientFrame.read(#"{"prompt": "What is 2 + 2?", "id": "c-1"}"#) }
             },
             Microbenchmark(name: "json-frame-out") { count in
                 for number in 0..<count {

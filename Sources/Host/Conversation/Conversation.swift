@@ -29,8 +29,14 @@ final class Conversation {
     @exclusivity(unchecked) private var reply: (any Reply)?
     @exclusivity(unchecked) private var inbox = Deque<Message>()
     @exclusivity(unchecked) private var order = ReplyOrder()
-    @exclusivity(unchecked) private var running: [(message: UniqueID, task: Task<Void, Never>?)] = []
+    @exclusivity(unchecked) private var running: [Running] = []
     @exclusivity(unchecked) private var isAdvancing = false
+
+    private struct Running {
+        let message: UniqueID
+        let clientID: String?
+        var task: Task<Void, Never>?
+    }
 
     /// While it is held, no further message is begun: the client takes too little of what it has been told.
     var isHeld = false {
@@ -72,26 +78,48 @@ final class Conversation {
         case .text:
             accept(Message(prompt: frame, session: session, reply: reply))
         case .json:
-            do throws(ClientMessage.Refusal) {
-                let message = try ClientMessage.read(frame)
-                accept(
-                    Message(
-                        prompt: message.prompt, session: speaker(message.username), clientID: message.id,
-                        metadata: message.metadata ?? [:], reply: reply))
+            do throws(ClientFrame.Refusal) {
+                switch try ClientFrame.read(frame) {
+                case .prompt(let message):
+                    accept(
+                        Message(
+                            prompt: message.prompt, session: speaker(message.username), clientID: message.id,
+                            metadata: message.metadata ?? [:], reply: reply))
+                case .cancel(let id):
+                    cancel(id)
+                }
             } catch {
                 refuse(error)
             }
         }
     }
 
+    /// Whether there is something to go on with once the client has gone.
+    var outlivesClient: Bool { pipeline.entry.onDisconnect == .finish && pending > 0 }
+
+    /// Goes on with somebody in the client's place.
+    func goOn(with keeper: some ConversationClient) {
+        client = keeper
+        isHeld = false
+    }
+
     /// Ends what was not answered yet: the client has gone. What was answered is still worked on to its end.
     func end() {
         inbox.removeAll()
-        for (message, task) in running where order.isWaiting(message) { task?.cancel() }
+        for message in running where order.isWaiting(message.message) { message.task?.cancel() }
         order = ReplyOrder()
         reply = nil
         client = nil
         releaseWaiting()
+    }
+
+    /// Ends a message that has no answer yet; one that has, or that nobody knows, is left alone.
+    private func cancel(_ id: String) {
+        if let index = inbox.firstIndex(where: { $0.clientID == id }) {
+            ended(inbox.remove(at: index), .cancelled)
+        } else if let message = running.first(where: { $0.clientID == id && order.isWaiting($0.message) }) {
+            message.task?.cancel()
+        }
     }
 
     private func releaseWaiting() {
@@ -107,7 +135,7 @@ final class Conversation {
 
     private func accept(_ message: consuming Message) {
         order.expect(message.id)
-        if inbox.isEmpty, running.isEmpty, !isHeld, !isAdvancing {
+        if inbox.isEmpty, mayBegin, !isAdvancing {
             isAdvancing = true
             start(&message)
             isAdvancing = false
@@ -117,19 +145,21 @@ final class Conversation {
         advance()
     }
 
-    private func refuse(_ refusal: ClientMessage.Refusal) {
+    private func refuse(_ refusal: ClientFrame.Refusal) {
         let message = Message(prompt: "", session: session, clientID: refusal.id)
         order.expect(message.id)
         logger.failure(refusal.error, of: message)
         settle(message, .error(refusal.error, clientID: refusal.id, in: format))
     }
 
+    private var mayBegin: Bool { !isHeld && running.count < pipeline.entry.concurrency }
+
     /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
     /// stack.
     private func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
-        while running.isEmpty, !isHeld, var message = inbox.popFirst() { start(&message) }
+        while mayBegin, var message = inbox.popFirst() { start(&message) }
         isAdvancing = false
         if pending == 0 { client?.conversationIsIdle() }
     }
@@ -149,7 +179,7 @@ final class Conversation {
 
     private func wait(for message: Message, from step: Int) {
         let id = message.id
-        running.append((id, nil))
+        running.append(Running(message: id, clientID: message.clientID))
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
         let chain = pipeline.chain
         let task = Task.immediate(executorPreference: executor) {

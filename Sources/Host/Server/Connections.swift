@@ -86,6 +86,7 @@ final class LoopConnections {
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
     @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
+    @exclusivity(unchecked) private var left: [ObjectIdentifier: ConversationKeeper] = [:]
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 
@@ -96,7 +97,19 @@ final class LoopConnections {
         period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
     }
 
-    var count: Int { handlers.count }
+    /// Connections, and conversations that go on without theirs.
+    var count: Int { handlers.count + left.count }
+
+    /// Keeps a conversation whose client has left until its last message has ended.
+    func keep(_ conversation: Conversation) {
+        let keeper = ConversationKeeper(conversation, self)
+        left[ObjectIdentifier(keeper)] = keeper
+        conversation.goOn(with: keeper)
+    }
+
+    func remove(_ keeper: ConversationKeeper) {
+        left[ObjectIdentifier(keeper)] = nil
+    }
 
     func add(_ handler: WebSocketHandler) {
         handlers[ObjectIdentifier(handler)] = handler
@@ -132,6 +145,7 @@ final class LoopConnections {
 
     func stop() {
         for handler in handlers.values { handler.stop() }
+        for keeper in left.values { keeper.stop() }
     }
 
     private func tick() {

@@ -14,7 +14,7 @@ struct WebSocketAdmission {
         let id = try WebSocketAdmission.sessionID(query["session"])
         let username = try WebSocketAdmission.username(query["username"])
         session = username.map { Session(id: id, username: $0) } ?? Session(id: id)
-        format = try WebSocketAdmission.format(query["format"], default: pipeline.format)
+        format = try WebSocketAdmission.format(query["format"], default: pipeline.entry.format)
     }
 
     private static func sessionID(_ text: String?) throws(HTTPRejection) -> String {

@@ -53,8 +53,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         loop.remove(self)
-        conversation?.end()
-        conversation = nil
+        leave()
         self.context = nil
     }
 
@@ -73,7 +72,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        conversation?.end()
+        leave()
         context.fireChannelInactive()
     }
 
@@ -185,7 +184,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
             var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 32)
             WebSocketEncoder.close(code, reason: reason, into: &buffer)
             clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))
-            conversation?.end()
+            leave()
             let written = context.writeAndFlush(Self.wrapOutboundOut(buffer))
             let channel = context.channel
             switch ending {
@@ -197,6 +196,13 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
             }
             readOn()
         }
+    }
+
+    /// The client hears nothing more; what it asked for may go on without it.
+    private func leave() {
+        guard let conversation else { return }
+        self.conversation = nil
+        if conversation.outlivesClient { loop.keep(conversation) } else { conversation.end() }
     }
 
     private func abort(_ reason: String) {

@@ -46,7 +46,7 @@ struct ConversationTests {
     private func replies(to frames: [String], @ChainBuilder _ steps: () -> [Step]) async throws -> [String] {
         let chain = try Chain(resources: ["model": Echo()], steps)
         try await chain.open()
-        let pipeline = ServedPipeline(name: "test", path: "/ws", format: .text, chain: chain)
+        let pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let idle = loop.makePromise(of: [String].self)
         try await loop.submit {
