@@ -50,10 +50,12 @@ final class Conversation {
     /// Answers in pieces that go on once the client takes more.
     @exclusivity(unchecked) private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
 
-    /// - Parameter client: Kept until ``end()``.
+    /// - Parameters:
+    ///   - takesDeltas: Whether the client takes answers in pieces; they have no form in text format.
+    ///   - client: Kept until ``end()``.
     init(
         pipeline: ServedPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
-        logger: Logger, client: some ConversationClient
+        logger: Logger, takesDeltas: Bool = true, client: some ConversationClient
     ) {
         self.pipeline = pipeline
         self.session = session
@@ -61,7 +63,8 @@ final class Conversation {
         self.executor = executor
         self.logger = logger
         self.client = client
-        reply = ConversationReply(self, executor.eventLoop, format: format)
+        reply = ConversationReply(
+            self, executor.eventLoop, format: format, takesDeltas: takesDeltas && format == .json)
     }
 
     /// Messages that were received and have not ended.
@@ -228,8 +231,10 @@ private final class ConversationReply: Reply {
     private let eventLoop: any EventLoop
 
     private let format: MessageFormat
+    let takesDeltas: Bool
 
-    init(_ conversation: Conversation, _ eventLoop: any EventLoop, format: MessageFormat) {
+    init(_ conversation: Conversation, _ eventLoop: any EventLoop, format: MessageFormat, takesDeltas: Bool) {
+        self.takesDeltas = takesDeltas
         self.conversation = NIOLoopBound(conversation, eventLoop: eventLoop)
         self.eventLoop = eventLoop
         self.format = format
@@ -238,8 +243,6 @@ private final class ConversationReply: Reply {
     func answer(_ message: Message) {
         settle(message, .response(to: message, in: format))
     }
-
-    var takesDeltas: Bool { format == .json }
 
     func send(delta: String, of message: Message) {
         let frame = ServerFrame.delta(delta, of: message)

@@ -3,6 +3,15 @@ package import Stages
 
 /// What the host says to a client: text that is ready but for its place in the connection's sequence.
 package struct ServerFrame {
+    /// What a frame says.
+    enum Kind: Equatable {
+        case session
+        case delta
+        case response
+        case error(PipelineError.Code)
+    }
+
+    let kind: Kind
     private let text: String
     private let isNumbered: Bool
 
@@ -11,20 +20,20 @@ package struct ServerFrame {
         guard case .json = format else { return nil }
         var object = JSONText(type: "session")
         object.add("session_id", id)
-        return ServerFrame(object)
+        return ServerFrame(.session, object)
     }
 
     /// A message's answer.
     package static func response(to message: Message, in format: MessageFormat) -> ServerFrame {
         let answer = message.completion?.text ?? ""
-        guard case .json = format else { return ServerFrame(text: answer, isNumbered: false) }
+        guard case .json = format else { return ServerFrame(.response, text: answer, isNumbered: false) }
         var object = JSONText(type: "response")
         if let id = message.clientID { object.add("id", id) }
         object.add("message_id", message.id.description)
         object.add("session_id", message.session.id)
         object.add("response", answer)
         object.add("tokens_used", raw: message.completion?.tokensUsed.map(String.init) ?? "null")
-        return ServerFrame(object)
+        return ServerFrame(.response, object)
     }
 
     /// A piece of an answer that is still to come.
@@ -32,12 +41,14 @@ package struct ServerFrame {
         var object = JSONText(type: "delta")
         if let id = message.clientID { object.add("id", id) }
         object.add("text", text)
-        return ServerFrame(object)
+        return ServerFrame(.delta, object)
     }
 
     /// What became of a message that has no answer.
     static func error(_ error: PipelineError, clientID: String?, in format: MessageFormat) -> ServerFrame {
-        guard case .json = format else { return ServerFrame(text: error.message, isNumbered: false) }
+        guard case .json = format else {
+            return ServerFrame(.error(error.code), text: error.message, isNumbered: false)
+        }
         var object = JSONText(type: "error")
         if let clientID { object.add("id", clientID) }
         var content = JSONText()
@@ -46,14 +57,15 @@ package struct ServerFrame {
         if let stage = error.stage { content.add("stage", stage) }
         content.add("retryable", raw: error.isRetryable ? "true" : "false")
         object.add("error", raw: content.finished)
-        return ServerFrame(object)
+        return ServerFrame(.error(error.code), object)
     }
 
-    private init(_ object: JSONText) {
-        self.init(text: object.unfinished, isNumbered: true)
+    private init(_ kind: Kind, _ object: JSONText) {
+        self.init(kind, text: object.unfinished, isNumbered: true)
     }
 
-    private init(text: String, isNumbered: Bool) {
+    private init(_ kind: Kind, text: String, isNumbered: Bool) {
+        self.kind = kind
         self.text = text
         self.isNumbered = isNumbered
     }

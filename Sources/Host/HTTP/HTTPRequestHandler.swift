@@ -9,10 +9,16 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private let gate: ConnectionGate
     private let routes: HostRoutes
+    private let logger: Logger
     private var head: HTTPRequestHead?
+    /// A message that comes by `POST`, and what there is of it.
+    private var admission: Admission?
+    private var body = ByteBuffer()
+    private var exchange: HTTPExchange?
     private var deadline: Scheduled<Void>?
 
-    init(gate: ConnectionGate, routes: HostRoutes) {
+    init(gate: ConnectionGate, routes: HostRoutes, logger: Logger) {
+        self.logger = logger
         self.gate = gate
         self.routes = routes
     }
@@ -30,11 +36,55 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .head(let head):
             self.head = head
             // A handshake that was refused: its answer need not wait for a body that it should not have.
-            if head.headers.contains(name: "upgrade") { answer(head, context, isLast: true) }
-        case .body: break
+            if head.headers.contains(name: "upgrade") {
+                answer(head, context, isLast: true)
+            } else if gate.refusal == nil {
+                admission = routes.admission(toPost: head)
+            }
+        case .body(var piece):
+            guard admission != nil, let head else { return }
+            body.writeBuffer(&piece)
+            guard body.readableBytes > gate.limits.message.bytes else { return }
+            admission = nil
+            let limit = gate.limits.message.bytes
+            answer(
+                HTTPAnswer(.payloadTooLarge, body: "a message has at most \(limit) bytes\n"), head, context,
+                isLast: true)
         case .end:
-            if let head { answer(head, context, isLast: !head.isKeepAlive) }
+            guard let head else { return }
+            if let admission {
+                begin(admission, head, context)
+            } else {
+                answer(head, context, isLast: !head.isKeepAlive)
+            }
         }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        exchange?.leave()
+        exchange = nil
+        context.fireChannelInactive()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        exchange?.isHeld = !context.channel.isWritable
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Works on a message that came whole. Its stages have their own time limits.
+    private func begin(_ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        deadline?.cancel()
+        let text = body.withUnsafeReadableBytes { String(strictUTF8: $0) }
+        (self.head, self.admission, body) = (nil, nil, ByteBuffer())
+        guard let text else {
+            return answer(HTTPAnswer(.badRequest, body: "the body is not UTF-8\n"), head, context, isLast: true)
+        }
+        let begun = HTTPExchange(admission, head, context, loop: gate.loop, logger: logger) { [self] in
+            exchange = nil
+            expectRequest(context)
+        }
+        exchange = begun
+        begun.begin(text)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -43,9 +93,15 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
-        self.head = nil
         let answer =
             gate.refusal.map(HTTPAnswer.init) ?? routes.answer(head, isStopping: gate.connections.isStopping)
+        self.answer(answer, head, context, isLast: isLast)
+    }
+
+    private func answer(
+        _ answer: HTTPAnswer, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool
+    ) {
+        self.head = nil
         let isLast = isLast || gate.refusal != nil
         let (responseHead, body) = answer.parts(for: head, isLast: isLast, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)

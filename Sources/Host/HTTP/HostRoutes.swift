@@ -12,6 +12,7 @@ struct HostRoutes: Sendable {
             try access.check(head)
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
+                if head.method == .POST { _ = try admission(to: target) }
                 _ = try admit(head)
                 throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
             }
@@ -32,13 +33,23 @@ struct HostRoutes: Sendable {
         }
     }
 
-    /// Lets a WebSocket client in, or says why not.
-    func admit(_ head: HTTPRequestHead) throws(HTTPRejection) -> (admission: WebSocketAdmission, headers: HTTPHeaders) {
-        try access.check(head)
-        let target = RequestTarget(head.uri)
+    /// What somebody gets who posts a message; `nil` where ``answer(_:isStopping:)`` says what is wrong.
+    func admission(toPost head: HTTPRequestHead) -> Admission? {
+        guard head.method == .POST, (try? access.check(head)) != nil else { return nil }
+        return try? admission(to: RequestTarget(head.uri))
+    }
+
+    private func admission(to target: RequestTarget) throws(HTTPRejection) -> Admission {
         guard let pipeline = pipelines.first(where: { $0.path == target.path }) else {
             throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
         }
+        return try Admission(pipeline: pipeline, query: target.query)
+    }
+
+    /// Lets a WebSocket client in, or says why not.
+    func admit(_ head: HTTPRequestHead) throws(HTTPRejection) -> (admission: Admission, headers: HTTPHeaders) {
+        try access.check(head)
+        let admission = try admission(to: RequestTarget(head.uri))
         switch WebSocketHandshake.check(head) {
         case .reject(let status, let reason):
             // RFC 9110 section 15.5.22: a 426 says what to upgrade to.
@@ -46,7 +57,6 @@ struct HostRoutes: Sendable {
                 status == .upgradeRequired ? ["upgrade": "websocket", "sec-websocket-version": "13"] : [:]
             throw HTTPRejection(status, reason, headers: headers)
         case .accept(var headers):
-            let admission = try WebSocketAdmission(pipeline: pipeline, query: target.query)
             headers.add(name: "stagecoach-session", value: admission.session.id)
             return (admission, headers)
         }

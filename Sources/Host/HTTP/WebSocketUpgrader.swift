@@ -11,7 +11,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     private let routes: HostRoutes
     private let requests: HTTPRequestHandler
     private let logger: Logger
-    private var admission: WebSocketAdmission?
+    private var admission: Admission?
 
     init(gate: ConnectionGate, routes: HostRoutes, requests: HTTPRequestHandler, logger: Logger) {
         self.gate = gate

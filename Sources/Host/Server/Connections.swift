@@ -86,6 +86,7 @@ final class LoopConnections {
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
     @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
+    @exclusivity(unchecked) private var exchanges: [ObjectIdentifier: HTTPExchange] = [:]
     @exclusivity(unchecked) private var left: [ObjectIdentifier: ConversationKeeper] = [:]
     private var ticks: RepeatedTask?
     private let period: TimeAmount
@@ -97,14 +98,22 @@ final class LoopConnections {
         period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
     }
 
-    /// Connections, and conversations that go on without theirs.
-    var count: Int { handlers.count + left.count }
+    /// Connections, messages that came by HTTP, and conversations that go on without theirs.
+    var count: Int { handlers.count + exchanges.count + left.count }
 
     /// Keeps a conversation whose client has left until its last message has ended.
     func keep(_ conversation: Conversation) {
         let keeper = ConversationKeeper(conversation, self)
         left[ObjectIdentifier(keeper)] = keeper
         conversation.goOn(with: keeper)
+    }
+
+    func add(_ exchange: HTTPExchange) {
+        exchanges[ObjectIdentifier(exchange)] = exchange
+    }
+
+    func remove(_ exchange: HTTPExchange) {
+        exchanges[ObjectIdentifier(exchange)] = nil
     }
 
     func remove(_ keeper: ConversationKeeper) {
@@ -145,6 +154,7 @@ final class LoopConnections {
 
     func stop() {
         for handler in handlers.values { handler.stop() }
+        for exchange in exchanges.values { exchange.stop() }
         for keeper in left.values { keeper.stop() }
     }
 

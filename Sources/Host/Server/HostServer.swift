@@ -28,7 +28,7 @@ struct HostServer {
 
     private func configure(_ channel: any Channel) throws {
         guard let gate = connections.accept(channel) else { throw ChannelError.operationUnsupported }
-        let requests = HTTPRequestHandler(gate: gate, routes: routes)
+        let requests = HTTPRequestHandler(gate: gate, routes: routes, logger: logger)
         let upgrader = WebSocketUpgrader(gate: gate, routes: routes, requests: requests, logger: logger)
         var decoding = NIOHTTPDecoderLimitConfiguration()
         decoding.maxHeaderFieldSize = limits.headers.bytes

@@ -12,7 +12,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
-    private let admission: WebSocketAdmission
+    private let admission: Admission
     private let loop: LoopConnections
     private let limits: HostLimits
     private let logger: Logger
@@ -30,7 +30,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     @exclusivity(unchecked) private var isDraining = false
     @exclusivity(unchecked) private var clock: ConnectionClock
 
-    init(_ admission: WebSocketAdmission, loop: LoopConnections, limits: HostLimits, logger: Logger) {
+    init(_ admission: Admission, loop: LoopConnections, limits: HostLimits, logger: Logger) {
         self.admission = admission
         self.loop = loop
         self.limits = limits

@@ -33,6 +33,10 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         public static let invalidMessage = Code("invalid_message")
         /// The prompt is longer than the pipeline allows.
         public static let tooLong = Code("too_long")
+        /// The client sends more in a time than the pipeline takes.
+        public static let rateLimited = Code("rate_limited")
+        /// The client has used up its tokens for the period.
+        public static let budgetSpent = Code("budget_spent")
         /// More is waiting than the pipeline takes.
         public static let busy = Code("busy")
         /// The client cancelled the message or left.

@@ -2,8 +2,8 @@ import NIOHTTP1
 import Pipeline
 import Stages
 
-/// What a client that may connect gets: the pipeline at its path, a session and a format.
-struct WebSocketAdmission {
+/// What a client that may speak gets: the pipeline at its path, a session and a format.
+struct Admission {
     let pipeline: ServedPipeline
     let session: Session
     let format: MessageFormat
@@ -11,10 +11,10 @@ struct WebSocketAdmission {
     /// Reads `session`, `username` and `format` from the query.
     init(pipeline: ServedPipeline, query: QueryItems) throws(HTTPRejection) {
         self.pipeline = pipeline
-        let id = try WebSocketAdmission.sessionID(query["session"])
-        let username = try WebSocketAdmission.username(query["username"])
+        let id = try Admission.sessionID(query["session"])
+        let username = try Admission.username(query["username"])
         session = username.map { Session(id: id, username: $0) } ?? Session(id: id)
-        format = try WebSocketAdmission.format(query["format"], default: pipeline.entry.format)
+        format = try Admission.format(query["format"], default: pipeline.entry.format)
     }
 
     private static func sessionID(_ text: String?) throws(HTTPRejection) -> String {

@@ -1,0 +1,139 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import Pipeline
+import Stages
+
+/// A message that came by `POST`, and its answer: one JSON object, or an event for each frame where the client asks for
+/// `text/event-stream`.
+final class HTTPExchange: ConversationClient {
+    private let context: ChannelHandlerContext
+    private let head: HTTPRequestHead
+    private let loop: LoopConnections
+    private let session: Session
+    private let isEventStream: Bool
+    private let ended: () -> Void
+    private var conversation: Conversation?
+    private var sequence = 0
+    private var hasBegun = false
+    private var hasEnded = false
+
+    /// - Parameter ended: Called once the whole answer is written.
+    init(
+        _ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, loop: LoopConnections,
+        logger: Logger, ended: @escaping () -> Void
+    ) {
+        self.context = context
+        self.head = head
+        self.loop = loop
+        self.ended = ended
+        session = admission.session
+        isEventStream = head.headers[canonicalForm: "accept"].contains {
+            $0.lowercased().hasPrefix("text/event-stream")
+        }
+        conversation = Conversation(
+            pipeline: admission.pipeline, session: session, format: .json, executor: loop.executor, logger: logger,
+            takesDeltas: isEventStream, client: self)
+    }
+
+    /// Works on the message.
+    func begin(_ body: String) {
+        loop.add(self)
+        conversation?.receive(body)
+    }
+
+    /// Whether the client takes what is written.
+    var isHeld: Bool {
+        get { conversation?.isHeld ?? false }
+        set { conversation?.isHeld = newValue }
+    }
+
+    /// The client has gone.
+    func leave() {
+        hasEnded = true
+        guard let conversation else { return }
+        if conversation.outlivesClient { loop.keep(conversation) } else { conversation.end() }
+        forget()
+    }
+
+    /// Ends it, whatever is in flight.
+    func stop() {
+        context.close(promise: nil)
+        leave()
+    }
+
+    func send(_ frame: ServerFrame) {
+        guard !hasEnded else { return }
+        sequence += 1
+        let text = frame.text(sequence: sequence)
+        let isLast = frame.kind != .delta
+        if isEventStream, hasBegun || !frame.isError {
+            if !hasBegun { write(.ok, "text/event-stream", length: nil) }
+            write(body: "data: \(text)\n\n")
+        } else {
+            write(frame.status, "application/json", length: text.utf8.count + 1)
+            write(body: text + "\n")
+        }
+        if isLast { end() } else { context.flush() }
+    }
+
+    func conversationIsIdle() {
+        if !hasEnded {
+            // A pipeline that answers nobody.
+            write(.noContent, nil, length: nil)
+            end()
+        }
+        conversation?.end()
+        forget()
+    }
+
+    private func forget() {
+        conversation = nil
+        loop.remove(self)
+    }
+
+    private func end() {
+        hasEnded = true
+        let (channel, isLast) = (context.channel, !head.isKeepAlive)
+        context.writeAndFlush(HTTPRequestHandler.wrapOutboundOut(.end(nil))).whenComplete { _ in
+            if isLast { channel.close(promise: nil) }
+        }
+        ended()
+    }
+
+    private func write(_ status: HTTPResponseStatus, _ contentType: String?, length: Int?) {
+        hasBegun = true
+        var headers: HTTPHeaders = [
+            "cache-control": "no-store", "x-content-type-options": "nosniff", "stagecoach-session": session.id,
+        ]
+        if let contentType { headers.add(name: "content-type", value: contentType) }
+        if let length { headers.add(name: "content-length", value: String(length)) }
+        if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
+        let response = HTTPResponseHead(version: head.version, status: status, headers: headers)
+        context.write(HTTPRequestHandler.wrapOutboundOut(.head(response)), promise: nil)
+    }
+
+    private func write(body: String) {
+        let buffer = context.channel.allocator.buffer(string: body)
+        context.write(HTTPRequestHandler.wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
+    }
+}
+
+extension ServerFrame {
+    fileprivate var isError: Bool {
+        if case .error = kind { true } else { false }
+    }
+
+    /// The status that an answer has over HTTP.
+    var status: HTTPResponseStatus {
+        guard case .error(let code) = kind else { return .ok }
+        return switch code {
+        case .invalidJSON, .invalidMessage, .tooLong: .badRequest
+        case .busy, .rateLimited, .budgetSpent: .tooManyRequests
+        case .modelTimeout, .timeout: .gatewayTimeout
+        case .modelKeyMissing, .modelUnauthorized, .modelRateLimited, .modelUnavailable, .modelBadResponse: .badGateway
+        case .databaseUnavailable, .stopping, .cancelled: .serviceUnavailable
+        default: .internalServerError
+        }
+    }
+}

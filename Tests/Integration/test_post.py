@@ -1,0 +1,142 @@
+"""Messages by POST: the same stages and errors as over WebSocket, as JSON or as an event stream."""
+
+import http.client
+import json
+import subprocess
+import threading
+
+import pytest
+
+from conftest import DEADLINE, wait_until
+
+FLOW = """
+pipeline: flow
+resources:
+  model: {openai: {url: "${OPENAI_BASE_URL}", key: "${OPENAI_API_KEY:-}"}}
+  database: {sqlite: {path: data/stagecoach.db}}
+stages:
+  - receive
+  - validate: {max_length: 100}
+  - complete: {stream: true, timeout: 1s}
+  - persist: {}
+    async: true
+  - respond: {stream: true}
+"""
+
+
+@pytest.fixture
+def host(serve, ai):
+    return serve(FLOW, env={"OPENAI_BASE_URL": ai.url, "OPENAI_API_KEY": "sk-canary-1234567890"})
+
+
+def post(host, body, path="/ws", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=DEADLINE)
+    connection.request("POST", path, body if isinstance(body, (bytes, str)) else json.dumps(body), headers)
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response, text
+
+
+def events(text):
+    assert text.endswith("\n\n")
+    return [json.loads(event.removeprefix("data: ")) for event in text[:-2].split("\n\n")]
+
+
+def test_a_message_is_answered_and_stored(host):
+    response, text = post(host, {"prompt": "one two", "id": "c-1", "username": "ada"})
+    answer = json.loads(text)
+    assert response.status == 200 and response.headers["Content-Type"] == "application/json"
+    assert answer == {"type": "response", "id": "c-1", "message_id": answer["message_id"], "response": "one two",
+                      "session_id": response.headers["Stagecoach-Session"], "tokens_used": 42, "seq": 1}
+    row, = host.wait_for_rows(1)
+    assert (row["id"], row["session_id"], row["username"]) == (answer["message_id"], answer["session_id"], "ada")
+
+
+def test_an_event_stream_has_the_frames_of_the_wire(host):
+    response, text = post(host, {"prompt": "one two", "id": "c-1"}, Accept="text/event-stream")
+    assert response.status == 200 and response.headers["Content-Type"] == "text/event-stream"
+    *deltas, answer = events(text)
+    assert [delta["text"] for delta in deltas] == ["one ", "two"] and deltas[0]["type"] == "delta"
+    assert answer["response"] == "one two" and answer["seq"] == 3
+
+
+def test_curl_reads_an_event_stream_as_it_comes(host, ai):
+    ai.script = ["stream_gated"]
+    curl = subprocess.Popen(
+        ["curl", "-sN", "-H", "Accept: text/event-stream", "-d", '{"prompt": "one two"}', f"{host.http}/ws"],
+        stdout=subprocess.PIPE, text=True)
+    ai.released.release()
+    assert json.loads(curl.stdout.readline()[6:])["text"] == "one "
+    for _ in range(3):
+        ai.released.release()
+    rest, _ = curl.communicate(timeout=DEADLINE)
+    assert '"type":"response"' in rest and curl.returncode == 0
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
+@pytest.mark.parametrize("fault, body, status, code", [
+    (None, "{nonsense", 400, "invalid_json"), (None, {"id": "x"}, 400, "invalid_message"),
+    (None, {"prompt": "x" * 101}, 400, "too_long"), ("429", {"prompt": "x"}, 502, "model_rate_limited"),
+    ("500", {"prompt": "x"}, 502, "model_unavailable"), ("hang", {"prompt": "x"}, 504, "model_timeout")])
+def test_errors_are_statuses(host, ai, accept, fault, body, status, code):
+    ai.script = [fault] if fault else []
+    response, text = post(host, body, Accept=accept)
+    assert (response.status, json.loads(text)["error"]["code"]) == (status, code)
+
+
+def test_a_stream_that_breaks_off_ends_in_an_error_event(host, ai):
+    ai.script = ["stream_cut"]
+    response, text = post(host, {"prompt": "one two three four"}, Accept="text/event-stream")
+    *deltas, error = events(text)
+    assert response.status == 200 and deltas and error["error"]["code"] == "model_unavailable"
+    assert json.loads(host.wait_for_rows(1)[0]["metadata"])["partial"] is True
+
+
+def test_without_a_key_the_status_says_so(serve, ai):
+    host = serve(FLOW, env={"OPENAI_BASE_URL": ai.url})
+    response, text = post(host, {"prompt": "x"})
+    assert response.status == 502 and json.loads(text)["error"]["message"] == "OpenAI client not initialized"
+
+
+def test_a_connection_takes_one_message_after_the_other(host):
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=DEADLINE)
+    for number in range(3):
+        connection.request("POST", "/ws?session=5f350470-f5d5-4d96-93db-8d732a78cfc9", json.dumps({"prompt": str(number)}))
+        assert json.loads(connection.getresponse().read())["response"] == str(number)
+    connection.close()
+    assert {row["session_id"] for row in host.wait_for_rows(3)} == {"5f350470-f5d5-4d96-93db-8d732a78cfc9"}
+
+
+@pytest.mark.parametrize("path, body, headers, status", [
+    ("/nowhere", "{}", {}, 404), ("/healthz", "{}", {}, 405), ("/ws?session=1", "{}", {}, 400),
+    ("/ws", "x" * 70_000, {}, 413), ("/ws", b'{"prompt": "\xff"}', {}, 400),
+    ("/ws", "{}", {"Origin": "https://elsewhere.example"}, 403), ("/ws", "{}", {"Host": "elsewhere.example"}, 403)])
+def test_what_is_no_message_gets_its_status(host, path, body, headers, status):
+    response, _ = post(host, body, path, **headers)
+    assert response.status == status
+
+
+def test_a_client_that_leaves_ends_the_call(host, ai):
+    ai.script = ["hang"]
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=DEADLINE)
+    connection.request("POST", "/ws", json.dumps({"prompt": "x"}))
+    assert ai.arrived.acquire(timeout=DEADLINE)
+    connection.close()
+    assert ai.closed_by_client.wait(0.5)
+
+
+def test_a_stop_lets_a_message_end(host, ai):
+    ai.script = ["stream_gated"]
+    got = []
+    client = threading.Thread(target=lambda: got.append(post(host, {"prompt": "x"})))
+    client.start()
+    assert ai.arrived.acquire(timeout=DEADLINE)
+    stopping = threading.Thread(target=host.stop)
+    stopping.start()
+    wait_until(lambda: any("Stopping" in line for line in host.log), "the stop")
+    for _ in range(3):
+        ai.released.release()
+    client.join()
+    stopping.join()
+    assert got[0][0].status == 200 and host.process.returncode == 0
