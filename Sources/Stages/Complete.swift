@@ -1,3 +1,4 @@
+import FoundationEssentials
 public import Pipeline
 
 /// Asks a model for an answer.
@@ -7,6 +8,13 @@ public struct Complete: Stage {
 
     /// The model's API.
     @Uses("The model's API.") public var api: any Model
+
+    /// Models that are asked where it fails.
+    @Uses("Models that are asked one after the other where it fails.", onlyNamed: true) public var fallback: [any Model]
+
+    /// After which errors they are.
+    @Setting("The errors after which 'fallback' is asked.")
+    public var fallbackOn = FallbackError.allCases
 
     /// The model's name at its API.
     @Setting("The model's name at its API.") public var model = "gpt-3.5-turbo"
@@ -19,6 +27,29 @@ public struct Complete: Stage {
     @Setting("Whether the API is asked for the answer in pieces, which 'respond: {stream: true}' sends as they come.")
     public var stream = false
 
+    /// Instructions to the model.
+    @Setting("Instructions to the model, before everything else.") public var system: MessageTemplate?
+
+    /// What is asked in place of the prompt alone.
+    @Setting("What is asked, where that is not the prompt alone: 'In French: {{prompt}}'.")
+    public var prompt: MessageTemplate?
+
+    /// How much chance decides.
+    @Setting("How much chance decides.", in: 0...2) public var temperature: Double?
+
+    /// The most tokens that the answer may have.
+    @Setting("The most tokens that the answer may have.", in: 1...) public var maxTokens: Int?
+
+    /// Texts at which the answer ends.
+    @Setting("Texts at which the answer ends.") public var stop: [String] = []
+
+    /// The form of the answer.
+    @Setting("The form of the answer, as the API has it: {type: json_object}; one that is no JSON is an error.")
+    public var responseFormat: JSONSetting?
+
+    /// Further keys of the request.
+    @Setting("Further keys of the request's body.") public var extra: [String: JSONSetting] = [:]
+
     public init() {}
 
     /// A call of a model by its name.
@@ -28,9 +59,13 @@ public struct Complete: Stage {
         self.stream = stream
     }
 
-    public var requires: Fields { [.prompt] }
+    public var requires: Fields {
+        var fields = prompt?.requires ?? [.prompt]
+        fields.formUnion(system?.requires ?? [])
+        return fields
+    }
 
-    public var longestRun: Duration? { timeout }
+    public var longestRun: Duration? { timeout * (1 + fallback.count) }
 
     public var provides: Fields { [.completion] }
 
@@ -38,24 +73,75 @@ public struct Complete: Stage {
 
     public func run(_ message: inout Message) async throws {
         let request = request(for: message)
-        guard stream else {
-            message.completion = try await api.complete(request)
-            return
-        }
-        message.completion = try await api.complete(request) { [message] delta in
-            try await message.deltas?.send(delta, of: message)
+        var rest = fallback[...]
+        var api = api
+        while true {
+            do {
+                message.completion = try checked(await answer(of: api, to: request, for: message))
+                return
+            } catch let error as PipelineError {
+                let mayFallBack = fallbackOn.contains { $0.rawValue == error.code.rawValue }
+                // An answer that was begun is not begun again by another.
+                guard mayFallBack, message.deltas?.hasLeft != true, let next = rest.popFirst() else { throw error }
+                api = next
+            }
         }
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        guard !stream, let completion = try api.completeWithoutWaiting(request(for: message)) else { return false }
-        message.completion = completion
+        guard !stream, fallback.isEmpty, let completion = try api.completeWithoutWaiting(request(for: message)) else {
+            return false
+        }
+        message.completion = try checked(completion)
         return true
     }
 
-    private func request(for message: Message) -> CompletionRequest {
-        var turns = message.history
-        turns.append(.init(.user, message.prompt))
-        return CompletionRequest(model: model, turns: turns, timeout: timeout)
+    private func answer(
+        of api: any Model, to request: CompletionRequest, for message: Message
+    ) async throws -> Completion {
+        guard stream else { return try await api.complete(request) }
+        return try await api.complete(request) { delta in
+            try await message.deltas?.send(delta, of: message)
+        }
     }
+
+    private func request(for message: Message) -> CompletionRequest {
+        var turns: [CompletionRequest.Turn] = []
+        if let system { turns.append(.init(.system, system.text(for: message))) }
+        turns += message.history
+        turns.append(.init(.user, prompt?.text(for: message) ?? message.prompt))
+        var request = CompletionRequest(model: model, turns: turns, timeout: timeout)
+        request.options.temperature = temperature
+        request.options.maxTokens = maxTokens
+        request.options.stop = stop
+        request.options.responseFormat = responseFormat?.value
+        if !extra.isEmpty { request.options.extra = extra.mapValues(\.value) }
+        return request
+    }
+
+    /// - Throws: `model_bad_response` where the answer was to be JSON and is not.
+    private func checked(_ completion: Completion) throws(PipelineError) -> Completion {
+        guard case .object(let format) = responseFormat?.value, format["type"] != .string("text") else {
+            return completion
+        }
+        let isJSON = (try? JSONDecoder().decode(JSONValue.self, from: Data(completion.text.utf8))) != nil
+        guard isJSON else { throw OpenAIError.badResponse("the answer was to be JSON and is not") }
+        return completion
+    }
+}
+
+/// Errors after which another model may do better.
+public enum FallbackError: String, CaseIterable, SettingValue {
+    /// It can't be reached, fails, or rests after failures.
+    case modelUnavailable = "model_unavailable"
+    /// It did not answer in time.
+    case modelTimeout = "model_timeout"
+    /// It is asked too much.
+    case modelRateLimited = "model_rate_limited"
+    /// It refuses the key.
+    case modelUnauthorized = "model_unauthorized"
+    /// It has no key.
+    case modelKeyMissing = "model_key_missing"
+    /// Its answer is none.
+    case modelBadResponse = "model_bad_response"
 }

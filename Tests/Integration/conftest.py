@@ -59,21 +59,26 @@ class Host:
             [program(variable), "serve", *map(str, files), "--port", "0", *arguments],
             cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
-        threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put), daemon=True).start()
+        threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put, lambda: self.lines.put(None)),
+                         daemon=True).start()
         self.log_reader = threading.Thread(target=self._read, args=(self.process.stderr, self.log.append), daemon=True)
         self.log_reader.start()
         try:
             self.line = self.lines.get(timeout=DEADLINE)
         except queue.Empty:
+            self.line = None
+        if self.line is None:
             self.process.kill()
             pytest.fail(f"the host did not start: {self.log}")
         self.port = int(re.match(r"listening on http://127\.0\.0\.1:(\d+), pipeline ", self.line)[1])
         self.http = f"http://127.0.0.1:{self.port}"
 
     @staticmethod
-    def _read(stream, put):
+    def _read(stream, put, end=None):
         for line in stream:
             put(line.rstrip("\n"))
+        if end:
+            end()
 
     def url(self, query="", path="/ws"):
         return f"ws://127.0.0.1:{self.port}{path}" + (f"?{query}" if query else "")

@@ -170,6 +170,13 @@ class FakeAI:
         text = f"Incorrect API key provided: {headers.get('authorization', '')}"
         return self._send(connection, {"error": {"message": text, "type": "x"}}, status)
 
+    def _429_after(self, connection, headers):
+        """`after` is what the API asks to wait."""
+        body = json.dumps({"error": {"message": "slow down"}}).encode()
+        fields = "".join(f"{name}: {value}\r\n" for name, value in self.after.items())
+        connection.sendall(f"HTTP/1.1 429 Too Many Requests\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        return True
+
     def _401(self, connection, headers):
         return self._error(connection, "401 Unauthorized", headers)
 

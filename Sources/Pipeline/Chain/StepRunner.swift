@@ -129,9 +129,12 @@ final class StepRunner: Sendable {
                 failures += 1
                 let isBegun = message.deltas?.hasLeft == true
                 guard let retry, error.isRetryable, failures < retry.attempts, !isBegun else { throw error }
+                let pause = max(retry.delay(afterFailures: failures), error.retryAfter ?? .zero)
+                // Nobody waits for an API that asks for more patience than the file allows.
+                if pause > retry.maxBackoff { throw error }
                 retrying()
                 do {
-                    try await Task.sleep(for: retry.delay(afterFailures: failures))
+                    try await Task.sleep(for: pause)
                 } catch {
                     throw PipelineError(error, stage: label)
                 }

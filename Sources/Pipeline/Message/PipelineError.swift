@@ -61,6 +61,9 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
     /// What the log says besides; never sent to a client.
     public let detail: String?
 
+    /// How long to wait before another try, where somebody said so.
+    public var retryAfter: Duration?
+
     /// The label of the step that failed; set by the engine.
     public internal(set) var stage: String?
 

@@ -42,6 +42,9 @@ public struct CompletionRequest: Sendable {
     /// How long the call may take in all.
     public var timeout: Duration
 
+    /// How the answer is to be made.
+    public var options = CompletionOptions()
+
     /// A request.
     public init(model: String, turns: [Turn], timeout: Duration) {
         self.model = model
@@ -72,4 +75,21 @@ public struct CompletionRequest: Sendable {
             self.content = content
         }
     }
+}
+
+/// How an answer is to be made; what is left out is up to the model.
+public struct CompletionOptions: Sendable, Hashable {
+    /// How much chance decides, from 0 to 2.
+    public var temperature: Double?
+    /// The most tokens that the answer may have.
+    public var maxTokens: Int?
+    /// Texts at which the answer ends.
+    public var stop: [String] = []
+    /// The form of the answer, as the API has it: `{"type": "json_object"}`.
+    public var responseFormat: JSONValue?
+    /// Further keys of the request's body. They change none of those above.
+    public var extra: [String: JSONValue] = [:]
+
+    /// The model's own defaults.
+    public init() {}
 }

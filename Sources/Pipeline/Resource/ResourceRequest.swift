@@ -47,6 +47,17 @@ struct ResourceRequest {
         return found.contains { $0 == nil } ? nil : found.compactMap { $0 }
     }
 
+    /// The resources of a list of names, each of which `cast` must accept.
+    func all<Wanted>(
+        with reader: inout SettingReader, as cast: (any Resource) -> Wanted?
+    ) -> [(name: String, wanted: Wanted)]? {
+        guard let elements = node?.elements else { return all(with: &reader).map { _ in [] } }
+        let found = elements.map { element in
+            ResourceRequest(key: key, node: element, owner: owner).one(required: true, with: &reader, as: cast)
+        }
+        return found.contains { $0 == nil } ? nil : found.compactMap { $0 }
+    }
+
     private func named(_ node: Node, with reader: inout SettingReader) -> NamedResource? {
         let name = reader.with(subject: "'\(key)' of \(owner.name)") { String.read(node, with: &$0) }
         guard let name else { return nil }

@@ -12,7 +12,7 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
     let help: String
     let type: SettingType
     private let isList: Bool
-    private let isOnlyNamed: Bool
+    let isOnlyNamed: Bool
     private let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
     private var value: Value?
     private(set) var names: [String] = []
@@ -51,6 +51,17 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
         value = .some(nil)
     }
 
+    /// Resources of a kind that are used only where the file names them, in the order of its list.
+    public init<Wrapped: Sendable>(_ help: String, onlyNamed: Bool) where Value == [Wrapped] {
+        self.init(help, type: .list(.resource), isList: true, isOnlyNamed: onlyNamed) { request, reader in
+            guard request.node != nil || !onlyNamed else { return Found(value: [], names: []) }
+            return request.all(with: &reader) { $0 as? Wrapped }.map {
+                Found(value: $0.map(\.wanted), names: $0.map(\.name))
+            }
+        }
+        value = .some([])
+    }
+
     /// Resources of any kind, by name.
     public init(_ help: String) where Value == [any Resource] {
         self.init(help, type: .list(.resource), isList: true) { request, reader in
@@ -87,6 +98,8 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
 protocol ResourceUse: Sendable {
     var help: String { get }
     var type: SettingType { get }
+    /// Whether it is used only where the file names it.
+    var isOnlyNamed: Bool { get }
     /// The key that names it in the file.
     func key(for property: Property, amongst count: Int) -> String
     /// The names of the resources that were found.

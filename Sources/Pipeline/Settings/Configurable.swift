@@ -61,7 +61,7 @@ extension Configurable {
     /// Every setting of this type, in the order of declaration.
     public static var settings: [SettingDescription] {
         let properties = Property.all(of: Self())
-        let uses = properties.filter { $0.value is any ResourceUse }
+        let uses = properties.filter { ($0.value as? any ResourceUse)?.isOnlyNamed == false }
         return properties.compactMap { property in
             if let use = property.value as? any ResourceUse {
                 return SettingDescription(

@@ -19,7 +19,7 @@ enum SettingBinder {
         _ prototype: Target, to node: Node?, of owner: Owner, with reader: inout SettingReader
     ) -> Target? {
         let properties = Property.all(of: prototype)
-        let uses = properties.filter { $0.value is any ResourceUse }
+        let uses = properties.filter { ($0.value as? any ResourceUse)?.isOnlyNamed == false }
         var unread = node?.entries ?? []
         var values: [String: Any] = [:]
         var isWhole = true

@@ -18,7 +18,7 @@ public final class DeltaStream: Sendable {
     var text: String { sent.withLock(\.self) }
 
     /// Whether anything has left, so that the answer can't be begun again.
-    var hasLeft: Bool { !sent.withLock(\.isEmpty) }
+    public var hasLeft: Bool { !sent.withLock(\.isEmpty) }
 
     /// Sends a piece, and waits while the client takes less than comes.
     ///

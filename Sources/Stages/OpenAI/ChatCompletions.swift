@@ -3,21 +3,42 @@ package import Pipeline
 
 /// The body of a call of `POST /chat/completions`.
 package struct ChatRequest: Encodable {
-    struct Turn: Encodable {
+    private let request: CompletionRequest
+    private let isStreamed: Bool
+
+    package init(_ request: CompletionRequest, isStreamed: Bool = false) {
+        self.request = request
+        self.isStreamed = isStreamed
+    }
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(_ text: String) { stringValue = text }
+        init?(stringValue: String) { self.init(stringValue) }
+        init?(intValue: Int) { nil }
+    }
+
+    private struct Turn: Encodable {
         let role: String
         let content: String
     }
 
-    let model: String
-    let messages: [Turn]
-    let stream: Bool?
-    let stream_options: [String: Bool]?
-
-    package init(_ request: CompletionRequest, isStreamed: Bool = false) {
-        stream = isStreamed ? true : nil
-        stream_options = isStreamed ? ["include_usage": true] : nil
-        model = request.model
-        messages = request.turns.map { Turn(role: $0.role.rawValue, content: $0.content) }
+    package func encode(to encoder: any Encoder) throws {
+        var body = encoder.container(keyedBy: Key.self)
+        let options = request.options
+        for (name, value) in options.extra { try body.encode(value, forKey: Key(name)) }
+        try body.encode(request.model, forKey: Key("model"))
+        let turns = request.turns.map { Turn(role: $0.role.rawValue, content: $0.content) }
+        try body.encode(turns, forKey: Key("messages"))
+        try body.encodeIfPresent(options.temperature, forKey: Key("temperature"))
+        try body.encodeIfPresent(options.maxTokens, forKey: Key("max_tokens"))
+        if !options.stop.isEmpty { try body.encode(options.stop, forKey: Key("stop")) }
+        try body.encodeIfPresent(options.responseFormat, forKey: Key("response_format"))
+        guard isStreamed else { return }
+        try body.encode(true, forKey: Key("stream"))
+        try body.encode(["include_usage": true], forKey: Key("stream_options"))
     }
 
     package var json: [UInt8] {

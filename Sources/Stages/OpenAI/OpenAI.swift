@@ -13,7 +13,19 @@ public struct OpenAI: Model {
     /// The API's key.
     @Setting("The API's key; without one clients are told so.") public var key = Secret("")
 
+    /// The model's name there.
+    @Setting("The model's name there, in place of the stage's: for one that stands in for another.") public var model =
+        ""
+
+    /// Header fields for APIs that want more than a key.
+    @Setting("Further header fields, for APIs that want more than a key.") public var headers: [String: Secret] = [:]
+
+    /// Whether calls stop for a while after failures.
+    @Setting("Whether calls stop for 30s after 5 failures in a row: no connection, no answer in time, or a 5xx.")
+    public var breaker = false
+
     @State private var connection = OpenAIConnection()
+    @State private var circuit = CircuitBreaker()
 
     public init() {}
 
@@ -23,8 +35,11 @@ public struct OpenAI: Model {
         self.key = key
     }
 
-    /// Failing without a key. Whether the API takes the key shows at the first call.
-    public var health: Health { key.isEmpty ? .failing(.modelKeyMissing) : .ready }
+    /// Failing without a key, and while the breaker is open. Whether the API takes the key shows at the first call.
+    public var health: Health {
+        if key.isEmpty { return .failing(.modelKeyMissing) }
+        return breaker && circuit.isOpen ? .failing(CircuitBreaker.error) : .ready
+    }
 
     public func open(_ context: ResourceContext) async throws {
         connection.open()
@@ -32,21 +47,37 @@ public struct OpenAI: Model {
 
     public func complete(_ request: CompletionRequest) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
-        let answer = try await connection.post(
-            ChatRequest(request).json, to: url.text + "/chat/completions", key: key, within: request.timeout)
-        guard answer.status == 200 else { throw OpenAIError.refused(answer.status, answer.body, hiding: key) }
-        return try ChatResponse.completion(from: answer.body)
+        return try await circuit.run(isOn: breaker) {
+            let answer = try await connection.post(call(request, isStreamed: false))
+            guard answer.status == 200 else {
+                throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: key)
+            }
+            return try ChatResponse.completion(from: answer.body)
+        }
+    }
+
+    private func call(_ request: CompletionRequest, isStreamed: Bool) throws -> OpenAICall {
+        var request = request
+        if !model.isEmpty { request.model = model }
+        return OpenAICall(
+            url: url.text + "/chat/completions", key: key, headers: headers,
+            body: try ChatRequest(request, isStreamed: isStreamed).json, limit: request.timeout)
     }
 
     public func complete(
         _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
-        let response = try await connection.stream(
-            ChatRequest(request, isStreamed: true).json, to: url.text + "/chat/completions", key: key,
-            within: request.timeout)
+        return try await circuit.run(isOn: breaker) { try await stream(request, receive: receive) }
+    }
+
+    private func stream(
+        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+    ) async throws -> Completion {
+        let response = try await connection.stream(call(request, isStreamed: true))
         guard response.status == 200 else {
-            throw OpenAIError.refused(response.status, try await connection.rest(of: response), hiding: key)
+            let body = try await connection.rest(of: response)
+            throw OpenAIError.refused(response.status, body, response.headers, hiding: key)
         }
         // An API that knows no streaming answers in one piece.
         guard response.headers["Content-Type"]?.lowercased().hasPrefix("application/json") != true else {

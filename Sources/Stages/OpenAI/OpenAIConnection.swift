@@ -14,23 +14,19 @@ final class OpenAIConnection: Sendable {
         await client.withLock { $0.take() }?.shutdown()
     }
 
-    func post(_ body: [UInt8], to url: String, key: Secret, within limit: Duration) async throws -> HTTPResponse {
-        let (client, request) = try call(body, to: url, key: key, within: limit)
+    func post(_ call: OpenAICall) async throws -> HTTPResponse {
         do {
-            return try await client.send(request)
-        } catch {
+            return try await openClient.send(call.request)
+        } catch let error as HTTPClientError {
             throw OpenAIError.failed(error)
         }
     }
 
     /// Returns once the response has begun.
-    func stream(
-        _ body: [UInt8], to url: String, key: Secret, within limit: Duration
-    ) async throws -> HTTPStreamedResponse {
-        let (client, request) = try call(body, to: url, key: key, within: limit)
+    func stream(_ call: OpenAICall) async throws -> HTTPStreamedResponse {
         do {
-            return try await client.execute(request)
-        } catch {
+            return try await openClient.execute(call.request)
+        } catch let error as HTTPClientError {
             throw OpenAIError.failed(error)
         }
     }
@@ -44,17 +40,34 @@ final class OpenAIConnection: Sendable {
         }
     }
 
-    private func call(
-        _ body: [UInt8], to url: String, key: Secret, within limit: Duration
-    ) throws -> (HTTPClient, HTTPRequest) {
-        guard let client = client.withLock(\.self) else { throw OpenAIError.unavailable("the resource is not open") }
+    private var openClient: HTTPClient {
+        get throws {
+            guard let client = client.withLock(\.self) else {
+                throw OpenAIError.unavailable("the resource is not open")
+            }
+            return client
+        }
+    }
+}
+
+/// One call of an API.
+struct OpenAICall {
+    let url: String
+    let key: Secret
+    let headers: [String: Secret]
+    let body: [UInt8]
+    let limit: Duration
+
+    var request: HTTPRequest {
         var request = HTTPRequest(method: "POST", url: url, body: body)
-        request.headers = [
+        let own = [
             ("Authorization", "Bearer \(key.revealed)"), ("Content-Type", "application/json"),
-            ("Accept", "application/json"), ("User-Agent", "stagecoach"),
+            ("Accept", "application/json, text/event-stream"), ("User-Agent", "stagecoach"),
         ]
+        let more = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value.revealed) }
+        request.headers = own.filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
         request.deadlines.total = limit
         request.deadlines.idle = min(request.deadlines.idle, limit)
-        return (client, request)
+        return request
     }
 }

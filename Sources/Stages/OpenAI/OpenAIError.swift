@@ -29,7 +29,15 @@ enum OpenAIError {
     }
 
     /// The API answered with another status than 200. Some APIs repeat the key in their errors, so it is taken out.
-    static func refused(_ status: Int, _ body: [UInt8], hiding key: Secret) -> PipelineError {
+    static func refused(
+        _ status: Int, _ body: [UInt8], _ headers: HTTPHeaderFields? = nil, hiding key: Secret
+    ) -> PipelineError {
+        var error = refused(status, body, hiding: key)
+        if error.isRetryable { error.retryAfter = headers.flatMap(RetryAfter.wait) }
+        return error
+    }
+
+    private static func refused(_ status: Int, _ body: [UInt8], hiding key: Secret) -> PipelineError {
         let said = ChatError.text(in: body)?.replacing(key.revealed, with: "<secret>").prefix(300)
         let detail = "status \(status)" + (said.map { ": \($0)" } ?? "")
         switch status {

@@ -1,0 +1,77 @@
+/// Text with a message's fields in it: `Answer {{session.username}} in French: {{prompt}}`.
+///
+/// Fields are named as in `when`; one that a message doesn't have leaves nothing. `${…}` is always the environment.
+public struct MessageTemplate: Sendable, SettingValue {
+    private enum Part: Sendable {
+        case text(String)
+        case field(FieldPath)
+    }
+
+    private let parts: [Part]
+
+    /// The template as it is written.
+    public let settingText: String?
+
+    /// A template.
+    ///
+    /// - Throws: ``Problem`` where a brace is not closed or stands around no name.
+    public init(_ text: String) throws(Problem) {
+        var parts: [Part] = []
+        var rest = text[...]
+        while let open = rest.firstRange(of: "{{") {
+            guard let close = rest[open.upperBound...].firstRange(of: "}}") else {
+                throw Problem(description: "has '{{' without '}}'")
+            }
+            let name = rest[open.upperBound..<close.lowerBound].filter { !$0.isWhitespace }
+            guard !name.isEmpty, !name.contains("{") else {
+                throw Problem(description: "has no field's name between '{{' and '}}'")
+            }
+            if open.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<open.lowerBound]))) }
+            parts.append(.field(FieldPath(String(name))))
+            rest = rest[close.upperBound...]
+        }
+        if !rest.isEmpty { parts.append(.text(String(rest))) }
+        self.parts = parts
+        settingText = text
+    }
+
+    /// What is wrong with a template, as it stands after its name.
+    public struct Problem: Error, CustomStringConvertible {
+        /// Such as "has '{{' without '}}'".
+        public let description: String
+    }
+
+    /// The fields that an earlier stage must provide.
+    public var requires: Fields {
+        Fields(
+            parts.compactMap { part in
+                if case .field(let path) = part { path.field } else { nil }
+            })
+    }
+
+    /// The text for a message.
+    public func text(for message: Message) -> String {
+        var text = ""
+        for part in parts {
+            switch part {
+            case .text(let part): text += part
+            case .field(let path): text += path.value(in: message)?.text ?? ""
+            }
+        }
+        return text
+    }
+
+    /// Text with fields in it.
+    public static var settingType: SettingType { .other("text with fields such as {{prompt}}") }
+
+    /// A string whose braces are closed.
+    public static func read(_ node: Node, with reader: inout SettingReader) -> MessageTemplate? {
+        guard let text = String.read(node, with: &reader) else { return nil }
+        do throws(Problem) {
+            return try MessageTemplate(text)
+        } catch {
+            reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(error)")
+            return nil
+        }
+    }
+}

@@ -1,0 +1,149 @@
+"""What `complete` says to the API, and what it does where the API fails."""
+
+import email.utils
+import json
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import receive_json, wait_until
+from fakeai import FakeAI
+
+FLOW = """
+pipeline: flow
+resources:
+  model: {openai: {url: "${OPENAI_BASE_URL}", key: sk-canary-1234567890}}
+stages:
+  - receive: {format: json}
+  - validate
+  - complete: {}
+  - respond
+"""
+
+
+def start(serve, ai, complete="{}", resource="", beside="", more="", name="{}"):
+    text = FLOW.replace("complete: {}", f"complete: {complete}{beside}").replace(
+        "1234567890}}", f"1234567890{resource}}}}}{more}")
+    return serve(text, env={"OPENAI_BASE_URL": ai.url})
+
+
+def say(connection, prompt="hello", **more):
+    connection.send(json.dumps({"prompt": prompt, **more}))
+    return receive_json(connection)
+
+
+@pytest.fixture
+def other():
+    server = FakeAI()
+    yield server
+    server.stop()
+
+
+def test_settings_go_into_the_request(serve, ai):
+    host = start(serve, ai, '''{model: m, temperature: 0.5, max_tokens: 7, stop: [END], extra: {seed: 3, logit_bias: {a: [1, null]}},
+      system: "You speak to {{session.username}}.", prompt: "In {{ metadata.language }}: {{prompt}}"}''',
+                 ", headers: {X-Title: stagecoach, authorization: Basic abc}")
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection, username="ada", metadata={"language": "French"})["response"] == "In French: hello"
+    call = ai.calls[0]
+    assert call["body"] == {
+        "model": "m", "temperature": 0.5, "max_tokens": 7, "stop": ["END"], "seed": 3, "logit_bias": {"a": [1, None]},
+        "messages": [{"role": "system", "content": "You speak to ada."}, {"role": "user", "content": "In French: hello"}]}
+    assert call["headers"]["x-title"] == "stagecoach" and call["headers"]["authorization"] == "Basic abc"
+
+
+def test_an_answer_that_was_to_be_json_and_is_not_is_a_bad_response(serve, ai):
+    host = start(serve, ai, "{response_format: {type: json_object}}")
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection, '{"a": 1}')["response"] == '{"a": 1}'
+        assert say(connection, "a: 1")["error"]["code"] == "model_bad_response"
+    assert ai.calls[0]["body"]["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize("text, problem", [
+    ('{prompt: "{{prompt"}', "has '{{' without '}}'"), ('{prompt: "{{}}"}', "has no field's name"),
+    ('{prompt: "{{colour}}"}', "needs 'colour', which no stage provides"), ("{temperature: 3}", "must be from 0"),
+    ("{fallback: [modle]}", "there is no resource 'modle'; did you mean 'model'?"),
+    ("{fallback_on: [model_tiemout]}", "did you mean 'model_timeout'?")])
+def test_what_is_wrong_is_found_before_the_start(run, tmp_path, text, problem):
+    (tmp_path / "p.yaml").write_text(FLOW.replace("complete: {}", f"complete: {text}"))
+    checked = run("check", tmp_path / "p.yaml", env={"OPENAI_BASE_URL": "http://127.0.0.1:1"})
+    assert checked.returncode == 1 and problem in checked.stderr, checked.stderr
+
+
+@pytest.mark.parametrize("after, least, calls, most", [
+    ({"Retry-After": "0.3"}, 0.3, 2, 2), ({"Retry-After": "date"}, 0.9, 2, 4), ({"retry-after": "3600"}, 0, 1, 1),
+    ({"Retry-After": "-1"}, 0, 2, 1), ({"Retry-After": "NaN"}, 0, 2, 1),
+    ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "300ms"}, 0.3, 2, 2),
+    ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6m0s"}, 0, 1, 1)])
+def test_the_wait_that_an_api_asks_for_is_kept(serve, ai, after, least, calls, most):
+    host = start(serve, ai, beside="\n    retry: {attempts: 3, backoff: 10ms, max_backoff: 5s}")
+    # Dates have whole seconds: this one is at least one away.
+    date = email.utils.formatdate(time.time() + 2, usegmt=True)
+    ai.after = {name: date if value == "date" else value for name, value in after.items()}
+    ai.script = ["429_after"]
+    with host.connect() as connection:
+        receive_json(connection)
+        began = time.monotonic()
+        answer = say(connection)
+        took = time.monotonic() - began
+    assert (answer["type"] == "response") == (calls == 2) and len(ai.calls) == calls
+    assert least <= took < most
+
+
+@pytest.mark.parametrize("fault, code", [
+    ("500", None), ("429", None), ("401", None), ("reset", None), ("hang", None), ("invalid_json", "model_bad_response")])
+def test_another_model_answers_where_the_first_fails_as_the_file_says(serve, ai, other, fault, code):
+    host = start(
+        serve, ai, "{resource: model, fallback: [second], timeout: 500ms, "
+        "fallback_on: [model_unavailable, model_timeout, model_rate_limited, model_unauthorized]}",
+        more=f"\n  second: {{openai: {{url: {other.url}, key: sk-canary-0987654321, model: llama}}}}")
+    ai.script = [fault]
+    with host.connect() as connection:
+        receive_json(connection)
+        answer = say(connection)
+        assert answer.get("error", {}).get("code") == code
+        assert len(other.calls) == (0 if code else 1)
+        if not code:
+            assert other.calls[0]["body"]["model"] == "llama"
+            assert other.calls[0]["headers"]["authorization"] == "Bearer sk-canary-0987654321"
+        assert say(connection)["type"] == "response" and len(ai.calls) == 2
+
+
+def test_where_every_model_fails_the_last_error_is_the_answer(serve, ai, other):
+    host = start(serve, ai, "{resource: model, fallback: [second]}",
+                 more=f"\n  second: {{openai: {{url: {other.url}, key: sk-canary-0987654321}}}}")
+    ai.script, other.script = ["500"], ["429"]
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["error"]["code"] == "model_rate_limited"
+
+
+def test_a_model_that_failed_five_times_rests_and_everybody_is_told(serve, ai):
+    host = start(serve, ai, resource=", breaker: true")
+    ai.script = ["500"] * 5
+    with host.connect() as connection, host.connect() as another:
+        receive_json(connection), receive_json(another)
+        for _ in range(5):
+            assert say(connection)["error"]["stage"] == "complete"
+        for client in (connection, another):
+            error = say(client)["error"]
+            assert (error["code"], error["stage"], error["retryable"]) == ("model_unavailable", "validate", True)
+    assert len(ai.calls) == 5
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{host.http}/readyz")
+    assert refused.value.code == 503 and "model: The model is not available" in refused.value.read().decode()
+
+
+def test_refusals_open_no_breaker(serve, ai):
+    host = start(serve, ai, resource=", breaker: true")
+    ai.script = ["500"] * 4 + ["429"] + ["500"] * 4
+    with host.connect() as connection:
+        receive_json(connection)
+        for _ in range(9):
+            assert say(connection)["type"] == "error"
+        assert say(connection)["type"] == "response"
