@@ -45,14 +45,6 @@ public enum MessageFormat: String, CaseIterable, SettingValue {
     case json
 }
 
-/// What happens to messages whose client leaves before their answer.
-public enum OnDisconnect: String, CaseIterable, SettingValue {
-    /// They end where they are, a call of the model within it; what was answered is still stored.
-    case cancel
-    /// They are worked on to their end, and stored.
-    case finish
-}
-
 /// Paths that the host serves itself.
 private let reservedPaths = ["/", "/console", "/healthz", "/readyz", "/metrics"]
 

@@ -143,7 +143,7 @@ def test_retry_goes_on_until_the_first_delta(serve, ai):
         receive_json(connection)
         ask(connection)
         assert frames(connection)[-1]["type"] == "response"
-        ask(connection)
+        ask(connection, id="c-2")
         assert frames(connection)[-1]["type"] == "error"
     assert len(ai.calls) == 4
 
@@ -191,6 +191,6 @@ def test_offline_answers_come_word_by_word_at_their_pace(serve):
         *deltas, response = frames(connection)
         assert [delta["text"] for delta in deltas] == ["one ", "two  ", "three ", "four ", "five"]
         assert response["response"] == PROMPT
-        ask(connection)
+        ask(connection, id="c-2")
         *deltas, error = frames(connection)
         assert text_of(deltas) == "one two  three " and error["error"]["code"] == "model_unavailable"

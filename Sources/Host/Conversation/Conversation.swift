@@ -32,6 +32,9 @@ final class Conversation {
     @exclusivity(unchecked) private var running: [Running] = []
     @exclusivity(unchecked) private var isAdvancing = false
 
+    private let held: HeldSession?
+    @exclusivity(unchecked) private var answers = KnownAnswers()
+
     private struct Running {
         let message: UniqueID
         let clientID: String?
@@ -52,10 +55,11 @@ final class Conversation {
 
     /// - Parameters:
     ///   - takesDeltas: Whether the client takes answers in pieces; they have no form in text format.
+    ///   - held: What is known of the session beyond this connection.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: ServedPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
-        logger: Logger, takesDeltas: Bool = true, client: some ConversationClient
+        logger: Logger, takesDeltas: Bool = true, held: HeldSession? = nil, client: some ConversationClient
     ) {
         self.pipeline = pipeline
         self.session = session
@@ -63,6 +67,7 @@ final class Conversation {
         self.executor = executor
         self.logger = logger
         self.client = client
+        self.held = held
         reply = ConversationReply(
             self, executor.eventLoop, format: format, takesDeltas: takesDeltas && format == .json)
     }
@@ -83,11 +88,7 @@ final class Conversation {
         case .json:
             do throws(ClientFrame.Refusal) {
                 switch try ClientFrame.read(frame) {
-                case .prompt(let message):
-                    accept(
-                        Message(
-                            prompt: message.prompt, session: speaker(message.username), clientID: message.id,
-                            metadata: message.metadata ?? [:], reply: reply))
+                case .prompt(let message): receive(message)
                 case .cancel(let id):
                     cancel(id)
                 }
@@ -97,8 +98,22 @@ final class Conversation {
         }
     }
 
+    /// Takes a prompt; one that comes again, by the client's own id, gets the answer it had, or will get.
+    private func receive(_ prompt: ClientFrame.Prompt) {
+        let message = Message(
+            prompt: prompt.prompt, session: speaker(prompt.username), clientID: prompt.id,
+            metadata: prompt.metadata ?? [:], reply: reply)
+        switch held?.begin(message) ?? answers.begin(message) {
+        case .new: accept(message)
+        case .inFlight: break
+        case .answered(let frame):
+            order.expect(message.id)
+            settle(message, frame)
+        }
+    }
+
     /// Whether there is something to go on with once the client has gone.
-    var outlivesClient: Bool { pipeline.entry.onDisconnect == .finish && pending > 0 }
+    var outlivesClient: Bool { pipeline.entry.onDisconnect != .cancel && pending > 0 }
 
     /// Goes on with somebody in the client's place.
     func goOn(with keeper: some ConversationClient) {
@@ -219,6 +234,9 @@ final class Conversation {
     }
 
     fileprivate func settle(_ message: Message, _ frame: ServerFrame?) {
+        if message.clientID != nil {
+            if let held { held.end(message.id, with: frame) } else { answers.end(message.id, with: frame) }
+        }
         order.settle(message.id, frame)
         while let frame = order.next() { client?.send(frame) }
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }

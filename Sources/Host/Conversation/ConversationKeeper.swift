@@ -2,13 +2,16 @@
 final class ConversationKeeper: ConversationClient {
     private let conversation: Conversation
     private let loop: LoopConnections
+    private let held: HeldSession?
 
-    init(_ conversation: Conversation, _ loop: LoopConnections) {
+    /// - Parameter held: Takes what the client is told, for when it comes back.
+    init(_ conversation: Conversation, _ loop: LoopConnections, held: HeldSession?) {
+        self.held = held
         self.conversation = conversation
         self.loop = loop
     }
 
-    func send(_ frame: ServerFrame) {}
+    func send(_ frame: ServerFrame) { held?.deliver(frame) }
 
     func conversationIsIdle() { stop() }
 

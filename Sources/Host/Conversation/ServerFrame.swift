@@ -16,10 +16,13 @@ package struct ServerFrame {
     private let isNumbered: Bool
 
     /// The greeting; `nil` where the format has none.
-    static func session(id: String, in format: MessageFormat) -> ServerFrame? {
+    ///
+    /// - Parameter isResumed: Whether the frames after those that the client has seen follow.
+    static func session(id: String, isResumed: Bool = false, in format: MessageFormat) -> ServerFrame? {
         guard case .json = format else { return nil }
         var object = JSONText(type: "session")
         object.add("session_id", id)
+        if isResumed { object.add("resumed", raw: "true") }
         return ServerFrame(.session, object)
     }
 
@@ -69,6 +72,9 @@ package struct ServerFrame {
         self.text = text
         self.isNumbered = isNumbered
     }
+
+    /// About how many bytes it has.
+    var size: Int { text.utf8.count }
 
     /// The whole text, as the frame with this number.
     package func text(sequence: Int) -> String {

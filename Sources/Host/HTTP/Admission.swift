@@ -7,14 +7,25 @@ struct Admission {
     let pipeline: ServedPipeline
     let session: Session
     let format: MessageFormat
+    /// The number of the last frame that a client saw which comes back.
+    let seen: Int?
 
-    /// Reads `session`, `username` and `format` from the query.
+    /// Reads `session`, `username`, `format` and `after` from the query.
     init(pipeline: ServedPipeline, query: QueryItems) throws(HTTPRejection) {
         self.pipeline = pipeline
         let id = try Admission.sessionID(query["session"])
         let username = try Admission.username(query["username"])
         session = username.map { Session(id: id, username: $0) } ?? Session(id: id)
         format = try Admission.format(query["format"], default: pipeline.entry.format)
+        seen = try Admission.number(query["after"])
+    }
+
+    private static func number(_ text: String?) throws(HTTPRejection) -> Int? {
+        guard let text else { return nil }
+        guard let number = Int(text), number >= 0 else {
+            throw HTTPRejection(.badRequest, "after must be the number of a frame")
+        }
+        return number
     }
 
     private static func sessionID(_ text: String?) throws(HTTPRejection) -> String {

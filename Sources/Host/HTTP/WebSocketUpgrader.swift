@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOHTTP1
+import Stages
 
 /// Turns an HTTP connection into a WebSocket, where ``HostRoutes`` admits the client. One for each connection.
 final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
@@ -12,6 +13,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     private let requests: HTTPRequestHandler
     private let logger: Logger
     private var admission: Admission?
+    private var held: (session: HeldSession, isKnown: Bool)?
 
     init(gate: ConnectionGate, routes: HostRoutes, requests: HTTPRequestHandler, logger: Logger) {
         self.gate = gate
@@ -27,6 +29,9 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         do {
             if let refusal = gate.refusal { throw refusal }
             let (admission, headers) = try routes.admit(upgradeRequest)
+            if case .hold = admission.pipeline.entry.onDisconnect {
+                held = try gate.connections.held.session(for: admission, limit: gate.limits.outbound.bytes)
+            }
             self.admission = admission
             var responseHeaders = initialResponseHeaders
             responseHeaders.add(contentsOf: headers)
@@ -40,7 +45,11 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         guard let admission else { return context.eventLoop.makeFailedFuture(ChannelError.operationUnsupported) }
         let pipeline = context.pipeline.syncOperations
         do {
-            let handler = WebSocketHandler(admission, loop: gate.loop, limits: gate.limits, logger: logger)
+            let place = held.map {
+                HeldPlace(session: $0.session, isKnown: $0.isKnown, sessions: gate.connections.held)
+            }
+            let handler = WebSocketHandler(
+                admission, held: place, loop: gate.loop, limits: gate.limits, logger: logger)
             try pipeline.addHandler(handler)
             return pipeline.removeHandler(requests)
         } catch {

@@ -10,6 +10,7 @@ final class Connections: Sendable {
     private let accepted = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private let limits: HostLimits
+    let held = HeldSessions()
 
     init(group: any EventLoopGroup, limits: HostLimits) async throws {
         self.limits = limits
@@ -102,8 +103,8 @@ final class LoopConnections {
     var count: Int { handlers.count + exchanges.count + left.count }
 
     /// Keeps a conversation whose client has left until its last message has ended.
-    func keep(_ conversation: Conversation) {
-        let keeper = ConversationKeeper(conversation, self)
+    func keep(_ conversation: Conversation, for held: HeldSession? = nil) {
+        let keeper = ConversationKeeper(conversation, self, held: held)
         left[ObjectIdentifier(keeper)] = keeper
         conversation.goOn(with: keeper)
     }

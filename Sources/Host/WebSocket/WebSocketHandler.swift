@@ -23,6 +23,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     @exclusivity(unchecked) private var conversation: Conversation?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     @exclusivity(unchecked) private var sequence = 0
+    private var held: HeldPlace?
     @exclusivity(unchecked) private var unwritten: ByteBuffer?
     @exclusivity(unchecked) private var isReading = false
     @exclusivity(unchecked) private var isDecoding = false
@@ -30,7 +31,9 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     @exclusivity(unchecked) private var isDraining = false
     @exclusivity(unchecked) private var clock: ConnectionClock
 
-    init(_ admission: Admission, loop: LoopConnections, limits: HostLimits, logger: Logger) {
+    /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
+    init(_ admission: Admission, held: HeldPlace?, loop: LoopConnections, limits: HostLimits, logger: Logger) {
+        self.held = held
         self.admission = admission
         self.loop = loop
         self.limits = limits
@@ -45,9 +48,9 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         loop.add(self)
         let conversation = Conversation(
             pipeline: admission.pipeline, session: admission.session, format: admission.format,
-            executor: loop.executor, logger: logger, client: self)
+            executor: loop.executor, logger: logger, held: held?.session, client: self)
         self.conversation = conversation
-        conversation.begin()
+        if !resume() { conversation.begin() }
         flush()
     }
 
@@ -147,8 +150,12 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     // MARK: Frames to the client
 
     func send(_ frame: ServerFrame) {
+        if let held { return held.session.deliver(frame) }
         sequence += 1
-        let text = frame.text(sequence: sequence)
+        write(text: frame.text(sequence: sequence))
+    }
+
+    func write(text: String) {
         write { WebSocketEncoder.text(text, into: &$0) }
         guard !isReading, !isDecoding else { return }
         readOn()
@@ -202,7 +209,32 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     private func leave() {
         guard let conversation else { return }
         self.conversation = nil
-        if conversation.outlivesClient { loop.keep(conversation) } else { conversation.end() }
+        if conversation.outlivesClient { loop.keep(conversation, for: held?.session) } else { conversation.end() }
+        guard let held, case .hold(let time) = admission.pipeline.entry.onDisconnect else { return }
+        guard held.session.detach(held.generation) else { return }
+        _ = loop.executor.eventLoop.scheduleTask(in: TimeAmount(time)) { [admission] in
+            held.sessions.forget(held.session, of: admission, since: held.generation)
+        }
+    }
+
+    /// Takes the client's place in a session that is kept, and sends what it missed.
+    ///
+    /// - Returns: Whether it was greeted as one that comes back.
+    private func resume() -> Bool {
+        guard var held else { return false }
+        let bound = NIOLoopBound(self, eventLoop: loop.executor.eventLoop)
+        let place = held.session.attach(bound, after: admission.seen ?? .max)
+        held.generation = place.generation
+        self.held = held
+        guard held.isKnown, let seen = admission.seen else { return false }
+        let greeting = ServerFrame.session(id: admission.session.id, isResumed: true, in: admission.format)
+        for text in [greeting?.text(sequence: seen)].compactMap(\.self) + place.missed { write(text: text) }
+        return true
+    }
+
+    /// Another connection has taken the session.
+    func giveWay() {
+        close(.policyViolation, "the session goes on at another connection")
     }
 
     private func abort(_ reason: String) {
