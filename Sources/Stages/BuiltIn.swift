@@ -4,7 +4,7 @@ public import Pipeline
 public enum BuiltIn {
     /// In the order of the documented flow.
     public static let stages: [any Stage.Type] = [
-        Receive.self, Validate.self, Recall.self, Complete.self, Persist.self, Respond.self, Log.self,
+        Receive.self, Limit.self, Validate.self, Recall.self, Complete.self, Persist.self, Respond.self, Log.self,
     ]
 
     /// Models first, then databases, then queues.

@@ -148,7 +148,7 @@ final class Conversation {
 
     private func speaker(_ username: String?) -> Session {
         guard let username, !username.isEmpty else { return session }
-        return Session(id: session.id, username: username, userID: session.userID)
+        return Session(id: session.id, username: username, userID: session.userID, address: session.address)
     }
 
     private func accept(_ message: consuming Message) {

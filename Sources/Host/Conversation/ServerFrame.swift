@@ -12,6 +12,8 @@ package struct ServerFrame {
     }
 
     let kind: Kind
+    /// How many seconds a client should wait before another try.
+    private(set) var retryAfter: Int64?
     private let text: String
     private let isNumbered: Bool
 
@@ -59,8 +61,11 @@ package struct ServerFrame {
         content.add("message", error.message)
         if let stage = error.stage { content.add("stage", stage) }
         content.add("retryable", raw: error.isRetryable ? "true" : "false")
+        if let wait = error.retryAfter { content.add("retry_after", raw: String(wait.wholeSeconds)) }
         object.add("error", raw: content.finished)
-        return ServerFrame(.error(error.code), object)
+        var frame = ServerFrame(.error(error.code), object)
+        frame.retryAfter = error.retryAfter?.wholeSeconds
+        return frame
     }
 
     private init(_ kind: Kind, _ object: JSONText) {
@@ -80,4 +85,9 @@ package struct ServerFrame {
     package func text(sequence: Int) -> String {
         isNumbered ? "\(text),\"seq\":\(sequence)}" : text
     }
+}
+
+extension Duration {
+    /// Rounded up.
+    fileprivate var wholeSeconds: Int64 { components.seconds + (components.attoseconds > 0 ? 1 : 0) }
 }

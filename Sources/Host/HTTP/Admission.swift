@@ -11,11 +11,13 @@ struct Admission {
     let seen: Int?
 
     /// Reads `session`, `username`, `format` and `after` from the query.
-    init(pipeline: ServedPipeline, query: QueryItems) throws(HTTPRejection) {
+    ///
+    /// - Parameter address: Where the client connects from.
+    init(pipeline: ServedPipeline, query: QueryItems, address: String?) throws(HTTPRejection) {
         self.pipeline = pipeline
         let id = try Admission.sessionID(query["session"])
         let username = try Admission.username(query["username"])
-        session = username.map { Session(id: id, username: $0) } ?? Session(id: id)
+        session = Session(id: id, username: username ?? "WebUser", address: address)
         format = try Admission.format(query["format"], default: pipeline.entry.format)
         seen = try Admission.number(query["after"])
     }

@@ -71,7 +71,7 @@ final class HTTPExchange: ConversationClient {
             if !hasBegun { write(.ok, "text/event-stream", length: nil) }
             write(body: "data: \(text)\n\n")
         } else {
-            write(frame.status, "application/json", length: text.utf8.count + 1)
+            write(frame.status, "application/json", length: text.utf8.count + 1, retryAfter: frame.retryAfter)
             write(body: text + "\n")
         }
         if isLast { end() } else { context.flush() }
@@ -101,13 +101,16 @@ final class HTTPExchange: ConversationClient {
         ended()
     }
 
-    private func write(_ status: HTTPResponseStatus, _ contentType: String?, length: Int?) {
+    private func write(
+        _ status: HTTPResponseStatus, _ contentType: String?, length: Int?, retryAfter: Int64? = nil
+    ) {
         hasBegun = true
         var headers: HTTPHeaders = [
             "cache-control": "no-store", "x-content-type-options": "nosniff", "stagecoach-session": session.id,
         ]
         if let contentType { headers.add(name: "content-type", value: contentType) }
         if let length { headers.add(name: "content-length", value: String(length)) }
+        if let retryAfter { headers.add(name: "retry-after", value: String(retryAfter)) }
         if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
         let response = HTTPResponseHead(version: head.version, status: status, headers: headers)
         context.write(HTTPRequestHandler.wrapOutboundOut(.head(response)), promise: nil)

@@ -39,7 +39,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             if head.headers.contains(name: "upgrade") {
                 answer(head, context, isLast: true)
             } else if gate.refusal == nil {
-                admission = routes.admission(toPost: head)
+                admission = routes.admission(toPost: head, from: context.remoteAddress?.ipAddress)
             }
         case .body(var piece):
             guard admission != nil, let head else { return }

@@ -12,8 +12,8 @@ struct HostRoutes: Sendable {
             try access.check(head)
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
-                if head.method == .POST { _ = try admission(to: target) }
-                _ = try admit(head)
+                if head.method == .POST { _ = try admission(to: target, from: nil) }
+                _ = try admit(head, from: nil)
                 throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
             }
             guard ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
@@ -34,22 +34,24 @@ struct HostRoutes: Sendable {
     }
 
     /// What somebody gets who posts a message; `nil` where ``answer(_:isStopping:)`` says what is wrong.
-    func admission(toPost head: HTTPRequestHead) -> Admission? {
+    func admission(toPost head: HTTPRequestHead, from address: String?) -> Admission? {
         guard head.method == .POST, (try? access.check(head)) != nil else { return nil }
-        return try? admission(to: RequestTarget(head.uri))
+        return try? admission(to: RequestTarget(head.uri), from: address)
     }
 
-    private func admission(to target: RequestTarget) throws(HTTPRejection) -> Admission {
+    private func admission(to target: RequestTarget, from address: String?) throws(HTTPRejection) -> Admission {
         guard let pipeline = pipelines.first(where: { $0.path == target.path }) else {
             throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
         }
-        return try Admission(pipeline: pipeline, query: target.query)
+        return try Admission(pipeline: pipeline, query: target.query, address: address)
     }
 
     /// Lets a WebSocket client in, or says why not.
-    func admit(_ head: HTTPRequestHead) throws(HTTPRejection) -> (admission: Admission, headers: HTTPHeaders) {
+    func admit(_ head: HTTPRequestHead, from address: String?) throws(HTTPRejection) -> (
+        admission: Admission, headers: HTTPHeaders
+    ) {
         try access.check(head)
-        let admission = try admission(to: RequestTarget(head.uri))
+        let admission = try admission(to: RequestTarget(head.uri), from: address)
         switch WebSocketHandshake.check(head) {
         case .reject(let status, let reason):
             // RFC 9110 section 15.5.22: a 426 says what to upgrade to.

@@ -28,7 +28,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     ) -> EventLoopFuture<HTTPHeaders> {
         do {
             if let refusal = gate.refusal { throw refusal }
-            let (admission, headers) = try routes.admit(upgradeRequest)
+            let (admission, headers) = try routes.admit(upgradeRequest, from: channel.remoteAddress?.ipAddress)
             if case .hold = admission.pipeline.entry.onDisconnect {
                 held = try gate.connections.held.session(for: admission, limit: gate.limits.outbound.bytes)
             }

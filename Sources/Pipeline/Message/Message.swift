@@ -81,9 +81,16 @@ public struct Session: Sendable, Hashable {
     /// Who was authenticated; `nil` without authentication.
     public let userID: String?
 
+    /// Where the client connects from; `nil` for messages that come again from a queue, and in tests.
+    public let address: String?
+
     /// A session, by default a new one.
-    public init(id: String = UniqueID.random().description, username: String = "WebUser", userID: String? = nil) {
+    public init(
+        id: String = UniqueID.random().description, username: String = "WebUser", userID: String? = nil,
+        address: String? = nil
+    ) {
         self.id = id
+        self.address = address
         self.username = username
         self.userID = userID
     }

@@ -21,6 +21,9 @@ public protocol RowStore: Resource {
     /// The rows of a conversation, the first first; where there are more than the limit, the last of them.
     func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row]
 
+    /// The tokens of a user's rows from a time on.
+    func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int
+
     /// Removes rows by their ids: what a trial left behind.
     func delete(_ ids: [UniqueID], from table: String) async throws
 
@@ -90,6 +93,20 @@ public struct Row: Sendable, Hashable {
         self.username = username
         self.userID = userID
         self.createdAt = createdAt
+    }
+}
+
+/// Whose rows are meant: those of an authenticated user, or of a name that nobody authenticated.
+public struct StoredUser: Sendable, Hashable {
+    /// Who was authenticated; `nil` without authentication.
+    public let userID: String?
+    /// Who says to be speaking.
+    public let username: String
+
+    /// The user of a conversation.
+    public init(_ session: Session) {
+        userID = session.userID
+        username = session.username
     }
 }
 

@@ -60,6 +60,10 @@ public struct Postgres: RowStore {
         try await connection.run(settings) { try PostgresRows(table).rows(ofSession: id, limit: limit, with: $0) }
     }
 
+    public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+        try await connection.run(settings) { try PostgresRows(table).tokensUsed(by: user, since: time, with: $0) }
+    }
+
     public func delete(_ ids: [UniqueID], from table: String) async throws {
         try await connection.run(settings) { try PostgresRows(table).delete(ids, with: $0) }
     }

@@ -111,6 +111,17 @@ struct PostgresRows {
         return rows
     }
 
+    func tokensUsed(
+        by user: StoredUser, since time: Timestamp, with session: PostgresSession
+    ) throws(PostgresFailure) -> Int {
+        let (whose, value) =
+            user.userID.map { ("user_id = $1::text", $0) } ?? ("user_id IS NULL AND username = $1::text", user.username)
+        let result = try session.run(
+            "SELECT coalesce(sum(tokens_used), 0) FROM \(table) WHERE \(whose) AND created_at >= $2::timestamptz",
+            [Array(value.utf8), Array(time.description.utf8)])
+        return result.text(0, 0).flatMap { Int($0) } ?? 0
+    }
+
     func delete(_ ids: [UniqueID], with session: PostgresSession) throws(PostgresFailure) {
         var array = PostgresArray()
         for id in ids { array.append(id.description) }

@@ -46,6 +46,10 @@ public struct SQLite: RowStore {
         try await reader.rows(ofSession: id, in: table, limit: limit)
     }
 
+    public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+        try await reader.tokensUsed(by: user, since: time, in: table)
+    }
+
     private var reader: SQLiteReader { SQLiteReader(path: path, open: connection.database) }
 
     public func delete(_ ids: [UniqueID], from table: String) async throws {

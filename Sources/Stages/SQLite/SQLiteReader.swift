@@ -33,6 +33,13 @@ struct SQLiteReader {
         }
     }
 
+    func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+        let (whose, value) =
+            user.userID.map { ("user_id = ?", $0) } ?? ("user_id IS NULL AND username = ?", user.username)
+        let sql = "SELECT coalesce(sum(tokens_used), 0) FROM \(table) WHERE \(whose) AND created_at >= ?"
+        return try await open().read { try Int.fetchOne($0, sql: sql, arguments: [value, time.description]) ?? 0 }
+    }
+
     private func open() throws -> DatabaseQueue {
         if let connection { return connection }
         var configuration = Configuration()

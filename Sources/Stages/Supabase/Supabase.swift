@@ -53,6 +53,10 @@ public struct Supabase: RowStore {
         try await connection.run(project) { try await SupabaseRows(table, $0).rows(ofSession: id, limit: limit) }
     }
 
+    public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+        try await connection.run(project) { try await SupabaseRows(table, $0).tokensUsed(by: user, since: time) }
+    }
+
     public func delete(_ ids: [UniqueID], from table: String) async throws {
         try await connection.run(project) { try await SupabaseRows(table, $0).delete(ids) }
     }

@@ -79,6 +79,27 @@ struct SupabaseRows {
         return rows.reversed()
     }
 
+    /// A project allows no sums by default, so the numbers are read and added up.
+    func tokensUsed(by user: StoredUser, since time: Timestamp) async throws(SupabaseFailure) -> Int {
+        struct Count: Decodable { let tokens_used: Int? }
+        var query = [
+            ("select", "tokens_used"), ("created_at", "gte.\(time)"), ("order", "id"), ("tokens_used", "gt.0"),
+        ]
+        if let userID = user.userID {
+            query.append(("user_id", "eq.\(userID)"))
+        } else {
+            query += [("user_id", "is.null"), ("username", "eq.\(user.username)")]
+        }
+        var (total, read) = (0, 0)
+        while true {
+            let page = [("limit", "\(SupabaseRows.page)"), ("offset", "\(read)")]
+            let counts = try await api.select(Count.self, from: table, query + page)
+            if counts.isEmpty { return total }
+            total += counts.reduce(0) { $0 + ($1.tokens_used ?? 0) }
+            read += counts.count
+        }
+    }
+
     func delete(_ ids: [UniqueID]) async throws(SupabaseFailure) {
         for start in stride(from: 0, to: ids.count, by: 100) {
             let some = ids[start..<min(start + 100, ids.count)].map(\.description).joined(separator: ",")

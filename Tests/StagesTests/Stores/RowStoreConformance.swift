@@ -35,6 +35,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
     case times = "times keep their microseconds"
     case sessions = "conversations are listed with the latest first"
     case limit = "a limit takes the last rows"
+    case usage = "the tokens of a user are added up from a time on"
     case deletion = "rows are removed by their ids"
     case badRow = "a bad row fails alone"
     case largeBatch = "a batch of 2,500 rows is stored whole"
@@ -143,6 +144,21 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             try await store.insert(rows, into: table)
             #expect(try await store.rows(ofSession: "s", in: table, limit: 3) == Array(rows.suffix(3)))
             #expect(try await store.rows(ofSession: "nobody", in: table, limit: 3) == [])
+
+        case .usage:
+            var rows = (1...5).map { Self.row("\($0)", at: Int64($0)) }
+            rows[1].username = "bob"
+            rows[2].userID = "ada"
+            rows[3].tokensUsed = nil
+            try await store.insert(rows, into: table)
+            func used(_ session: Session, since microseconds: Int64 = 0) async throws -> Int {
+                let time = Timestamp(microseconds: microseconds)
+                return try await store.tokensUsed(by: StoredUser(session), since: time, in: table)
+            }
+            #expect(try await used(Session(username: "ada")) == 6)
+            #expect(try await used(Session(username: "ada"), since: 2) == 3)
+            #expect(try await used(Session(username: "x", userID: "ada")) == 3)
+            #expect(try await used(Session(username: "nobody")) == 0)
 
         case .deletion:
             let rows = (1...3).map { Self.row("\($0)", at: Int64($0)) }

@@ -1,0 +1,119 @@
+public import Pipeline
+
+/// Refuses messages of clients that send too many, or have used up their tokens.
+public struct Limit: Stage {
+    public static let name = "limit"
+    public static let summary = "Limits how many messages a client may send, and how many tokens a user may use."
+
+    /// Who shares a limit.
+    public enum Scope: String, CaseIterable, SettingValue {
+        /// Each conversation has its own.
+        case session
+        /// Each user: who was authenticated, or the name that a client gives.
+        case user
+        /// Each address that clients connect from.
+        case address
+    }
+
+    /// Who shares a limit of messages.
+    @Setting("Who shares the limit of messages.") public var per = Scope.session
+
+    /// How many messages.
+    @Setting("How many messages in that time; so many may come at once.", in: 1...) public var messages: Int?
+
+    /// In what time.
+    @Setting("In what time so many messages may come.", in: .milliseconds(1)...) public var every: Duration = .seconds(
+        60)
+
+    /// How many tokens a user may use.
+    @Setting("How many tokens a user may use in a period, counted from the table.", in: 1...) public var tokens: Int?
+
+    /// The period of tokens.
+    @Setting(
+        "The period; the first began at midnight UTC of 1970-01-01, so that 24h ends at midnight.", in: .seconds(1)...)
+    public var period: Duration = .seconds(86_400)
+
+    /// Where tokens are counted.
+    @Uses("Where tokens are counted.") public var database: (any RowStore)?
+
+    /// The table's name.
+    @Setting("The table's name.", problem: TableName.problem) public var table = "requests"
+
+    @State private var buckets = TokenBuckets()
+    @State private var usage = TokenUsage()
+
+    public init() {}
+
+    /// A limit of messages in a time.
+    public init(per scope: Scope, messages: Int, every time: Duration = .seconds(60)) {
+        per = scope
+        self.messages = messages
+        every = time
+    }
+
+    public var requires: Fields { [.prompt] }
+
+    public func open(_ context: StageContext) async throws {
+        guard messages != nil || tokens != nil else {
+            throw PipelineError(.stageFailed, "'limit' limits nothing: give it 'messages' or 'tokens'")
+        }
+        guard tokens != nil else { return }
+        guard let database else {
+            throw PipelineError(.stageFailed, "'limit' counts tokens in a database, and 'resources' has none")
+        }
+        try await database.prepare(table: table)
+    }
+
+    public func run(_ message: inout Message) async throws {
+        try checkRate(of: message)
+        try await checkBudget(of: message)
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        guard tokens == nil else { return false }
+        try checkRate(of: message)
+        return true
+    }
+
+    private func checkRate(of message: Message) throws(PipelineError) {
+        guard let messages, let wait = buckets.take(key(of: message), capacity: messages, every: every) else { return }
+        var error = PipelineError(
+            .rateLimited, "Too many messages; try again in \(wait.roundedUp)", isRetryable: true)
+        error.retryAfter = wait
+        throw error
+    }
+
+    private func checkBudget(of message: Message) async throws {
+        guard let tokens, let database else { return }
+        let window = Window(of: .now, period: period)
+        let user = StoredUser(message.session)
+        let used = try await usage.tokens(of: user, in: window) {
+            try await database.tokensUsed(by: user, since: window.start, in: table)
+        }
+        guard used >= tokens else { return }
+        let wait = window.left
+        var error = PipelineError(
+            .budgetSpent, "The tokens for this period are used up; there are more in \(wait.roundedUp)",
+            isRetryable: true)
+        error.retryAfter = wait
+        throw error
+    }
+
+    private func key(of message: Message) -> String {
+        let session = message.session
+        return switch per {
+        case .session: session.id
+        case .user: session.userID.map { "id \($0)" } ?? "name \(session.username)"
+        case .address: session.address ?? ""
+        }
+    }
+}
+
+extension Duration {
+    /// In the largest unit that says it well, never too short.
+    fileprivate var roundedUp: String {
+        let seconds = components.seconds + (components.attoseconds > 0 ? 1 : 0)
+        if seconds <= 120 { return "\(max(1, seconds))s" }
+        return seconds <= 7_200 ? "\((seconds + 59) / 60)m" : "\((seconds + 3_599) / 3_600)h"
+    }
+}
