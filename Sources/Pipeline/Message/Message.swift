@@ -72,27 +72,53 @@ public struct Message: Sendable {
 
 /// The conversation that a message belongs to.
 public struct Session: Sendable, Hashable {
+    /// Every message and each copy of it has its session, so that is one reference.
+    private final class Storage: Sendable {
+        let id: String
+        let username: String
+        let userID: String?
+        let address: String?
+
+        init(_ id: String, _ username: String, _ userID: String?, _ address: String?) {
+            (self.id, self.username, self.userID, self.address) = (id, username, userID, address)
+        }
+    }
+
+    private let storage: Storage
+
     /// A UUID (version 4) in lower-case text.
-    public let id: String
+    public var id: String { storage.id }
 
     /// Who speaks; `WebUser` where nobody said.
-    public let username: String
+    public var username: String { storage.username }
 
     /// Who was authenticated; `nil` without authentication.
-    public let userID: String?
+    public var userID: String? { storage.userID }
 
     /// Where the client connects from; `nil` for messages that come again from a queue, and in tests.
-    public let address: String?
+    public var address: String? { storage.address }
 
     /// A session, by default a new one.
     public init(
         id: String = UniqueID.random().description, username: String = "WebUser", userID: String? = nil,
         address: String? = nil
     ) {
-        self.id = id
-        self.address = address
-        self.username = username
-        self.userID = userID
+        storage = Storage(id, username, userID, address)
+    }
+
+    /// By what they hold.
+    public static func == (left: Session, right: Session) -> Bool {
+        left.storage === right.storage
+            || (left.id, left.username, left.userID, left.address)
+                == (right.id, right.username, right.userID, right.address)
+    }
+
+    /// By what it holds.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(username)
+        hasher.combine(userID)
+        hasher.combine(address)
     }
 }
 

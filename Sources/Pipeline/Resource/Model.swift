@@ -42,8 +42,8 @@ public struct CompletionRequest: Sendable {
     /// How long the call may take in all.
     public var timeout: Duration
 
-    /// How the answer is to be made.
-    public var options = CompletionOptions()
+    /// How the answer is to be made; `nil` leaves all of it to the model.
+    public var options: CompletionOptions?
 
     /// A request.
     public init(model: String, turns: [Turn], timeout: Duration) {
@@ -78,18 +78,29 @@ public struct CompletionRequest: Sendable {
 }
 
 /// How an answer is to be made; what is left out is up to the model.
-public struct CompletionOptions: Sendable, Hashable {
+///
+/// One for all messages of a stage, so a reference.
+public final class CompletionOptions: Sendable {
     /// How much chance decides, from 0 to 2.
-    public var temperature: Double?
+    public let temperature: Double?
     /// The most tokens that the answer may have.
-    public var maxTokens: Int?
+    public let maxTokens: Int?
     /// Texts at which the answer ends.
-    public var stop: [String] = []
+    public let stop: [String]
     /// The form of the answer, as the API has it: `{"type": "json_object"}`.
-    public var responseFormat: JSONValue?
+    public let responseFormat: JSONValue?
     /// Further keys of the request's body. They change none of those above.
-    public var extra: [String: JSONValue] = [:]
+    public let extra: [String: JSONValue]
 
-    /// The model's own defaults.
-    public init() {}
+    /// The model's own defaults but for what is given.
+    public init(
+        temperature: Double? = nil, maxTokens: Int? = nil, stop: [String] = [], responseFormat: JSONValue? = nil,
+        extra: [String: JSONValue] = [:]
+    ) {
+        self.temperature = temperature
+        self.maxTokens = maxTokens
+        self.stop = stop
+        self.responseFormat = responseFormat
+        self.extra = extra
+    }
 }

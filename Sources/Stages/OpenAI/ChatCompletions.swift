@@ -28,14 +28,14 @@ package struct ChatRequest: Encodable {
     package func encode(to encoder: any Encoder) throws {
         var body = encoder.container(keyedBy: Key.self)
         let options = request.options
-        for (name, value) in options.extra { try body.encode(value, forKey: Key(name)) }
+        for (name, value) in options?.extra ?? [:] { try body.encode(value, forKey: Key(name)) }
         try body.encode(request.model, forKey: Key("model"))
         let turns = request.turns.map { Turn(role: $0.role.rawValue, content: $0.content) }
         try body.encode(turns, forKey: Key("messages"))
-        try body.encodeIfPresent(options.temperature, forKey: Key("temperature"))
-        try body.encodeIfPresent(options.maxTokens, forKey: Key("max_tokens"))
-        if !options.stop.isEmpty { try body.encode(options.stop, forKey: Key("stop")) }
-        try body.encodeIfPresent(options.responseFormat, forKey: Key("response_format"))
+        try body.encodeIfPresent(options?.temperature, forKey: Key("temperature"))
+        try body.encodeIfPresent(options?.maxTokens, forKey: Key("max_tokens"))
+        if let stop = options?.stop, !stop.isEmpty { try body.encode(stop, forKey: Key("stop")) }
+        try body.encodeIfPresent(options?.responseFormat, forKey: Key("response_format"))
         guard isStreamed else { return }
         try body.encode(true, forKey: Key("stream"))
         try body.encode(["include_usage": true], forKey: Key("stream_options"))

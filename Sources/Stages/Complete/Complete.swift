@@ -50,6 +50,8 @@ public struct Complete: Stage {
     /// Further keys of the request.
     @Setting("Further keys of the request's body.") public var extra: [String: JSONSetting] = [:]
 
+    @State private var template = Lazy<RequestTemplate>()
+
     public init() {}
 
     /// A call of a model by its name.
@@ -89,7 +91,9 @@ public struct Complete: Stage {
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        guard !stream, fallback.isEmpty, let completion = try api.completeWithoutWaiting(request(for: message)) else {
+        guard !template.value({ RequestTemplate(self) }).mustWait,
+            let completion = try api.completeWithoutWaiting(request(for: message))
+        else {
             return false
         }
         message.completion = try checked(completion)
@@ -106,42 +110,21 @@ public struct Complete: Stage {
     }
 
     private func request(for message: Message) -> CompletionRequest {
+        let template = template.value { RequestTemplate(self) }
         var turns: [CompletionRequest.Turn] = []
-        if let system { turns.append(.init(.system, system.text(for: message))) }
-        turns += message.history
-        turns.append(.init(.user, prompt?.text(for: message) ?? message.prompt))
+        if let system = template.system { turns.append(.init(.system, system.text(for: message))) }
+        if !message.history.isEmpty { turns += message.history }
+        turns.append(.init(.user, template.prompt?.text(for: message) ?? message.prompt))
         var request = CompletionRequest(model: model, turns: turns, timeout: timeout)
-        request.options.temperature = temperature
-        request.options.maxTokens = maxTokens
-        request.options.stop = stop
-        request.options.responseFormat = responseFormat?.value
-        if !extra.isEmpty { request.options.extra = extra.mapValues(\.value) }
+        request.options = template.options
         return request
     }
 
     /// - Throws: `model_bad_response` where the answer was to be JSON and is not.
     private func checked(_ completion: Completion) throws(PipelineError) -> Completion {
-        guard case .object(let format) = responseFormat?.value, format["type"] != .string("text") else {
-            return completion
-        }
+        guard template.value({ RequestTemplate(self) }).isJSON else { return completion }
         let isJSON = (try? JSONDecoder().decode(JSONValue.self, from: Data(completion.text.utf8))) != nil
         guard isJSON else { throw OpenAIError.badResponse("the answer was to be JSON and is not") }
         return completion
     }
-}
-
-/// Errors after which another model may do better.
-public enum FallbackError: String, CaseIterable, SettingValue {
-    /// It can't be reached, fails, or rests after failures.
-    case modelUnavailable = "model_unavailable"
-    /// It did not answer in time.
-    case modelTimeout = "model_timeout"
-    /// It is asked too much.
-    case modelRateLimited = "model_rate_limited"
-    /// It refuses the key.
-    case modelUnauthorized = "model_unauthorized"
-    /// It has no key.
-    case modelKeyMissing = "model_key_missing"
-    /// Its answer is none.
-    case modelBadResponse = "model_bad_response"
 }

@@ -1,0 +1,17 @@
+public import Pipeline
+
+/// Errors after which another model may do better.
+public enum FallbackError: String, CaseIterable, SettingValue {
+    /// It can't be reached, fails, or rests after failures.
+    case modelUnavailable = "model_unavailable"
+    /// It did not answer in time.
+    case modelTimeout = "model_timeout"
+    /// It is asked too much.
+    case modelRateLimited = "model_rate_limited"
+    /// It refuses the key.
+    case modelUnauthorized = "model_unauthorized"
+    /// It has no key.
+    case modelKeyMissing = "model_key_missing"
+    /// Its answer is none.
+    case modelBadResponse = "model_bad_response"
+}

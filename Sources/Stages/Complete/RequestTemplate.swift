@@ -1,0 +1,27 @@
+import Pipeline
+
+/// What of the settings goes into every request, made once.
+final class RequestTemplate: Sendable {
+    let system: MessageTemplate?
+    let prompt: MessageTemplate?
+    let options: CompletionOptions?
+    let isJSON: Bool
+    let mustWait: Bool
+
+    init(_ stage: Complete) {
+        system = stage.system
+        prompt = stage.prompt
+        let format = stage.responseFormat?.value
+        let isPlain =
+            stage.temperature == nil && stage.maxTokens == nil && stage.stop.isEmpty && format == nil
+            && stage.extra.isEmpty
+        options =
+            isPlain
+            ? nil
+            : CompletionOptions(
+                temperature: stage.temperature, maxTokens: stage.maxTokens, stop: stage.stop, responseFormat: format,
+                extra: stage.extra.mapValues(\.value))
+        isJSON = if case .object(let format) = format { format["type"] != .string("text") } else { false }
+        mustWait = stage.stream || !stage.fallback.isEmpty
+    }
+}
