@@ -21,6 +21,8 @@ final class PostgresWatch: Sendable {
     /// How often the server is asked, and how long it may take: together less than the 2 s that health may be old.
     private static let interval: Duration = .seconds(1)
     private static let patience: Duration = .milliseconds(800)
+    /// How many connections that were made are lost one after the other before the server is to blame.
+    private static let connectionsPerLook = 5
 
     private let settings: PostgresSettings
     private let health: DatabaseHealth
@@ -99,23 +101,25 @@ final class PostgresWatch: Sendable {
 
     /// One look.
     private func look(_ session: inout PostgresSession?) -> Bool {
-        do {
+        var lost = 0
+        while true {
             do {
                 try probe(&session)
-            } catch let failure as PostgresFailure where failure.kind != .timeout && session != nil {
-                // Somebody may have ended just this connection: that says nothing of the server.
+                health.report(ready: ())
+                return true
+            } catch let failure as PostgresFailure {
+                let wasConnected = session != nil
                 session = nil
-                try probe(&session)
+                lost += 1
+                // Somebody may have ended just this connection, which says nothing of the server; and the next one, too.
+                let isOfConnection = wasConnected && failure.endsSession && failure.kind != .timeout
+                if isOfConnection, lost < PostgresWatch.connectionsPerLook { continue }
+                health.report(failing: failure.detail)
+            } catch {
+                health.report(failing: "\(error)")
             }
-            health.report(ready: ())
-            return true
-        } catch let failure as PostgresFailure {
-            session = nil
-            health.report(failing: failure.detail)
-        } catch {
-            health.report(failing: "\(error)")
+            return false
         }
-        return false
     }
 
     private func probe(_ session: inout PostgresSession?) throws {

@@ -63,8 +63,12 @@ struct PostgresFaultTests {
             try await store.prepare(table: table)
             for round in 0..<10 {
                 try await store.insert([RowStoreConformance.row("\(round)", at: Int64(round))], into: table)
+                // Those alone that have run something and wait for more.
                 try await server.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(table)'")
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE application_name = '\(table)' AND state = 'idle' AND query <> ''
+                    """)
                 #expect(store.health == .ready)
             }
             try await Task.sleep(for: .milliseconds(1_200))
