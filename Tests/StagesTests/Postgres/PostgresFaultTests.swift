@@ -83,7 +83,7 @@ struct PostgresFaultTests {
         let store = Postgres(url: Secret("host=127.0.0.1 port=\(listener.port) user=x password=hunter2 dbname=x"))
         let began = ContinuousClock.now
         try await store.open(ResourceContext(name: "database"))
-        #expect(.now - began < .seconds(4))
+        #expect(.now - began < .seconds(20))
         #expect(store.health.error?.code == .databaseUnavailable)
         #expect(store.health.error?.detail?.contains("in time") == true)
         try await store.prepare(table: "requests")
@@ -94,7 +94,7 @@ struct PostgresFaultTests {
         #expect(!"\(error as Any)".contains("hunter2"))
         let closing = ContinuousClock.now
         await store.close()
-        #expect(.now - closing < .seconds(4))
+        #expect(.now - closing < .seconds(20))
     }
 
     @Test("a server that goes silent fails a row at the time limit and the health within 2 s, and comes back")
@@ -102,7 +102,7 @@ struct PostgresFaultTests {
         let server = try await PostgresServer.shared
         let table = newTable()
         let url = server.url() + "?application_name=\(table)"
-        let store = Postgres(url: Secret(url), create: true, connections: 1, timeout: .milliseconds(1_500))
+        let store = Postgres(url: Secret(url), create: true, connections: 1, timeout: .seconds(3))
         try await withOpen(store) { store in
             try await store.prepare(table: table)
             let pids = try await server.execute("SELECT pid FROM pg_stat_activity WHERE application_name = '\(table)'")
@@ -115,12 +115,12 @@ struct PostgresFaultTests {
             cancelled.cancel()
             let wasCancelled = await cancelled.result
             #expect(throws: CancellationError.self) { try wasCancelled.get() }
-            #expect(.now - began < .milliseconds(1_200))
+            #expect(.now - began < .milliseconds(2_500))
             let error = await #expect(throws: PipelineError.self) {
                 try await store.insert([RowStoreConformance.row("x", at: 2)], into: table)
             }
             #expect(error?.code == .databaseUnavailable)
-            #expect(.now - began < .milliseconds(4_500))
+            #expect(.now - began < .seconds(20))
             // The server takes new connections, so that health may be good again at once.
             #expect(await eventually(within: .seconds(2)) { store.health == .ready })
             try await store.insert([RowStoreConformance.row("y", at: 3)], into: table)
@@ -131,8 +131,7 @@ struct PostgresFaultTests {
     @Test("a wrong password fails the health with a clear detail that doesn't hold it")
     func wrongPassword() async throws {
         let server = try await PostgresServer.shared
-        try await server.execute(
-            "CREATE ROLE careful LOGIN PASSWORD 'right:/@ word'; GRANT ALL ON SCHEMA public TO careful;")
+        try await server.execute("CREATE ROLE careful LOGIN PASSWORD 'right:/@ word'")
         try await withOpen(Postgres(url: Secret(server.url(user: "careful", password: "hunter2")))) { store in
             #expect(store.health.error?.detail?.contains("password authentication failed") == true)
             #expect(store.health.error?.detail?.contains("hunter2") == false)
@@ -166,8 +165,7 @@ struct PostgresFaultTests {
     func connectionLimit() async throws {
         let server = try await PostgresServer.shared
         let table = newTable()
-        try await server.execute(
-            "CREATE ROLE \(table) LOGIN CONNECTION LIMIT 3; GRANT ALL ON SCHEMA public TO \(table);")
+        try await server.execute("CREATE ROLE \(table) LOGIN CONNECTION LIMIT 3")
         try await withOpen(Postgres(url: Secret(server.url(user: table)), create: true, connections: 8)) { store in
             try await store.prepare(table: table)
             try await withThrowingTaskGroup { group in

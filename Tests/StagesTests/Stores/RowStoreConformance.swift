@@ -212,7 +212,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
                 try await store.prepare(table: table)
                 #expect(try await store.problems(of: table) == [])
             } else {
-                await #expect(throws: TableProblem.self) { try await store.prepare(table: table) }
+                #expect(try await isRefused(table, by: store))
             }
 
         case .missingColumn:
@@ -221,7 +221,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             #expect(problems.count == 1)
             #expect(problems.first?.contains("'user_id'") == true)
             #expect(problems.first?.contains("ADD COLUMN user_id") == true)
-            await #expect(throws: TableProblem.self) { try await store.prepare(table: table) }
+            #expect(try await isRefused(table, by: store))
 
         case .wrongType:
             guard subject.isTyped else { return }
@@ -230,7 +230,7 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             #expect(problems.count == 1)
             #expect(problems.first?.contains("'tokens_used'") == true)
             #expect(problems.first?.contains("is text where integer is needed") == true)
-            await #expect(throws: TableProblem.self) { try await store.prepare(table: table) }
+            #expect(try await isRefused(table, by: store))
 
         case .migrationTwice:
             try await subject.migrate()
@@ -249,6 +249,18 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             try await subject.execute(
                 "UPDATE \(table) SET prompt = 'moved' WHERE updated_at > '2002-01-01T00:00:00.000000Z'")
             #expect(try await store.rows(ofSession: "s", in: table, limit: 10).map(\.prompt) == ["moved"])
+        }
+    }
+
+    /// Whether making the table ready fails. A store that doesn't hear from its database in time would look later.
+    private func isRefused(_ table: String, by store: any RowStore) async throws -> Bool {
+        try await eventually(within: .seconds(20)) {
+            do {
+                try await store.prepare(table: table)
+                return false
+            } catch is TableProblem {
+                return true
+            }
         }
     }
 

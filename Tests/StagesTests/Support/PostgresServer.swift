@@ -46,6 +46,8 @@ final class PostgresServer: Sendable {
               fsync=off max_connections=300 shared_buffers=16MB >>postgresql.conf
             """)
         try await start()
+        // Once: grants that meet in one catalog row fail.
+        try await execute("GRANT ALL ON SCHEMA public TO PUBLIC")
     }
 
     /// A connection URL.
