@@ -29,17 +29,19 @@ public struct Echo: Model {
     public func complete(
         _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
+        let start = ContinuousClock.now
         let outcome = calls.next(of: fail)
         if let error = outcome.error { throw error }
         let answer = answer(to: request)
-        try await wait(delay, within: request.timeout)
+        try await wait(until: delay, after: start, within: request.timeout)
         let words = pieces(of: answer.text)
-        let pause = tokensPerSecond > 0 ? Duration.seconds(1) / tokensPerSecond : .zero
-        var left = request.timeout - delay
         for (index, word) in words.enumerated() {
             if outcome == .cut, index >= (words.count + 1) / 2 { break }
-            try await wait(pause, within: left)
-            left -= pause
+            if tokensPerSecond > 0 {
+                // By the clock, so that what one word was late by doesn't add to the next one's.
+                let due = delay + .seconds(1) * Double(index + 1) / Double(tokensPerSecond)
+                try await wait(until: due, after: start, within: request.timeout)
+            }
             try await receive(word)
         }
         if outcome == .cut { throw OpenAIError.unavailable("the answer was cut as 'fail' says") }
@@ -51,9 +53,11 @@ public struct Echo: Model {
         return answer(to: request)
     }
 
-    private func wait(_ pause: Duration, within left: Duration) async throws {
-        if pause > .zero { try await Task.sleep(for: min(pause, max(left, .zero))) }
-        if pause > left { throw OpenAIError.timeout("the echo was slower than the call's timeout") }
+    private func wait(
+        until due: Duration, after start: ContinuousClock.Instant, within limit: Duration
+    ) async throws {
+        if due > .zero { try await Task.sleep(until: start + min(due, limit), clock: .continuous) }
+        if due > limit { throw OpenAIError.timeout("the echo was slower than the call's timeout") }
     }
 
     /// Words with the spaces after them.

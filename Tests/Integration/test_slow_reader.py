@@ -1,0 +1,76 @@
+"""A client that hardly reads its stream, among others that do."""
+
+import asyncio
+import json
+import os
+import socket
+import time
+
+from websockets.asyncio.client import connect
+
+from conftest import wait_until
+
+CLIENTS = int(os.environ.get("STREAM_CLIENTS", "30"))
+FLOW = """
+pipeline: flow
+host: {limits: {write: 2s, outbound: 64KiB}}
+resources: {model: {echo: {tokens_per_second: 100}}}
+stages:
+  - receive: {format: json}
+  - complete: {stream: true, timeout: 30s}
+  - respond: {stream: true}
+"""
+PROMPT = " ".join(["word"] * 200)
+
+
+async def stream(url, delays):
+    async with connect(url, compression=None) as client:
+        await client.recv()
+        began = time.monotonic()
+        await client.send(json.dumps({"prompt": PROMPT}))
+        number = 0
+        while True:
+            frame = json.loads(await asyncio.wait_for(client.recv(), 30))
+            if frame["type"] == "response":
+                return
+            number += 1
+            delays.append(time.monotonic() - began - number / 100)
+
+
+def p99(host):
+    delays = []
+
+    async def all_streams():
+        await asyncio.gather(*(stream(host.url(), delays) for _ in range(CLIENTS)))
+
+    asyncio.run(all_streams())
+    assert len(delays) == CLIENTS * 200
+    return sorted(delays)[int(len(delays) * 0.99)]
+
+
+def resident(host):
+    with open(f"/proc/{host.process.pid}/status") as status:
+        return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
+
+
+def test_a_client_that_hardly_reads_slows_nobody_and_is_closed(serve):
+    host = serve(FLOW)
+    alone = p99(host)
+    before = resident(host)
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+    slow.connect(("127.0.0.1", host.port))
+    slow.sendall(b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+    slow.recv(1)
+    # As many prompts as may wait, whose answers it does not take.
+    prompt = json.dumps({"prompt": "x" * 20_000 + " x"}).encode()
+    for _ in range(60):
+        slow.sendall(b"\x81\xfe" + len(prompt).to_bytes(2) + bytes(4) + prompt)
+    beside = p99(host)
+    print(f"\np99 of {CLIENTS} streams {alone * 1e3:.1f} ms alone, {beside * 1e3:.1f} ms beside a slow reader")
+    # A floor for the noise of the clients themselves.
+    assert beside <= max(1.2 * alone, alone + 0.05)
+    wait_until(lambda: any("takes too little" in line or "nothing" in line for line in host.log), "the close")
+    assert resident(host) - before < 16 * 1024, "KiB"
+    slow.close()
