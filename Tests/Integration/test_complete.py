@@ -147,3 +147,44 @@ def test_refusals_open_no_breaker(serve, ai):
         for _ in range(9):
             assert say(connection)["type"] == "error"
         assert say(connection)["type"] == "response"
+
+
+def test_conversations_take_turns_where_more_calls_wait_than_run_at_once(serve, ai):
+    """One client asks ten times at once; another's single prompt comes after two of them at most."""
+    text = FLOW.replace("receive: {format: json}", "receive: {format: json, concurrency: 10}").replace(
+        "1234567890}", "1234567890, calls: 1}")
+    host = serve(text, env={"OPENAI_BASE_URL": ai.url})
+    ai.script = ["gate"] * 11
+    with host.connect() as greedy, host.connect() as modest:
+        receive_json(greedy), receive_json(modest)
+        for number in range(10):
+            greedy.send(json.dumps({"prompt": f"greedy {number}"}))
+        assert ai.arrived.acquire(timeout=5)
+        wait_until(lambda: len(ai.calls) == 1, "one call")
+        modest.send(json.dumps({"prompt": "modest"}))
+        # A ping's answer says that the host has read what was sent before it.
+        assert modest.ping().wait(5)
+        for _ in range(11):
+            ai.released.release()
+        assert receive_json(modest)["type"] == "response"
+        for _ in range(10):
+            assert receive_json(greedy)["type"] == "response"
+    order = [call["body"]["messages"][0]["content"] for call in ai.calls]
+    assert order.index("modest") <= 2 and len(order) == 11
+
+
+def test_a_call_whose_turn_does_not_come_in_time_is_a_timeout(serve, ai):
+    text = FLOW.replace("complete: {}", "complete: {timeout: 500ms}").replace("1234567890}", "1234567890, calls: 1}")
+    host = serve(text, env={"OPENAI_BASE_URL": ai.url})
+    ai.script = ["hang"]
+    with host.connect() as first, host.connect() as second:
+        receive_json(first), receive_json(second)
+        first.send(json.dumps({"prompt": "x"}))
+        assert ai.arrived.acquire(timeout=5)
+        began = time.monotonic()
+        second.send(json.dumps({"prompt": "x"}))
+        # The first call ends with its own time, and leaves the second what is left of its.
+        assert receive_json(first)["error"]["code"] == "model_timeout"
+        receive_json(second)
+        assert time.monotonic() - began < 1
+        assert say(second)["type"] == "response"

@@ -42,6 +42,9 @@ public struct CompletionRequest: Sendable {
     /// How long the call may take in all.
     public var timeout: Duration
 
+    /// The conversation that it is for, so that those share a model fairly.
+    public var conversation = ""
+
     /// How the answer is to be made; `nil` leaves all of it to the model.
     public var options: CompletionOptions?
 

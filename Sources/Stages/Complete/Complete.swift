@@ -117,6 +117,7 @@ public struct Complete: Stage {
         turns.append(.init(.user, template.prompt?.text(for: message) ?? message.prompt))
         var request = CompletionRequest(model: model, turns: turns, timeout: timeout)
         request.options = template.options
+        request.conversation = message.session.id
         return request
     }
 

@@ -24,7 +24,11 @@ public struct OpenAI: Model {
     @Setting("Whether calls stop for 30s after 5 failures in a row: no connection, no answer in time, or a 5xx.")
     public var breaker = false
 
+    /// How many calls run at once.
+    @Setting("How many calls run at once; more wait, and conversations take turns.", in: 1...) public var calls: Int?
+
     @State private var connection = OpenAIConnection()
+    @State private var places = CallLimit()
     @State private var circuit = CircuitBreaker()
 
     public init() {}
@@ -47,7 +51,11 @@ public struct OpenAI: Model {
 
     public func complete(_ request: CompletionRequest) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
-        return try await circuit.run(isOn: breaker) {
+        return try await places.run(atMost: calls, for: request) { try await whole($0) }
+    }
+
+    private func whole(_ request: CompletionRequest) async throws -> Completion {
+        try await circuit.run(isOn: breaker) {
             let answer = try await connection.post(call(request, isStreamed: false))
             guard answer.status == 200 else {
                 throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: key)
@@ -68,7 +76,9 @@ public struct OpenAI: Model {
         _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
-        return try await circuit.run(isOn: breaker) { try await stream(request, receive: receive) }
+        return try await places.run(atMost: calls, for: request) { request in
+            try await circuit.run(isOn: breaker) { try await stream(request, receive: receive) }
+        }
     }
 
     private func stream(
