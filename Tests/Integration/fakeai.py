@@ -144,6 +144,13 @@ class FakeAI:
         self._await_close(connection)
         return False
 
+    def _stream_silent(self, connection, headers):
+        """Begins, and says nothing."""
+        self._head(connection)
+        self._chunk(connection, next(self.events(self._prompt())))
+        self._await_close(connection)
+        return False
+
     def _stream_error(self, connection, headers):
         self._half_stream(connection)
         self._chunk(connection, {"error": {"message": "overloaded"}})

@@ -23,6 +23,11 @@ public struct Complete: Stage {
     @Setting("How long the call may take in all; after it the client gets model_timeout.", in: .milliseconds(1)...)
     public var timeout: Duration = .seconds(30)
 
+    /// How long the answer may take to begin.
+    @Setting(
+        "How long a model may take to begin its answer, with stream: true; then it is model_timeout, and 'fallback' is asked.",
+        in: .milliseconds(1)...) public var firstToken: Duration?
+
     /// Whether the answer is asked for in pieces.
     @Setting("Whether the API is asked for the answer in pieces, which 'respond: {stream: true}' sends as they come.")
     public var stream = false
@@ -104,8 +109,14 @@ public struct Complete: Stage {
         of api: any Model, to request: CompletionRequest, for message: Message
     ) async throws -> Completion {
         guard stream else { return try await api.complete(request) }
-        return try await api.complete(request) { delta in
-            try await message.deltas?.send(delta, of: message)
+        guard let firstToken else {
+            return try await api.complete(request) { try await message.deltas?.send($0, of: message) }
+        }
+        return try await withFirstPiece(within: firstToken) { first in
+            try await api.complete(request) { delta in
+                first.mark()
+                try await message.deltas?.send(delta, of: message)
+            }
         }
     }
 

@@ -20,6 +20,10 @@ public struct OpenAI: Model {
     /// Header fields for APIs that want more than a key.
     @Setting("Further header fields, for APIs that want more than a key.") public var headers: [String: Secret] = [:]
 
+    /// How long it may take to find and reach the API.
+    @Setting("How long it may take to find and reach the API, TLS included.", in: .milliseconds(1)...)
+    public var connectTimeout: Duration = .seconds(5)
+
     /// Whether calls stop for a while after failures.
     @Setting("Whether calls stop for 30s after 5 failures in a row: no connection, no answer in time, or a 5xx.")
     public var breaker = false
@@ -69,7 +73,8 @@ public struct OpenAI: Model {
         if !model.isEmpty { request.model = model }
         return OpenAICall(
             url: url.text + "/chat/completions", key: key, headers: headers,
-            body: try ChatRequest(request, isStreamed: isStreamed).json, limit: request.timeout)
+            body: try ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout
+        )
     }
 
     public func complete(

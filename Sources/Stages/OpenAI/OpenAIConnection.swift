@@ -56,6 +56,8 @@ struct OpenAICall {
     let key: Secret
     let headers: [String: Secret]
     let body: [UInt8]
+    /// How long it may take to reach the API, and how long the call in all.
+    let connect: Duration
     let limit: Duration
 
     var request: HTTPRequest {
@@ -66,6 +68,7 @@ struct OpenAICall {
         ]
         let more = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value.revealed) }
         request.headers = own.filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
+        request.deadlines.connect = connect
         request.deadlines.total = limit
         request.deadlines.idle = min(request.deadlines.idle, limit)
         return request

@@ -252,12 +252,13 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
         }
     }
 
-    /// Whether making the table ready fails. A store that doesn't hear from its database in time would look later.
+    /// Whether making the table ready fails. A store that doesn't hear from its database in time looks later, and then
+    /// its health says what is wrong.
     private func isRefused(_ table: String, by store: any RowStore) async throws -> Bool {
         try await eventually(within: .seconds(20)) {
             do {
                 try await store.prepare(table: table)
-                return false
+                return store.health.error?.detail?.contains("the table '\(table)'") == true
             } catch is TableProblem {
                 return true
             }
