@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 
 
 class FakeAI:
@@ -14,10 +15,15 @@ class FakeAI:
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self.calls = []
         self.script = []
+        self.usual = "answer"
         self.arrived = threading.Semaphore(0)
         self.released = threading.Semaphore(0)
         self.closed_by_client = threading.Event()
         self.stopping = False
+        # Connections that are open, and calls among them that have no whole answer yet.
+        self.open = self.busy = 0
+        self.counting = threading.Lock()
+        self.current = threading.local()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stop(self):
@@ -42,7 +48,13 @@ class FakeAI:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def _count(self, open=0, busy=0):
+        with self.counting:
+            self.open += open
+            self.busy += busy
+
     def _serve(self, connection):
+        self._count(open=1)
         with connection:
             stream = connection.makefile("rb")
             try:
@@ -50,6 +62,7 @@ class FakeAI:
                     pass
             except OSError:
                 pass
+        self._count(open=-1)
 
     def _call(self, connection, stream):
         line = stream.readline().decode()
@@ -60,14 +73,19 @@ class FakeAI:
             name, _, value = field.partition(":")
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))
-        self.calls.append({"line": line.strip(), "headers": headers, "body": json.loads(body or b"null"),
+        self.current.body = json.loads(body or b"null")
+        self.calls.append({"line": line.strip(), "headers": headers, "body": self.current.body,
                            "connection": connection})
-        fault = self.script.pop(0) if self.script else None
+        fault = (self.script.pop(0) if self.script else None) or self.usual
         self.arrived.release()
-        return getattr(self, f"_{fault or 'answer'}")(connection, headers)
+        self._count(busy=1)
+        try:
+            return getattr(self, f"_{fault}")(connection, headers)
+        finally:
+            self._count(busy=-1)
 
     def _prompt(self):
-        return self.calls[-1]["body"]["messages"][-1]["content"]
+        return self.current.body["messages"][-1]["content"]
 
     def _send(self, connection, body, status="200 OK", length=None):
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -76,7 +94,7 @@ class FakeAI:
         return True
 
     def _answer(self, connection, headers):
-        if self.calls[-1]["body"].get("stream"):
+        if self.current.body.get("stream"):
             return self._stream(connection, headers)
         return self._send(connection, self.answer_to(self._prompt()))
 
@@ -114,6 +132,16 @@ class FakeAI:
         for event in list(self.events(self._prompt()))[1:]:
             self.released.acquire()
             self._chunk(connection, event)
+        self._chunk(connection, b"data: [DONE]\n\n")
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _stream_paced(self, connection, headers):
+        """Some milliseconds between two words."""
+        self._head(connection)
+        for event in self.events(self._prompt()):
+            self._chunk(connection, event)
+            time.sleep(0.004)
         self._chunk(connection, b"data: [DONE]\n\n")
         connection.sendall(b"0\r\n\r\n")
         return True
