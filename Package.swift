@@ -73,6 +73,7 @@ let package = Package(
             name: "microbenchmarks",
             dependencies: [
                 "CYAML",
+                "HTTPClient",
                 "Host",
                 "Pipeline",
                 "Stages",

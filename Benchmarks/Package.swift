@@ -8,7 +8,9 @@ let package = Package(
     ],
     targets: [
         .executableTarget(name: "wsload"),
+        .executableTarget(name: "streamload"),
         .executableTarget(name: "model-stub"),
+        .executableTarget(name: "curl-relay", linkerSettings: [.linkedLibrary("curl")]),
         .executableTarget(
             name: "nio-echo",
             dependencies: [

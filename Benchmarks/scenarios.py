@@ -10,13 +10,13 @@ import sys
 
 from databases import databases, migrate
 from servers import (DURABLE, ECHO, FASTAPI, FASTAPI_FLOW, FLOW, GORILLA, LISTENER, LOAD_CORE, NIO, POSTGRES, PRODUCTS,
-                     SERVER_CORE, STORED, SUPABASE, TOOLS, WITHOUT, free_port, host)
+                     RELAY, SERVER_CORE, STORED, STREAMED, SUPABASE, TOOLS, WITHOUT, free_port, host)
 
 
-def load(server, connections, seconds, size=64, ahead=1, rate=0):
+def load(server, *arguments, tool="wsload"):
     result = subprocess.run(
-        [TOOLS / "wsload", str(server.port), str(connections), str(seconds), str(size), str(ahead), str(rate)],
-        capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
+        [TOOLS / tool, str(server.port), *map(str, arguments)], capture_output=True, text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
     if result.returncode:
         sys.exit(f"bench: {server.name}: {result.stderr}")
     return json.loads(result.stdout)
@@ -41,13 +41,16 @@ class Load:
             environment |= {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "none"}
         server.start(environment)
         try:
-            load(server, self.connections, min(1, seconds), self.size, self.ahead)
+            self.warm_up(server, min(1, seconds))
             return self.figures(server, seconds)
         finally:
             server.stop()
             if model:
                 model.kill()
                 model.wait()
+
+    def warm_up(self, server, seconds):
+        load(server, self.connections, seconds, self.size, self.ahead, 0)
 
     def figures(self, server, seconds, rate=0):
         before = server.cpu_seconds()
@@ -64,6 +67,20 @@ class HalfRate(Load):
         if server is self.servers[0]:
             self.rate = int(super().figures(server, 1)["rate"] / 2)
         return super().figures(server, seconds, self.rate)
+
+
+class Streams(Load):
+    """Streamed answers; p50 and p99 are of the time to the first event."""
+
+    def warm_up(self, server, seconds):
+        self.figures(server, seconds)
+
+    def figures(self, server, seconds):
+        before = server.cpu_seconds()
+        figures = load(server, self.connections, seconds, tool="streamload")
+        cpu = server.cpu_seconds() - before
+        return {"rate": figures["answers_per_second"], "p50": figures["p50"], "p99": figures["p99"],
+                "cpu": cpu * 1e6 / figures["answers"]}
 
 
 class Stored(Load):
@@ -90,7 +107,7 @@ class Idle:
         server.start()
         sockets = []
         try:
-            load(server, 64, 0.5)
+            load(server, 64, 0.5, 64, 1, 0)
             before = server.resident_bytes()
             for _ in range(self.connections):
                 sockets.append(connect(server.port))
@@ -165,14 +182,15 @@ SCENARIOS = [
     Load("flow, 64 connections", FLOWS, 64, delay=0),
     Load("flow, 500 connections", FLOWS, 500, delay=0),
     Load("flow, 64 connections, model at 20 ms", FLOWS, 64, delay=20),
+    Streams("64 streams of 20 words", [host(STREAMED), RELAY], 64, delay=5),
     Stored("stored behind a model at 20 ms", [
         host(WITHOUT, "without"), host(FLOW, "sqlite"), host(POSTGRES, "postgres"), host(SUPABASE, "supabase")], 64,
         delay=20),
     Idle("10,000 idle connections", [host(ECHO), NIO], 10_000),
     Start("start", [host(ECHO), LISTENER]),
     Micro("microbenchmarks", [
-        "chain", "five-stages", "plain-loop", "memory-queue", "check", "libyaml", "settings", "json-frame-in",
-        "json-frame-out", "json-model-in", "json-model-out", "store-row", "grdb-row",
+        "chain", "five-stages", "plain-loop", "memory-queue", "disk-queue", "check", "libyaml", "settings", "json-frame-in",
+        "json-frame-out", "json-model-in", "json-model-out", "stream-event", "store-row", "grdb-row",
         "log-and-store-row"]),
 ]
 
@@ -237,6 +255,7 @@ TARGETS = [
     Target("flow, 64 connections", "p99", "<=", 0.1, of="fastapi"),
     Target("flow, 500 connections", "rate", ">=", 0.8, of="stagecoach", in_scenario="flow, 64 connections"),
     Target("flow, 64 connections, model at 20 ms", "p50", "<=", 22_000),
+    Target("64 streams of 20 words", "p99", "<=", 2, of="curl-relay"),
     Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="sqlite"),
     Target("stored behind a model at 20 ms", "p99", "<=", 1.1, of="without", server="sqlite"),
     Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="postgres"),

@@ -18,7 +18,8 @@ SERVER_CORE, LOAD_CORE = {0}, {1}
 
 
 class Server:
-    """A server: its command, in which PORT is replaced, the pipeline it serves, and the cores it may use."""
+    """A server: its command, in which PORT and MODEL (the API's address) are replaced, the pipeline it serves, and the
+    cores it may use."""
 
     def __init__(self, name, command, pipeline=None, cores=SERVER_CORE):
         self.name, self.command, self.pipeline, self.cores = name, command, pipeline, cores
@@ -28,7 +29,8 @@ class Server:
         if self.pipeline:
             (pathlib.Path(self.folder.name) / "pipeline.yaml").write_text(self.pipeline)
         self.port = free_port()
-        command = [str(part).replace("PORT", str(self.port)) for part in self.command]
+        command = [str(part).replace("PORT", str(self.port)).replace("MODEL", environment.get("OPENAI_BASE_URL", ""))
+                   for part in self.command]
         started = time.monotonic()
         self.process = subprocess.Popen(
             command, cwd=self.folder.name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -84,10 +86,12 @@ FLOW = STORED.replace("model: echo", 'model: {openai: {url: "${OPENAI_BASE_URL}"
 WITHOUT = FLOW.replace("  database: {sqlite: {path: rows.db}}\n", "").replace("  - persist: {}\n    async: true\n", "")
 POSTGRES = FLOW.replace("sqlite: {path: rows.db}", 'postgres: {url: "${DATABASE_URL}", create: true}')
 SUPABASE = FLOW.replace("sqlite: {path: rows.db}", 'supabase: {url: "${SUPABASE_URL}", key: "${SUPABASE_KEY}"}')
+STREAMED = WITHOUT.replace("- complete", "- complete: {stream: true}").replace("- respond", "- respond: {stream: true}")
 
 PYTHON = BUILD / "venv/bin/python"
 GORILLA = Server("gorilla", [BUILD / "gorilla", "-port", "PORT"])
 NIO = Server("nio", [TOOLS / "nio-echo", "PORT"])
 FASTAPI = Server("fastapi", [PYTHON, HERE / "peers/fastapi/echo.py", "PORT"])
 FASTAPI_FLOW = Server("fastapi", [PYTHON, HERE / "peers/fastapi/flow.py", "PORT"])
+RELAY = Server("curl-relay", [TOOLS / "curl-relay", "PORT", "MODEL/chat/completions"])
 LISTENER = Server("nio", [PRODUCTS / "microbenchmarks", "listen", "PORT"])

@@ -47,7 +47,36 @@ enum ChainBenchmarks {
                 for _ in 0..<count { try await queued.run(&message) }
                 await queued.close()
             },
+            Microbenchmark(name: "disk-queue", run: handOverToDisk),
         ]
+    }
+
+    /// A thousand conversations at once, so that they share commits.
+    private static func handOverToDisk(_ count: Int) async throws {
+        try await inFolder { folder in
+            let text = """
+                pipeline: queued
+                resources: {outbox: {disk: {path: "\(folder)/queue.db"}}}
+                stages: [receive, {trivial: {}, async: {queue: outbox}}]
+                """
+            let registry = try Registry(stages: [Receive.self, Trivial.self], resources: [Disk.self])
+            let loader = PipelineLoader(registry: registry, environment: Environment())
+            guard let queued = loader.load(SourceFile(path: "queued.yaml", text: text)).file?.chain else {
+                preconditionFailure("the benchmark's own pipeline has errors")
+            }
+            try await queued.open()
+            let conversations = 1_000
+            try await withThrowingTaskGroup { group in
+                for first in 0..<min(conversations, count) {
+                    group.addTask {
+                        var message = Message(prompt: "What is 2 + 2?", session: Session())
+                        for _ in stride(from: first, to: count, by: conversations) { try await queued.run(&message) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            await queued.close()
+        }
     }
 
     private static let session = Session()

@@ -1,3 +1,4 @@
+import HTTPClient
 import Host
 import Pipeline
 import Stages
@@ -16,6 +17,13 @@ enum JSONBenchmarks {
             "message":{"role":"assistant","content":"2 + 2 = 4"},"finish_reason":"stop"}],\
             "usage":{"prompt_tokens":12,"completion_tokens":8,"total_tokens":20}}
             """.utf8)
+        let piece = Array(
+            """
+            data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-3.5-turbo",\
+            "choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}
+
+
+            """.utf8)
         return [
             Microbenchmark(name: "json-frame-in") { count in
                 for _ in 0..<count { _ = try ClientFrame.read(#"{"prompt": "What is 2 + 2?", "id": "c-1"}"#) }
@@ -30,6 +38,12 @@ enum JSONBenchmarks {
             },
             Microbenchmark(name: "json-model-in") { count in
                 for _ in 0..<count { _ = try ChatResponse.completion(from: body) }
+            },
+            Microbenchmark(name: "stream-event") { count in
+                var (events, answer) = (ServerSentEvents(), StreamedAnswer())
+                for _ in 0..<count {
+                    for event in try events.read(piece) { _ = try answer.add(event) }
+                }
             },
         ]
     }

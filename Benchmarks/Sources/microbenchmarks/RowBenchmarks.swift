@@ -10,7 +10,8 @@ enum RowBenchmarks {
     static func all() async throws -> [Microbenchmark] {
         [
             Microbenchmark(name: "grdb-row") { count in
-                try await inFolder { path in
+                try await inFolder { folder in
+                    let path = folder + "/rows.db"
                     var configuration = Configuration()
                     configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
                     let pool = try DatabasePool(path: path, configuration: configuration)
@@ -22,7 +23,8 @@ enum RowBenchmarks {
             },
             Microbenchmark(name: "log-and-store-row", atLeast: 100_000, run: logAndStore),
             Microbenchmark(name: "store-row", baseline: "grdb-row") { count in
-                try await inFolder { path in
+                try await inFolder { folder in
+                    let path = folder + "/rows.db"
                     let store = SQLite(path: path)
                     try await store.open(ResourceContext(name: "database"))
                     try await store.prepare(table: "requests")
@@ -39,7 +41,8 @@ enum RowBenchmarks {
     /// What a durable delivery costs at least: rows of a thousand conversations logged with a synced commit a thousand,
     /// read back, inserted and deleted from the log.
     private static func logAndStore(_ count: Int) async throws {
-        try await inFolder { path in
+        try await inFolder { folder in
+            let path = folder + "/rows.db"
             var configuration = Configuration()
             configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             let log = try DatabasePool(path: path + ".log", configuration: configuration)
@@ -102,11 +105,4 @@ enum RowBenchmarks {
     private static let insertion = """
         INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
         """
-
-    private static func inFolder(_ body: (String) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("rows-\(UniqueID.random())")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        try await body(folder.appendingPathComponent("rows.db").path)
-    }
 }

@@ -1,4 +1,5 @@
-/* A model API on loopback for measuring: answers every request with the same chat completion, after a delay.
+/* A model API on loopback for measuring: answers every request with the same chat completion, after a delay. One that
+   asks for a stream is answered at once by its first piece, and by each of the others after the same delay.
 
    model-stub PORT DELAY_MS */
 
@@ -29,7 +30,10 @@ typedef struct {
     uint64_t due;
     int fd;
     unsigned generation;
+    unsigned piece; /* of a stream, the first being 1; 0 for a whole answer */
 } Answer;
+
+enum { PIECES = 20 };
 
 static Connection *connections[MOST];
 static Answer waiting[MOST];
@@ -43,8 +47,31 @@ static uint64_t now(void) {
     return time.tv_sec * 1000ull + time.tv_nsec / 1000000;
 }
 
-static void answer(int fd) {
-    if (send(fd, response, response_size, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET) perror("model-stub");
+static void say(int fd, const char *bytes, size_t size) {
+    if (send(fd, bytes, size, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET) perror("model-stub");
+}
+
+/* A piece of a stream as a chunk, with the head before the first and the end behind the last. */
+static void say_piece(int fd, unsigned piece) {
+    static const char form[] = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"stub\","
+                               "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"word \"},\"finish_reason\":%s}]}\n\n%s";
+    int is_last = piece == PIECES;
+    char event[512], chunk[1024];
+    int size = snprintf(event, sizeof event, form, is_last ? "\"stop\"" : "null", is_last ? "data: [DONE]\n\n" : "");
+    const char *head = piece > 1 ? "" : "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    size = snprintf(chunk, sizeof chunk, "%s%x\r\n%s\r\n%s", head, size, event, is_last ? "0\r\n\r\n" : "");
+    say(fd, chunk, size);
+}
+
+/* Says what is due, and remembers what comes next. */
+static void answer(Answer due, uint64_t delay) {
+    if (!due.piece) return say(due.fd, response, response_size);
+    do {
+        say_piece(due.fd, due.piece);
+    } while (due.piece++ < PIECES && !delay);
+    if (due.piece > PIECES || count == MOST) return;
+    due.due = now() + delay;
+    waiting[(first + count++) % MOST] = due;
 }
 
 /* Where the first whole request in the buffer ends; 0 while there is none. */
@@ -65,12 +92,14 @@ static int take(Connection *connection, uint64_t delay) {
     if (size <= 0) return 0;
     connection->size += size;
     for (size_t end; (end = request_end(connection));) {
+        int is_streamed = memmem(connection->bytes, end, "\"stream\":true", 13) != NULL;
         memmove(connection->bytes, connection->bytes + end, connection->size - end);
         connection->size -= end;
-        if (!delay) {
-            answer(connection->fd);
+        Answer next = {now() + delay, connection->fd, connection->generation, is_streamed};
+        if (is_streamed || !delay) {
+            answer(next, delay);
         } else if (count < MOST) {
-            waiting[(first + count++) % MOST] = (Answer){now() + delay, connection->fd, connection->generation};
+            waiting[(first + count++) % MOST] = next;
         }
     }
     return connection->size < ROOM - 1;
@@ -125,9 +154,12 @@ int main(int argc, char **argv) {
             event = (struct epoll_event){.events = EPOLLIN, .data.fd = accepted};
             epoll_ctl(epoll, EPOLL_CTL_ADD, accepted, &event);
         }
-        for (uint64_t time = now(); count && waiting[first].due <= time; first = (first + 1) % MOST, count--) {
-            Connection *connection = connections[waiting[first].fd];
-            if (connection && connection->generation == waiting[first].generation) answer(connection->fd);
+        for (uint64_t time = now(); count && waiting[first].due <= time;) {
+            Answer due = waiting[first];
+            Connection *connection = connections[due.fd];
+            first = (first + 1) % MOST;
+            count--;
+            if (connection && connection->generation == due.generation) answer(due, delay);
         }
     }
 }

@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Pipeline
+package import Pipeline
 
 /// What is read of one event of a streamed answer.
 struct ChatChunk: Decodable {
@@ -26,11 +26,13 @@ struct ChatChunk: Decodable {
 }
 
 /// A streamed answer as it grows, and the response that it comes to: what the API would have sent in one piece.
-struct StreamedAnswer {
+package struct StreamedAnswer {
     private var head: ChatChunk?
     private var text = ""
     private var usage: JSONValue?
     private var finishReason: String?
+
+    package init() {}
 
     /// Whether the answer is whole.
     private(set) var isOver = false
@@ -39,7 +41,7 @@ struct StreamedAnswer {
     ///
     /// - Returns: The text it adds.
     /// - Throws: ``PipelineError`` for an error that the API sends in the middle, and for what is no event of an answer.
-    mutating func add(_ event: [UInt8]) throws(PipelineError) -> String {
+    package mutating func add(_ event: [UInt8]) throws(PipelineError) -> String {
         if event.elementsEqual("[DONE]".utf8) {
             isOver = true
             return ""
@@ -62,7 +64,7 @@ struct StreamedAnswer {
     /// The whole answer.
     ///
     /// - Throws: ``PipelineError`` where the stream ended before it.
-    func completion() throws(PipelineError) -> Completion {
+    package func completion() throws(PipelineError) -> Completion {
         // Some APIs leave [DONE] out.
         guard isOver || finishReason != nil else { throw OpenAIError.unavailable("the stream broke off") }
         guard head != nil else { throw OpenAIError.badResponse("the stream has no answer") }
