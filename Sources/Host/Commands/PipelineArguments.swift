@@ -10,13 +10,31 @@ struct PipelineArguments: ParsableArguments {
     var envFile: String?
 
     /// Reads and checks every file, and the files against each other.
-    func load<Host: StagecoachHost>(for host: Host.Type) throws -> [LoadedPipeline] {
+    ///
+    /// - Parameter former: The files as they were, where they are read again.
+    func load<Host: StagecoachHost>(
+        for host: Host.Type, after former: [PipelineFile] = []
+    ) throws -> [LoadedPipeline] {
         let (environment, diagnostics) = Environment.load(envFile: envFile)
         let loader = PipelineLoader(
             registry: try Host.registry(), environment: environment, sections: ["host": HostSettings.self])
-        let loaded = paths.map { loader.load(path: $0) }
+        let loaded = paths.enumerated().map { index, path in
+            loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
+        }
         let broken = LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil)
         return (diagnostics.isEmpty ? [] : [broken]) + SharedHost.check(loaded)
+    }
+
+    /// Good files, and how to read them again.
+    func source<Host: StagecoachHost>(of files: [PipelineFile], for host: Host.Type) throws -> PipelineSource {
+        // What is wrong with it shows now, and not when it is read again.
+        _ = try Host.registry()
+        let (paths, envFile) = (paths, envFile)
+        return PipelineSource(files: files, paths: paths + [envFile ?? ".env"]) { former in
+            var arguments = PipelineArguments()
+            (arguments.paths, arguments.envFile) = (paths, envFile)
+            return (try? arguments.load(for: host, after: former)) ?? []
+        }
     }
 
     /// The files, if all are good; what is wrong goes to standard error.

@@ -20,6 +20,10 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Flag(help: "Listen on an address that others can reach, without authentication.")
     var insecure = false
 
+    @Flag(
+        help: "Read the files again when they have changed, as SIGHUP does: the next message goes through what is new.")
+    var watch = false
+
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
     }
@@ -34,7 +38,8 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
         }
         let logger = Logger(label: "stagecoach")
         let service = HostService(
-            pipelines: files.compactMap(ServedPipeline.init),
+            pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0) },
+            source: try pipelines.source(of: files, for: Host.self), watches: watch,
             settings: files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings(),
             host: host, port: port, logger: logger)
         let group = ServiceGroup(

@@ -17,7 +17,7 @@ protocol ConversationClient: AnyObject {
 ///
 /// Everything here happens on the connection's event loop; stages that wait give it back.
 final class Conversation {
-    private let pipeline: ServedPipeline
+    private let pipeline: LoopPipeline
     private let session: Session
     private let format: MessageFormat
     private let executor: EventLoopTaskExecutor
@@ -58,7 +58,7 @@ final class Conversation {
     ///   - held: What is known of the session beyond this connection.
     ///   - client: Kept until ``end()``.
     init(
-        pipeline: ServedPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
+        pipeline: LoopPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
         logger: Logger, takesDeltas: Bool = true, held: HeldSession? = nil, client: some ConversationClient
     ) {
         self.pipeline = pipeline
@@ -113,7 +113,7 @@ final class Conversation {
     }
 
     /// Whether there is something to go on with once the client has gone.
-    var outlivesClient: Bool { pipeline.entry.onDisconnect != .cancel && pending > 0 }
+    var outlivesClient: Bool { pipeline.current.entry.onDisconnect != .cancel && pending > 0 }
 
     /// Goes on with somebody in the client's place.
     func goOn(with keeper: some ConversationClient) {
@@ -134,7 +134,7 @@ final class Conversation {
     /// Ends a message that has no answer yet; one that has, or that nobody knows, is left alone.
     private func cancel(_ id: String) {
         if let index = inbox.firstIndex(where: { $0.clientID == id }) {
-            ended(inbox.remove(at: index), .cancelled)
+            ended(inbox.remove(at: index), in: pipeline.current, .cancelled)
         } else if let message = running.first(where: { $0.clientID == id && order.isWaiting($0.message) }) {
             message.task?.cancel()
         }
@@ -170,7 +170,7 @@ final class Conversation {
         settle(message, .error(refusal.error, clientID: refusal.id, in: format))
     }
 
-    private var mayBegin: Bool { !isHeld && running.count < pipeline.entry.concurrency }
+    private var mayBegin: Bool { !isHeld && running.count < pipeline.current.entry.concurrency }
 
     /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
     /// stack.
@@ -184,39 +184,41 @@ final class Conversation {
 
     /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
     private func start(_ message: inout Message) {
+        let pipeline = pipeline.current
         do throws(PipelineError) {
             if let next = try pipeline.chain.runWithoutWaiting(&message) {
-                wait(for: message, from: next)
+                wait(for: message, in: pipeline, from: next)
             } else {
-                ended(message, nil)
+                ended(message, in: pipeline, nil)
             }
         } catch {
-            ended(message, error)
+            ended(message, in: pipeline, error)
         }
     }
 
-    private func wait(for message: Message, from step: Int) {
+    private func wait(for message: Message, in pipeline: ServedPipeline, from step: Int) {
+        pipeline.begin()
         let id = message.id
         running.append(Running(message: id, clientID: message.clientID))
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
-        let chain = pipeline.chain
         let task = Task.immediate(executorPreference: executor) {
             var message = message
             var failure: PipelineError?
             do throws(PipelineError) {
-                try await chain.run(&message, from: step)
+                try await pipeline.chain.run(&message, from: step)
             } catch {
                 failure = error
             }
             let conversation = conversation.value
             conversation.running.removeAll { $0.message == id }
-            conversation.ended(message, failure)
+            conversation.ended(message, in: pipeline, failure)
+            pipeline.end()
             conversation.advance()
         }
         if let index = running.firstIndex(where: { $0.message == id }) { running[index].task = task }
     }
 
-    private func ended(_ message: Message, _ error: PipelineError?) {
+    private func ended(_ message: Message, in pipeline: ServedPipeline, _ error: PipelineError?) {
         if let error {
             logger.failure(error, of: message)
             settle(message, .error(error, clientID: message.clientID, in: format))

@@ -32,7 +32,8 @@ final class HTTPExchange: ConversationClient {
             $0.lowercased().hasPrefix("text/event-stream")
         }
         conversation = Conversation(
-            pipeline: admission.pipeline, session: session, format: .json, executor: loop.executor, logger: logger,
+            pipeline: loop.pipeline(admission.pipeline), session: session, format: .json, executor: loop.executor,
+            logger: logger,
             takesDeltas: isEventStream, client: self)
     }
 

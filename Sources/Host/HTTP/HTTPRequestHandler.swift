@@ -8,7 +8,6 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let gate: ConnectionGate
-    private let routes: HostRoutes
     private let logger: Logger
     private var head: HTTPRequestHead?
     /// A message that comes by `POST`, and what there is of it.
@@ -17,10 +16,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var exchange: HTTPExchange?
     private var deadline: Scheduled<Void>?
 
-    init(gate: ConnectionGate, routes: HostRoutes, logger: Logger) {
+    init(gate: ConnectionGate, logger: Logger) {
         self.logger = logger
         self.gate = gate
-        self.routes = routes
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -39,7 +37,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             if head.headers.contains(name: "upgrade") {
                 answer(head, context, isLast: true)
             } else if gate.refusal == nil {
-                admission = routes.admission(toPost: head, from: context.remoteAddress?.ipAddress)
+                admission = gate.loop.routes.admission(toPost: head, from: context.remoteAddress?.ipAddress)
             }
         case .body(var piece):
             guard admission != nil, let head else { return }
@@ -94,7 +92,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
         let answer =
-            gate.refusal.map(HTTPAnswer.init) ?? routes.answer(head, isStopping: gate.connections.isStopping)
+            gate.refusal.map(HTTPAnswer.init) ?? gate.loop.routes.answer(head, isStopping: gate.connections.isStopping)
         self.answer(answer, head, context, isLast: isLast)
     }
 

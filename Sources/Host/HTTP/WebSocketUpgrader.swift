@@ -9,15 +9,13 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     let requiredUpgradeHeaders: [String] = []
 
     private let gate: ConnectionGate
-    private let routes: HostRoutes
     private let requests: HTTPRequestHandler
     private let logger: Logger
     private var admission: Admission?
     private var held: (session: HeldSession, isKnown: Bool)?
 
-    init(gate: ConnectionGate, routes: HostRoutes, requests: HTTPRequestHandler, logger: Logger) {
+    init(gate: ConnectionGate, requests: HTTPRequestHandler, logger: Logger) {
         self.gate = gate
-        self.routes = routes
         self.requests = requests
         self.logger = logger
     }
@@ -28,7 +26,8 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     ) -> EventLoopFuture<HTTPHeaders> {
         do {
             if let refusal = gate.refusal { throw refusal }
-            let (admission, headers) = try routes.admit(upgradeRequest, from: channel.remoteAddress?.ipAddress)
+            let (admission, headers) = try gate.loop.routes.admit(
+                upgradeRequest, from: channel.remoteAddress?.ipAddress)
             if case .hold = admission.pipeline.entry.onDisconnect {
                 held = try gate.connections.held.session(for: admission, limit: gate.limits.outbound.bytes)
             }

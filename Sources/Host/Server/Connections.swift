@@ -12,13 +12,14 @@ final class Connections: Sendable {
     private let limits: HostLimits
     let held = HeldSessions()
 
-    init(group: any EventLoopGroup, limits: HostLimits) async throws {
+    init(group: any EventLoopGroup, limits: HostLimits, routes: HostRoutes) async throws {
         self.limits = limits
         eventLoops = Array(group.makeIterator())
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for eventLoop in eventLoops {
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
-                NIOLoopBound(LoopConnections(eventLoop, limits: limits), eventLoop: eventLoop)
+                NIOLoopBound(
+                    LoopConnections(eventLoop, limits: limits, routes: routes), eventLoop: eventLoop)
             }.get()
         }
         self.loops = loops
@@ -34,6 +35,11 @@ final class Connections: Sendable {
         channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
         return ConnectionGate(
             connections: self, loop: loop, limits: limits, isOverLimit: count > limits.connections)
+    }
+
+    /// Serves other pipelines from the next message on, those of connections that are open included.
+    func serve(_ routes: HostRoutes) async {
+        await onEachLoop { $0.routes = routes }
     }
 
     /// Lets every conversation end what it has begun and say goodbye; after `limit` they are ended as they are.
@@ -89,15 +95,28 @@ final class LoopConnections {
     @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
     @exclusivity(unchecked) private var exchanges: [ObjectIdentifier: HTTPExchange] = [:]
     @exclusivity(unchecked) private var left: [ObjectIdentifier: ConversationKeeper] = [:]
+    private let pipelines: [LoopPipeline]
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 
-    init(_ eventLoop: any EventLoop, limits: HostLimits) {
+    /// What is served.
+    var routes: HostRoutes {
+        didSet {
+            for pipeline in routes.pipelines { pipelines[pipeline.index].current = pipeline }
+        }
+    }
+
+    init(_ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes) {
+        self.routes = routes
+        pipelines = routes.pipelines.map(LoopPipeline.init)
         executor = EventLoopTaskExecutor(eventLoop)
         // A quarter of the shortest limit keeps every limit within that of its value.
         let shortest = [limits.ping, limits.idle, limits.write, limits.lifetime].filter { $0 > .zero }.min()
         period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
     }
+
+    /// What is served of a pipeline's file from now on.
+    func pipeline(_ pipeline: ServedPipeline) -> LoopPipeline { pipelines[pipeline.index] }
 
     /// Connections, messages that came by HTTP, and conversations that go on without theirs.
     var count: Int { handlers.count + exchanges.count + left.count }

@@ -6,7 +6,6 @@ import Pipeline
 
 /// The listening socket and what happens with a connection that it accepts.
 struct HostServer {
-    let routes: HostRoutes
     let connections: Connections
     let limits: HostLimits
     let logger: Logger
@@ -28,8 +27,8 @@ struct HostServer {
 
     private func configure(_ channel: any Channel) throws {
         guard let gate = connections.accept(channel) else { throw ChannelError.operationUnsupported }
-        let requests = HTTPRequestHandler(gate: gate, routes: routes, logger: logger)
-        let upgrader = WebSocketUpgrader(gate: gate, routes: routes, requests: requests, logger: logger)
+        let requests = HTTPRequestHandler(gate: gate, logger: logger)
+        let upgrader = WebSocketUpgrader(gate: gate, requests: requests, logger: logger)
         var decoding = NIOHTTPDecoderLimitConfiguration()
         decoding.maxHeaderFieldSize = limits.headers.bytes
         decoding.maxHeaderListSize = limits.headers.bytes

@@ -6,9 +6,12 @@ import Pipeline
 import ServiceLifecycle
 import UnixSignals
 
-/// Serves pipelines until it is told to stop: opens them, listens, drains, closes them.
+/// Serves pipelines until it is told to stop: opens them, listens, reads them again when told to, drains, closes them.
 struct HostService: Service {
     let pipelines: [ServedPipeline]
+    let source: PipelineSource
+    /// Whether files are read again when they have changed.
+    let watches: Bool
     let settings: HostSettings
     let host: String
     let port: Int
@@ -18,23 +21,32 @@ struct HostService: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
         ProcessLimits.keepFreedMemory()
-        let connections = try await Connections(group: group, limits: limits)
+        let access = AccessRules(isLoopback: ListenAddress(host).isLoopback, origins: settings.origins)
+        let connections = try await Connections(
+            group: group, limits: limits, routes: HostRoutes(pipelines: pipelines, access: access))
         try await open()
         let channel: any Channel
         do {
-            channel = try await server(connections).bind(group: group, host: host, port: port)
+            channel = try await HostServer(connections: connections, limits: limits, logger: logger)
+                .bind(group: group, host: host, port: port)
         } catch {
-            await close(until: .now)
+            await close(pipelines, until: .now)
             throw ServeError(description: "can't listen on \(host):\(port): \(error)")
         }
+        let reloader = Reloader(
+            pipelines, from: source, connections: connections, access: access, settings: settings, logger: logger)
+        let reloading = await reloadWhenTold(reloader)
         announce(channel)
         try? await gracefulShutdown()
         logger.info("Stopping")
         let impatient = Task { await exitAtSecondSignal() }
         let deadline = ContinuousClock.now + settings.drain
+        for task in reloading { task.cancel() }
+        await reloader.stop()
         try? await channel.close()
         await connections.drain(within: settings.drain)
-        await close(until: deadline)
+        await reloader.waitForRetired(until: deadline)
+        await close(reloader.served, until: deadline)
         impatient.cancel()
         try await group.shutdownGracefully()
         logger.info("Stopped")
@@ -45,12 +57,6 @@ struct HostService: Service {
         var limits = settings.limits
         limits.connections = min(limits.connections, ProcessLimits.raiseOpenFiles() / 2)
         return limits
-    }
-
-    private func server(_ connections: Connections) -> HostServer {
-        let access = AccessRules(isLoopback: ListenAddress(host).isLoopback, origins: settings.origins)
-        let routes = HostRoutes(pipelines: pipelines, access: access)
-        return HostServer(routes: routes, connections: connections, limits: limits, logger: logger)
     }
 
     /// Opens every chain; where one fails those before it are closed again.
@@ -65,7 +71,17 @@ struct HostService: Service {
         }
     }
 
-    private func close(until deadline: ContinuousClock.Instant) async {
+    /// Reads the files again at SIGHUP, and where `watches` says so after they have changed.
+    private func reloadWhenTold(_ reloader: Reloader) async -> [Task<Void, Never>] {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        let atSignal = Task {
+            for await _ in signals { await reloader.reload() }
+        }
+        guard watches else { return [atSignal] }
+        return [atSignal, Task { [source] in await FileWatch(paths: source.paths).run { await reloader.reload() } }]
+    }
+
+    private func close(_ pipelines: [ServedPipeline], until deadline: ContinuousClock.Instant) async {
         for pipeline in pipelines.reversed() {
             await pipeline.chain.close(within: max(.zero, deadline - .now))
         }

@@ -1,19 +1,61 @@
 import Pipeline
 import Stages
+import Synchronization
 
-/// A pipeline that the host serves, and where.
-struct ServedPipeline: Sendable {
+/// A pipeline file as it was read once, and where it is served. Where the file is read again another takes its place.
+final class ServedPipeline: Sendable {
+    private struct State {
+        /// Messages that wait in one of its stages.
+        var running = 0
+        var onIdle: CheckedContinuation<Void, Never>?
+    }
+
     let name: String
     let entry: Receive
     let chain: Chain
+    /// The file's place among those that are served.
+    let index: Int
+    private let state = Mutex(State())
 
     var path: String { entry.path }
+
+    init(name: String, entry: Receive, chain: Chain, index: Int = 0) {
+        (self.name, self.entry, self.chain, self.index) = (name, entry, chain, index)
+    }
+
+    /// `nil` for a chain that no message can enter, which no pipeline file builds.
+    convenience init?(_ file: PipelineFile, index: Int = 0) {
+        guard let receive = file.chain.stages.first as? Receive else { return nil }
+        self.init(name: file.name, entry: receive, chain: file.chain, index: index)
+    }
+
+    /// Notes a message that waits in a stage, so that the stages stay open for it.
+    func begin() { state.withLock { $0.running += 1 } }
+
+    /// Notes its end.
+    func end() {
+        let waiting: CheckedContinuation<Void, Never>? = state.withLock { state in
+            state.running -= 1
+            return state.running == 0 ? state.onIdle.take() : nil
+        }
+        waiting?.resume()
+    }
+
+    /// Returns once no message is in a stage. Nothing may begin any more.
+    func waitUntilIdle() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if state.running > 0 { state.onIdle = continuation }
+                return state.running == 0
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
 }
 
-extension ServedPipeline {
-    /// `nil` for a chain that no message can enter, which no pipeline file builds.
-    init?(_ file: PipelineFile) {
-        guard let receive = file.chain.stages.first as? Receive else { return nil }
-        self.init(name: file.name, entry: receive, chain: file.chain)
-    }
+/// What an event loop serves of a file now: the next message goes through it. Touched on that loop alone.
+final class LoopPipeline {
+    @exclusivity(unchecked) var current: ServedPipeline
+
+    init(_ current: ServedPipeline) { self.current = current }
 }

@@ -47,7 +47,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         self.context = context
         loop.add(self)
         let conversation = Conversation(
-            pipeline: admission.pipeline, session: admission.session, format: admission.format,
+            pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
             executor: loop.executor, logger: logger, held: held?.session, client: self)
         self.conversation = conversation
         if !resume() { conversation.begin() }

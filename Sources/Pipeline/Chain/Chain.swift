@@ -75,16 +75,18 @@ public final class Chain: Sendable {
 
     /// Opens the resources, then the stages, and starts the workers.
     ///
+    /// - Parameter former: The chain that this one is to replace, which goes on. Resources that both have stay open, and
+    ///   what waits in the queues of the former waits for ``takeOver()``.
     /// - Throws: What the first of them throws that fails; those opened before it are closed again.
-    public func open() async throws {
+    public func open(replacing former: Chain? = nil) async throws {
         do {
             for named in resources {
-                opened.add { await named.resource.close() }
-                try await named.resource.open(ResourceContext(name: named.name))
+                opened.add { await named.close() }
+                try await named.open()
             }
             for step in steps.flatMap(\.all) {
                 opened.add { await step.close() }
-                try await step.open()
+                try await step.open(inheriting: former?.background(like: step, of: self))
             }
         } catch {
             await close(within: .zero)
@@ -92,14 +94,37 @@ public final class Chain: Sendable {
         }
     }
 
+    /// Lets its workers go on with the queues of the chain that it replaces, whose own workers end first. Called once
+    /// nothing can keep it from replacing the other.
+    public func takeOver() {
+        for background in steps.flatMap(\.all).compactMap(\.background) { background.takeOver() }
+    }
+
+    /// The asynchronous step whose queue goes on in a step of another chain: what waits under `resources:` does under the
+    /// same label; what waits in memory does in a step that is the same, and otherwise ends in its own.
+    private func background(like step: StepRunner, of chain: Chain) -> Background? {
+        guard let mine = steps.flatMap(\.all).first(where: { $0.label == step.label && $0.background != nil }),
+            step.background != nil, mine.queueName == step.queueName
+        else { return nil }
+        let names = mine.queueName.map { [$0] } ?? mine.usedResources
+        let areSame = names.allSatisfy { name in
+            guard let left = resource(named: name), let right = chain.resource(named: name) else { return false }
+            return left.isSame(as: right)
+        }
+        let saysTheSame = mine.source.flatMap { source in step.source?.says(theSameAs: source) } ?? false
+        return areSame && (mine.queueName != nil || saysTheSame) ? mine.background : nil
+    }
+
+    private func resource(named name: String) -> NamedResource? { resources.first { $0.name == name } }
+
     /// Opens the resources alone, queues left out: for commands that look at them without running messages.
     ///
     /// - Throws: As ``open()``.
     public func openResources() async throws {
         do {
             for named in resources where !(named.resource is any QueueStore) {
-                opened.add { await named.resource.close() }
-                try await named.resource.open(ResourceContext(name: named.name))
+                opened.add { await named.close() }
+                try await named.open()
             }
         } catch {
             await close(within: .zero)

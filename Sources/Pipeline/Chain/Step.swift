@@ -9,6 +9,9 @@ public struct Step: Sendable {
     /// The stage's name in the pipeline file; `nil` in a chain written in Swift.
     var place: SourceRange?
 
+    /// What the file says of it; `nil` in a chain written in Swift.
+    var source: Node?
+
     /// A stage without modifiers.
     public init(_ stage: any Stage) {
         self.stage = stage

@@ -6,6 +6,7 @@ final class StepRunner: Sendable {
     let stage: any Stage
     let modifiers: Modifiers
     let place: SourceRange?
+    let source: Node?
     let background: Background?
     private let isPlain: Bool
     /// Whether only `when` stands between the message and the stage, so that the stage may run without waiting.
@@ -21,6 +22,7 @@ final class StepRunner: Sendable {
         self.stage = step.stage
         self.modifiers = step.modifiers
         self.place = step.place
+        source = step.source
         self.instead = instead
         context = StageContext(label: label, pending: pending)
         let modifiers = step.modifiers
@@ -43,13 +45,21 @@ final class StepRunner: Sendable {
         }.flatMap(\.names)
     }
 
+    /// The resource that is its queue; `nil` where it has one of its own.
+    var queueName: String? {
+        modifiers.async.flatMap { policy in
+            Property.all(of: policy).compactMap { $0.value as? any ResourceUse }.flatMap(\.names).first
+        }
+    }
+
     func openStage() async throws {
         try await stage.open(context)
     }
 
-    func open() async throws {
+    /// - Parameter former: The asynchronous step whose queue goes on here.
+    func open(inheriting former: Background?) async throws {
         try await openStage()
-        try await background?.start(self)
+        try await background?.start(self, inheriting: former)
     }
 
     func close() async {

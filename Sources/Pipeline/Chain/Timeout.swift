@@ -4,7 +4,7 @@ import Synchronization
 /// ignores cancellation holds nobody up.
 ///
 /// - Throws: What the operation throws; `late` after the limit; `CancellationError` when the caller is cancelled.
-func withTimeout<Result: Sendable>(
+package func withTimeout<Result: Sendable>(
     _ limit: Duration, orThrow late: any Error, _ operation: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let race = Race<Result>()

@@ -17,6 +17,18 @@ public struct PipelineFile: Sendable {
 
     /// Where the keys of those sections stand.
     public let sectionPlaces: [String: SourceRange]
+
+    /// What the file says in those sections.
+    let sectionNodes: [String: Node]
+
+    /// Whether a section says the same as in another file.
+    public func hasSameSection(_ key: String, as other: PipelineFile) -> Bool {
+        switch (sectionNodes[key], other.sectionNodes[key]) {
+        case (let mine?, let theirs?): mine.says(theSameAs: theirs)
+        case (nil, nil): true
+        default: false
+        }
+    }
 }
 
 /// What reading a pipeline file gave: everything that was found, and the file if it can be used.

@@ -14,27 +14,32 @@ public struct PipelineLoader: Sendable {
     }
 
     /// Reads the file at a path. Never throws: what is wrong is in the diagnostics.
-    public func load(path: String) -> LoadedPipeline {
+    ///
+    /// - Parameter former: The file as it was read before, where it is read again: resources of which it says nothing new
+    ///   go on.
+    public func load(path: String, after former: PipelineFile? = nil) -> LoadedPipeline {
         switch SourceFile.load(path: path) {
-        case .success(let source): load(source)
+        case .success(let source): load(source, after: former)
         case .failure(let diagnostic): LoadedPipeline(file: nil, diagnostics: [diagnostic], source: nil)
         }
     }
 
     /// Reads a text.
-    public func load(_ source: SourceFile) -> LoadedPipeline {
+    public func load(_ source: SourceFile, after former: PipelineFile? = nil) -> LoadedPipeline {
         var diagnostics = Diagnostics(source: source)
         guard let raw = YAMLReader.read(source, into: &diagnostics) else {
             return LoadedPipeline(file: nil, diagnostics: diagnostics.sorted, source: source)
         }
         let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
         var reader = SettingReader(diagnostics: diagnostics, resources: [])
-        let file = read(root, path: source.path, with: &reader)
+        let file = read(root, path: source.path, after: former, with: &reader)
         let isGood = !reader.diagnostics.hasErrors
         return LoadedPipeline(file: isGood ? file : nil, diagnostics: reader.diagnostics.sorted, source: source)
     }
 
-    private func read(_ root: Node, path: String, with reader: inout SettingReader) -> PipelineFile? {
+    private func read(
+        _ root: Node, path: String, after former: PipelineFile?, with reader: inout SettingReader
+    ) -> PipelineFile? {
         guard let entries = root.entries else {
             reader.diagnostics.error(
                 .notAPipeline, at: root.range,
@@ -54,7 +59,8 @@ public struct PipelineLoader: Sendable {
         let description = root["description"].flatMap { node in
             reader.with(subject: "'description'") { String.read(node, with: &$0) }
         }
-        let resources = ResourceSection(registry: registry).read(root["resources"], with: &reader)
+        let resources = ResourceSection(registry: registry, former: former?.chain.resources ?? []).read(
+            root["resources"], with: &reader)
         reader.resources = resources
         let steps = StageSection(registry: registry).read(root, with: &reader)
         let sections = readSections(of: root, with: &reader)
@@ -63,7 +69,9 @@ public struct PipelineLoader: Sendable {
         return PipelineFile(
             path: path, name: name, description: description,
             chain: Chain(checked: steps, resources: resources), sections: sections,
-            sectionPlaces: places(of: sections.keys, in: entries))
+            sectionPlaces: places(of: sections.keys, in: entries),
+            sectionNodes: Dictionary(
+                uniqueKeysWithValues: sections.keys.compactMap { key in root[key].map { (key, $0) } }))
     }
 
     private func readName(_ node: Node, with reader: inout SettingReader) -> String? {

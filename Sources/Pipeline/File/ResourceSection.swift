@@ -1,6 +1,8 @@
 /// Reads `resources:`, where each entry is `NAME: {TYPE: {settings}}`.
 struct ResourceSection {
     let registry: Registry
+    /// Those of the same file as it was before.
+    let former: [NamedResource]
 
     /// The resources without errors, in the order of the file; the others are remembered as broken.
     func read(_ node: Node?, with reader: inout SettingReader) -> [NamedResource] {
@@ -15,7 +17,8 @@ struct ResourceSection {
         for entry in entries {
             let name = entry.key.scalar?.text ?? ""
             if let resource = read(entry.value, named: name, with: &reader) {
-                resources.append(NamedResource(name: name, resource: resource))
+                let new = NamedResource(name: name, resource: resource, source: entry.value)
+                resources.append(former.first { $0.goesOn(as: new) } ?? new)
                 reader.resources = resources
             } else {
                 reader.brokenResources.insert(name)
@@ -62,6 +65,14 @@ struct ResourceSection {
         _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: inout SettingReader
     ) -> (any Resource)? {
         SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
+    }
+}
+
+extension NamedResource {
+    /// Whether a file that was read again says nothing new of it.
+    fileprivate func goesOn(as new: NamedResource) -> Bool {
+        guard name == new.name, let source, let newSource = new.source else { return false }
+        return source.says(theSameAs: newSource)
     }
 }
 

@@ -44,6 +44,13 @@ struct StageSection {
     }
 
     private func readEntry(_ node: Node, with reader: inout SettingReader) -> Entry? {
+        guard let entry = readContent(of: node, with: &reader) else { return nil }
+        var step = entry.step
+        step.source = node
+        return Entry(step: step, isGood: entry.isGood)
+    }
+
+    private func readContent(of node: Node, with reader: inout SettingReader) -> Entry? {
         switch node.content {
         case .scalar(let scalar) where !node.isNull:
             return stage(scalar.text, named: node, settings: nil, modifiers: [], with: &reader)

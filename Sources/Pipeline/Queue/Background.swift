@@ -18,15 +18,29 @@ final class Background: Sendable {
     private let logger: Logger
     /// The step's own queue in memory, or that of the resource which the policy names; another with each start.
     private let queue: Mutex<any MessageQueue>
+    /// Into how many lanes the queue is split, each with a worker.
+    private let lanes: Mutex<Int>
     private let workers = Mutex<[Task<Void, Never>]>([])
     private let counters = Mutex(Counts())
     private let isStopping = Atomic<Bool>(false)
+    private let isReplaced = Atomic<Bool>(false)
+    private let succession = Mutex(Succession.none)
+
+    /// The step whose queue goes on in this one.
+    private enum Succession {
+        case none
+        /// Its workers go on until this one takes over.
+        case expected(StepRunner, Background)
+        /// Its workers end, and then this one's begin.
+        case begun(Task<Void, Never>)
+    }
 
     init(policy: AsyncPolicy, label: String, logger: Logger) {
         self.policy = policy
         self.label = label
         self.logger = logger
         queue = Mutex(MemoryQueue(policy.queueOptions))
+        lanes = Mutex(policy.workers)
     }
 
     /// What the step promises for messages that wait.
@@ -81,32 +95,79 @@ final class Background: Sendable {
 
     /// Opens the queue and starts the workers.
     ///
+    /// - Parameter former: The step whose queue goes on here, as it is; its workers go on until ``takeOver()``.
     /// - Throws: What the queue throws that can't be opened.
-    func start(_ step: StepRunner) async throws {
+    func start(_ step: StepRunner, inheriting former: Background?) async throws {
+        isStopping.store(false, ordering: .relaxed)
+        if let former {
+            queue.withLock { $0 = former.current }
+            lanes.withLock { $0 = former.lanes.withLock(\.self) }
+            counters.withLock { $0 = former.counts }
+            succession.withLock { $0 = .expected(step, former) }
+            return
+        }
         // One that was closed stays closed, and a chain may be opened again.
         let queue = try await policy.queue?.queue(for: label, policy.queueOptions) ?? MemoryQueue(policy.queueOptions)
         self.queue.withLock { $0 = queue }
-        isStopping.store(false, ordering: .relaxed)
-        let worker = BackgroundWorker(step: step, policy: policy, logger: logger, background: self)
-        workers.withLock { workers in
-            workers = (0..<policy.workers).map { lane in
+        startWorkers(step)
+    }
+
+    /// Goes on with the queue of the step before: its workers end what they are at, and this one's begin.
+    func takeOver() {
+        succession.withLock { succession in
+            guard case .expected(let step, let former) = succession else { return }
+            former.isReplaced.store(true, ordering: .relaxed)
+            succession = .begun(
                 Task {
-                    while true {
-                        let batch = await queue.next(
-                            lane: lane, upTo: worker.batchSize, lingering: BackgroundWorker.linger)
-                        if batch.isEmpty { return }
-                        let done = await worker.work(on: batch)
-                        queue.finish(done, lane: lane)
-                        // What is left stays where the queue keeps it.
-                        if done.count < batch.count { return }
-                    }
-                }
-            }
+                    await former.endWorkers()
+                    self.startWorkers(step)
+                })
         }
     }
 
-    /// Whether a message that can't be worked on now may be left in the queue: it is there again at the next start.
-    var mayLeave: Bool { isStopping.load(ordering: .relaxed) && guarantee.survivesProcess }
+    private func startWorkers(_ step: StepRunner) {
+        let queue = current
+        let worker = BackgroundWorker(step: step, policy: policy, logger: logger, background: self)
+        let tasks = (0..<lanes.withLock(\.self)).map { lane in
+            Task {
+                while true {
+                    let batch = await queue.next(lane: lane, upTo: worker.batchSize, lingering: BackgroundWorker.linger)
+                    if batch.isEmpty { return }
+                    if isReplaced.load(ordering: .relaxed) { return queue.putBack(batch, lane: lane) }
+                    let done = await worker.work(on: batch)
+                    queue.finish(done, lane: lane)
+                    guard done.count == batch.count else {
+                        return queue.putBack(Array(batch[done.count...]), lane: lane)
+                    }
+                    if isReplaced.load(ordering: .relaxed) { return }
+                }
+            }
+        }
+        workers.withLock { $0 = tasks }
+    }
+
+    /// Lets the workers end what they are at, and returns once they are gone. What waits stays in the queue.
+    private func endWorkers() async {
+        // Where this step has taken over itself a moment ago, its workers may yet have to begin.
+        if case .begun(let start) = succession.withLock(\.self) { await start.value }
+        let workers = workers.withLock(\.self)
+        // One that is about to wait for messages would miss a single call.
+        let waking = Task { [queue = current] in
+            while !Task.isCancelled {
+                queue.wakeWorkers()
+                try? await Task.sleep(for: .milliseconds(5))
+            }
+        }
+        for worker in workers { await worker.value }
+        waking.cancel()
+        await waking.value
+    }
+
+    /// Whether a message that can't be worked on now may be left in the queue: it is there again at the next start, or
+    /// for the step that takes over.
+    var mayLeave: Bool {
+        isReplaced.load(ordering: .relaxed) || isStopping.load(ordering: .relaxed) && guarantee.survivesProcess
+    }
 
     func count(_ change: (inout Counts) -> Void) {
         counters.withLock { change(&$0) }
@@ -115,17 +176,25 @@ final class Background: Sendable {
     /// Works on what waits, but no longer than `limit`; what is left then is lost, or stays in a queue that outlives the
     /// process, and the log says so.
     func flush(within limit: Duration) async {
+        let succession = succession.withLock(\.self)
+        if case .expected = succession { return }
+        if isReplaced.load(ordering: .relaxed) {
+            // The queue is another step's, which ends these workers.
+            let workers = workers.withLock(\.self)
+            try? await withTimeout(limit, orThrow: PipelineError.stopping) {
+                for worker in workers { await worker.value }
+            }
+            return
+        }
         isStopping.store(true, ordering: .relaxed)
         let queue = current
         queue.close()
-        let workers = workers.withLock { workers in
-            defer { workers = [] }
-            return workers
-        }
         let isFlushed: Void? = try? await withTimeout(limit, orThrow: PipelineError.stopping) {
-            for worker in workers { await worker.value }
+            if case .begun(let start) = succession { await start.value }
+            for worker in self.workers.withLock(\.self) { await worker.value }
         }
-        if isFlushed == nil { for worker in workers { worker.cancel() } }
+        if isFlushed == nil { for worker in workers.withLock(\.self) { worker.cancel() } }
+        workers.withLock { $0 = [] }
         let left = queue.depth.messages
         guard left > 0 else { return }
         if guarantee.survivesProcess {

@@ -130,6 +130,20 @@ package final class MemoryQueue: MessageQueue {
         for producer in producers { producer.resume() }
     }
 
+    package func putBack(_ messages: [QueuedMessage], lane: Int) {
+        state.withLock { state in
+            state.lanes[lane].working = []
+            state.lanes[lane].waiting.prepend(contentsOf: messages)
+        }
+    }
+
+    package func wakeWorkers() {
+        let workers = state.withLock { state in
+            state.lanes.indices.compactMap { state.lanes[$0].worker.take() }
+        }
+        for worker in workers { worker.resume() }
+    }
+
     package func waiting(ofSession id: String) async -> [Message] {
         state.withLock { state in
             state.lanes.flatMap { lane in

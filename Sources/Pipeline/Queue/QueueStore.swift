@@ -43,13 +43,20 @@ public protocol MessageQueue: Sendable {
     /// Waits until there may be room, the queue is closed or the task is cancelled.
     func waitForRoom() async
 
-    /// The next messages of a lane, up to a limit; none once the queue is closed and nothing is left to hand out.
+    /// The next messages of a lane, up to a limit; none once the queue is closed and nothing is left to hand out, or
+    /// after ``wakeWorkers()``.
     ///
     /// - Parameter linger: How long the first of them may wait for the others, so that they go together.
     func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage]
 
     /// Lets go of messages that were worked on.
     func finish(_ messages: [QueuedMessage], lane: Int)
+
+    /// Takes messages back that were handed out and not worked on: they are the next of their lane.
+    func putBack(_ messages: [QueuedMessage], lane: Int)
+
+    /// Lets those who wait for the next messages go on with none, so that others can take their place.
+    func wakeWorkers()
 
     /// Messages of a session that wait or are being worked on, in order.
     func waiting(ofSession id: String) async -> [Message]

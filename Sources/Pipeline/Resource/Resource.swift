@@ -65,9 +65,3 @@ public enum Health: Sendable, Equatable {
         if case .failing(let error) = self { error } else { nil }
     }
 }
-
-/// A resource and its name under `resources:`.
-struct NamedResource: Sendable {
-    let name: String
-    let resource: any Resource
-}

@@ -73,6 +73,14 @@ final class DiskQueue: MessageQueue {
         if messages.count > 0, capacity < .max { wakeProducers() }
     }
 
+    func putBack(_ messages: [QueuedMessage], lane: Int) {
+        memory.putBack(messages, lane: lane)
+    }
+
+    func wakeWorkers() {
+        memory.wakeWorkers()
+    }
+
     /// Asks for messages from disk where few are left in memory.
     func refillIfLow() {
         let isNeeded = state.withLock { state in

@@ -51,7 +51,8 @@ struct ConversationTests {
         let idle = loop.makePromise(of: [String].self)
         try await loop.submit {
             let conversation = Conversation(
-                pipeline: pipeline, session: Session(), format: .text, executor: EventLoopTaskExecutor(loop),
+                pipeline: LoopPipeline(pipeline), session: Session(), format: .text,
+                executor: EventLoopTaskExecutor(loop),
                 logger: Logger(label: "test"), client: Listener(until: frames.count, idle))
             for frame in frames { conversation.receive(frame) }
         }.get()

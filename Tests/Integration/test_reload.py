@@ -1,0 +1,181 @@
+"""Files that change while the host serves them."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+
+import pytest
+from websockets.asyncio.client import connect
+
+from conftest import DEADLINE, receive_json, wait_until
+
+RELOADS = int(os.environ.get("RELOADS", "20"))
+RATE = int(os.environ.get("RELOAD_RATE", "300"))
+FLOW = """
+pipeline: flow
+resources:
+  model: {openai: {url: "${OPENAI_BASE_URL}", key: sk-canary-1234567890}}
+  database: {sqlite: {path: data/stagecoach.db}}
+stages:
+  - receive: {format: json}
+  - validate: {max_length: 100}
+  - complete: {}
+  - persist: {}
+    async: true
+  - respond
+"""
+OFFLINE = FLOW.replace('openai: {url: "${OPENAI_BASE_URL}", key: sk-canary-1234567890}', "echo: {}")
+
+
+def reload(host, text, word="Reloaded"):
+    before = sum(word in line for line in host.log)
+    (host.folder / "pipeline-0.yaml").write_text(text)
+    host.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: sum(word in line for line in host.log) > before, f"'{word}' in the log")
+
+
+def say(connection, prompt="hello"):
+    connection.send(json.dumps({"prompt": prompt}))
+    return receive_json(connection)
+
+
+@pytest.fixture
+def host(serve):
+    return serve(OFFLINE)
+
+
+def test_the_next_message_of_an_open_connection_goes_through_the_new_file(host):
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["response"] == "hello"
+        reload(host, OFFLINE.replace("complete: {}", 'complete: {prompt: "{{prompt}}, again"}'))
+        answer = say(connection)
+        assert answer["response"] == "hello, again" and answer["seq"] == 3
+    assert [row["response"] for row in host.wait_for_rows(2)] == ["hello", "hello, again"]
+
+
+@pytest.mark.parametrize("text, what", [
+    (OFFLINE.replace("max_length", "max_lenght"), "did you mean 'max_length'?"),
+    (OFFLINE.replace("stages:", "stages: ["), "pipeline-0.yaml:"),
+    (OFFLINE.replace("stages:", "  outbox: {disk: {path: /proc/nowhere/x.db}}\nstages:"), "can't start")])
+def test_a_file_with_errors_changes_nothing_and_is_reported(host, text, what):
+    with host.connect() as connection:
+        receive_json(connection)
+        reload(host, text, "what was served goes on")
+        assert any(what in line for line in host.log), host.log
+        assert say(connection)["response"] == "hello"
+        reload(host, OFFLINE.replace("complete: {}", 'complete: {prompt: "{{prompt}}!"}'))
+        assert say(connection)["response"] == "hello!"
+    assert len(host.wait_for_rows(2)) == 2
+
+
+def test_a_message_in_flight_ends_on_the_old_file(serve, ai):
+    host = serve(FLOW, env={"OPENAI_BASE_URL": ai.url})
+    ai.script = ["gate"]
+    with host.connect() as connection, host.connect() as another:
+        receive_json(connection), receive_json(another)
+        connection.send(json.dumps({"prompt": "old"}))
+        assert ai.arrived.acquire(timeout=DEADLINE)
+        # The model is another and so is the database: the old ones stay open for the message that needs them.
+        reload(host, OFFLINE.replace("data/stagecoach.db", "data/new.db"))
+        assert say(another, "new")["response"] == "new"
+        ai.released.release()
+        assert receive_json(connection)["response"] == "old"
+        assert say(connection, "newer")["response"] == "newer"
+    assert [row["prompt"] for row in host.wait_for_rows(1)] == ["old"]
+    assert host.stop() == 0
+    assert len(ai.calls) == 1
+
+
+def test_a_path_that_moves_moves_for_new_connections(host):
+    with host.connect() as connection:
+        receive_json(connection)
+        reload(host, OFFLINE.replace("receive: {format: json}", "receive: {path: /new, format: json}"))
+        assert say(connection)["response"] == "hello"
+    with host.connect(path="/new") as connection:
+        receive_json(connection)
+        assert say(connection)["response"] == "hello"
+
+
+def test_what_waits_while_the_database_is_down_is_stored_by_the_new_file(serve):
+    text = OFFLINE.replace("validate: {max_length: 100}", "validate: {resources: [model]}").replace(
+        "sqlite: {path: data/stagecoach.db}", "sqlite: {path: data/stagecoach.db, busy_timeout: 100ms}")
+    host = serve(text)
+    with host.connect() as connection:
+        receive_json(connection)
+        say(connection, "0")
+        host.wait_for_rows(1)
+        lock = host.database()
+        lock.execute("begin immediate")
+        for number in range(1, 5):
+            say(connection, str(number))
+        reload(host, text.replace("complete: {}", 'complete: {prompt: "{{prompt}}!"}'))
+        for number in range(5, 9):
+            assert say(connection, str(number))["response"] == f"{number}!"
+        lock.rollback()
+        lock.close()
+        rows = host.wait_for_rows(9)
+    assert [row["prompt"] for row in rows] == [str(number) for number in range(9)]
+
+
+def test_a_changed_host_section_is_said_to_wait_for_a_restart(host):
+    reload(host, OFFLINE + "host: {drain: 5s}\n")
+    assert any("restart the host" in line for line in host.log)
+
+
+def test_a_watched_file_is_read_again_when_it_changes(serve):
+    host = serve(OFFLINE, arguments=["--watch"])
+    with host.connect() as connection:
+        receive_json(connection)
+        # As editors do it: a new file in the place of the old one.
+        (host.folder / "new.yaml").write_text(OFFLINE.replace("complete: {}", 'complete: {prompt: "{{prompt}}!"}'))
+        os.rename(host.folder / "new.yaml", host.folder / "pipeline-0.yaml")
+        wait_until(lambda: any("Reloaded" in line for line in host.log), "the reload")
+        assert say(connection)["response"] == "hello!"
+
+
+@pytest.mark.parametrize("queue", ["true", "{queue: outbox}"])
+def test_reloads_under_load_lose_nothing_double_nothing_and_close_nobody(serve, queue):
+    text = OFFLINE.replace("async: true", f"async: {queue}")
+    if queue != "true":
+        text = text.replace("stages:", "  outbox: {disk: {path: data/outbox.db}}\nstages:")
+    versions = [text, text.replace("max_length: 100", "max_length: 200"),
+                text.replace("  - respond", "  - log: {level: debug}\n  - respond")]
+    host = serve(text)
+    is_over = asyncio.Event()
+    sent = []
+
+    async def talk(number):
+        async with connect(host.url(), compression=None) as client:
+            await client.recv()
+            count = 0
+            while not is_over.is_set():
+                prompt = f"{number} {count}"
+                await client.send(json.dumps({"prompt": prompt}))
+                answer = json.loads(await asyncio.wait_for(client.recv(), DEADLINE))
+                assert answer["type"] == "response" and answer["response"] == prompt, answer
+                assert answer["seq"] == count + 2
+                sent.append(prompt)
+                count += 1
+                await asyncio.sleep(10 / RATE)
+
+    async def everything():
+        clients = [asyncio.create_task(talk(number)) for number in range(10)]
+        for number in range(RELOADS):
+            enough = len(sent) + RATE // 30
+            await asyncio.to_thread(reload, host, versions[(number + 1) % 3])
+            await asyncio.to_thread(wait_until, lambda: len(sent) >= enough or any(map(asyncio.Task.done, clients)))
+        is_over.set()
+        await asyncio.gather(*clients)
+
+    began = time.monotonic()
+    asyncio.run(everything())
+    print(f"\n{len(sent)} messages through {RELOADS} reloads, {len(sent) / (time.monotonic() - began):.0f} a second")
+    assert host.stop() == 0
+    rows = [row["prompt"] for row in host.rows("prompt, created_at, id")]
+    assert sorted(rows) == sorted(sent)
+    for number in range(10):
+        own = [prompt for prompt in rows if prompt.startswith(f"{number} ")]
+        assert own == [f"{number} {count}" for count in range(len(own))]

@@ -1,0 +1,135 @@
+import Synchronization
+import Testing
+
+@testable import Pipeline
+
+@Suite("A chain that takes another's place")
+struct ReplacementTests {
+    /// What happens in a test's chains; by the text in their files, as they share nothing else.
+    private static let notes = Mutex<[String: (journal: Journal<String>, gate: Gate)]>([:])
+
+    private static func notes(of test: String) -> (journal: Journal<String>, gate: Gate) {
+        notes.withLock { notes in
+            let known = notes[test] ?? (Journal<String>(), Gate())
+            notes[test] = known
+            return known
+        }
+    }
+
+    private struct Part: Resource {
+        static let name = "part"
+        @Setting("Whose journal.") var test: String
+        @Setting("Whether opening fails.") var fails = false
+
+        func open(_ context: ResourceContext) async throws {
+            notes(of: test).journal.note("open \(context.name)")
+            if fails { throw SomeError() }
+        }
+
+        func close() async { notes(of: test).journal.note("close") }
+    }
+
+    /// Notes what it is given, once the test opens the gate.
+    private struct Slow: Stage {
+        static let name = "slow"
+        @Uses("Anything.") var part: Part
+        @Setting("Whose journal.") var test: String
+
+        func run(_ message: inout Message) async throws {
+            notes(of: test).journal.note("begin \(message.prompt)")
+            await notes(of: test).gate.pass()
+            notes(of: test).journal.note("end \(message.prompt)")
+        }
+    }
+
+    private func load(_ test: String, more: String = "", after former: PipelineFile? = nil) throws -> PipelineFile {
+        let text = """
+            pipeline: test
+            resources:
+              first: {part: {test: \(test)}}
+              \(more)
+            stages:
+              - entry
+              - slow: {test: \(test), resource: first}
+                async: true
+            """
+        let registry = try Registry(stages: [Entry.self, Slow.self], resources: [Part.self])
+        let loaded = PipelineLoader(registry: registry, environment: Environment()).load(
+            SourceFile(path: "test.yaml", text: text), after: former)
+        return try #require(loaded.file, "\(loaded.report)")
+    }
+
+    @Test("shares a resource of which the file says nothing new, which the last of them closes")
+    func sharedResources() async throws {
+        let journal = Self.notes(of: "shared").journal
+        let former = try load("shared")
+        try await former.chain.open()
+        let next = try load("shared", more: "second: {part: {test: shared}}", after: former)
+        try await next.chain.open(replacing: former.chain)
+        next.chain.takeOver()
+        await former.chain.close()
+        #expect(journal.entries == ["open first", "open second"])
+        await next.chain.close()
+        #expect(journal.entries == ["open first", "open second", "close", "close"])
+    }
+
+    @Test("that can't be opened leaves the other as it was")
+    func failing() async throws {
+        let (journal, gate) = Self.notes(of: "failing")
+        let former = try load("failing")
+        try await former.chain.open()
+        let next = try load("failing", more: "second: {part: {test: failing, fails: true}}", after: former)
+        await #expect(throws: SomeError.self) { try await next.chain.open(replacing: former.chain) }
+        gate.open()
+        var message = Message(prompt: "1")
+        try await former.chain.run(&message)
+        await former.chain.close()
+        #expect(journal.entries == ["open first", "open second", "close", "begin 1", "end 1", "close"])
+    }
+
+    @Test("goes on with what waits, in order, after the message that is being worked on")
+    func queue() async throws {
+        let (journal, gate) = Self.notes(of: "queue")
+        let former = try load("queue")
+        try await former.chain.open()
+        let session = Session()
+        func send(_ prompt: String, to file: PipelineFile) async throws {
+            var message = Message(prompt: prompt, session: session)
+            try await file.chain.run(&message)
+        }
+        for prompt in ["1", "2"] { try await send(prompt, to: former) }
+        await journal.wait(for: 2)
+        let next = try load("queue", after: former)
+        try await next.chain.open(replacing: former.chain)
+        next.chain.takeOver()
+        try await send("3", to: next)
+        // One that was in flight when the other took over.
+        try await send("4", to: former)
+        async let closing: Void = former.chain.close()
+        gate.open()
+        await closing
+        await next.chain.close()
+        let worked = ["1", "2", "3", "4"].flatMap { ["begin \($0)", "end \($0)"] }
+        #expect(journal.entries == ["open first"] + worked + ["close"])
+    }
+
+    @Test("ends what waits with the stage that it was meant for, where that has changed")
+    func changedStage() async throws {
+        let (journal, gate) = Self.notes(of: "changed")
+        let other = Self.notes(of: "other")
+        let former = try load("changed")
+        try await former.chain.open()
+        var message = Message(prompt: "1")
+        try await former.chain.run(&message)
+        let next = try load("other", after: former)
+        try await next.chain.open(replacing: former.chain)
+        next.chain.takeOver()
+        try await next.chain.run(&message)
+        gate.open()
+        other.gate.open()
+        await former.chain.close()
+        await next.chain.close()
+        #expect(journal.entries == ["open first", "begin 1", "end 1", "close"])
+        #expect(other.journal.entries == ["open first", "begin 1", "end 1", "close"])
+    }
+}
