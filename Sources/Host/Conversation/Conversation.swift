@@ -163,6 +163,11 @@ final class Conversation {
         advance()
     }
 
+    /// Answers a client's frame with an error, whatever it says.
+    func refuse(_ frame: String, with error: PipelineError) {
+        refuse(ClientFrame.Refusal(error: error, id: format == .json ? ClientFrame.id(of: frame) : nil))
+    }
+
     private func refuse(_ refusal: ClientFrame.Refusal) {
         let message = Message(prompt: "", session: session, clientID: refusal.id)
         order.expect(message.id)

@@ -35,11 +35,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         switch Self.unwrapInboundIn(data) {
         case .head(let head):
             self.head = head
+            let sender = sender(of: head, context)
+            gate.received(from: sender)
             // A handshake that was refused: its answer need not wait for a body that it should not have.
             if head.headers.contains(name: "upgrade") {
                 answer(head, context, isLast: true)
             } else if gate.refusal == nil {
-                admission = routes.admission(toPost: head, from: context.remoteAddress?.ipAddress)
+                admission = routes.admission(toPost: head, from: sender)
             }
         case .body(var piece):
             guard admission != nil, let head else { return }
@@ -94,7 +96,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
         let answer =
-            gate.refusal.map(HTTPAnswer.init) ?? routes.answer(head, isStopping: gate.connections.isStopping)
+            gate.refusal.map(HTTPAnswer.init)
+            ?? routes.answer(head, from: sender(of: head, context), isStopping: gate.connections.isStopping)
         self.answer(answer, head, context, isLast: isLast)
     }
 
@@ -111,6 +114,10 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             if isLast { channel.close(promise: nil) }
         }
         expectRequest(context)
+    }
+
+    private func sender(of head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Sender {
+        routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
     }
 
     /// The time runs for the whole request and is not extended by its bytes.

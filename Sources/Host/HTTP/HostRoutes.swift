@@ -7,13 +7,13 @@ struct HostRoutes: Sendable {
     let access: AccessRules
 
     /// The answer to a request that is no WebSocket handshake, or one that failed.
-    func answer(_ head: HTTPRequestHead, isStopping: Bool) -> HTTPAnswer {
+    func answer(_ head: HTTPRequestHead, from sender: Sender, isStopping: Bool) -> HTTPAnswer {
         do throws(HTTPRejection) {
             try access.check(head)
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
-                if head.method == .POST { _ = try admission(to: target, from: nil) }
-                _ = try admit(head, from: nil)
+                if head.method == .POST { _ = try admission(to: target, from: sender) }
+                _ = try admit(head, from: sender)
                 throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
             }
             guard ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
@@ -33,25 +33,25 @@ struct HostRoutes: Sendable {
         }
     }
 
-    /// What somebody gets who posts a message; `nil` where ``answer(_:isStopping:)`` says what is wrong.
-    func admission(toPost head: HTTPRequestHead, from address: String?) -> Admission? {
+    /// What somebody gets who posts a message; `nil` where ``answer(_:from:isStopping:)`` says what is wrong.
+    func admission(toPost head: HTTPRequestHead, from sender: Sender) -> Admission? {
         guard head.method == .POST, (try? access.check(head)) != nil else { return nil }
-        return try? admission(to: RequestTarget(head.uri), from: address)
+        return try? admission(to: RequestTarget(head.uri), from: sender)
     }
 
-    private func admission(to target: RequestTarget, from address: String?) throws(HTTPRejection) -> Admission {
+    private func admission(to target: RequestTarget, from sender: Sender) throws(HTTPRejection) -> Admission {
         guard let pipeline = pipelines.first(where: { $0.path == target.path }) else {
             throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
         }
-        return try Admission(pipeline: pipeline, query: target.query, address: address)
+        return try Admission(pipeline: pipeline, query: target.query, address: sender.address)
     }
 
     /// Lets a WebSocket client in, or says why not.
-    func admit(_ head: HTTPRequestHead, from address: String?) throws(HTTPRejection) -> (
+    func admit(_ head: HTTPRequestHead, from sender: Sender) throws(HTTPRejection) -> (
         admission: Admission, headers: HTTPHeaders
     ) {
         try access.check(head)
-        let admission = try admission(to: RequestTarget(head.uri), from: address)
+        let admission = try admission(to: RequestTarget(head.uri), from: sender)
         switch WebSocketHandshake.check(head) {
         case .reject(let status, let reason):
             // RFC 9110 section 15.5.22: a 426 says what to upgrade to.

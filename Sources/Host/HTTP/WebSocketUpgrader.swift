@@ -27,8 +27,10 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         channel: any Channel, upgradeRequest: HTTPRequestHead, initialResponseHeaders: HTTPHeaders
     ) -> EventLoopFuture<HTTPHeaders> {
         do {
+            let sender = routes.access.sender(of: upgradeRequest, peer: channel.remoteAddress?.ipAddress)
+            gate.received(from: sender)
             if let refusal = gate.refusal { throw refusal }
-            let (admission, headers) = try routes.admit(upgradeRequest, from: channel.remoteAddress?.ipAddress)
+            let (admission, headers) = try routes.admit(upgradeRequest, from: sender)
             if case .hold = admission.pipeline.entry.onDisconnect {
                 held = try gate.connections.held.session(for: admission, limit: gate.limits.outbound.bytes)
             }

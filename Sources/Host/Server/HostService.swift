@@ -18,7 +18,7 @@ struct HostService: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
         ProcessLimits.keepFreedMemory()
-        let connections = try await Connections(group: group, limits: limits)
+        let connections = try await Connections(group: group, limits: limits, proxies: proxies)
         try await open()
         let channel: any Channel
         do {
@@ -47,8 +47,11 @@ struct HostService: Service {
         return limits
     }
 
+    private var proxies: TrustedProxies { TrustedProxies(ranges: settings.trustedProxies) }
+
     private func server(_ connections: Connections) -> HostServer {
-        let access = AccessRules(isLoopback: ListenAddress(host).isLoopback, origins: settings.origins)
+        let access = AccessRules(
+            isLoopback: ListenAddress(host).isLoopback, origins: settings.origins, proxies: proxies)
         let routes = HostRoutes(pipelines: pipelines, access: access)
         return HostServer(routes: routes, connections: connections, limits: limits, logger: logger)
     }

@@ -30,6 +30,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     @exclusivity(unchecked) private var holdsRead = false
     @exclusivity(unchecked) private var isDraining = false
     @exclusivity(unchecked) private var clock: ConnectionClock
+    @exclusivity(unchecked) private var rate: FrameRate?
 
     /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
     init(_ admission: Admission, held: HeldPlace?, loop: LoopConnections, limits: HostLimits, logger: Logger) {
@@ -41,6 +42,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         decoder = WebSocketDecoder(
             limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments))
         clock = ConnectionClock(limits: limits, now: .now())
+        rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -98,6 +100,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     }
 
     private func handle(_ event: WebSocketDecoder.Event) {
+        if rate != nil, refuses(event) { return }
         switch event {
         case .text(let text):
             guard !closing.isClosing, !isDraining else { return }
@@ -114,6 +117,22 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         case .violation(let violation):
             finish(closing.start(violation.code, violation.reason, afterBreach: true))
         }
+    }
+
+    /// Whether a frame comes too soon after those before it. A client that goes on like that is closed.
+    private func refuses(_ event: WebSocketDecoder.Event) -> Bool {
+        switch event {
+        case .close, .violation: return false
+        default: if closing.isClosing { return false }
+        }
+        switch rate?.frame(at: .now()) ?? .allowed {
+        case .allowed: return false
+        case .abuse: finish(closing.start(.policyViolation, "too many frames", afterBreach: true))
+        case .refused:
+            guard case .text(let text) = event, !isDraining else { break }
+            conversation?.refuse(text, with: .tooManyFrames)
+        }
+        return true
     }
 
     // MARK: Backpressure
