@@ -75,6 +75,19 @@ def test_behind_a_trusted_proxy_each_client_has_its_own_share(serve):
         says(first, "one")
 
 
+def test_a_limit_by_address_counts_the_client_behind_the_proxy(serve):
+    flow = ECHO.replace("[receive,", "[receive, {limit: {per: address, messages: 1, every: 60s}},")
+    host = serve(f"pipeline: p\nhost: {{trusted_proxies: [127.0.0.1]}}\n{flow}")
+    for client, answer in [("198.51.100.1", "hello"), ("198.51.100.2", "hello"), ("192.0.2.66, 198.51.100.1", "Too many")]:
+        with host.connect(additional_headers={"X-Forwarded-For": client}) as connection:
+            connection.send("hello")
+            assert receive(connection).startswith(answer)
+        request = urllib.request.Request(f"{host.http}/ws", data=b'{"prompt": "x"}', headers={"X-Forwarded-For": client})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=DEADLINE)
+        assert refused.value.code == 429
+
+
 def test_connections_past_the_rate_are_told_when_to_come_back(serve):
     host = limited(serve, "connects_per_second: 2")
     outcomes = [fails(host) for _ in range(8)]

@@ -5,6 +5,8 @@ import Pipeline
 struct AccessRules: Sendable {
     /// Whether the host listens on a loopback address only.
     let isLoopback: Bool
+    /// Whether the host speaks TLS, so that a page without it is none of its own.
+    var isEncrypted = false
     /// Origins that may connect besides the host's own.
     let origins: [String]
     let proxies: TrustedProxies
@@ -16,7 +18,8 @@ struct AccessRules: Sendable {
             throw HTTPRejection(.forbidden, "this host answers to loopback names only")
         }
         for origin in head.headers["origin"] {
-            guard origin == "http://\(host)" || origin == "https://\(host)" || origins.contains(origin) else {
+            let isOwn = origin == "https://\(host)" || !isEncrypted && origin == "http://\(host)"
+            guard isOwn || origins.contains(origin) else {
                 throw HTTPRejection(.forbidden, "the origin is not allowed; add it under host: {origins: […]}")
             }
         }

@@ -33,7 +33,7 @@ final class HTTPExchange: ConversationClient {
         }
         conversation = Conversation(
             pipeline: admission.pipeline, session: session, format: .json, executor: loop.executor, logger: logger,
-            takesDeltas: isEventStream, client: self)
+            isNamed: admission.identity?.username != nil, takesDeltas: isEventStream, client: self)
     }
 
     /// Works on the message.

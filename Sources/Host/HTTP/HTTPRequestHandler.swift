@@ -15,6 +15,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var admission: Admission?
     private var body = ByteBuffer()
     private var exchange: HTTPExchange?
+    /// Why a handshake was refused, whose request comes next.
+    private var rejection: HTTPRejection?
     private var deadline: Scheduled<Void>?
 
     init(gate: ConnectionGate, routes: HostRoutes, logger: Logger) {
@@ -54,11 +56,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 isLast: true)
         case .end:
             guard let head else { return }
-            if let admission {
-                begin(admission, head, context)
-            } else {
-                answer(head, context, isLast: !head.isKeepAlive)
-            }
+            if let admission { begin(admission, head, context) } else { show(head, context) }
         }
     }
 
@@ -73,8 +71,46 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Works on a message that came whole. Its stages have their own time limits.
+    /// Shows a stored session, where the request is for one.
+    private func show(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        do throws(HTTPRejection) {
+            guard gate.refusal == nil, let history = try routes.history(head) else {
+                return answer(head, context, isLast: !head.isKeepAlive)
+            }
+            context.eventLoop.makeFutureWithTask { await history.answer() }.assumeIsolated().whenSuccess { answer in
+                guard context.channel.isActive else { return }
+                self.answer(answer, head, context, isLast: !head.isKeepAlive)
+            }
+        } catch {
+            answer(HTTPAnswer(error), head, context, isLast: !head.isKeepAlive)
+        }
+    }
+
+    /// Works on a message that came whole, once it is known that its session is the client's own.
     private func begin(_ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        do throws(HTTPRejection) {
+            let claim = try gate.connections.owners.claim(admission, of: routes.pipelines, on: context.eventLoop)
+            guard let claim else { return work(on: admission, head, context) }
+            claim.assumeIsolated().whenComplete { result in
+                guard context.channel.isActive else { return }
+                switch result {
+                case .success: self.work(on: admission, head, context)
+                case .failure(let error): self.refuse(head, context, error)
+                }
+            }
+        } catch {
+            refuse(head, context, error)
+        }
+    }
+
+    private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, _ error: any Error) {
+        let rejection = error as? HTTPRejection ?? .unavailable("try again later")
+        (admission, body) = (nil, ByteBuffer())
+        answer(HTTPAnswer(rejection), head, context, isLast: !head.isKeepAlive)
+    }
+
+    /// Its stages have their own time limits.
+    private func work(on admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         deadline?.cancel()
         let text = body.withUnsafeReadableBytes { String(strictUTF8: $0) }
         (self.head, self.admission, body) = (nil, nil, ByteBuffer())
@@ -91,12 +127,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A handshake that was refused comes by here as an error; its request follows and is answered.
-        if !(error is HTTPRejection) { context.close(promise: nil) }
+        rejection = error as? HTTPRejection
+        if rejection == nil { context.close(promise: nil) }
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
         let answer =
-            gate.refusal.map(HTTPAnswer.init)
+            (rejection ?? gate.refusal).map(HTTPAnswer.init)
             ?? routes.answer(head, from: sender(of: head, context), isStopping: gate.connections.isStopping)
         self.answer(answer, head, context, isLast: isLast)
     }

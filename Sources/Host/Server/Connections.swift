@@ -14,6 +14,7 @@ final class Connections: Sendable {
     private let rate: ConnectRate?
     private let places: AddressPlaces?
     let held = HeldSessions()
+    let owners = SessionOwners()
 
     init(group: any EventLoopGroup, limits: HostLimits, proxies: TrustedProxies) async throws {
         self.limits = limits

@@ -9,6 +9,8 @@ struct HostServer {
     let routes: HostRoutes
     let connections: Connections
     let limits: HostLimits
+    /// `nil` where TLS is not spoken.
+    let certificates: TLSCertificates?
     let logger: Logger
 
     /// - Throws: `IOError` where the address can't be bound.
@@ -34,6 +36,7 @@ struct HostServer {
         decoding.maxHeaderFieldSize = limits.headers.bytes
         decoding.maxHeaderListSize = limits.headers.bytes
         decoding.maxHeaderFieldCount = 100
+        if let certificates { try channel.pipeline.syncOperations.addHandler(certificates.handler()) }
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)

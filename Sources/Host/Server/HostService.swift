@@ -10,6 +10,7 @@ import UnixSignals
 struct HostService: Service {
     let pipelines: [ServedPipeline]
     let settings: HostSettings
+    let credentials: HostCredentials
     let host: String
     let port: Int
     let logger: Logger
@@ -28,7 +29,9 @@ struct HostService: Service {
             throw ServeError(description: "can't listen on \(host):\(port): \(error)")
         }
         announce(channel)
+        let reloading = Task { await reloadCertificates() }
         try? await gracefulShutdown()
+        reloading.cancel()
         logger.info("Stopping")
         let impatient = Task { await exitAtSecondSignal() }
         let deadline = ContinuousClock.now + settings.drain
@@ -51,9 +54,14 @@ struct HostService: Service {
 
     private func server(_ connections: Connections) -> HostServer {
         let access = AccessRules(
-            isLoopback: ListenAddress(host).isLoopback, origins: settings.origins, proxies: proxies)
-        let routes = HostRoutes(pipelines: pipelines, access: access)
-        return HostServer(routes: routes, connections: connections, limits: limits, logger: logger)
+            isLoopback: ListenAddress(host).isLoopback, isEncrypted: credentials.certificates != nil,
+            origins: settings.origins, proxies: proxies)
+        let routes = HostRoutes(
+            pipelines: pipelines, access: access, authenticator: credentials.authenticator, metrics: settings.metrics,
+            history: settings.history)
+        return HostServer(
+            routes: routes, connections: connections, limits: limits, certificates: credentials.certificates,
+            logger: logger)
     }
 
     /// Opens every chain; where one fails those before it are closed again.
@@ -78,9 +86,25 @@ struct HostService: Service {
     private func announce(_ channel: any Channel) {
         let port = channel.localAddress?.port ?? port
         let authority = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
-        let places = pipelines.map { "pipeline \($0.name) at ws://\(authority)\($0.path)" }
-        print("listening on http://\(authority), \(places.joined(separator: ", "))")
+        let secure = credentials.certificates == nil ? "" : "s"
+        let places = pipelines.map { "pipeline \($0.name) at ws\(secure)://\(authority)\($0.path)" }
+        print("listening on http\(secure)://\(authority), \(places.joined(separator: ", "))")
         fflush(nil)
+    }
+
+    /// Takes the certificate's files anew at each SIGHUP, for connections that come after it.
+    private func reloadCertificates() async {
+        guard let certificates = credentials.certificates else { return }
+        for await _ in await UnixSignalsSequence(trapping: .sighup) {
+            do throws(FileProblem) {
+                try certificates.reload()
+                logger.info("New connections get the new certificate")
+            } catch {
+                logger.error(
+                    "The certificate can't be used; the old one stays until the files are mended and SIGHUP comes again",
+                    metadata: ["detail": "\(error)"])
+            }
+        }
     }
 
     private func exitAtSecondSignal() async {

@@ -5,6 +5,11 @@ struct HostSettings: SettingGroup {
     @Setting("What a client may take of the host.") var limits = HostLimits()
     @Setting("Addresses of the proxies whose X-Forwarded-For counts.") var trustedProxies: [AddressRange] = []
     @Setting("Origins of web pages that may connect, besides the host's own.") var origins: [String] = []
+    @Setting("Who may see /metrics: programs of this machine, who may come in, or everybody.")
+    var metrics = MetricsRule.loopback
+    @Setting("Who may come in: anybody, or who has a key or a token.") var auth = AuthSetting.none
+    @Setting("The certificate for TLS; without it the host speaks plainly.") var tls: TLSSettings?
+    @Setting("Whether GET /sessions/{id} shows the rows of a session.") var history = false
     @Setting("How long in-flight messages and queues may take to end when the host stops.")
     var drain: Duration = .seconds(30)
 }

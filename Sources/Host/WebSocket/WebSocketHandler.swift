@@ -41,7 +41,8 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         self.logger = logger
         decoder = WebSocketDecoder(
             limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments))
-        clock = ConnectionClock(limits: limits, now: .now())
+        let expires = admission.identity?.deadline(now: .now(), at: .now)
+        clock = ConnectionClock(limits: limits, expires: expires, now: .now())
         rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
     }
 
@@ -50,7 +51,8 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         loop.add(self)
         let conversation = Conversation(
             pipeline: admission.pipeline, session: admission.session, format: admission.format,
-            executor: loop.executor, logger: logger, held: held?.session, client: self)
+            executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
+            held: held?.session, client: self)
         self.conversation = conversation
         if !resume() { conversation.begin() }
         flush()
