@@ -70,8 +70,10 @@ class Host:
         if self.line is None:
             self.process.kill()
             pytest.fail(f"the host did not start: {self.log}")
-        self.port = int(re.match(r"listening on http://127\.0\.0\.1:(\d+), pipeline ", self.line)[1])
-        self.http = f"http://127.0.0.1:{self.port}"
+        address = re.match(r"listening on http(s?)://127\.0\.0\.1:(\d+), pipeline ", self.line)
+        self.port = int(address[2])
+        self.secure = address[1]
+        self.http = f"http{self.secure}://127.0.0.1:{self.port}"
 
     @staticmethod
     def _read(stream, put, end=None):
@@ -81,7 +83,7 @@ class Host:
             end()
 
     def url(self, query="", path="/ws"):
-        return f"ws://127.0.0.1:{self.port}{path}" + (f"?{query}" if query else "")
+        return f"ws{self.secure}://127.0.0.1:{self.port}{path}" + (f"?{query}" if query else "")
 
     def connect(self, query="", path="/ws", **options):
         return connect(self.url(query, path), close_timeout=2, open_timeout=DEADLINE, **options)

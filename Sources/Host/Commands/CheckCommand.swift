@@ -20,7 +20,7 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
     var live = false
 
     func run() async throws {
-        var loaded = try pipelines.load(for: Host.self)
+        var loaded = await HostFiles.check(try pipelines.load(for: Host.self))
         if live { loaded = await LiveCheck.run(loaded) }
         switch format {
         case .json:

@@ -41,7 +41,11 @@ struct PipelineArguments: ParsableArguments {
     ///
     /// - Throws: `ExitCode.failure` where one has an error.
     func loadGood<Host: StagecoachHost>(for host: Host.Type) throws -> [PipelineFile] {
-        let loaded = try load(for: host)
+        try PipelineArguments.good(load(for: host))
+    }
+
+    /// The files, if all are good; what is wrong goes to standard error.
+    static func good(_ loaded: [LoadedPipeline]) throws -> [PipelineFile] {
         StandardError.write(report: loaded)
         if loaded.contains(where: \.hasErrors) { throw ExitCode.failure }
         return loaded.compactMap(\.file)

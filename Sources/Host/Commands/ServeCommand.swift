@@ -30,24 +30,39 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         LogOutput.bootstrap()
-        let files = try pipelines.loadGood(for: Host.self)
-        guard ListenAddress(host).isLoopback || insecure else {
+        let files = try PipelineArguments.good(await HostFiles.check(try pipelines.load(for: Host.self)))
+        let settings = files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings()
+        let isLoopback = ListenAddress(host).isLoopback
+        guard isLoopback || insecure || settings.auth.credentials != nil else {
             StandardError.write(
                 "error: without authentication the host listens on loopback only; --insecure lets anyone in at \(host)")
             throw ExitCode.failure
         }
         let logger = Logger(label: "stagecoach")
+        if !isLoopback, settings.tls == nil, settings.trustedProxies.isEmpty {
+            logger.warning(
+                "Without TLS all that is said can be read on the way, keys and tokens too; see host: {tls: …}")
+        }
         let service = HostService(
             pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0) },
-            source: try pipelines.source(of: files, for: Host.self), watches: watch,
-            settings: files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings(),
-            host: host, port: port, logger: logger)
+            source: try pipelines.source(of: files, for: Host.self), watches: watch, settings: settings,
+            credentials: try await credentials(settings), host: host, port: port, logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: LogOutput.quiet))
         do {
             try await group.run()
+        } catch {
+            StandardError.write("error: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    /// The files were good a moment ago; if they aren't now, that is said without their place.
+    private func credentials(_ settings: HostSettings) async throws -> HostCredentials {
+        do throws(FileProblem) {
+            return try await HostCredentials(settings)
         } catch {
             StandardError.write("error: \(error)")
             throw ExitCode.failure

@@ -43,9 +43,13 @@ package enum ClientFrame: Decodable {
         } catch DecodingError.dataCorrupted {
             throw Refusal(error: PipelineError(.invalidJSON, "Message is not valid JSON"), id: nil)
         } catch {
-            let id = try? JSONDecoder().decode(IDOnly.self, from: data).id
-            throw Refusal(error: PipelineError(.invalidMessage, ClientFrame.problem(error)), id: id)
+            throw Refusal(error: PipelineError(.invalidMessage, ClientFrame.problem(error)), id: id(of: frame))
         }
+    }
+
+    /// The client's `id`, whatever else the frame says.
+    static func id(of frame: String) -> String? {
+        try? JSONDecoder().decode(IDOnly.self, from: Data(frame.utf8)).id
     }
 
     private struct IDOnly: Decodable {

@@ -18,17 +18,18 @@ protocol ConversationClient: AnyObject {
 /// Everything here happens on the connection's event loop; stages that wait give it back.
 final class Conversation {
     private let pipeline: LoopPipeline
-    private let session: Session
-    private let format: MessageFormat
+    let session: Session
+    let format: MessageFormat
     private let executor: EventLoopTaskExecutor
-    private let logger: Logger
+    let logger: Logger
+    private let isNamed: Bool
 
     // Touched on the event loop alone, by code that doesn't call itself: checking every access costs a tenth of the
     // throughput of many small messages.
     @exclusivity(unchecked) private var client: (any ConversationClient)?
     @exclusivity(unchecked) private var reply: (any Reply)?
     @exclusivity(unchecked) private var inbox = Deque<Message>()
-    @exclusivity(unchecked) private var order = ReplyOrder()
+    @exclusivity(unchecked) var order = ReplyOrder()
     @exclusivity(unchecked) private var running: [Running] = []
     @exclusivity(unchecked) private var isAdvancing = false
 
@@ -54,18 +55,21 @@ final class Conversation {
     @exclusivity(unchecked) private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
 
     /// - Parameters:
+    ///   - isNamed: Whether the session's name is known, and clients can't choose another.
     ///   - takesDeltas: Whether the client takes answers in pieces; they have no form in text format.
     ///   - held: What is known of the session beyond this connection.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: LoopPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
-        logger: Logger, takesDeltas: Bool = true, held: HeldSession? = nil, client: some ConversationClient
+        logger: Logger, isNamed: Bool = false, takesDeltas: Bool = true, held: HeldSession? = nil,
+        client: some ConversationClient
     ) {
         self.pipeline = pipeline
         self.session = session
         self.format = format
         self.executor = executor
         self.logger = logger
+        self.isNamed = isNamed
         self.client = client
         self.held = held
         reply = ConversationReply(
@@ -147,7 +151,7 @@ final class Conversation {
     }
 
     private func speaker(_ username: String?) -> Session {
-        guard let username, !username.isEmpty else { return session }
+        guard let username, !username.isEmpty, !isNamed else { return session }
         return Session(id: session.id, username: username, userID: session.userID, address: session.address)
     }
 
@@ -161,13 +165,6 @@ final class Conversation {
             inbox.append(message)
         }
         advance()
-    }
-
-    private func refuse(_ refusal: ClientFrame.Refusal) {
-        let message = Message(prompt: "", session: session, clientID: refusal.id)
-        order.expect(message.id)
-        logger.failure(refusal.error, of: message)
-        settle(message, .error(refusal.error, clientID: refusal.id, in: format))
     }
 
     private var mayBegin: Bool { !isHeld && running.count < pipeline.current.entry.concurrency }
@@ -235,7 +232,7 @@ final class Conversation {
         if isHeld, client != nil { waitingForRoom.append(continuation) } else { continuation.resume() }
     }
 
-    fileprivate func settle(_ message: Message, _ frame: ServerFrame?) {
+    func settle(_ message: Message, _ frame: ServerFrame?) {
         if message.clientID != nil {
             if let held { held.end(message.id, with: frame) } else { answers.end(message.id, with: frame) }
         }

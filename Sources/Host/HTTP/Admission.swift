@@ -9,17 +9,46 @@ struct Admission {
     let format: MessageFormat
     /// The number of the last frame that a client saw which comes back.
     let seen: Int?
+    /// Who was authenticated; `nil` where nobody is.
+    let identity: Identity?
+    /// Whether the client named the session.
+    let isSessionGiven: Bool
+    /// Whether the client has yet to say, by its first message, who it is.
+    private(set) var awaitsToken = false
 
     /// Reads `session`, `username`, `format` and `after` from the query.
     ///
     /// - Parameter address: Where the client connects from.
-    init(pipeline: ServedPipeline, query: QueryItems, address: String?) throws(HTTPRejection) {
+    init(
+        pipeline: ServedPipeline, query: QueryItems, address: String?, identity: Identity? = nil
+    ) throws(HTTPRejection) {
         self.pipeline = pipeline
+        self.identity = identity
+        isSessionGiven = query["session"] != nil
         let id = try Admission.sessionID(query["session"])
         let username = try Admission.username(query["username"])
-        session = Session(id: id, username: username ?? "WebUser", address: address)
+        session = Session(
+            id: id, username: identity?.username ?? username ?? "WebUser", userID: identity?.userID, address: address)
         format = try Admission.format(query["format"], default: pipeline.entry.format)
         seen = try Admission.number(query["after"])
+    }
+
+    /// The same for a client that says by its first message who it is.
+    func awaitingToken() -> Admission {
+        var admission = self
+        admission.awaitsToken = true
+        return admission
+    }
+
+    /// The same for a client that has said who it is.
+    func identified(as identity: Identity) -> Admission { Admission(self, identity) }
+
+    private init(_ admission: Admission, _ identity: Identity) {
+        (pipeline, format, seen) = (admission.pipeline, admission.format, admission.seen)
+        (isSessionGiven, self.identity) = (admission.isSessionGiven, identity)
+        session = Session(
+            id: admission.session.id, username: identity.username ?? admission.session.username,
+            userID: identity.userID, address: admission.session.address)
     }
 
     private static func number(_ text: String?) throws(HTTPRejection) -> Int? {

@@ -4,7 +4,9 @@ import Pipeline
 /// The small chat page at `/`, which is part of the program and asks nobody else for anything.
 enum ChatPage {
     /// The page for the pipelines that are served.
-    static func answer(for pipelines: [ServedPipeline]) -> HTTPAnswer {
+    ///
+    /// - Parameter needsToken: Whether it asks for a key or token, which it keeps to itself.
+    static func answer(for pipelines: [ServedPipeline], needsToken: Bool) -> HTTPAnswer {
         let page = String(decoding: PackageResources.chat_html, as: UTF8.self)
         let list = pipelines.map { pipeline in
             var object = JSONText()
@@ -14,7 +16,9 @@ enum ChatPage {
         }
         // A name with '</script>' in it must not end the element that the list stands in.
         let json = "[\(list.joined(separator: ","))]".replacing("<", with: "\\u003c")
-        var answer = HTTPAnswer(.ok, "text/html; charset=utf-8", body: page.replacing(placeholder, with: json))
+        let body = page.replacing(placeholder, with: json).replacing(
+            #"id="needs-token">false<"#, with: #"id="needs-token">\#(needsToken)<"#)
+        var answer = HTTPAnswer(.ok, "text/html; charset=utf-8", body: body)
         answer.headers.add(
             name: "content-security-policy",
             value: "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "

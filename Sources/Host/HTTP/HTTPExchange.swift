@@ -33,8 +33,7 @@ final class HTTPExchange: ConversationClient {
         }
         conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: session, format: .json, executor: loop.executor,
-            logger: logger,
-            takesDeltas: isEventStream, client: self)
+            logger: logger, isNamed: admission.identity?.username != nil, takesDeltas: isEventStream, client: self)
     }
 
     /// Works on the message.

@@ -11,4 +11,9 @@ struct HTTPRejection: Error {
         self.reason = reason
         self.headers = headers
     }
+
+    /// 503, to be tried again after a while.
+    static func unavailable(_ reason: String, retryAfter seconds: Int = 5) -> HTTPRejection {
+        HTTPRejection(.serviceUnavailable, reason, headers: ["retry-after": String(seconds)])
+    }
 }

@@ -9,11 +9,14 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private let gate: ConnectionGate
     private let logger: Logger
+    private var routes: HostRoutes { gate.loop.routes }
     private var head: HTTPRequestHead?
     /// A message that comes by `POST`, and what there is of it.
     private var admission: Admission?
     private var body = ByteBuffer()
     private var exchange: HTTPExchange?
+    /// Why a handshake was refused, whose request comes next.
+    private var rejection: HTTPRejection?
     private var deadline: Scheduled<Void>?
 
     init(gate: ConnectionGate, logger: Logger) {
@@ -33,11 +36,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         switch Self.unwrapInboundIn(data) {
         case .head(let head):
             self.head = head
+            let sender = sender(of: head, context)
+            gate.received(from: sender)
             // A handshake that was refused: its answer need not wait for a body that it should not have.
             if head.headers.contains(name: "upgrade") {
                 answer(head, context, isLast: true)
             } else if gate.refusal == nil {
-                admission = gate.loop.routes.admission(toPost: head, from: context.remoteAddress?.ipAddress)
+                admission = routes.admission(toPost: head, from: sender)
             }
         case .body(var piece):
             guard admission != nil, let head else { return }
@@ -50,11 +55,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 isLast: true)
         case .end:
             guard let head else { return }
-            if let admission {
-                begin(admission, head, context)
-            } else {
-                answer(head, context, isLast: !head.isKeepAlive)
-            }
+            if let admission { begin(admission, head, context) } else { show(head, context) }
         }
     }
 
@@ -69,8 +70,46 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Works on a message that came whole. Its stages have their own time limits.
+    /// Shows a stored session, where the request is for one.
+    private func show(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        do throws(HTTPRejection) {
+            guard gate.refusal == nil, let history = try routes.history(head) else {
+                return answer(head, context, isLast: !head.isKeepAlive)
+            }
+            context.eventLoop.makeFutureWithTask { await history.answer() }.assumeIsolated().whenSuccess { answer in
+                guard context.channel.isActive else { return }
+                self.answer(answer, head, context, isLast: !head.isKeepAlive)
+            }
+        } catch {
+            answer(HTTPAnswer(error), head, context, isLast: !head.isKeepAlive)
+        }
+    }
+
+    /// Works on a message that came whole, once it is known that its session is the client's own.
     private func begin(_ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        do throws(HTTPRejection) {
+            let claim = try gate.connections.owners.claim(admission, of: routes.pipelines, on: context.eventLoop)
+            guard let claim else { return work(on: admission, head, context) }
+            claim.assumeIsolated().whenComplete { result in
+                guard context.channel.isActive else { return }
+                switch result {
+                case .success: self.work(on: admission, head, context)
+                case .failure(let error): self.refuse(head, context, error)
+                }
+            }
+        } catch {
+            refuse(head, context, error)
+        }
+    }
+
+    private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, _ error: any Error) {
+        let rejection = error as? HTTPRejection ?? .unavailable("try again later")
+        (admission, body) = (nil, ByteBuffer())
+        answer(HTTPAnswer(rejection), head, context, isLast: !head.isKeepAlive)
+    }
+
+    /// Its stages have their own time limits.
+    private func work(on admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         deadline?.cancel()
         let text = body.withUnsafeReadableBytes { String(strictUTF8: $0) }
         (self.head, self.admission, body) = (nil, nil, ByteBuffer())
@@ -87,12 +126,15 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A handshake that was refused comes by here as an error; its request follows and is answered.
-        if !(error is HTTPRejection) { context.close(promise: nil) }
+        rejection = error as? HTTPRejection
+        if rejection == nil { context.close(promise: nil) }
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
         let answer =
-            gate.refusal.map(HTTPAnswer.init) ?? gate.loop.routes.answer(head, isStopping: gate.connections.isStopping)
+            (rejection ?? gate.refusal).map(HTTPAnswer.init)
+            ?? routes.answer(
+                head, from: sender(of: head, context), isStopping: gate.connections.isStopping)
         self.answer(answer, head, context, isLast: isLast)
     }
 
@@ -109,6 +151,10 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             if isLast { channel.close(promise: nil) }
         }
         expectRequest(context)
+    }
+
+    private func sender(of head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Sender {
+        routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
     }
 
     /// The time runs for the whole request and is not extended by its bytes.

@@ -1,19 +1,25 @@
 import NIOHTTP1
 import Pipeline
+import Stages
 
 /// What the host answers to HTTP requests: a pure function of the request and of what is served.
 struct HostRoutes: Sendable {
-    let pipelines: [ServedPipeline]
+    var pipelines: [ServedPipeline]
     let access: AccessRules
+    /// `nil` where anybody may come in.
+    var authenticator: Authenticator?
+    var metrics = MetricsRule.loopback
+    /// Whether stored sessions are shown.
+    var history = false
 
     /// The answer to a request that is no WebSocket handshake, or one that failed.
-    func answer(_ head: HTTPRequestHead, isStopping: Bool) -> HTTPAnswer {
+    func answer(_ head: HTTPRequestHead, from sender: Sender, isStopping: Bool) -> HTTPAnswer {
         do throws(HTTPRejection) {
             try access.check(head)
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
-                if head.method == .POST { _ = try admission(to: target, from: nil) }
-                _ = try admit(head, from: nil)
+                if head.method == .POST { _ = try admission(to: target, head, from: sender) }
+                _ = try admit(head, from: sender)
                 throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
             }
             guard ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
@@ -25,33 +31,53 @@ struct HostRoutes: Sendable {
             switch target.path {
             case "/healthz": return HTTPAnswer(body: "ok\n")
             case "/readyz": return readiness(isStopping: isStopping)
-            case "/metrics": return try metrics()
-            default: return ChatPage.answer(for: pipelines)
+            case "/metrics": return try metrics(for: head, from: sender)
+            default: return ChatPage.answer(for: pipelines, needsToken: authenticator != nil)
             }
         } catch {
             return HTTPAnswer(error)
         }
     }
 
-    /// What somebody gets who posts a message; `nil` where ``answer(_:isStopping:)`` says what is wrong.
-    func admission(toPost head: HTTPRequestHead, from address: String?) -> Admission? {
+    /// What somebody gets who posts a message; `nil` where ``answer(_:from:isStopping:)`` says what is wrong.
+    func admission(toPost head: HTTPRequestHead, from sender: Sender) -> Admission? {
         guard head.method == .POST, (try? access.check(head)) != nil else { return nil }
-        return try? admission(to: RequestTarget(head.uri), from: address)
+        return try? admission(to: RequestTarget(head.uri), head, from: sender)
     }
 
-    private func admission(to target: RequestTarget, from address: String?) throws(HTTPRejection) -> Admission {
+    /// - Parameter mayShowTokenLater: Whether a client may say by its first message who it is.
+    private func admission(
+        to target: RequestTarget, _ head: HTTPRequestHead, from sender: Sender, mayShowTokenLater: Bool = false
+    ) throws(HTTPRejection) -> Admission {
         guard let pipeline = pipelines.first(where: { $0.path == target.path }) else {
             throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
         }
-        return try Admission(pipeline: pipeline, query: target.query, address: address)
+        let identity = try identity(of: head)
+        let admission = try Admission(
+            pipeline: pipeline, query: target.query, address: sender.address, identity: identity)
+        guard authenticator != nil, identity == nil else { return admission }
+        guard mayShowTokenLater, admission.format == .json else { throw .unauthorized(.missing) }
+        return admission.awaitingToken()
+    }
+
+    /// Who sends a request; `nil` where anybody may, and where the request has no token.
+    ///
+    /// - Throws: 401 for a token that is not good.
+    private func identity(of head: HTTPRequestHead) throws(HTTPRejection) -> Identity? {
+        guard let authenticator, let token = PresentedToken.find(in: head) else { return nil }
+        do throws(AuthFailure) {
+            return try authenticator.identity(for: token)
+        } catch {
+            throw .unauthorized(error)
+        }
     }
 
     /// Lets a WebSocket client in, or says why not.
-    func admit(_ head: HTTPRequestHead, from address: String?) throws(HTTPRejection) -> (
+    func admit(_ head: HTTPRequestHead, from sender: Sender) throws(HTTPRejection) -> (
         admission: Admission, headers: HTTPHeaders
     ) {
         try access.check(head)
-        let admission = try admission(to: RequestTarget(head.uri), from: address)
+        let admission = try admission(to: RequestTarget(head.uri), head, from: sender, mayShowTokenLater: true)
         switch WebSocketHandshake.check(head) {
         case .reject(let status, let reason):
             // RFC 9110 section 15.5.22: a 426 says what to upgrade to.
@@ -60,14 +86,37 @@ struct HostRoutes: Sendable {
             throw HTTPRejection(status, reason, headers: headers)
         case .accept(var headers):
             headers.add(name: "stagecoach-session", value: admission.session.id)
+            if let name = PresentedToken.chosenSubprotocol(for: head) {
+                headers.add(name: "sec-websocket-protocol", value: name)
+            }
             return (admission, headers)
         }
     }
 
-    /// - Throws: 403 where others than this machine could ask.
-    private func metrics() throws(HTTPRejection) -> HTTPAnswer {
-        guard access.isLoopback else {
-            throw HTTPRejection(.forbidden, "metrics are served to this machine only; listen on a loopback address")
+    /// What reads a stored session; `nil` where ``answer(_:from:isStopping:)`` knows the answer.
+    func history(_ head: HTTPRequestHead) throws(HTTPRejection) -> SessionHistory? {
+        guard history, head.uri.hasPrefix("/sessions/"), head.method == .GET else { return nil }
+        try access.check(head)
+        let identity = try identity(of: head)
+        if authenticator != nil, identity == nil { throw .unauthorized(.missing) }
+        let target = RequestTarget(head.uri)
+        guard let id = UniqueID(String(target.path.dropFirst("/sessions/".count))) else { return nil }
+        let limit = target.query["limit"].map { Int($0) ?? 0 } ?? 100
+        guard (1...SessionHistory.most).contains(limit) else {
+            throw HTTPRejection(.badRequest, "limit must be between 1 and \(SessionHistory.most)")
+        }
+        return SessionHistory(id: id.description, limit: limit, userID: identity?.userID, pipelines: pipelines)
+    }
+
+    private func metrics(for head: HTTPRequestHead, from sender: Sender) throws(HTTPRejection) -> HTTPAnswer {
+        switch metrics {
+        case .open: break
+        case .loopback where sender.isLocal: break
+        case .loopback:
+            throw HTTPRejection(
+                .forbidden, "metrics are served to this machine only, unless host: {metrics: …} says so")
+        case .auth:
+            guard try identity(of: head) != nil else { throw .unauthorized(.missing) }
         }
         return HTTPAnswer(.ok, "text/plain; version=0.0.4; charset=utf-8", body: QueueMetrics.text(of: pipelines))
     }

@@ -8,16 +8,14 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     let supportedProtocol = "websocket"
     let requiredUpgradeHeaders: [String] = []
 
-    private let gate: ConnectionGate
+    private let entrance: WebSocketEntrance
     private let requests: HTTPRequestHandler
-    private let logger: Logger
     private var admission: Admission?
-    private var held: (session: HeldSession, isKnown: Bool)?
+    private var held: HeldPlace?
 
     init(gate: ConnectionGate, requests: HTTPRequestHandler, logger: Logger) {
-        self.gate = gate
         self.requests = requests
-        self.logger = logger
+        entrance = WebSocketEntrance(gate: gate, logger: logger)
     }
 
     /// A client that is not admitted gets its answer from ``HTTPRequestHandler``, which sees the request next.
@@ -25,16 +23,19 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         channel: any Channel, upgradeRequest: HTTPRequestHead, initialResponseHeaders: HTTPHeaders
     ) -> EventLoopFuture<HTTPHeaders> {
         do {
-            if let refusal = gate.refusal { throw refusal }
-            let (admission, headers) = try gate.loop.routes.admit(
-                upgradeRequest, from: channel.remoteAddress?.ipAddress)
-            if case .hold = admission.pipeline.entry.onDisconnect {
-                held = try gate.connections.held.session(for: admission, limit: gate.limits.outbound.bytes)
-            }
+            let (admission, headers) = try entrance.admit(upgradeRequest, peer: channel.remoteAddress?.ipAddress)
             self.admission = admission
             var responseHeaders = initialResponseHeaders
             responseHeaders.add(contentsOf: headers)
-            return channel.eventLoop.makeSucceededFuture(responseHeaders)
+            if admission.awaitsToken { return channel.eventLoop.makeSucceededFuture(responseHeaders) }
+            guard let claim = try entrance.claim(admission, on: channel.eventLoop) else {
+                held = try entrance.place(for: admission)
+                return channel.eventLoop.makeSucceededFuture(responseHeaders)
+            }
+            return claim.assumeIsolated().flatMapThrowing { [responseHeaders] in
+                self.held = try self.entrance.place(for: admission)
+                return responseHeaders
+            }.nonisolated()
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
         }
@@ -44,12 +45,11 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         guard let admission else { return context.eventLoop.makeFailedFuture(ChannelError.operationUnsupported) }
         let pipeline = context.pipeline.syncOperations
         do {
-            let place = held.map {
-                HeldPlace(session: $0.session, isKnown: $0.isKnown, sessions: gate.connections.held)
+            if admission.awaitsToken, let authenticator = entrance.routes.authenticator {
+                try pipeline.addHandler(WebSocketDoor(admission, authenticator, entrance))
+            } else {
+                try pipeline.addHandler(entrance.handler(for: admission, in: held))
             }
-            let handler = WebSocketHandler(
-                admission, held: place, loop: gate.loop, limits: gate.limits, logger: logger)
-            try pipeline.addHandler(handler)
             return pipeline.removeHandler(requests)
         } catch {
             return context.eventLoop.makeFailedFuture(error)

@@ -10,10 +10,19 @@ final class Connections: Sendable {
     private let accepted = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private let limits: HostLimits
+    private let proxies: TrustedProxies
+    private let rate: ConnectRate?
+    private let places: AddressPlaces?
     let held = HeldSessions()
+    let owners = SessionOwners()
 
-    init(group: any EventLoopGroup, limits: HostLimits, routes: HostRoutes) async throws {
+    init(
+        group: any EventLoopGroup, limits: HostLimits, proxies: TrustedProxies, routes: HostRoutes
+    ) async throws {
         self.limits = limits
+        self.proxies = proxies
+        rate = ConnectRate(perSecond: limits.connectsPerSecond)
+        places = AddressPlaces(limit: limits.connectionsPerAddress)
         eventLoops = Array(group.makeIterator())
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for eventLoop in eventLoops {
@@ -33,8 +42,24 @@ final class Connections: Sendable {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return nil }
         let count = accepted.add(1, ordering: .relaxed).newValue
         channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
+        var refusal: HTTPRejection?
+        if count > limits.connections {
+            refusal = .unavailable("the host has too many connections")
+        } else if let rate, !rate.take() {
+            refusal = .unavailable("too many clients connect at once")
+        }
         return ConnectionGate(
-            connections: self, loop: loop, limits: limits, isOverLimit: count > limits.connections)
+            connections: self, loop: loop, limits: limits, refusalAtAccept: refusal, place: place(of: channel))
+    }
+
+    /// The connection's place among those of its address; a trusted proxy's is taken when a request says whose it is.
+    private func place(of channel: any Channel) -> AddressPlace? {
+        guard let places, let peer = channel.remoteAddress?.ipAddress.flatMap(IPAddress.init) else { return nil }
+        let place = AddressPlace(places)
+        let bound = NIOLoopBound(place, eventLoop: channel.eventLoop)
+        channel.closeFuture.whenComplete { _ in bound.value.leave() }
+        if !proxies.trusts(peer) { place.take(for: peer) }
+        return place
     }
 
     /// Serves other pipelines from the next message on, those of connections that are open included.
@@ -77,13 +102,21 @@ struct ConnectionGate {
     let connections: Connections
     let loop: LoopConnections
     let limits: HostLimits
-    let isOverLimit: Bool
+    let refusalAtAccept: HTTPRejection?
+    let place: AddressPlace?
 
     /// Why this connection gets nothing, if it gets nothing.
     var refusal: HTTPRejection? {
         if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping") }
-        if isOverLimit { return HTTPRejection(.serviceUnavailable, "the host has too many connections") }
+        if let refusalAtAccept { return refusalAtAccept }
+        if place?.isRefused == true { return .unavailable("there are too many connections from this address") }
         return nil
+    }
+
+    /// Notes whose request came by a proxy: the client's connections are counted, not the proxy's.
+    func received(from sender: Sender) {
+        guard let place, sender.isForwarded, let address = sender.address.flatMap(IPAddress.init) else { return }
+        place.take(for: address)
     }
 }
 

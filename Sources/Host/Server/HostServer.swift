@@ -8,6 +8,8 @@ import Pipeline
 struct HostServer {
     let connections: Connections
     let limits: HostLimits
+    /// `nil` where TLS is not spoken.
+    let certificates: TLSCertificates?
     let logger: Logger
 
     /// - Throws: `IOError` where the address can't be bound.
@@ -33,6 +35,7 @@ struct HostServer {
         decoding.maxHeaderFieldSize = limits.headers.bytes
         decoding.maxHeaderListSize = limits.headers.bytes
         decoding.maxHeaderFieldCount = 100
+        if let certificates { try channel.pipeline.syncOperations.addHandler(certificates.handler()) }
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)

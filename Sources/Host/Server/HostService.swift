@@ -13,6 +13,7 @@ struct HostService: Service {
     /// Whether files are read again when they have changed.
     let watches: Bool
     let settings: HostSettings
+    let credentials: HostCredentials
     let host: String
     let port: Int
     let logger: Logger
@@ -21,20 +22,19 @@ struct HostService: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
         ProcessLimits.keepFreedMemory()
-        let access = AccessRules(isLoopback: ListenAddress(host).isLoopback, origins: settings.origins)
-        let connections = try await Connections(
-            group: group, limits: limits, routes: HostRoutes(pipelines: pipelines, access: access))
+        let routes = routes
+        let connections = try await Connections(group: group, limits: limits, proxies: proxies, routes: routes)
         try await open()
         let channel: any Channel
         do {
-            channel = try await HostServer(connections: connections, limits: limits, logger: logger)
-                .bind(group: group, host: host, port: port)
+            channel = try await server(connections).bind(group: group, host: host, port: port)
         } catch {
             await close(pipelines, until: .now)
             throw ServeError(description: "can't listen on \(host):\(port): \(error)")
         }
         let reloader = Reloader(
-            pipelines, from: source, connections: connections, access: access, settings: settings, logger: logger)
+            source, routes: routes, connections: connections, settings: settings, credentials: credentials,
+            logger: logger)
         let reloading = await reloadWhenTold(reloader)
         announce(channel)
         try? await gracefulShutdown()
@@ -46,7 +46,7 @@ struct HostService: Service {
         try? await channel.close()
         await connections.drain(within: settings.drain)
         await reloader.waitForRetired(until: deadline)
-        await close(reloader.served, until: deadline)
+        await close(reloader.routes.pipelines, until: deadline)
         impatient.cancel()
         try await group.shutdownGracefully()
         logger.info("Stopped")
@@ -57,6 +57,22 @@ struct HostService: Service {
         var limits = settings.limits
         limits.connections = min(limits.connections, ProcessLimits.raiseOpenFiles() / 2)
         return limits
+    }
+
+    private var proxies: TrustedProxies { TrustedProxies(ranges: settings.trustedProxies) }
+
+    private func server(_ connections: Connections) -> HostServer {
+        HostServer(
+            connections: connections, limits: limits, certificates: credentials.certificates, logger: logger)
+    }
+
+    private var routes: HostRoutes {
+        let access = AccessRules(
+            isLoopback: ListenAddress(host).isLoopback, isEncrypted: credentials.certificates != nil,
+            origins: settings.origins, proxies: proxies)
+        return HostRoutes(
+            pipelines: pipelines, access: access, authenticator: credentials.authenticator, metrics: settings.metrics,
+            history: settings.history)
     }
 
     /// Opens every chain; where one fails those before it are closed again.
@@ -75,7 +91,7 @@ struct HostService: Service {
     private func reloadWhenTold(_ reloader: Reloader) async -> [Task<Void, Never>] {
         let signals = await UnixSignalsSequence(trapping: .sighup)
         let atSignal = Task {
-            for await _ in signals { await reloader.reload() }
+            for await _ in signals { await reloader.reloadEverything() }
         }
         guard watches else { return [atSignal] }
         return [atSignal, Task { [source] in await FileWatch(paths: source.paths).run { await reloader.reload() } }]
@@ -91,8 +107,9 @@ struct HostService: Service {
     private func announce(_ channel: any Channel) {
         let port = channel.localAddress?.port ?? port
         let authority = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
-        let places = pipelines.map { "pipeline \($0.name) at ws://\(authority)\($0.path)" }
-        print("listening on http://\(authority), \(places.joined(separator: ", "))")
+        let secure = credentials.certificates == nil ? "" : "s"
+        let places = pipelines.map { "pipeline \($0.name) at ws\(secure)://\(authority)\($0.path)" }
+        print("listening on http\(secure)://\(authority), \(places.joined(separator: ", "))")
         fflush(nil)
     }
 

@@ -3,7 +3,13 @@ import Pipeline
 /// The `host:` section of a pipeline file.
 struct HostSettings: SettingGroup {
     @Setting("What a client may take of the host.") var limits = HostLimits()
+    @Setting("Addresses of the proxies whose X-Forwarded-For counts.") var trustedProxies: [AddressRange] = []
     @Setting("Origins of web pages that may connect, besides the host's own.") var origins: [String] = []
+    @Setting("Who may see /metrics: programs of this machine, who may come in, or everybody.")
+    var metrics = MetricsRule.loopback
+    @Setting("Who may come in: anybody, or who has a key or a token.") var auth = AuthSetting.none
+    @Setting("The certificate for TLS; without it the host speaks plainly.") var tls: TLSSettings?
+    @Setting("Whether GET /sessions/{id} shows the rows of a session.") var history = false
     @Setting("How long in-flight messages and queues may take to end when the host stops.")
     var drain: Duration = .seconds(30)
 }
@@ -11,6 +17,8 @@ struct HostSettings: SettingGroup {
 /// What a client may take of the host. A duration of 0 is no limit.
 struct HostLimits: SettingGroup {
     @Setting("Connections at once; past it the answer is 503.", in: 1...) var connections = 10_000
+    @Setting("Connections at once from one address; 0 is no limit.", in: 0...) var connectionsPerAddress = 0
+    @Setting("New connections a second; 0 is no limit.", in: 0...) var connectsPerSecond = 0
     @Setting("From accept to the answer of the handshake.") var handshake: Duration = .seconds(10)
     @Setting("Header fields of a request, together.") var headers = ByteSize.kibibytes(8)
     @Setting("A message, whole or in fragments.") var message = ByteSize.kibibytes(64)
@@ -21,4 +29,6 @@ struct HostLimits: SettingGroup {
     @Setting("Bytes that wait for a client.") var outbound = ByteSize.mebibytes(1)
     @Setting("Messages that wait on one connection; then reading stops.", in: 1...) var queued = 64
     @Setting("Of a connection in all.") var lifetime: Duration = .zero
+    @Setting("Messages and control frames of a connection a second; 0 is no limit.", in: 0...1_000_000)
+    var framesPerSecond = 0
 }

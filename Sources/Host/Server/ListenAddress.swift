@@ -8,6 +8,6 @@ struct ListenAddress {
 
     /// Whether only this machine can reach it.
     var isLoopback: Bool {
-        text == "localhost" || text == "::1" || text.hasPrefix("127.")
+        text == "localhost" || IPAddress(text)?.isLoopback == true
     }
 }

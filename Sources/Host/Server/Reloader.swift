@@ -6,8 +6,8 @@ import Pipeline
 actor Reloader {
     private let source: PipelineSource
     private let connections: Connections
-    private let access: AccessRules
     private let settings: HostSettings
+    private let credentials: HostCredentials
     private let logger: Logger
     private var files: [PipelineFile]
     private var isStopped = false
@@ -16,14 +16,20 @@ actor Reloader {
     private var retired = 0
 
     /// What is served now.
-    private(set) var served: [ServedPipeline]
+    private(set) var routes: HostRoutes
 
     init(
-        _ served: [ServedPipeline], from source: PipelineSource, connections: Connections, access: AccessRules,
-        settings: HostSettings, logger: Logger
+        _ source: PipelineSource, routes: HostRoutes, connections: Connections, settings: HostSettings,
+        credentials: HostCredentials, logger: Logger
     ) {
-        (self.served, self.source, self.connections, self.access) = (served, source, connections, access)
-        (self.settings, self.logger, files) = (settings, logger, source.files)
+        (self.source, self.routes, self.connections, self.settings) = (source, routes, connections, settings)
+        (self.credentials, self.logger, files) = (credentials, logger, source.files)
+    }
+
+    /// Reads the files and the certificate again.
+    func reloadEverything() async {
+        reloadCertificates()
+        await reload()
     }
 
     /// Reads the files again.
@@ -34,7 +40,7 @@ actor Reloader {
         let good = loaded.compactMap(\.file)
         guard good.count == files.count, !loaded.contains(where: \.hasErrors) else { return refuse("see above") }
         let next = good.enumerated().compactMap { ServedPipeline($1, index: $0) }
-        guard next.count == served.count else { return refuse("no message could come in") }
+        guard next.count == routes.pipelines.count else { return refuse("no message could come in") }
         do {
             try await open(next)
         } catch {
@@ -44,9 +50,9 @@ actor Reloader {
             logger.warning("What 'host:' says is taken at the start alone; restart the host for it")
         }
         for pipeline in next { pipeline.chain.takeOver() }
-        let former = served
-        (served, files) = (next, good)
-        await connections.serve(HostRoutes(pipelines: next, access: access))
+        let former = routes.pipelines
+        (routes.pipelines, files) = (next, good)
+        await connections.serve(routes)
         for pipeline in former { retire(pipeline) }
         logger.notice("Reloaded", metadata: ["pipelines": "\(next.map(\.name).joined(separator: ", "))"])
     }
@@ -64,11 +70,23 @@ actor Reloader {
     private func open(_ next: [ServedPipeline]) async throws {
         for (index, pipeline) in next.enumerated() {
             do {
-                try await pipeline.chain.open(replacing: served[index].chain)
+                try await pipeline.chain.open(replacing: routes.pipelines[index].chain)
             } catch {
                 for opened in next[..<index].reversed() { await opened.chain.close(within: .zero) }
                 throw ServeError(description: "pipeline '\(pipeline.name)' can't start: \(error)")
             }
+        }
+    }
+
+    private func reloadCertificates() {
+        guard let certificates = credentials.certificates else { return }
+        do throws(FileProblem) {
+            try certificates.reload()
+            logger.info("New connections get the new certificate")
+        } catch {
+            logger.error(
+                "The certificate can't be used; the old one stays until the files are mended and SIGHUP comes again",
+                metadata: ["detail": "\(error)"])
         }
     }
 

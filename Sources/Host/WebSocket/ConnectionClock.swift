@@ -11,6 +11,7 @@ struct ConnectionClock {
     }
 
     private let ping, idle, write, lifetime: TimeAmount?
+    private let expires: NIODeadline?
     private let start: NIODeadline
     private var lastHeard: NIODeadline
     private var lastPrompt: NIODeadline
@@ -18,7 +19,9 @@ struct ConnectionClock {
     private var stuck: (since: NIODeadline, bytes: Int)?
     private var closeDeadline: NIODeadline?
 
-    init(limits: HostLimits, now: NIODeadline) {
+    /// - Parameter expires: When the client's token does.
+    init(limits: HostLimits, expires: NIODeadline? = nil, now: NIODeadline) {
+        self.expires = expires
         ping = limits.ping.timeAmount
         idle = limits.idle.timeAmount
         write = limits.write.timeAmount
@@ -51,6 +54,7 @@ struct ConnectionClock {
                 return .abort("the client takes nothing of what waits for it")
             }
         }
+        if let expires, now >= expires { return .close(.policyViolation, "the token has expired") }
         if let lifetime, now - start > lifetime { return .close(.normal, "the connection has lived long enough") }
         if isBusy { lastPrompt = now }
         if let idle, now - lastPrompt > idle { return .close(.normal, "no prompt for too long") }

@@ -30,6 +30,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     @exclusivity(unchecked) private var holdsRead = false
     @exclusivity(unchecked) private var isDraining = false
     @exclusivity(unchecked) private var clock: ConnectionClock
+    @exclusivity(unchecked) private var rate: FrameRate?
 
     /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
     init(_ admission: Admission, held: HeldPlace?, loop: LoopConnections, limits: HostLimits, logger: Logger) {
@@ -40,7 +41,9 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         self.logger = logger
         decoder = WebSocketDecoder(
             limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments))
-        clock = ConnectionClock(limits: limits, now: .now())
+        let expires = admission.identity?.deadline(now: .now(), at: .now)
+        clock = ConnectionClock(limits: limits, expires: expires, now: .now())
+        rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -48,7 +51,8 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         loop.add(self)
         let conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
-            executor: loop.executor, logger: logger, held: held?.session, client: self)
+            executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
+            held: held?.session, client: self)
         self.conversation = conversation
         if !resume() { conversation.begin() }
         flush()
@@ -98,6 +102,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     }
 
     private func handle(_ event: WebSocketDecoder.Event) {
+        if rate != nil, refuses(event) { return }
         switch event {
         case .text(let text):
             guard !closing.isClosing, !isDraining else { return }
@@ -114,6 +119,22 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         case .violation(let violation):
             finish(closing.start(violation.code, violation.reason, afterBreach: true))
         }
+    }
+
+    /// Whether a frame comes too soon after those before it. A client that goes on like that is closed.
+    private func refuses(_ event: WebSocketDecoder.Event) -> Bool {
+        switch event {
+        case .close, .violation: return false
+        default: if closing.isClosing { return false }
+        }
+        switch rate?.frame(at: .now()) ?? .allowed {
+        case .allowed: return false
+        case .abuse: finish(closing.start(.policyViolation, "too many frames", afterBreach: true))
+        case .refused:
+            guard case .text(let text) = event, !isDraining else { break }
+            conversation?.refuse(text, with: .tooManyFrames)
+        }
+        return true
     }
 
     // MARK: Backpressure

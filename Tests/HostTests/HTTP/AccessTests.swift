@@ -10,7 +10,7 @@ struct AccessTests {
         var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/ws", headers: ["Host": host])
         for value in origin { head.headers.add(name: "Origin", value: value) }
         do throws(HTTPRejection) {
-            try AccessRules(isLoopback: loopback, origins: origins).check(head)
+            try AccessRules(isLoopback: loopback, origins: origins, proxies: TrustedProxies(ranges: [])).check(head)
             return true
         } catch {
             return false
@@ -35,11 +35,23 @@ struct AccessTests {
             ("http://localhost:8080", true), ("https://localhost:8080", true), ("https://app.example", true),
             ("http://app.example", false), ("https://app.example:8443", false), ("https://APP.example", false),
             ("https://app.example.evil", false), ("https://evil-app.example", false), ("null", false),
-            ("http://localhost", false),
+            ("http://localhost", false), ("http://localhost:80", false), ("http://localhost:80800", false),
+            ("http://localhost:8080.evil.example", false), ("http://localhost:8080@evil.example", false),
+            ("http://localhost:8080/", false), ("https://app.example/", false), ("https://app.example:443", false),
+            ("HTTPS://app.example", false), ("https://app.example.", false), ("https://user@app.example", false),
+            ("app.example", false), ("//app.example", false), ("", false), ("https://app.example evil", false),
+            ("https://sub.app.example", false), ("ws://localhost:8080", false), ("file://", false),
         ])
     func origins(origin: String, allowed: Bool) {
         #expect(
             isAllowed(host: "localhost:8080", origin: [origin], origins: ["https://app.example"]) == allowed)
+    }
+
+    @Test("behind a proxy of this machine the host answers to the name of a site whose pages may connect")
+    func nameOfTheSite() {
+        #expect(isAllowed(host: "app.example", origin: ["https://app.example"], origins: ["https://app.example"]))
+        #expect(!isAllowed(host: "app.example:8080", origins: ["https://app.example"]))
+        #expect(!isAllowed(host: "evil.example", origins: ["https://app.example"]))
     }
 
     @Test("of several origins each must be allowed")

@@ -32,6 +32,13 @@ struct ConnectionClockTests {
         #expect(actions == ["nothing", "ping", "nothing", "ping", "abort"])
     }
 
+    @Test("a connection ends with its token, however busy it is")
+    func expiry() {
+        var clock = ConnectionClock(limits: HostLimits(), expires: at(20), now: start)
+        #expect(name(clock.tick(at: at(19), waiting: 0, isBusy: true)) == "nothing")
+        #expect(name(clock.tick(at: at(20), waiting: 0, isBusy: true)) == "close 1008")
+    }
+
     @Test("a client that answers pings stays until it has been idle too long")
     func idle() {
         var clock = clock()

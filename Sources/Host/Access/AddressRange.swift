@@ -1,0 +1,33 @@
+import Pipeline
+
+/// One address, or those that begin with the same bits: `10.0.0.0/8`.
+struct AddressRange: Hashable, Sendable, SettingValue {
+    private let first: IPAddress
+    private let length: Int
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let address = IPAddress(String(parts[0])) else { return nil }
+        let most = address.isIPv4 ? 32 : 128
+        guard let bits = parts.count == 1 ? most : Int(parts[1]), (0...most).contains(bits) else { return nil }
+        length = bits + 128 - most
+        first = AddressRange.masked(address, length)
+    }
+
+    func contains(_ address: IPAddress) -> Bool { AddressRange.masked(address, length) == first }
+
+    private static func masked(_ address: IPAddress, _ length: Int) -> IPAddress {
+        // Swift's shift by 64 gives 0.
+        IPAddress(
+            high: address.high & ~(UInt64.max >> UInt64(min(length, 64))),
+            low: address.low & ~(UInt64.max >> UInt64(max(length - 64, 0))))
+    }
+
+    static var settingType: SettingType { .other("address or range of addresses such as 10.0.0.0/8") }
+
+    static func read(_ node: Node, with reader: inout SettingReader) -> AddressRange? {
+        if let text = node.scalar?.text, let range = AddressRange(text) { return range }
+        reader.wrongType(node, expected: settingType)
+        return nil
+    }
+}

@@ -1,0 +1,97 @@
+import Pipeline
+
+/// Who may come in: `auth:` of the `host:` section.
+enum AuthSetting: SettingValue {
+    /// Anybody who reaches the host.
+    case none
+    /// Who has one of the keys, or a token that is signed as it should be.
+    case required(Credentials)
+
+    /// What `auth:` holds where it is a mapping.
+    struct Credentials: SettingGroup {
+        @Setting("API keys: each a secret, or {key: SECRET, user: NAME}.") var keys: [APIKey] = []
+        @Setting("JSON Web Tokens: who signs them, and what they must say.") var jwt: JWTSettings?
+    }
+
+    var credentials: Credentials? {
+        if case .required(let credentials) = self { credentials } else { nil }
+    }
+
+    static var settingType: SettingType { .either([.choice(["none"]), Credentials.settingType]) }
+
+    static func read(_ node: Node, with reader: inout SettingReader) -> AuthSetting? {
+        if node.scalar?.text == "none" { return AuthSetting.none }
+        guard node.entries?.isEmpty == false else {
+            reader.wrongType(node, expected: .other("'none', {keys: […]} or {jwt: {…}}"))
+            return nil
+        }
+        guard let credentials = Credentials.read(node, with: &reader) else { return nil }
+        guard !credentials.keys.isEmpty || credentials.jwt != nil else {
+            reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) lets nobody in: it has no key")
+            return nil
+        }
+        if let jwt = credentials.jwt, jwt.hasProblem(at: node["jwt"] ?? node, with: &reader) { return nil }
+        return .required(credentials)
+    }
+
+    var settingText: String? { credentials == nil ? "none" : nil }
+}
+
+/// One key, and who has it.
+struct APIKey: SettingValue {
+    let key: Secret
+    let user: String?
+
+    private struct Named: SettingGroup {
+        @Setting("The key.") var key: Secret
+        @Setting("Who has it.") var user: String
+    }
+
+    static var settingType: SettingType { .either([.secret, Named.settingType]) }
+
+    static func read(_ node: Node, with reader: inout SettingReader) -> APIKey? {
+        let isNamed = node.entries != nil
+        let named = isNamed ? Named.read(node, with: &reader) : nil
+        guard let key = isNamed ? named?.key : Secret.read(node, with: &reader) else { return nil }
+        guard !key.isEmpty else {
+            reader.diagnostics.error(
+                .badValue, at: node.range, "\(reader.subject) must not be empty: anybody could come in")
+            return nil
+        }
+        if let user = named?.user, !Identity.isName(user) {
+            reader.diagnostics.error(
+                .badValue, at: node.range, "'user' of \(reader.subject) must be 1 to 128 printable characters")
+            return nil
+        }
+        return APIKey(key: key, user: named?.user)
+    }
+}
+
+/// Which JSON Web Tokens let somebody in.
+struct JWTSettings: SettingGroup {
+    @Setting("The secret of HS256.") var secret: Secret?
+    @Setting("A PEM file with the public key of RS256 or ES256.") var publicKey: FilePath?
+    @Setting("A file with a JSON Web Key Set.") var jwks: FilePath?
+    @Setting("What 'iss' must be.") var issuer: String?
+    @Setting("What 'aud' must be, or hold.") var audience: String?
+    @Setting("The claim that becomes the username.") var usernameClaim = "name"
+
+    /// Reports what the settings lack or say twice; `node` is where they stand.
+    func hasProblem(at node: Node, with reader: inout SettingReader) -> Bool {
+        guard [secret != nil, publicKey != nil, jwks != nil].count(where: { $0 }) == 1 else {
+            reader.diagnostics.error(
+                .badValue, at: node.range,
+                "'jwt' of \(reader.subject) needs exactly one of 'secret', 'public_key' and 'jwks'")
+            return true
+        }
+        let place = node["secret"]?.range ?? node.range
+        guard let secret, secret.revealed.utf8.count < 32 else { return false }
+        if secret.isEmpty {
+            reader.diagnostics.error(.badValue, at: place, "'secret' must not be empty: anybody could sign a token")
+        } else {
+            reader.diagnostics.warning(
+                .badValue, at: place, "'secret' is shorter than the 32 bytes that HS256 asks for, and can be guessed")
+        }
+        return secret.isEmpty
+    }
+}

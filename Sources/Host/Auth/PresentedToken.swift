@@ -1,0 +1,65 @@
+import FoundationEssentials
+import NIOHTTP1
+
+/// The key or token that a client shows.
+enum PresentedToken {
+    /// The subprotocol that the host speaks. A browser can't set `Authorization`; it names this one and, beside it, its
+    /// token, and needs one of those it named to be chosen.
+    static let subprotocol = "stagecoach"
+
+    /// By `Authorization: Bearer …`, or by a subprotocol `bearer.TOKEN`; a token with characters that a subprotocol
+    /// can't have comes as `bearer64.` and its Base64 for URLs. Never in the address, which logs and histories keep.
+    static func find(in head: HTTPRequestHead) -> String? {
+        for value in head.headers["authorization"] {
+            let parts = value.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, parts[0].lowercased() == "bearer" else { continue }
+            return parts[1].trimmingCharacters
+        }
+        for name in subprotocols(of: head) {
+            if name.hasPrefix("bearer.") { return String(name.dropFirst("bearer.".count)) }
+            if name.hasPrefix("bearer64.") {
+                return Base64URL.decode(name.dropFirst("bearer64.".count)).map { String(decoding: $0, as: UTF8.self) }
+                    ?? ""
+            }
+        }
+        return nil
+    }
+
+    /// What is answered to the subprotocols that a client offers: never one with a token in it.
+    static func chosenSubprotocol(for head: HTTPRequestHead) -> String? {
+        subprotocols(of: head).contains(subprotocol) ? subprotocol : nil
+    }
+
+    /// The token of `{"type": "auth", "token": "…"}`.
+    static func find(in frame: String) -> String? {
+        struct Frame: Decodable {
+            let type: String
+            let token: String
+        }
+        guard let frame = try? JSONDecoder().decode(Frame.self, from: Data(frame.utf8)) else { return nil }
+        return frame.type == "auth" ? frame.token : nil
+    }
+
+    private static func subprotocols(of head: HTTPRequestHead) -> [String] {
+        guard head.headers.contains(name: "sec-websocket-protocol") else { return [] }
+        return head.headers[canonicalForm: "sec-websocket-protocol"].map(String.init)
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingCharacters: String {
+        String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+}
+
+/// Base64 with the alphabet for URLs and without padding (RFC 7515 section 2).
+enum Base64URL {
+    /// `nil` where there is anything else.
+    static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=") })
+        else { return nil }
+        let standard = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
+        let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
+        return Data(base64Encoded: standard + padding).map(Array.init)
+    }
+}

@@ -1,0 +1,28 @@
+import Pipeline
+import Stages
+
+/// What the databases of the pipelines know of a session.
+enum StoredSessions {
+    /// The user whose it is; `nil` where no row says so.
+    static func owner(of id: String, in pipelines: [ServedPipeline]) async throws -> String? {
+        for table in tables(of: pipelines) {
+            let last = try await table.store.rows(ofSession: id, in: table.name, limit: 1).last
+            if let owner = last?.userID { return owner }
+        }
+        return nil
+    }
+
+    /// Its rows, the oldest first.
+    static func rows(of id: String, in pipelines: [ServedPipeline], limit: Int) async throws -> [Row] {
+        var rows: [Row] = []
+        for table in tables(of: pipelines) {
+            rows += try await table.store.rows(ofSession: id, in: table.name, limit: limit)
+        }
+        return Array(
+            rows.sorted { ($0.createdAt, $0.id.description) < ($1.createdAt, $1.id.description) }.suffix(limit))
+    }
+
+    private static func tables(of pipelines: [ServedPipeline]) -> [StoredTable] {
+        pipelines.flatMap { StoredTable.all(in: $0.chain) }
+    }
+}

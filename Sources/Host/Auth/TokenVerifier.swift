@@ -1,0 +1,78 @@
+import FoundationEssentials
+import JWTKit
+import Pipeline
+
+/// Reads JSON Web Tokens (RFC 7519) that are signed with HS256, RS256 or ES256.
+struct TokenVerifier: Sendable {
+    /// A key, and the only algorithm that it is used with: a token can't choose another for it.
+    struct Key: Sendable {
+        let id: String?
+        let algorithm: any JWTAlgorithm
+    }
+
+    let keys: [Key]
+    let issuer: String?
+    let audience: String?
+    let usernameClaim: String
+
+    private struct Header: Decodable {
+        let alg: String
+        let kid: String?
+        /// Extensions that a reader must know: none is known here.
+        let crit: JSONValue?
+    }
+
+    /// Who the token is about.
+    func identity(of token: String, at now: Timestamp) throws(AuthFailure) -> Identity {
+        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, let header: Header = TokenVerifier.decode(parts[0]), header.crit == nil,
+            let signature = Base64URL.decode(parts[2]),
+            isSigned("\(parts[0]).\(parts[1])", with: signature, header),
+            let claims: [String: JSONValue] = TokenVerifier.decode(parts[1])
+        else { throw .invalid }
+        return try identity(by: claims, at: Double(now.microseconds) / 1e6)
+    }
+
+    private func isSigned(_ text: String, with signature: [UInt8], _ header: Header) -> Bool {
+        keys.contains { key in
+            guard key.algorithm.name == header.alg, key.id == nil || header.kid == nil || key.id == header.kid else {
+                return false
+            }
+            // A signature of the wrong size is an error of the algorithm, and a wrong signature.
+            return (try? key.algorithm.verify(signature, signs: Array(text.utf8))) ?? false
+        }
+    }
+
+    private func identity(by claims: [String: JSONValue], at now: Double) throws(AuthFailure) -> Identity {
+        let (expires, begins) = try (TokenVerifier.time(claims["exp"]), TokenVerifier.time(claims["nbf"]))
+        if let expires, now >= expires { throw .expired }
+        if let begins, now < begins { throw .invalid }
+        if let issuer, claims["iss"] != .string(issuer) { throw .invalid }
+        if let audience {
+            switch claims["aud"] {
+            case .string(audience): break
+            case .array(let all) where all.contains(.string(audience)): break
+            default: throw .invalid
+            }
+        }
+        guard case .string(let subject) = claims["sub"], Identity.isName(subject) else { throw .invalid }
+        var identity = Identity(userID: subject, expires: expires)
+        if case .string(let name) = claims[usernameClaim], Identity.isName(name) { identity.username = name }
+        return identity
+    }
+
+    /// Seconds since 1970, which may have a fraction.
+    private static func time(_ claim: JSONValue?) throws(AuthFailure) -> Double? {
+        switch claim {
+        case nil: nil
+        case .int(let seconds): Double(seconds)
+        case .double(let seconds) where seconds.isFinite: seconds
+        default: throw .invalid
+        }
+    }
+
+    private static func decode<Value: Decodable>(_ part: Substring) -> Value? {
+        guard let bytes = Base64URL.decode(part) else { return nil }
+        return try? JSONDecoder().decode(Value.self, from: Data(bytes))
+    }
+}

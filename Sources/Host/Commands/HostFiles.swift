@@ -1,0 +1,32 @@
+import Pipeline
+
+/// The check of what a `host:` section names outside of its file: certificates and keys.
+enum HostFiles {
+    /// The same files; what can't be used is an error at the place where it is named.
+    static func check(_ loaded: [LoadedPipeline]) async -> [LoadedPipeline] {
+        var result: [LoadedPipeline] = []
+        for pipeline in loaded { result.append(await check(pipeline)) }
+        return result
+    }
+
+    private static func check(_ pipeline: LoadedPipeline) async -> LoadedPipeline {
+        guard let file = pipeline.file, let source = pipeline.source,
+            let settings = file.sections["host"] as? HostSettings
+        else { return pipeline }
+        var found = Diagnostics(source: source)
+        do throws(FileProblem) {
+            _ = try await HostCredentials(settings)
+        } catch {
+            found.error(.badFile, at: error.place, error.description)
+        }
+        if settings.metrics == .auth, settings.auth.credentials == nil, let place = file.sectionPlaces["host"] {
+            found.error(.badValue, at: place, "'metrics: auth' needs 'auth': nobody could see the metrics")
+        }
+        return pipeline.adding(found)
+    }
+}
+
+extension DiagnosticCode {
+    /// A file that the host can't use.
+    static let badFile = DiagnosticCode(rawValue: "bad_file")
+}

@@ -1,0 +1,58 @@
+import Synchronization
+
+/// How many connections each client has by its address; of IPv6 the network counts.
+final class AddressPlaces: Sendable {
+    private let limit: Int
+    private let counts = Mutex<[IPAddress: Int]>([:])
+
+    /// `nil` where there is no limit.
+    init?(limit: Int) {
+        guard limit > 0 else { return nil }
+        self.limit = limit
+    }
+
+    fileprivate func enter(_ network: IPAddress) -> Bool {
+        counts.withLock { counts in
+            guard counts[network, default: 0] < limit else { return false }
+            counts[network, default: 0] += 1
+            return true
+        }
+    }
+
+    fileprivate func leave(_ network: IPAddress) {
+        counts.withLock { counts in
+            let count = counts[network, default: 0] - 1
+            counts[network] = count > 0 ? count : nil
+        }
+    }
+
+    /// How many addresses have a connection.
+    var count: Int { counts.withLock(\.count) }
+}
+
+/// One connection's place among those of its client. Used on the connection's event loop alone.
+final class AddressPlace {
+    private let places: AddressPlaces
+    private var network: IPAddress?
+
+    /// Whether its client has too many connections.
+    private(set) var isRefused = false
+
+    init(_ places: AddressPlaces) {
+        self.places = places
+    }
+
+    /// Counts the connection for a client. Behind a proxy one connection may serve one client after the other.
+    func take(for address: IPAddress) {
+        guard address.network != network else { return }
+        leave()
+        isRefused = !places.enter(address.network)
+        network = isRefused ? nil : address.network
+    }
+
+    /// Counts it no more.
+    func leave() {
+        if let network { places.leave(network) }
+        network = nil
+    }
+}

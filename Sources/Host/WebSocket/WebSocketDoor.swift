@@ -1,0 +1,147 @@
+import NIOCore
+
+/// A WebSocket connection whose client has yet to say who it is: its first message is `{"type": "auth", "token": "…"}`,
+/// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on.
+final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    private let admission: Admission
+    private let authenticator: Authenticator
+    private let entrance: WebSocketEntrance
+    private var decoder: WebSocketDecoder
+    /// What came, as it came: what follows the first message is the next handler's.
+    private var received = ByteBuffer()
+    private var deadline: Scheduled<Void>?
+    private var state = State.waiting
+    private var holdsRead = false
+
+    private enum State {
+        case waiting
+        /// Somebody has shown a good token; the session is looked up.
+        case deciding
+        /// The connection goes on, or ends.
+        case over
+    }
+
+    init(_ admission: Admission, _ authenticator: Authenticator, _ entrance: WebSocketEntrance) {
+        self.admission = admission
+        self.authenticator = authenticator
+        self.entrance = entrance
+        // A token is no longer than the headers that it would otherwise stand in.
+        decoder = WebSocketDecoder(limits: .init(maxMessageBytes: entrance.gate.limits.headers.bytes))
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let limit = entrance.gate.limits.handshake
+        guard limit > .zero else { return }
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
+            self.refuse(context, "no token came in time")
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline?.cancel()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    /// Nothing more is read while the session is looked up.
+    func read(context: ChannelHandlerContext) {
+        if state == .deciding { holdsRead = true } else { context.read() }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = Self.unwrapInboundIn(data)
+        guard state == .waiting else {
+            if state == .deciding { received.writeImmutableBuffer(bytes) }
+            return
+        }
+        // Byte by byte, so that it is known where the first message ends; it is short.
+        for index in bytes.readableBytesView.indices {
+            guard let byte = bytes.getSlice(at: index, length: 1) else { break }
+            decoder.append(byte)
+            while state == .waiting, let event = decoder.next() { handle(event, context) }
+            guard state != .waiting else { continue }
+            if state == .over { break }
+            received = bytes.getSlice(at: index + 1, length: bytes.writerIndex - index - 1) ?? ByteBuffer()
+            break
+        }
+    }
+
+    private func handle(_ event: WebSocketDecoder.Event, _ context: ChannelHandlerContext) {
+        switch event {
+        case .text(let text): enter(with: PresentedToken.find(in: text), context)
+        case .ping(let payload): write(context) { WebSocketEncoder.pong(payload, into: &$0) }
+        case .pong: break
+        case .close(let code, _): end(context, code ?? .normal, "")
+        case .violation(let violation): end(context, violation.code, violation.reason)
+        case .binary: end(context, .unsupportedData, "text is spoken here")
+        }
+    }
+
+    private func enter(with token: String?, _ context: ChannelHandlerContext) {
+        guard let token else { return refuse(context, "the first message must be {\"type\":\"auth\",\"token\":…}") }
+        state = .deciding
+        do {
+            let admission = admission.identified(as: try authenticator.identity(for: token))
+            // What followed the message is only known after this turn.
+            let claim =
+                try entrance.claim(admission, on: context.eventLoop) ?? context.eventLoop.submit {}
+            claim.assumeIsolated().flatMapThrowing { try self.open(for: admission, context) }
+                .whenFailure { self.refuse(context, $0) }
+        } catch {
+            refuse(context, error)
+        }
+    }
+
+    /// Steps aside for the connection's own handler.
+    private func open(for admission: Admission, _ context: ChannelHandlerContext) throws {
+        guard context.channel.isActive else { return }
+        let handler = entrance.handler(for: admission, in: try entrance.place(for: admission))
+        try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
+        if received.readableBytes > 0 {
+            context.fireChannelRead(Self.wrapInboundOut(received))
+            context.fireChannelReadComplete()
+        }
+        state = .over
+        if holdsRead { context.read() }
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, _ error: any Error) {
+        let reason = (error as? HTTPRejection)?.reason ?? (error as? AuthFailure)?.reason ?? "try again later"
+        refuse(context, reason)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
+        end(context, .policyViolation, reason)
+    }
+
+    /// Says why, closes our side, and the whole once the client has closed its own or two seconds later: closing a
+    /// socket with unread bytes would reset it, and the client would never see why.
+    private func end(_ context: ChannelHandlerContext, _ code: WebSocketCloseCode, _ reason: String) {
+        guard state != .over else { return }
+        state = .over
+        deadline?.cancel()
+        write(context) { WebSocketEncoder.close(code, reason: reason, into: &$0) }
+        context.close(mode: .output, promise: nil)
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) { context.close(promise: nil) }
+        context.read()
+    }
+
+    private func write(_ context: ChannelHandlerContext, _ encode: (inout ByteBuffer) -> Void) {
+        var buffer = context.channel.allocator.buffer(capacity: 64)
+        encode(&buffer)
+        context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+    }
+}

@@ -1,0 +1,66 @@
+import NIOCore
+import NIOPosix
+import Pipeline
+import Stages
+import Testing
+
+@testable import Host
+
+@Suite("Whose sessions are whose")
+struct SessionOwnersTests {
+    private let id = "5f350470-f5d5-4d96-93db-8d732a78cfc9"
+    private let owners = SessionOwners()
+    private let loop = MultiThreadedEventLoopGroup.singleton.next()
+    private let pipeline: ServedPipeline
+
+    init() throws {
+        let chain = try Chain(resources: ["model": Echo()]) {
+            Receive()
+            Complete()
+            Respond()
+        }
+        pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)
+    }
+
+    private func admission(_ user: String?, session: String?) throws -> Admission {
+        try Admission(
+            pipeline: pipeline, query: QueryItems(session.map { "session=\($0)" } ?? ""), address: nil,
+            identity: user.map { Identity(userID: $0) })
+    }
+
+    private func claim(_ user: String?, session: String?) async throws {
+        try await owners.claim(admission(user, session: session), of: [pipeline], on: loop)?.get()
+    }
+
+    @Test("a session is the user's who came first, by whichever way")
+    func first() async throws {
+        try await claim("ann", session: id)
+        try await claim("ann", session: id)
+        await #expect(throws: HTTPRejection.self) { try await claim("bob", session: id) }
+        try await claim("ann", session: id)
+    }
+
+    @Test("a session that the host made is its user's, and nothing has to be looked up for it")
+    func made() async throws {
+        let made = try admission("ann", session: nil)
+        #expect(try owners.claim(made, of: [pipeline], on: loop) == nil)
+        await #expect(throws: HTTPRejection.self) { try await claim("bob", session: made.session.id) }
+        try await claim("ann", session: made.session.id)
+    }
+
+    @Test("without authentication nothing is kept")
+    func anonymous() async throws {
+        try await claim(nil, session: id)
+        try await claim("ann", session: id)
+    }
+
+    @Test("who says by the first message who it is has the session and the name of its token")
+    func later() throws {
+        let admission = try Admission(
+            pipeline: pipeline, query: QueryItems("session=\(id)&username=mallory&after=3&format=json"), address: "::1")
+        let identified = admission.identified(as: Identity(userID: "u-1", username: "Ann"))
+        #expect(identified.session == Session(id: id, username: "Ann", userID: "u-1", address: "::1"))
+        #expect(identified.seen == 3 && identified.isSessionGiven)
+        #expect(admission.identified(as: Identity(userID: "u-1")).session.username == "mallory")
+    }
+}

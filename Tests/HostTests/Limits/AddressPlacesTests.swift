@@ -1,0 +1,61 @@
+import Testing
+
+@testable import Host
+
+@Suite("Connections of one address")
+struct AddressPlacesTests {
+    private let here: IPAddress
+    private let there: IPAddress
+
+    init() throws {
+        here = try #require(IPAddress("192.0.2.1"))
+        there = try #require(IPAddress("2001:db8::1"))
+    }
+
+    @Test("one past the limit is refused, until another leaves")
+    func limit() throws {
+        let places = try #require(AddressPlaces(limit: 2))
+        let connections = (0..<3).map { _ in AddressPlace(places) }
+        for connection in connections { connection.take(for: here) }
+        #expect(connections.map(\.isRefused) == [false, false, true])
+        let other = AddressPlace(places)
+        other.take(for: there)
+        #expect(!other.isRefused)
+        connections[0].leave()
+        connections[2].take(for: here)
+        #expect(!connections[2].isRefused)
+    }
+
+    @Test("a proxy's connection counts for whom it serves at the time")
+    func moves() throws {
+        let places = try #require(AddressPlaces(limit: 1))
+        let (proxied, direct) = (AddressPlace(places), AddressPlace(places))
+        proxied.take(for: here)
+        proxied.take(for: here)
+        #expect(!proxied.isRefused)
+        direct.take(for: here)
+        #expect(direct.isRefused)
+        proxied.take(for: there)
+        direct.take(for: here)
+        #expect(!direct.isRefused)
+    }
+
+    @Test("nothing is kept of those that have left, however often they leave")
+    func forgets() throws {
+        let places = try #require(AddressPlaces(limit: 1))
+        let (first, refused) = (AddressPlace(places), AddressPlace(places))
+        first.take(for: here)
+        refused.take(for: here)
+        for place in [refused, first, first] { place.leave() }
+        #expect(places.count == 0)
+    }
+
+    @Test("addresses of one IPv6 network are one client's")
+    func network() throws {
+        let places = try #require(AddressPlaces(limit: 1))
+        let (first, second) = (AddressPlace(places), AddressPlace(places))
+        first.take(for: there)
+        second.take(for: try #require(IPAddress("2001:db8::ffff")))
+        #expect(second.isRefused)
+    }
+}
