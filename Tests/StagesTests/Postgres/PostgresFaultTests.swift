@@ -38,7 +38,7 @@ struct PostgresFaultTests {
             let written = try await writing
             let stored = try await store.rows(ofSession: "s", in: "requests", limit: 1_000_000)
             #expect(stored.map(\.prompt) == written.map(\.prompt))
-            #expect(stored.count > 10)
+            #expect(stored.count > 2)
         }
     }
 
