@@ -28,6 +28,7 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .target(
             name: "Pipeline",
@@ -55,6 +56,7 @@ let package = Package(
             name: "Host",
             dependencies: [
                 "CMalloc",
+                "CZlib",
                 "Pipeline",
                 "Stages",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -93,6 +95,7 @@ let package = Package(
         .testTarget(
             name: "HostTests",
             dependencies: [
+                "CZlib",
                 "Host",
                 "Pipeline",
                 "Stages",

@@ -5,6 +5,8 @@ import Pipeline
 struct HostRoutes: Sendable {
     let pipelines: [ServedPipeline]
     let access: AccessRules
+    /// Whether permessage-deflate is taken where it is offered.
+    let compression: Bool
 
     /// The answer to a request that is no WebSocket handshake, or one that failed.
     func answer(_ head: HTTPRequestHead, isStopping: Bool) -> HTTPAnswer {
@@ -48,7 +50,7 @@ struct HostRoutes: Sendable {
 
     /// Lets a WebSocket client in, or says why not.
     func admit(_ head: HTTPRequestHead, from address: String?) throws(HTTPRejection) -> (
-        admission: Admission, headers: HTTPHeaders
+        admission: Admission, compression: PermessageDeflate?, headers: HTTPHeaders
     ) {
         try access.check(head)
         let admission = try admission(to: RequestTarget(head.uri), from: address)
@@ -60,7 +62,9 @@ struct HostRoutes: Sendable {
             throw HTTPRejection(status, reason, headers: headers)
         case .accept(var headers):
             headers.add(name: "stagecoach-session", value: admission.session.id)
-            return (admission, headers)
+            let compression = compression ? try PermessageDeflate.negotiate(head.headers) : nil
+            if let compression { headers.add(name: "sec-websocket-extensions", value: compression.answer) }
+            return (admission, compression, headers)
         }
     }
 

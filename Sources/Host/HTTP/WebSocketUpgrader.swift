@@ -13,6 +13,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     private let requests: HTTPRequestHandler
     private let logger: Logger
     private var admission: Admission?
+    private var compression: PermessageDeflate?
     private var held: (session: HeldSession, isKnown: Bool)?
 
     init(gate: ConnectionGate, routes: HostRoutes, requests: HTTPRequestHandler, logger: Logger) {
@@ -28,11 +29,13 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     ) -> EventLoopFuture<HTTPHeaders> {
         do {
             if let refusal = gate.refusal { throw refusal }
-            let (admission, headers) = try routes.admit(upgradeRequest, from: channel.remoteAddress?.ipAddress)
+            let (admission, compression, headers) = try routes.admit(
+                upgradeRequest, from: channel.remoteAddress?.ipAddress)
             if case .hold = admission.pipeline.entry.onDisconnect {
                 held = try gate.connections.held.session(for: admission, limit: gate.limits.outbound.bytes)
             }
             self.admission = admission
+            self.compression = compression
             var responseHeaders = initialResponseHeaders
             responseHeaders.add(contentsOf: headers)
             return channel.eventLoop.makeSucceededFuture(responseHeaders)
@@ -49,7 +52,8 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
                 HeldPlace(session: $0.session, isKnown: $0.isKnown, sessions: gate.connections.held)
             }
             let handler = WebSocketHandler(
-                admission, held: place, loop: gate.loop, limits: gate.limits, logger: logger)
+                ConversationSink(admission, held: place, loop: gate.loop, logger: logger),
+                loop: gate.loop, limits: gate.limits, compression: compression)
             try pipeline.addHandler(handler)
             return pipeline.removeHandler(requests)
         } catch {

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 import Pipeline
 import Synchronization
@@ -82,7 +82,7 @@ struct ConnectionGate {
 }
 
 /// The conversations of one event loop, which share its executor and its ticks.
-final class LoopConnections {
+package final class LoopConnections {
     let executor: EventLoopTaskExecutor
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
@@ -92,7 +92,7 @@ final class LoopConnections {
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 
-    init(_ eventLoop: any EventLoop, limits: HostLimits) {
+    package init(_ eventLoop: any EventLoop, limits: HostLimits) {
         executor = EventLoopTaskExecutor(eventLoop)
         // A quarter of the shortest limit keeps every limit within that of its value.
         let shortest = [limits.ping, limits.idle, limits.write, limits.lifetime].filter { $0 > .zero }.min()

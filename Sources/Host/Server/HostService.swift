@@ -49,7 +49,7 @@ struct HostService: Service {
 
     private func server(_ connections: Connections) -> HostServer {
         let access = AccessRules(isLoopback: ListenAddress(host).isLoopback, origins: settings.origins)
-        let routes = HostRoutes(pipelines: pipelines, access: access)
+        let routes = HostRoutes(pipelines: pipelines, access: access, compression: settings.compression)
         return HostServer(routes: routes, connections: connections, limits: limits, logger: logger)
     }
 
