@@ -19,7 +19,7 @@ final class ZStream {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         isInflating = false
-        // More effort takes up to twice the time, for two or three per cent.
+        // More effort takes up to twice the time, for six per cent.
         guard zlib_begin_deflate(stream, Z_BEST_SPEED, CInt(windowBits), 5) == Z_OK else { return nil }
     }
 
