@@ -84,6 +84,17 @@ let package = Package(
             ],
             path: "Benchmarks/Sources/microbenchmarks",
             swiftSettings: strict),
+        .executableTarget(
+            name: "AutobahnEcho",
+            dependencies: [
+                "Host",
+                "Pipeline",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/AutobahnEcho",
+            swiftSettings: strict),
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: strict),
         .testTarget(
