@@ -12,7 +12,7 @@ package protocol MessageSink: AnyObject {
     /// A sink that takes no binary messages closes the connection.
     func receive(_ binary: ByteBuffer)
 
-    /// Messages that were received and have not ended; past the limit nothing more is read until
+    /// Messages that were received and have not ended; past the limit nothing more is read until something is written or
     /// ``WebSocketHandler/messagesHaveEnded()``.
     var pending: Int { get }
 

@@ -227,7 +227,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         closeIfDrained()
     }
 
-    /// None of the sink's messages is left, or fewer than there were.
+    /// The sink has no pending messages any more.
     package func messagesHaveEnded() {
         closeIfDrained()
         readOn()
