@@ -30,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .target(
             name: "Pipeline",
@@ -57,6 +58,7 @@ let package = Package(
             name: "Host",
             dependencies: [
                 "CMalloc",
+                "CZlib",
                 "Pipeline",
                 "Stages",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -87,6 +89,17 @@ let package = Package(
             ],
             path: "Benchmarks/Sources/microbenchmarks",
             swiftSettings: strict),
+        .executableTarget(
+            name: "AutobahnEcho",
+            dependencies: [
+                "Host",
+                "Pipeline",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/AutobahnEcho",
+            swiftSettings: strict),
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: strict),
         .testTarget(
@@ -98,6 +111,7 @@ let package = Package(
         .testTarget(
             name: "HostTests",
             dependencies: [
+                "CZlib",
                 "Host",
                 "Pipeline",
                 "Stages",

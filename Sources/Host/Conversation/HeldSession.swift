@@ -12,7 +12,7 @@ final class HeldSession: Sendable {
         /// The last frames with their numbers.
         var frames = Deque<(sequence: Int, text: String)>()
         var bytes = 0
-        var client: NIOLoopBound<WebSocketHandler>?
+        var client: NIOLoopBound<ConversationSink>?
         /// Counts clients, so that one which has left long ago ends nothing.
         var generation = 0
         var answers = KnownAnswers()
@@ -32,7 +32,7 @@ final class HeldSession: Sendable {
     ///
     /// - Returns: What it missed after the frame that it saw last, and its generation.
     func attach(
-        _ client: NIOLoopBound<WebSocketHandler>, after seen: Int
+        _ client: NIOLoopBound<ConversationSink>, after seen: Int
     ) -> (missed: [String], generation: Int) {
         let (former, missed, generation) = state.withLock { state in
             let former = state.client

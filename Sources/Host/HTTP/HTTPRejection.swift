@@ -1,7 +1,7 @@
 import NIOHTTP1
 
 /// Why a request is not served: its status and one line for whoever sent it.
-struct HTTPRejection: Error {
+package struct HTTPRejection: Error {
     let status: HTTPResponseStatus
     let reason: String
     var headers: HTTPHeaders = [:]

@@ -11,6 +11,8 @@ struct HostRoutes: Sendable {
     var metrics = MetricsRule.loopback
     /// Whether stored sessions are shown.
     var history = false
+    /// Whether permessage-deflate is taken where it is offered.
+    var compression = false
 
     /// The answer to a request that is no WebSocket handshake, or one that failed.
     func answer(_ head: HTTPRequestHead, from sender: Sender, isStopping: Bool) -> HTTPAnswer {
@@ -74,7 +76,7 @@ struct HostRoutes: Sendable {
 
     /// Lets a WebSocket client in, or says why not.
     func admit(_ head: HTTPRequestHead, from sender: Sender) throws(HTTPRejection) -> (
-        admission: Admission, headers: HTTPHeaders
+        admission: Admission, compression: PermessageDeflate?, headers: HTTPHeaders
     ) {
         try access.check(head)
         let admission = try admission(to: RequestTarget(head.uri), head, from: sender, mayShowTokenLater: true)
@@ -89,7 +91,11 @@ struct HostRoutes: Sendable {
             if let name = PresentedToken.chosenSubprotocol(for: head) {
                 headers.add(name: "sec-websocket-protocol", value: name)
             }
-            return (admission, headers)
+            // What a client says before it is known is not worth the memory.
+            let mayCompress = compression && !admission.awaitsToken
+            let compression = mayCompress ? try PermessageDeflate.negotiate(head.headers) : nil
+            if let compression { headers.add(name: "sec-websocket-extensions", value: compression.answer) }
+            return (admission, compression, headers)
         }
     }
 

@@ -11,6 +11,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     private let entrance: WebSocketEntrance
     private let requests: HTTPRequestHandler
     private var admission: Admission?
+    private var compression: PermessageDeflate?
     private var held: HeldPlace?
 
     init(gate: ConnectionGate, requests: HTTPRequestHandler, logger: Logger) {
@@ -23,8 +24,10 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         channel: any Channel, upgradeRequest: HTTPRequestHead, initialResponseHeaders: HTTPHeaders
     ) -> EventLoopFuture<HTTPHeaders> {
         do {
-            let (admission, headers) = try entrance.admit(upgradeRequest, peer: channel.remoteAddress?.ipAddress)
+            let (admission, compression, headers) = try entrance.admit(
+                upgradeRequest, peer: channel.remoteAddress?.ipAddress)
             self.admission = admission
+            self.compression = compression
             var responseHeaders = initialResponseHeaders
             responseHeaders.add(contentsOf: headers)
             if admission.awaitsToken { return channel.eventLoop.makeSucceededFuture(responseHeaders) }
@@ -48,7 +51,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
             if admission.awaitsToken, let authenticator = entrance.routes.authenticator {
                 try pipeline.addHandler(WebSocketDoor(admission, authenticator, entrance))
             } else {
-                try pipeline.addHandler(entrance.handler(for: admission, in: held))
+                try pipeline.addHandler(entrance.handler(for: admission, in: held, compression: compression))
             }
             return pipeline.removeHandler(requests)
         } catch {

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 import Pipeline
 import Synchronization
@@ -121,7 +121,7 @@ struct ConnectionGate {
 }
 
 /// The conversations of one event loop, which share its executor and its ticks.
-final class LoopConnections {
+package final class LoopConnections {
     let executor: EventLoopTaskExecutor
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
@@ -137,6 +137,13 @@ final class LoopConnections {
         didSet {
             for pipeline in routes.pipelines { pipelines[pipeline.index].current = pipeline }
         }
+    }
+
+    /// A loop whose connections have no pipelines.
+    package convenience init(_ eventLoop: any EventLoop, limits: HostLimits) {
+        let access = AccessRules(
+            isLoopback: true, isEncrypted: false, origins: [], proxies: TrustedProxies(ranges: []))
+        self.init(eventLoop, limits: limits, routes: HostRoutes(pipelines: [], access: access))
     }
 
     init(_ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes) {

@@ -72,7 +72,7 @@ struct HostService: Service {
             origins: settings.origins, proxies: proxies)
         return HostRoutes(
             pipelines: pipelines, access: access, authenticator: credentials.authenticator, metrics: settings.metrics,
-            history: settings.history)
+            history: settings.history, compression: settings.compression)
     }
 
     /// Opens every chain; where one fails those before it are closed again.

@@ -7,10 +7,11 @@ import NIOCore
 /// unmasked and checked piece by piece, so that a fault is found in the piece that brings it.
 ///
 /// Memory follows the bytes that have arrived, never the length that a header announces: at most one message, and what
-/// one read brought. An idle decoder holds no buffer.
+/// one read brought. An idle decoder holds no buffer, and the state of decompression only where that was agreed on.
 struct WebSocketDecoder {
     struct Limits {
-        /// Bytes of a message, whole or in fragments: beyond it the message is refused with 1009, by its header alone.
+        /// Bytes of a message, whole or in fragments: beyond it the message is refused with 1009, by its header alone
+        /// where it isn't compressed.
         var maxMessageBytes = 64 << 10
         /// Frames of one message; beyond it the message is refused with 1008, because it may be small: what is refused
         /// is the work. Of the frames in the middle, one may be empty in a row.
@@ -36,13 +37,16 @@ struct WebSocketDecoder {
     }
 
     private let limits: Limits
+    /// There where compression has been agreed on.
+    private var inflater: Inflater?
     private var input: ByteBuffer?
     private var message: WebSocketPartialMessage?
     private var frame: Frame?
     private var isFinished = false
 
-    init(limits: Limits = Limits()) {
+    init(limits: Limits = Limits(), compression: PermessageDeflate? = nil) {
         self.limits = limits
+        inflater = compression.map { Inflater($0, limit: limits.maxMessageBytes) }
     }
 
     /// Memory that is held for frames and messages that are not whole, in bytes.
@@ -82,6 +86,7 @@ struct WebSocketDecoder {
         isFinished = true
         message = nil
         frame = nil
+        inflater = nil
     }
 
     private mutating func event(from bytes: inout ByteBuffer) throws(WebSocketViolation) -> Event? {
@@ -90,7 +95,7 @@ struct WebSocketDecoder {
                 guard let header = try readHeader(bytes) else { return nil }
                 if header.opcode.isControl { return try controlEvent(header, &bytes) }
                 try check(header)
-                if header.opcode == .text, header.isFinal, let text = try wholeText(header, &bytes) {
+                if header.isWholeText, let text = try wholeText(header, &bytes) {
                     return .text(text)
                 }
                 begin(header, &bytes)
@@ -102,7 +107,9 @@ struct WebSocketDecoder {
 
     private func readHeader(_ bytes: ByteBuffer) throws(WebSocketViolation) -> WebSocketFrameHeader? {
         let outcome = bytes.withUnsafeReadableBytes { bytes in
-            Result { () throws(WebSocketViolation) in try WebSocketFrameHeader(bytes) }
+            Result { () throws(WebSocketViolation) in
+                try WebSocketFrameHeader(bytes, mayBeCompressed: inflater != nil)
+            }
         }
         return try outcome.get()
     }
@@ -117,6 +124,7 @@ struct WebSocketDecoder {
         } else if message != nil {
             throw .protocolError("a new message inside another")
         }
+        if let inflater, message?.isCompressed ?? header.isCompressed { room = inflater.room }
         // Compared, not added: a length may be 2^63 - 1, and a sum with it would overflow.
         guard header.length <= room else { throw .tooBig }
     }
@@ -143,7 +151,7 @@ struct WebSocketDecoder {
         if header.opcode == .continuation {
             message?.beginFragment(header)
         } else {
-            message = WebSocketPartialMessage(isText: header.opcode == .text)
+            message = WebSocketPartialMessage(isText: header.opcode == .text, isCompressed: header.isCompressed)
         }
         frame = Frame(isFinal: header.isFinal, missing: header.length, mask: header.mask)
     }
@@ -152,12 +160,12 @@ struct WebSocketDecoder {
     private mutating func continueFrame(_ bytes: inout ByteBuffer) throws(WebSocketViolation) -> Event? {
         guard var frame else { return nil }
         let count = min(frame.missing, bytes.readableBytes)
-        try message?.append(count, from: &bytes, mask: frame.mask)
+        try message?.append(count, from: &bytes, mask: frame.mask, inflater: inflater)
         frame.missing -= count
         frame.mask = frame.mask.advanced(by: count)
         self.frame = frame.missing == 0 ? nil : frame
         guard frame.missing == 0, frame.isFinal else { return nil }
-        return try message.take()?.event()
+        return try message.take()?.event(inflater: inflater)
     }
 
     private mutating func controlEvent(

@@ -29,6 +29,14 @@ enum WebSocketEncoder {
         buffer.writeString(reason)
     }
 
+    /// A whole message that is compressed already.
+    static func compressed(_ opcode: WebSocketFrameHeader.Opcode, _ payload: ByteBuffer, into buffer: inout ByteBuffer)
+    {
+        let header = buffer.writerIndex
+        write(opcode, payload, into: &buffer)
+        buffer.setInteger(0x80 | 0x40 | opcode.rawValue, at: header)
+    }
+
     private static func write(
         _ opcode: WebSocketFrameHeader.Opcode, _ payload: ByteBuffer, into buffer: inout ByteBuffer
     ) {

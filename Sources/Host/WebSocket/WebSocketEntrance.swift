@@ -13,7 +13,7 @@ struct WebSocketEntrance {
     /// - Throws: Why the client is not let in.
     func admit(
         _ head: HTTPRequestHead, peer: String?
-    ) throws(HTTPRejection) -> (admission: Admission, headers: HTTPHeaders) {
+    ) throws(HTTPRejection) -> (admission: Admission, compression: PermessageDeflate?, headers: HTTPHeaders) {
         let sender = routes.access.sender(of: head, peer: peer)
         gate.received(from: sender)
         if let refusal = gate.refusal { throw refusal }
@@ -34,7 +34,12 @@ struct WebSocketEntrance {
     }
 
     /// The connection of a client that is in.
-    func handler(for admission: Admission, in place: HeldPlace?) -> WebSocketHandler {
-        WebSocketHandler(admission, held: place, loop: gate.loop, limits: gate.limits, logger: logger)
+    func handler(
+        for admission: Admission, in place: HeldPlace?, compression: PermessageDeflate? = nil
+    ) -> WebSocketHandler {
+        WebSocketHandler(
+            ConversationSink(admission, held: place, loop: gate.loop, logger: logger), loop: gate.loop,
+            limits: gate.limits, compression: compression,
+            expires: admission.identity?.deadline(now: .now(), at: .now))
     }
 }

@@ -9,27 +9,41 @@ struct WebSocketFrameHeader {
         case pong = 0xA
 
         var isControl: Bool { rawValue >= 0x8 }
+        var beginsMessage: Bool { self == .text || self == .binary }
     }
 
-    let isFinal: Bool
+    /// The four flags and the opcode's number.
+    private let first: UInt8
     let opcode: Opcode
     let length: Int
     let mask: WebSocketMask
     /// How many bytes the header itself has.
     let size: Int
 
+    var isFinal: Bool { first & 0x80 != 0 }
+
+    /// Whether a compressed message begins here (RFC 7692 section 6).
+    var isCompressed: Bool { first & 0x40 != 0 }
+
+    /// Whether the frame is a text message, whole and not compressed.
+    var isWholeText: Bool { first == 0x80 | Opcode.text.rawValue }
+
     /// `nil` while the header is not there whole.
     ///
+    /// - Parameter mayBeCompressed: Whether permessage-deflate has been agreed on.
     /// - Throws: What is wrong with it, as soon as its first bytes show it.
-    init?(_ bytes: UnsafeRawBufferPointer) throws(WebSocketViolation) {
+    init?(_ bytes: UnsafeRawBufferPointer, mayBeCompressed: Bool = false) throws(WebSocketViolation) {
         guard let first = bytes.first else { return nil }
-        // Without an extension that gives them a meaning, the three reserved bits must be 0. permessage-deflate (RFC
-        // 7692) will claim the first of them.
-        guard first & 0x70 == 0 else { throw .protocolError("a reserved bit is set") }
         guard let opcode = Opcode(rawValue: first & 0x0F) else { throw .protocolError("an unknown opcode") }
-        isFinal = first & 0x80 != 0
+        // Without an extension that gives them a meaning, the three reserved bits must be 0. permessage-deflate takes
+        // the first of them, where a message begins.
+        let reserved = first & 0x70
+        guard reserved == 0 || mayBeCompressed && reserved == 0x40 && opcode.beginsMessage else {
+            throw .protocolError("a reserved bit is set")
+        }
+        self.first = first
         self.opcode = opcode
-        if opcode.isControl && !isFinal { throw .protocolError("a control frame in fragments") }
+        if opcode.isControl && first & 0x80 == 0 { throw .protocolError("a control frame in fragments") }
         guard bytes.count >= 2 else { return nil }
         guard bytes[1] & 0x80 != 0 else { throw .protocolError("a frame without a mask") }
         let short = bytes[1] & 0x7F

@@ -1,29 +1,24 @@
-import Logging
-import NIOCore
+package import NIOCore
 import Pipeline
-import Stages
 
 /// A WebSocket connection after its handshake: bytes in, frames out, and the rules of a well-kept connection.
 ///
 /// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a turn of the event
 /// loop, so that a client which is woken finds more than one answer.
-final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = Never
-    typealias OutboundOut = ByteBuffer
+package final class WebSocketHandler: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = Never
+    package typealias OutboundOut = ByteBuffer
 
-    private let admission: Admission
+    private let sink: any MessageSink
     private let loop: LoopConnections
     private let limits: HostLimits
-    private let logger: Logger
+    private let deflater: Deflater?
 
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var decoder: WebSocketDecoder
     @exclusivity(unchecked) private var closing = WebSocketCloseState()
-    @exclusivity(unchecked) private var conversation: Conversation?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
-    @exclusivity(unchecked) private var sequence = 0
-    private var held: HeldPlace?
     @exclusivity(unchecked) private var unwritten: ByteBuffer?
     @exclusivity(unchecked) private var isReading = false
     @exclusivity(unchecked) private var isDecoding = false
@@ -32,59 +27,58 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     @exclusivity(unchecked) private var clock: ConnectionClock
     @exclusivity(unchecked) private var rate: FrameRate?
 
-    /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
-    init(_ admission: Admission, held: HeldPlace?, loop: LoopConnections, limits: HostLimits, logger: Logger) {
-        self.held = held
-        self.admission = admission
+    /// - Parameters:
+    ///   - compression: What the handshake has agreed on.
+    ///   - expires: When the client may no longer be here.
+    package init(
+        _ sink: some MessageSink, loop: LoopConnections, limits: HostLimits, compression: PermessageDeflate? = nil,
+        expires: NIODeadline? = nil
+    ) {
+        self.sink = sink
         self.loop = loop
         self.limits = limits
-        self.logger = logger
+        deflater = compression.map(Deflater.init)
         decoder = WebSocketDecoder(
-            limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments))
-        let expires = admission.identity?.deadline(now: .now(), at: .now)
+            limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments),
+            compression: compression)
         clock = ConnectionClock(limits: limits, expires: expires, now: .now())
         rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
     }
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         loop.add(self)
-        let conversation = Conversation(
-            pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
-            executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
-            held: held?.session, client: self)
-        self.conversation = conversation
-        if !resume() { conversation.begin() }
+        sink.begin(on: self)
         flush()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         loop.remove(self)
-        leave()
+        sink.end()
         self.context = nil
     }
 
     // MARK: Bytes from the client
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         clock.heard(at: .now())
         isReading = true
         decoder.append(Self.unwrapInboundIn(data))
         decode()
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    package func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         if unwritten != nil { loop.flushSoon(self) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        leave()
+    package func channelInactive(context: ChannelHandlerContext) {
+        sink.end()
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.debug("A connection failed", metadata: ["detail": "\(error)"])
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        sink.hasFailed(error)
         context.close(promise: nil)
     }
 
@@ -98,7 +92,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     }
 
     private var mayDecode: Bool {
-        closing.isClosing || (conversation?.pending ?? 0) < limits.queued
+        closing.isClosing || sink.pending < limits.queued
     }
 
     private func handle(_ event: WebSocketDecoder.Event) {
@@ -107,9 +101,11 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         case .text(let text):
             guard !closing.isClosing, !isDraining else { return }
             clock.prompted()
-            conversation?.receive(text)
-        case .binary:
-            close(.unsupportedData, "text is spoken here")
+            sink.receive(text)
+        case .binary(let payload):
+            guard !closing.isClosing, !isDraining else { return }
+            clock.prompted()
+            sink.receive(payload)
         case .ping(let payload):
             write { WebSocketEncoder.pong(payload, into: &$0) }
         case .pong:
@@ -132,20 +128,20 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         case .abuse: finish(closing.start(.policyViolation, "too many frames", afterBreach: true))
         case .refused:
             guard case .text(let text) = event, !isDraining else { break }
-            conversation?.refuse(text, with: .tooManyFrames)
+            sink.refuse(text, with: .tooManyFrames)
         }
         return true
     }
 
     // MARK: Backpressure
 
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         if mayRead { context.read() } else { holdsRead = true }
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         clock.writability(isWritable: context.channel.isWritable, waiting: bytesWaiting, at: .now())
-        conversation?.isHeld = !context.channel.isWritable
+        sink.isHeld = !context.channel.isWritable
         if context.channel.isWritable { readOn() }
         context.fireChannelWritabilityChanged()
     }
@@ -154,7 +150,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         guard let context else { return false }
         if closing.hasSentClose { return true }
         guard !isDraining else { return false }
-        return context.channel.isWritable && (conversation?.pending ?? 0) < limits.queued
+        return context.channel.isWritable && sink.pending < limits.queued
     }
 
     private func readOn() {
@@ -170,14 +166,30 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
 
     // MARK: Frames to the client
 
-    func send(_ frame: ServerFrame) {
-        if let held { return held.session.deliver(frame) }
-        sequence += 1
-        write(text: frame.text(sequence: sequence))
+    package func write(text: String) {
+        if let deflater { write(text, by: deflater) } else { write { WebSocketEncoder.text(text, into: &$0) } }
+        wasWritten()
     }
 
-    func write(text: String) {
-        write { WebSocketEncoder.text(text, into: &$0) }
+    package func write(binary: ByteBuffer) {
+        if let payload = deflater.flatMap({ binary.withUnsafeReadableBytes($0.deflate) }) {
+            write { WebSocketEncoder.compressed(.binary, payload, into: &$0) }
+        } else {
+            write { WebSocketEncoder.binary(binary, into: &$0) }
+        }
+        wasWritten()
+    }
+
+    private func write(_ text: String, by deflater: Deflater) {
+        var text = text
+        if let payload = text.withUTF8({ deflater.deflate(UnsafeRawBufferPointer($0)) }) {
+            write { WebSocketEncoder.compressed(.text, payload, into: &$0) }
+        } else {
+            write { WebSocketEncoder.text(text, into: &$0) }
+        }
+    }
+
+    private func wasWritten() {
         guard !isReading, !isDecoding else { return }
         readOn()
         flush()
@@ -199,7 +211,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
 
     // MARK: Closing
 
-    private func close(_ code: WebSocketCloseCode, _ reason: String) {
+    func close(_ code: WebSocketCloseCode, _ reason: String) {
         finish(closing.start(code, reason))
     }
 
@@ -212,7 +224,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
             var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 32)
             WebSocketEncoder.close(code, reason: reason, into: &buffer)
             clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))
-            leave()
+            sink.end()
             let written = context.writeAndFlush(Self.wrapOutboundOut(buffer))
             let channel = context.channel
             switch ending {
@@ -226,40 +238,8 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         }
     }
 
-    /// The client hears nothing more; what it asked for may go on without it.
-    private func leave() {
-        guard let conversation else { return }
-        self.conversation = nil
-        if conversation.outlivesClient { loop.keep(conversation, for: held?.session) } else { conversation.end() }
-        guard let held, case .hold(let time) = admission.pipeline.entry.onDisconnect else { return }
-        guard held.session.detach(held.generation) else { return }
-        _ = loop.executor.eventLoop.scheduleTask(in: TimeAmount(time)) { [admission] in
-            held.sessions.forget(held.session, of: admission, since: held.generation)
-        }
-    }
-
-    /// Takes the client's place in a session that is kept, and sends what it missed.
-    ///
-    /// - Returns: Whether it was greeted as one that comes back.
-    private func resume() -> Bool {
-        guard var held else { return false }
-        let bound = NIOLoopBound(self, eventLoop: loop.executor.eventLoop)
-        let place = held.session.attach(bound, after: admission.seen ?? .max)
-        held.generation = place.generation
-        self.held = held
-        guard held.isKnown, let seen = admission.seen else { return false }
-        let greeting = ServerFrame.session(id: admission.session.id, isResumed: true, in: admission.format)
-        for text in [greeting?.text(sequence: seen)].compactMap(\.self) + place.missed { write(text: text) }
-        return true
-    }
-
-    /// Another connection has taken the session.
-    func giveWay() {
-        close(.policyViolation, "the session goes on at another connection")
-    }
-
     private func abort(_ reason: String) {
-        logger.info("Closed a connection: \(reason)", metadata: ["session_id": "\(admission.session.id)"])
+        sink.willBeCut(because: reason)
         context?.close(promise: nil)
     }
 
@@ -269,13 +249,14 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         closeIfDrained()
     }
 
-    func conversationIsIdle() {
+    /// The sink has no pending messages any more.
+    package func messagesHaveEnded() {
         closeIfDrained()
         readOn()
     }
 
     private func closeIfDrained() {
-        if isDraining, !closing.isClosing, conversation?.pending == 0 { close(.goingAway, "the host is stopping") }
+        if isDraining, !closing.isClosing, sink.pending == 0 { close(.goingAway, "the host is stopping") }
     }
 
     /// Ends the connection now, whatever is in flight.
@@ -286,7 +267,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
 
     /// Called about once a second: pings, and closes what is silent, stuck or too old.
     func tick(at now: NIODeadline) {
-        switch clock.tick(at: now, waiting: bytesWaiting, isBusy: (conversation?.pending ?? 0) > 0) {
+        switch clock.tick(at: now, waiting: bytesWaiting, isBusy: sink.pending > 0) {
         case .nothing: break
         case .ping:
             write { WebSocketEncoder.ping(ByteBuffer(), into: &$0) }

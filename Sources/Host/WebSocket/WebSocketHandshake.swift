@@ -1,10 +1,10 @@
 import FoundationEssentials
 import NIOCore
-import NIOHTTP1
+package import NIOHTTP1
 
 /// The check of a client's opening handshake (RFC 6455 section 4.2): a pure function of the request.
-enum WebSocketHandshake {
-    enum Outcome {
+package enum WebSocketHandshake {
+    package enum Outcome {
         /// The headers of the 101 response, besides `Upgrade` and `Connection`.
         case accept(HTTPHeaders)
         case reject(HTTPResponseStatus, String)
@@ -14,7 +14,7 @@ enum WebSocketHandshake {
     static let maxHeaderFields = 100
 
     /// A rejection with the status 426 goes out with `Sec-WebSocket-Version: 13` and `Upgrade: websocket`.
-    static func check(_ head: HTTPRequestHead) -> Outcome {
+    package static func check(_ head: HTTPRequestHead) -> Outcome {
         guard head.headers.count <= maxHeaderFields else {
             return .reject(.requestHeaderFieldsTooLarge, "more than \(maxHeaderFields) header fields")
         }

@@ -1,15 +1,17 @@
 import NIOCore
 
-/// A message of which not everything has arrived: its payload so far, checked so far.
+/// A message of which not everything has arrived: its payload so far, decompressed so far, checked so far.
 struct WebSocketPartialMessage {
     private let isText: Bool
+    let isCompressed: Bool
     private(set) var payload = ByteBuffer()
     private var utf8 = UTF8Validator()
     private var fragments = 1
     private var emptyFragments = 0
 
-    init(isText: Bool) {
+    init(isText: Bool, isCompressed: Bool = false) {
         self.isText = isText
+        self.isCompressed = isCompressed
     }
 
     /// Whether one more frame may follow.
@@ -27,23 +29,39 @@ struct WebSocketPartialMessage {
     }
 
     /// Takes the next bytes of the frame that is being read.
+    ///
+    /// - Parameter inflater: There where compression has been agreed on.
     mutating func append(
-        _ count: Int, from bytes: inout ByteBuffer, mask: WebSocketMask
+        _ count: Int, from bytes: inout ByteBuffer, mask: WebSocketMask, inflater: Inflater?
     ) throws(WebSocketViolation) {
-        payload.writeUnmasked(count, from: &bytes, mask: mask)
-        guard isText else { return }
-        let isValid = payload.withUnsafeReadableBytes { bytes in
-            utf8.validate(UnsafeRawBufferPointer(rebasing: bytes.suffix(count)))
+        let known = payload.readableBytes
+        if isCompressed, let inflater {
+            try inflater.inflate(count, from: &bytes, mask: mask, into: &payload)
+        } else {
+            payload.writeUnmasked(count, from: &bytes, mask: mask)
         }
-        guard isValid else { throw .invalidUTF8 }
+        try check(from: known)
     }
 
     /// The message, once its last frame is whole.
-    consuming func event() throws(WebSocketViolation) -> WebSocketDecoder.Event {
+    consuming func event(inflater: Inflater?) throws(WebSocketViolation) -> WebSocketDecoder.Event {
+        if isCompressed, let inflater {
+            let known = payload.readableBytes
+            try inflater.finish(into: &payload)
+            try check(from: known)
+        }
         guard isText else { return .binary(payload) }
         guard utf8.isComplete, let text = payload.withUnsafeReadableBytes(String.init(strictUTF8:)) else {
             throw .invalidUTF8
         }
         return .text(text)
+    }
+
+    private mutating func check(from known: Int) throws(WebSocketViolation) {
+        guard isText else { return }
+        let isValid = payload.withUnsafeReadableBytes { bytes in
+            utf8.validate(UnsafeRawBufferPointer(rebasing: bytes[known...]))
+        }
+        guard isValid else { throw .invalidUTF8 }
     }
 }

@@ -1,0 +1,95 @@
+import Logging
+import NIOCore
+import Pipeline
+import Stages
+
+/// Has a conversation over a WebSocket: text in, numbered frames out, and a session that may be come back to.
+final class ConversationSink: MessageSink, ConversationClient {
+    private let admission: Admission
+    private let loop: LoopConnections
+    private let logger: Logger
+
+    // Touched on the event loop alone; see Conversation.
+    @exclusivity(unchecked) private var connection: WebSocketHandler?
+    @exclusivity(unchecked) private var conversation: Conversation?
+    @exclusivity(unchecked) private var sequence = 0
+    private var held: HeldPlace?
+
+    /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
+    init(_ admission: Admission, held: HeldPlace?, loop: LoopConnections, logger: Logger) {
+        self.admission = admission
+        self.held = held
+        self.loop = loop
+        self.logger = logger
+    }
+
+    func begin(on connection: WebSocketHandler) {
+        self.connection = connection
+        let conversation = Conversation(
+            pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
+            executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
+            held: held?.session, client: self)
+        self.conversation = conversation
+        if !resume() { conversation.begin() }
+    }
+
+    func receive(_ text: String) { conversation?.receive(text) }
+
+    func refuse(_ text: String, with error: PipelineError) { conversation?.refuse(text, with: error) }
+
+    func receive(_ binary: ByteBuffer) { connection?.close(.unsupportedData, "text is spoken here") }
+
+    var pending: Int { conversation?.pending ?? 0 }
+
+    var isHeld: Bool {
+        get { conversation?.isHeld ?? false }
+        set { conversation?.isHeld = newValue }
+    }
+
+    func send(_ frame: ServerFrame) {
+        if let held { return held.session.deliver(frame) }
+        sequence += 1
+        connection?.write(text: frame.text(sequence: sequence))
+    }
+
+    func write(text: String) { connection?.write(text: text) }
+
+    func conversationIsIdle() { connection?.messagesHaveEnded() }
+
+    /// What the client asked for may go on without it.
+    func end() {
+        connection = nil
+        guard let conversation else { return }
+        self.conversation = nil
+        if conversation.outlivesClient { loop.keep(conversation, for: held?.session) } else { conversation.end() }
+        guard let held, case .hold(let time) = admission.pipeline.entry.onDisconnect else { return }
+        guard held.session.detach(held.generation) else { return }
+        _ = loop.executor.eventLoop.scheduleTask(in: TimeAmount(time)) { [admission] in
+            held.sessions.forget(held.session, of: admission, since: held.generation)
+        }
+    }
+
+    func hasFailed(_ error: any Error) { logger.debug("A connection failed", metadata: ["detail": "\(error)"]) }
+
+    func willBeCut(because reason: String) {
+        logger.info("Closed a connection: \(reason)", metadata: ["session_id": "\(admission.session.id)"])
+    }
+
+    /// Takes the client's place in a session that is kept, and sends what it missed.
+    ///
+    /// - Returns: Whether it was greeted as one that comes back.
+    private func resume() -> Bool {
+        guard var held else { return false }
+        let bound = NIOLoopBound(self, eventLoop: loop.executor.eventLoop)
+        let place = held.session.attach(bound, after: admission.seen ?? .max)
+        held.generation = place.generation
+        self.held = held
+        guard held.isKnown, let seen = admission.seen else { return false }
+        let greeting = ServerFrame.session(id: admission.session.id, isResumed: true, in: admission.format)
+        for text in [greeting?.text(sequence: seen)].compactMap(\.self) + place.missed { write(text: text) }
+        return true
+    }
+
+    /// Another connection has taken the session.
+    func giveWay() { connection?.close(.policyViolation, "the session goes on at another connection") }
+}

@@ -1,0 +1,34 @@
+package import NIOCore
+package import Pipeline
+
+/// Who takes what a WebSocket's client says, and answers it. Called on the connection's event loop.
+///
+/// The connection keeps its sink for as long as it lives; a sink that keeps its connection lets go of it in ``end()``.
+package protocol MessageSink: AnyObject {
+    /// The connection is open: what is written now is the first that the client sees.
+    func begin(on connection: WebSocketHandler)
+
+    func receive(_ text: String)
+
+    /// A message that is not to be worked on.
+    func refuse(_ text: String, with error: PipelineError)
+
+    /// A sink that takes no binary messages closes the connection.
+    func receive(_ binary: ByteBuffer)
+
+    /// Messages that were received and have not ended; past the limit nothing more is read until something is written or
+    /// ``WebSocketHandler/messagesHaveEnded()``.
+    var pending: Int { get }
+
+    /// While it is true, the client takes too little of what it has been told.
+    var isHeld: Bool { get set }
+
+    /// The client hears nothing more. May be called again.
+    func end()
+
+    /// The connection is broken, and will be closed.
+    func hasFailed(_ error: any Error)
+
+    /// The connection is cut without a goodbye.
+    func willBeCut(because reason: String)
+}

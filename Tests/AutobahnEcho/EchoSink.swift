@@ -1,0 +1,24 @@
+import Host
+import NIOCore
+import Pipeline
+
+/// Says back every message.
+final class EchoSink: MessageSink {
+    private var connection: WebSocketHandler?
+    var isHeld = false
+    var pending: Int { 0 }
+
+    func begin(on connection: WebSocketHandler) { self.connection = connection }
+
+    func receive(_ text: String) { connection?.write(text: text) }
+
+    func refuse(_ text: String, with error: PipelineError) {}
+
+    func receive(_ binary: ByteBuffer) { connection?.write(binary: binary) }
+
+    func end() { connection = nil }
+
+    func hasFailed(_ error: any Error) {}
+
+    func willBeCut(because reason: String) {}
+}
