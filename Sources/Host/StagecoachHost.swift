@@ -1,4 +1,5 @@
 import ArgumentParser
+public import CoreMetrics
 import Pipeline
 import Stages
 
@@ -17,6 +18,9 @@ public protocol StagecoachHost: Sendable {
 
     /// Resources besides the built-in ones.
     static var resources: [any Resource.Type] { get }
+
+    /// Takes the metrics besides `/metrics`; asked once, when the host starts.
+    static var metrics: (any MetricsFactory)? { get }
 }
 
 extension StagecoachHost {
@@ -25,6 +29,9 @@ extension StagecoachHost {
 
     /// No further resources.
     public static var resources: [any Resource.Type] { [] }
+
+    /// Nobody else.
+    public static var metrics: (any MetricsFactory)? { nil }
 
     /// Runs the command line.
     @concurrent public static func main() async {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CoreMetrics
 import Logging
 import Pipeline
 import ServiceLifecycle
@@ -26,6 +27,9 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         LogOutput.bootstrap()
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(
+            Host.metrics.map { MultiplexMetricsHandler(factories: [metrics, $0]) } ?? metrics)
         let files = try pipelines.loadGood(for: Host.self)
         guard ListenAddress(host).isLoopback || insecure else {
             StandardError.write(
@@ -36,7 +40,7 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let service = HostService(
             pipelines: files.compactMap(ServedPipeline.init),
             settings: files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings(),
-            host: host, port: port, logger: logger)
+            host: host, port: port, logger: logger, metrics: metrics)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],

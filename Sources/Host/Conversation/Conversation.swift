@@ -125,6 +125,7 @@ final class Conversation {
     func end() {
         inbox.removeAll()
         for message in running where order.isWaiting(message.message) { message.task?.cancel() }
+        pipeline.meter.ended(.cancelled, order.waiting)
         order = ReplyOrder()
         reply = nil
         client = nil
@@ -237,7 +238,7 @@ final class Conversation {
         if message.clientID != nil {
             if let held { held.end(message.id, with: frame) } else { answers.end(message.id, with: frame) }
         }
-        order.settle(message.id, frame)
+        if order.settle(message.id, frame) { pipeline.meter.settled(with: frame) }
         while let frame = order.next() { client?.send(frame) }
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }

@@ -5,6 +5,7 @@ import Pipeline
 struct HostRoutes: Sendable {
     let pipelines: [ServedPipeline]
     let access: AccessRules
+    var metrics = PrometheusMetrics()
 
     /// The answer to a request that is no WebSocket handshake, or one that failed.
     func answer(_ head: HTTPRequestHead, isStopping: Bool) -> HTTPAnswer {
@@ -25,13 +26,16 @@ struct HostRoutes: Sendable {
             switch target.path {
             case "/healthz": return HTTPAnswer(body: "ok\n")
             case "/readyz": return readiness(isStopping: isStopping)
-            case "/metrics": return try metrics()
+            case "/metrics": return try metricsText()
             default: return ChatPage.answer(for: pipelines)
             }
         } catch {
             return HTTPAnswer(error)
         }
     }
+
+    /// What is answered also by a host that is full or stops: whoever watches it must not take that for the end of it.
+    static let operatorPaths: Set = ["/healthz", "/readyz", "/metrics"]
 
     /// What somebody gets who posts a message; `nil` where ``answer(_:isStopping:)`` says what is wrong.
     func admission(toPost head: HTTPRequestHead, from address: String?) -> Admission? {
@@ -65,11 +69,16 @@ struct HostRoutes: Sendable {
     }
 
     /// - Throws: 403 where others than this machine could ask.
-    private func metrics() throws(HTTPRejection) -> HTTPAnswer {
+    private func metricsText() throws(HTTPRejection) -> HTTPAnswer {
         guard access.isLoopback else {
             throw HTTPRejection(.forbidden, "metrics are served to this machine only; listen on a loopback address")
         }
-        return HTTPAnswer(.ok, "text/plain; version=0.0.4; charset=utf-8", body: QueueMetrics.text(of: pipelines))
+        var text = PrometheusText()
+        metrics.write(to: &text)
+        QueueMetrics.write(pipelines, to: &text)
+        ResourceMetrics.write(pipelines, to: &text)
+        ProcessMetrics.write(to: &text)
+        return HTTPAnswer(.ok, PrometheusText.contentType, body: text.text)
     }
 
     private func readiness(isStopping: Bool) -> HTTPAnswer {

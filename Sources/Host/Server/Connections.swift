@@ -11,14 +11,16 @@ final class Connections: Sendable {
     private let stopping = Atomic<Bool>(false)
     private let limits: HostLimits
     let held = HeldSessions()
+    let metrics: HostMetrics
 
-    init(group: any EventLoopGroup, limits: HostLimits) async throws {
+    init(group: any EventLoopGroup, limits: HostLimits, metrics: HostMetrics = HostMetrics()) async throws {
         self.limits = limits
+        self.metrics = metrics
         eventLoops = Array(group.makeIterator())
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for eventLoop in eventLoops {
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
-                NIOLoopBound(LoopConnections(eventLoop, limits: limits), eventLoop: eventLoop)
+                NIOLoopBound(LoopConnections(eventLoop, limits: limits, metrics: metrics), eventLoop: eventLoop)
             }.get()
         }
         self.loops = loops
@@ -31,7 +33,11 @@ final class Connections: Sendable {
     func accept(_ channel: any Channel) -> ConnectionGate? {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return nil }
         let count = accepted.add(1, ordering: .relaxed).newValue
-        channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
+        metrics.connectionOpened()
+        channel.closeFuture.whenComplete { _ in
+            self.accepted.subtract(1, ordering: .relaxed)
+            self.metrics.connectionClosed()
+        }
         return ConnectionGate(
             connections: self, loop: loop, limits: limits, isOverLimit: count > limits.connections)
     }
@@ -75,8 +81,10 @@ struct ConnectionGate {
 
     /// Why this connection gets nothing, if it gets nothing.
     var refusal: HTTPRejection? {
-        if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping") }
-        if isOverLimit { return HTTPRejection(.serviceUnavailable, "the host has too many connections") }
+        if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping", kind: .stopping) }
+        if isOverLimit {
+            return HTTPRejection(.serviceUnavailable, "the host has too many connections", kind: .tooMany)
+        }
         return nil
     }
 }
@@ -84,6 +92,7 @@ struct ConnectionGate {
 /// The conversations of one event loop, which share its executor and its ticks.
 final class LoopConnections {
     let executor: EventLoopTaskExecutor
+    let metrics: HostMetrics
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
     @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
@@ -92,7 +101,8 @@ final class LoopConnections {
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 
-    init(_ eventLoop: any EventLoop, limits: HostLimits) {
+    init(_ eventLoop: any EventLoop, limits: HostLimits, metrics: HostMetrics) {
+        self.metrics = metrics
         executor = EventLoopTaskExecutor(eventLoop)
         // A quarter of the shortest limit keeps every limit within that of its value.
         let shortest = [limits.ping, limits.idle, limits.write, limits.lifetime].filter { $0 > .zero }.min()

@@ -13,6 +13,7 @@ struct HostService: Service {
     let host: String
     let port: Int
     let logger: Logger
+    let metrics: PrometheusMetrics
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
@@ -49,7 +50,7 @@ struct HostService: Service {
 
     private func server(_ connections: Connections) -> HostServer {
         let access = AccessRules(isLoopback: ListenAddress(host).isLoopback, origins: settings.origins)
-        let routes = HostRoutes(pipelines: pipelines, access: access)
+        let routes = HostRoutes(pipelines: pipelines, access: access, metrics: metrics)
         return HostServer(routes: routes, connections: connections, limits: limits, logger: logger)
     }
 

@@ -6,6 +6,14 @@ struct ServedPipeline: Sendable {
     let name: String
     let entry: Receive
     let chain: Chain
+    let meter: MessageMeter
+
+    init(name: String, entry: Receive, chain: Chain) {
+        self.name = name
+        self.entry = entry
+        self.chain = chain
+        meter = MessageMeter(pipeline: name)
+    }
 
     var path: String { entry.path }
 }

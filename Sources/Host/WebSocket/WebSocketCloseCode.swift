@@ -8,6 +8,8 @@ struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
     static let protocolError = WebSocketCloseCode(rawValue: 1002)
     /// Binary where text is spoken.
     static let unsupportedData = WebSocketCloseCode(rawValue: 1003)
+    /// A close without a code; never sent.
+    static let noStatus = WebSocketCloseCode(rawValue: 1005)
     /// Text that is not UTF-8.
     static let invalidData = WebSocketCloseCode(rawValue: 1007)
     static let policyViolation = WebSocketCloseCode(rawValue: 1008)

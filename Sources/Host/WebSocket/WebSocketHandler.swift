@@ -20,6 +20,9 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var decoder: WebSocketDecoder
     @exclusivity(unchecked) private var closing = WebSocketCloseState()
+    /// What either side closed it with.
+    private var closeCode: WebSocketCloseCode?
+    private let begun = NIODeadline.now()
     @exclusivity(unchecked) private var conversation: Conversation?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     @exclusivity(unchecked) private var sequence = 0
@@ -46,6 +49,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         loop.add(self)
+        loop.metrics.webSocketOpened()
         let conversation = Conversation(
             pipeline: admission.pipeline, session: admission.session, format: admission.format,
             executor: loop.executor, logger: logger, held: held?.session, client: self)
@@ -56,6 +60,14 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         loop.remove(self)
+        loop.metrics.webSocketClosed(closeCode)
+        logger.debug(
+            "A WebSocket ended",
+            metadata: [
+                "session_id": "\(admission.session.id)", "pipeline": "\(admission.pipeline.name)",
+                "address": "\(admission.session.address ?? "")", "close": "\(closeCode?.rawValue ?? 1006)",
+                "seconds": "\((NIODeadline.now() - begun).nanoseconds / 1_000_000_000)",
+            ])
         leave()
         self.context = nil
     }
@@ -188,6 +200,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         case .nothing: break
         case .end: context.close(promise: nil)
         case .sendClose(let code, let reason, let ending):
+            closeCode = code ?? .noStatus
             var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 32)
             WebSocketEncoder.close(code, reason: reason, into: &buffer)
             clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))

@@ -62,7 +62,7 @@ public struct PipelineLoader: Sendable {
         guard let name, let steps else { return nil }
         return PipelineFile(
             path: path, name: name, description: description,
-            chain: Chain(checked: steps, resources: resources), sections: sections,
+            chain: Chain(checked: steps, resources: resources, name: name), sections: sections,
             sectionPlaces: places(of: sections.keys, in: entries))
     }
 

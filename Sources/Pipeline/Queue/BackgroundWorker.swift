@@ -25,6 +25,7 @@ struct BackgroundWorker: Sendable {
     ///
     /// - Returns: Those that have ended, well or not; fewer than all only where the rest stays in its queue.
     func work(on batch: [QueuedMessage]) async -> [QueuedMessage] {
+        step.meter?.arrived(batch.count)
         if let batchStage, batch.count > 1 { return await work(on: batch[...], by: batchStage) }
         var done: [QueuedMessage] = []
         for queued in batch {
@@ -52,10 +53,15 @@ struct BackgroundWorker: Sendable {
 
     private func run(_ batch: [Message], by stage: any BatchStage) async throws {
         try await throughOutages {
+            var time = step.meter?.now ?? 0
             let work: @Sendable () async throws -> Void = { try await stage.run(batch: batch) }
-            guard let limit = step.modifiers.timeout else { return try await work() }
-            let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
-            try await withTimeout(limit, orThrow: late, work)
+            if let limit = step.modifiers.timeout {
+                let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
+                try await withTimeout(limit, orThrow: late, work)
+            } else {
+                try await work()
+            }
+            step.meter?.passed(batchOf: batch.count, since: &time)
         }
     }
 
@@ -66,15 +72,21 @@ struct BackgroundWorker: Sendable {
 
     private func hasEnded(_ message: Message) async -> Bool {
         var message = message
+        var time: UInt64 = 0
         do {
             do {
                 try await throughOutages {
+                    time = step.meter?.now ?? 0
                     try await step.runWithRetries(&message, retry: retry) { background.count { $0.retries += 1 } }
                 }
+                step.meter?.passed(message, since: &time)
             } catch is LeftInQueue {
                 return false
             } catch {
-                try await step.recover(from: PipelineError(error, stage: step.label), &message)
+                let error = PipelineError(error, stage: step.label)
+                let isLeftInQueue = background.mayLeave && Task.isCancelled
+                if !isLeftInQueue { step.meter?.failed(error, since: &time) }
+                try await step.recover(from: error, &message)
             }
         } catch {
             if background.mayLeave, Task.isCancelled { return false }
