@@ -58,11 +58,13 @@ public struct OpenAI: Model {
         try await circuit.run(isOn: breaker) {
             let answer = try await connection.post(call(request, isStreamed: false))
             guard answer.status == 200 else {
-                throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: key)
+                throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: secrets)
             }
             return try ChatResponse.completion(from: answer.body)
         }
     }
+
+    private var secrets: Redaction { Redaction(key, headers: Array(headers.values)) }
 
     private func call(_ request: CompletionRequest, isStreamed: Bool) throws -> OpenAICall {
         var request = request
@@ -87,7 +89,7 @@ public struct OpenAI: Model {
         let response = try await connection.stream(call(request, isStreamed: true))
         guard response.status == 200 else {
             let body = try await connection.rest(of: response)
-            throw OpenAIError.refused(response.status, body, response.headers, hiding: key)
+            throw OpenAIError.refused(response.status, body, response.headers, hiding: secrets)
         }
         // An API that knows no streaming answers in one piece.
         guard response.headers["Content-Type"]?.lowercased().hasPrefix("application/json") != true else {
@@ -96,7 +98,7 @@ public struct OpenAI: Model {
             return completion
         }
         var events = ServerSentEvents()
-        var answer = StreamedAnswer()
+        var answer = StreamedAnswer(hiding: secrets)
         do {
             reading: for try await bytes in response.body {
                 for event in try events.read(bytes) {
