@@ -59,6 +59,8 @@ def test_a_host_that_stops_lives_and_is_not_ready(chat, ai):
         assert ask(other, "/")[0] == 503
         ai.released.release()
         assert receive(client) == "hello"
+    # A second signal would end it at once.
+    assert chat.process.wait(timeout=40) == 0
 
 
 def test_a_host_that_is_full_still_says_how_it_is(serve):

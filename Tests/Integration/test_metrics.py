@@ -70,6 +70,8 @@ def test_every_metric_is_described_and_follows_the_conventions(offline):
         if family.type == "counter":
             assert all(sample.name.endswith("_total") for sample in family.samples)
     types = [line for line in metrics.text.splitlines() if line.startswith("# TYPE ")]
+    documented = (ROOT / "docs/operations.md").read_text()
+    assert all(f"`{line.split()[2]}`" in documented for line in types)
     assert len(types) == len(set(types)) == len(metrics.families)
     assert metrics.value("process_resident_memory_bytes") > 1e6 and metrics.value("process_open_fds") > 3
 

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from collector import Collector
 from conftest import DEADLINE, receive, wait_until
 
 # No part of a secret may be seen, so each has this in it.
@@ -18,6 +19,7 @@ SECRETS = {
     "SECOND_KEY": f"sk-{MARK}-second",
     "HEADER_SECRET": f"{MARK}-header",
     "SUPABASE_KEY": f"{MARK}.service.role",
+    "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{MARK}-collector",
     "DATABASE_PASSWORD": f"{MARK}%2Fpassword",
 }
 
@@ -171,7 +173,7 @@ ENV = {**SECRETS, "LOG_LEVEL": "trace"}
 
 
 def test_a_model_that_repeats_what_it_was_sent(serve, run, ai, gossip, ears, tmp_path):
-    env = {**ENV, "OPENAI_BASE_URL": gossip.url}
+    env = {**ENV, "OPENAI_BASE_URL": gossip.url, "OTEL_EXPORTER_OTLP_ENDPOINT": gossip.url, "OTEL_BSP_SCHEDULE_DELAY": "20"}
     host = serve(MODEL, env=env)
     for status in (400, 401, 403, 404, 408, 429, 500, 503):
         gossip.status = status
@@ -189,10 +191,14 @@ def test_a_model_that_repeats_what_it_was_sent(serve, run, ai, gossip, ears, tmp
 @pytest.mark.parametrize(
     "fault", ["401", "500", "503html", "invalid_json", "huge", "closed_early", "hang", "stream_gossip", "stream_nonsense"])
 def test_a_model_that_fails(serve, ai, ears, fault):
-    host = serve(MODEL, env={**ENV, "OPENAI_BASE_URL": ai.url})
+    collector = Collector()
+    host = serve(MODEL, env={**ENV, "OPENAI_BASE_URL": ai.url, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
     ai.script = [fault] * 4
     ears.talk(host)
     ears.everything_of(host)
+    collector.stop()
+    assert collector.spans
+    ears.hear("spans", json.dumps(collector.spans))
     assert any(MARK in json.dumps(call["headers"]) for call in ai.calls)
     ears.assert_no_secret()
 

@@ -1,8 +1,10 @@
 import ArgumentParser
 import CoreMetrics
+import Foundation
 import Logging
 import Pipeline
 import ServiceLifecycle
+import Tracing
 import UnixSignals
 
 struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
@@ -30,6 +32,7 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(
             Host.metrics.map { MultiplexMetricsHandler(factories: [metrics, $0]) } ?? metrics)
+        let exporter = try traceExporter()
         let files = try pipelines.loadGood(for: Host.self)
         guard ListenAddress(host).isLoopback || insecure else {
             StandardError.write(
@@ -40,13 +43,30 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let service = HostService(
             pipelines: files.compactMap(ServedPipeline.init),
             settings: files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings(),
-            host: host, port: port, logger: logger, metrics: metrics)
+            host: host, port: port, logger: logger, metrics: metrics,
+            exporter: exporter)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: LogOutput.quiet))
         do {
             try await group.run()
+        } catch {
+            StandardError.write("error: \(error)")
+            throw ExitCode.failure
+        }
+    }
+    /// Sends traces where the environment says so, unless this host's own tracer does.
+    private func traceExporter() throws -> OTLPExporter? {
+        if let tracer = Host.tracer {
+            InstrumentationSystem.bootstrap(tracer)
+            return nil
+        }
+        do throws(ServeError) {
+            guard let settings = try OTLPSettings(environment: ProcessInfo.processInfo.environment) else { return nil }
+            let buffer = SpanBuffer(capacity: settings.capacity)
+            InstrumentationSystem.bootstrap(OTLPTracer(buffer: buffer, ratio: settings.ratio))
+            return OTLPExporter(settings, buffer, logger: Logger(label: "stagecoach"))
         } catch {
             StandardError.write("error: \(error)")
             throw ExitCode.failure

@@ -17,7 +17,7 @@ protocol ConversationClient: AnyObject {
 ///
 /// Everything here happens on the connection's event loop; stages that wait give it back.
 final class Conversation {
-    private let pipeline: ServedPipeline
+    let pipeline: ServedPipeline
     private let session: Session
     private let format: MessageFormat
     private let executor: EventLoopTaskExecutor
@@ -33,6 +33,7 @@ final class Conversation {
     @exclusivity(unchecked) private var isAdvancing = false
 
     private let held: HeldSession?
+    let origin: TraceFields?
     @exclusivity(unchecked) private var answers = KnownAnswers()
 
     private struct Running {
@@ -55,11 +56,13 @@ final class Conversation {
 
     /// - Parameters:
     ///   - takesDeltas: Whether the client takes answers in pieces; they have no form in text format.
+    ///   - origin: What the client's request is a part of.
     ///   - held: What is known of the session beyond this connection.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: ServedPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
-        logger: Logger, takesDeltas: Bool = true, held: HeldSession? = nil, client: some ConversationClient
+        logger: Logger, takesDeltas: Bool = true, origin: TraceFields? = nil, held: HeldSession? = nil,
+        client: some ConversationClient
     ) {
         self.pipeline = pipeline
         self.session = session
@@ -68,6 +71,7 @@ final class Conversation {
         self.logger = logger
         self.client = client
         self.held = held
+        self.origin = origin
         reply = ConversationReply(
             self, executor.eventLoop, format: format, takesDeltas: takesDeltas && format == .json)
     }
@@ -185,6 +189,7 @@ final class Conversation {
 
     /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
     private func start(_ message: inout Message) {
+        if let tracer = pipeline.chain.tracer { trace(&message, by: tracer) }
         do throws(PipelineError) {
             if let next = try pipeline.chain.runWithoutWaiting(&message) {
                 wait(for: message, from: next)
@@ -218,6 +223,7 @@ final class Conversation {
     }
 
     private func ended(_ message: Message, _ error: PipelineError?) {
+        message.trace?.end(error)
         if let error {
             logger.failure(error, of: message)
             settle(message, .error(error, clientID: message.clientID, in: format))

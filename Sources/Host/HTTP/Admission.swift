@@ -9,12 +9,17 @@ struct Admission {
     let format: MessageFormat
     /// The number of the last frame that a client saw which comes back.
     let seen: Int?
+    /// What the client's request is a part of.
+    let origin: TraceFields?
 
     /// Reads `session`, `username`, `format` and `after` from the query.
     ///
     /// - Parameter address: Where the client connects from.
-    init(pipeline: ServedPipeline, query: QueryItems, address: String?) throws(HTTPRejection) {
+    init(
+        pipeline: ServedPipeline, query: QueryItems, headers: HTTPHeaders, address: String?
+    ) throws(HTTPRejection) {
         self.pipeline = pipeline
+        origin = pipeline.chain.tracer == nil ? nil : TraceFields(headers)
         let id = try Admission.sessionID(query["session"])
         let username = try Admission.username(query["username"])
         session = Session(id: id, username: username ?? "WebUser", address: address)

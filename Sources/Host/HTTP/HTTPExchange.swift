@@ -33,7 +33,7 @@ final class HTTPExchange: ConversationClient {
         }
         conversation = Conversation(
             pipeline: admission.pipeline, session: session, format: .json, executor: loop.executor, logger: logger,
-            takesDeltas: isEventStream, client: self)
+            takesDeltas: isEventStream, origin: admission.origin, client: self)
     }
 
     /// Works on the message.

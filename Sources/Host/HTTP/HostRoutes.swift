@@ -13,7 +13,7 @@ struct HostRoutes: Sendable {
             try access.check(head)
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
-                if head.method == .POST { _ = try admission(to: target, from: nil) }
+                if head.method == .POST { _ = try admission(to: target, head, from: nil) }
                 _ = try admit(head, from: nil)
                 throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
             }
@@ -40,14 +40,16 @@ struct HostRoutes: Sendable {
     /// What somebody gets who posts a message; `nil` where ``answer(_:isStopping:)`` says what is wrong.
     func admission(toPost head: HTTPRequestHead, from address: String?) -> Admission? {
         guard head.method == .POST, (try? access.check(head)) != nil else { return nil }
-        return try? admission(to: RequestTarget(head.uri), from: address)
+        return try? admission(to: RequestTarget(head.uri), head, from: address)
     }
 
-    private func admission(to target: RequestTarget, from address: String?) throws(HTTPRejection) -> Admission {
+    private func admission(
+        to target: RequestTarget, _ head: HTTPRequestHead, from address: String?
+    ) throws(HTTPRejection) -> Admission {
         guard let pipeline = pipelines.first(where: { $0.path == target.path }) else {
             throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
         }
-        return try Admission(pipeline: pipeline, query: target.query, address: address)
+        return try Admission(pipeline: pipeline, query: target.query, headers: head.headers, address: address)
     }
 
     /// Lets a WebSocket client in, or says why not.
@@ -55,7 +57,7 @@ struct HostRoutes: Sendable {
         admission: Admission, headers: HTTPHeaders
     ) {
         try access.check(head)
-        let admission = try admission(to: RequestTarget(head.uri), from: address)
+        let admission = try admission(to: RequestTarget(head.uri), head, from: address)
         switch WebSocketHandshake.check(head) {
         case .reject(let status, let reason):
             // RFC 9110 section 15.5.22: a 426 says what to upgrade to.

@@ -14,6 +14,7 @@ struct HostService: Service {
     let port: Int
     let logger: Logger
     let metrics: PrometheusMetrics
+    let exporter: OTLPExporter?
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
@@ -28,6 +29,7 @@ struct HostService: Service {
             await close(until: .now)
             throw ServeError(description: "can't listen on \(host):\(port): \(error)")
         }
+        let exporting = exporter.map { exporter in Task { await exporter.run() } }
         announce(channel)
         try? await gracefulShutdown()
         logger.info("Stopping")
@@ -36,6 +38,7 @@ struct HostService: Service {
         try? await channel.close()
         await connections.drain(within: settings.drain)
         await close(until: deadline)
+        await exporter?.finish(exporting)
         impatient.cancel()
         try await group.shutdownGracefully()
         logger.info("Stopped")

@@ -52,7 +52,7 @@ final class WebSocketHandler: ChannelDuplexHandler, ConversationClient {
         loop.metrics.webSocketOpened()
         let conversation = Conversation(
             pipeline: admission.pipeline, session: admission.session, format: admission.format,
-            executor: loop.executor, logger: logger, held: held?.session, client: self)
+            executor: loop.executor, logger: logger, origin: admission.origin, held: held?.session, client: self)
         self.conversation = conversation
         if !resume() { conversation.begin() }
         flush()

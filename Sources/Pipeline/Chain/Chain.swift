@@ -1,3 +1,5 @@
+package import Tracing
+
 /// Steps in order, with the resources they share: what a pipeline file builds into.
 ///
 /// In Swift the same is written with a builder:
@@ -7,6 +9,9 @@
 /// try await chain.open()
 /// ```
 public final class Chain: Sendable {
+    /// Who takes traces when the chain is made; `nil` where nobody does.
+    package let tracer: (any Tracer)?
+
     let steps: [StepRunner]
     let resources: [NamedResource]
     private let opened = OpenedParts()
@@ -23,6 +28,8 @@ public final class Chain: Sendable {
         self.steps = steps.enumerated().map { index, step in
             Chain.runner(step, labels: &labels, in: surroundings, route: routes[index])
         }
+        let tracer = InstrumentationSystem.tracer
+        self.tracer = tracer is NoOpTracer ? nil : tracer
         clock = surroundings.takesMetrics ? .shared : nil
         surroundings.pending.watch(self.steps.flatMap(\.all).compactMap(\.background))
         self.resources = resources
@@ -188,6 +195,8 @@ public final class Chain: Sendable {
     /// - Returns: That step, for ``run(_:from:)``; `nil` once every step has run.
     /// - Throws: As ``run(_:from:)``.
     public func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
+        // With spans to make, a task more is nothing.
+        if message.trace != nil { return 0 }
         var time = clock?.now ?? 0
         let slot = clock == nil ? nil : ThreadSlot.current
         for index in steps.indices {

@@ -1,4 +1,5 @@
 public import Logging
+import Tracing
 
 /// A step made ready to run: what its modifiers ask for is decided here once, not for every message.
 final class StepRunner: Sendable {
@@ -70,7 +71,11 @@ final class StepRunner: Sendable {
         if let route, let reply = message.reply, reply.takesDeltas {
             message.deltas = DeltaStream(reply, through: route.filters)
         }
-        try await runThroughModifiers(&message, since: &time)
+        if let trace = message.trace {
+            try await run(&message, since: &time, with: trace)
+        } else {
+            try await runThroughModifiers(&message, since: &time)
+        }
         if route != nil { message.deltas = nil }
     }
 
@@ -101,6 +106,27 @@ final class StepRunner: Sendable {
             try await recover(from: error, &message)
         }
         time = meter?.now ?? 0
+    }
+
+    /// Does it in a span of its own, in which whatever the stage calls is, too.
+    private func run(
+        _ message: inout Message, since time: inout UInt64, with trace: MessageTrace
+    ) async throws(PipelineError) {
+        // Who passes a message by, or hands it over, does not run the stage.
+        guard background == nil, modifiers.when?.matches(message) != false else {
+            return try await runThroughModifiers(&message, since: &time)
+        }
+        let span = trace.begin(label)
+        var failure: PipelineError?
+        await ServiceContext.$current.withValue(span.context) {
+            do throws(PipelineError) {
+                try await runThroughModifiers(&message, since: &time)
+            } catch {
+                failure = error
+            }
+        }
+        span.end(failure)
+        if let failure { throw failure }
     }
 
     private func handOver(_ message: Message, to background: Background) async throws(PipelineError) {

@@ -1,4 +1,5 @@
 import Logging
+import Tracing
 
 /// Runs a stage for messages from a queue. Errors go to the log and the dead letters; a resource that is down is waited
 /// for.
@@ -54,12 +55,20 @@ struct BackgroundWorker: Sendable {
     private func run(_ batch: [Message], by stage: any BatchStage) async throws {
         try await throughOutages {
             var time = step.meter?.now ?? 0
+            let spans = batch.compactMap { $0.trace?.begin(step.label, batchOf: batch.count) }
+            var failure: (any Error)?
+            defer { for span in spans { span.end(failure.map { PipelineError($0, stage: step.label) }) } }
             let work: @Sendable () async throws -> Void = { try await stage.run(batch: batch) }
-            if let limit = step.modifiers.timeout {
-                let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
-                try await withTimeout(limit, orThrow: late, work)
-            } else {
-                try await work()
+            do {
+                if let limit = step.modifiers.timeout {
+                    let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
+                    try await withTimeout(limit, orThrow: late, work)
+                } else {
+                    try await work()
+                }
+            } catch {
+                failure = error
+                throw error
             }
             step.meter?.passed(batchOf: batch.count, since: &time)
         }
@@ -77,7 +86,7 @@ struct BackgroundWorker: Sendable {
             do {
                 try await throughOutages {
                     time = step.meter?.now ?? 0
-                    try await step.runWithRetries(&message, retry: retry) { background.count { $0.retries += 1 } }
+                    try await run(&message)
                 }
                 step.meter?.passed(message, since: &time)
             } catch is LeftInQueue {
@@ -96,6 +105,25 @@ struct BackgroundWorker: Sendable {
             message.reply?.abandon(message)
         }
         return true
+    }
+
+    private func run(_ message: inout Message) async throws(PipelineError) {
+        guard let trace = message.trace else { return try await runWithRetries(&message) }
+        let span = trace.begin(step.label)
+        var failure: PipelineError?
+        await ServiceContext.$current.withValue(span.context) {
+            do throws(PipelineError) {
+                try await runWithRetries(&message)
+            } catch {
+                failure = error
+            }
+        }
+        span.end(failure)
+        if let failure { throw failure }
+    }
+
+    private func runWithRetries(_ message: inout Message) async throws(PipelineError) {
+        try await step.runWithRetries(&message, retry: retry) { background.count { $0.retries += 1 } }
     }
 
     /// Puts a message that failed for good where `dead_letter` says.

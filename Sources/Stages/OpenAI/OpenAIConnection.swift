@@ -57,6 +57,8 @@ struct OpenAICall {
     let headers: [String: Secret]
     let body: [UInt8]
     let limit: Duration
+    /// Fields that say which trace the call is a part of.
+    var tracing: [(String, String)] = []
 
     var request: HTTPRequest {
         var request = HTTPRequest(method: "POST", url: url, body: body)
@@ -65,7 +67,8 @@ struct OpenAICall {
             ("Accept", "application/json, text/event-stream"), ("User-Agent", "stagecoach"),
         ]
         let more = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value.revealed) }
-        request.headers = own.filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
+        request.headers =
+            (own + tracing).filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
         request.deadlines.total = limit
         request.deadlines.idle = min(request.deadlines.idle, limit)
         return request
