@@ -11,11 +11,13 @@ final class StepRunner: Sendable {
     private let isPlain: Bool
     /// Whether only `when` stands between the message and the stage, so that the stage may run without waiting.
     private let isDirect: Bool
+    private let isPlainWithoutRoute: Bool
     let instead: [StepRunner]
     private let context: StageContext
     private let route: DeltaRoute?
     /// `nil` where nobody takes metrics.
     let meter: StepMeter?
+    private let quick: QuickMeter?
 
     /// - Parameter route: The way of the pieces that the stage makes of an answer; `nil` where they are not to leave.
     init(_ step: Step, label: String, instead: [StepRunner], in surroundings: StepSurroundings, route: DeltaRoute?) {
@@ -27,10 +29,12 @@ final class StepRunner: Sendable {
         self.instead = instead
         context = StageContext(label: label, pipeline: surroundings.pipeline, pending: surroundings.pending)
         meter = surroundings.meter(of: step.stage, label: label)
+        quick = meter?.quick
         let modifiers = step.modifiers
         let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
         isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
         isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
+        isPlainWithoutRoute = isPlain && route == nil
         background = modifiers.async.map { [context] in Background(policy: $0, label: label, logger: context.logger) }
     }
 
@@ -147,8 +151,25 @@ final class StepRunner: Sendable {
 
     /// Does the same without waiting, and says whether it could.
     ///
+    /// What most messages need stands in the chain's loop, the rest apart: together it would be half as fast again.
+    ///
     /// - Parameter slot: The thread's; `nil` where nobody takes metrics.
+    @inline(__always)
     func runWithoutWaiting(
+        _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
+    ) throws(PipelineError) -> Bool {
+        guard isPlainWithoutRoute else { return try runModifiedWithoutWaiting(&message, since: &time, in: slot) }
+        do {
+            guard try stage.runWithoutWaiting(&message) else { return false }
+        } catch {
+            throw arrivedAndFailed(error, since: &time)
+        }
+        if let slot { passedThrough(message, since: &time, in: slot) }
+        return true
+    }
+
+    @inline(never)
+    private func runModifiedWithoutWaiting(
         _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
     ) throws(PipelineError) -> Bool {
         guard route == nil, isDirect || background != nil else { return false }
@@ -157,11 +178,25 @@ final class StepRunner: Sendable {
         do {
             guard try stage.runWithoutWaiting(&message) else { return false }
         } catch {
-            meter?.arrived()
-            throw failed(error, since: &time)
+            throw arrivedAndFailed(error, since: &time)
         }
-        if let meter, let slot { meter.passedThrough(message, since: &time, in: slot) }
+        if let slot { passedThrough(message, since: &time, in: slot) }
         return true
+    }
+
+    @inline(__always)
+    private func passedThrough(_ message: borrowing Message, since time: inout UInt64, in slot: ThreadSlot) {
+        if let quick {
+            quick.passedThrough(message, since: &time, in: slot)
+        } else {
+            meter?.passedThrough(message, since: &time, in: slot)
+        }
+    }
+
+    @inline(never)
+    private func arrivedAndFailed(_ error: any Error, since time: inout UInt64) -> PipelineError {
+        meter?.arrived()
+        return failed(error, since: &time)
     }
 
     /// Does what the step's `on_error` says.

@@ -16,29 +16,54 @@ package final class DurationHistogram: TimerHandler {
         package let sum: UInt64
     }
 
-    private static let sumColumn = bounds.count + 1
+    // Constants, as looking at the array would cost more than all the rest of counting.
+    private static var sumColumn: Int { 17 }
+    private static var clockSumColumn: Int { 18 }
+    private static var firstBound: UInt64 { 10_000 }
 
-    private let cells = SlottedCounts(width: bounds.count + 2)
-    private let bounds = DurationHistogram.bounds
+    private let cells = SlottedCounts(width: clockSumColumn + 1)
 
-    package init() {}
+    package init() {
+        precondition(Self.sumColumn == Self.bounds.count + 1 && Self.firstBound == Self.bounds[0])
+    }
 
     package func recordNanoseconds(_ duration: Int64) {
         record(UInt64(max(0, duration)), in: .current)
     }
 
+    /// Where it counts.
+    var rows: SlottedCounts.Rows { cells.rows }
+
     /// Notes a duration in nanoseconds in the calling thread's row.
     func record(_ duration: UInt64, in slot: ThreadSlot) {
-        var bucket = 0
-        // Most steps take no longer than the first bound, so looking from there is faster than halving.
-        while bucket < bounds.count, duration > bounds[bucket] { bucket += 1 }
-        cells.add(1, to: bucket, in: slot)
-        cells.add(duration, to: DurationHistogram.sumColumn, in: slot)
+        DurationHistogram.record(duration, in: slot, of: cells.rows)
+    }
+
+    /// Notes it in the rows of a histogram.
+    static func record(_ duration: UInt64, in slot: ThreadSlot, of rows: SlottedCounts.Rows) {
+        rows.add(1, to: bucket(of: duration), in: slot)
+        rows.add(duration, to: sumColumn, in: slot)
+    }
+
+    /// Notes a time that is no longer than the first bound, as ``StepClock`` has it.
+    @inline(__always)
+    static func record(short difference: UInt64, in slot: ThreadSlot, of rows: SlottedCounts.Rows) {
+        rows.add(1, to: 0, in: slot)
+        rows.add(difference, to: clockSumColumn, in: slot)
+    }
+
+    /// The first bound, as ``StepClock`` has it.
+    static func firstBound(on clock: StepClock) -> UInt64 { clock.difference(of: firstBound) }
+
+    private static func bucket(of duration: UInt64) -> Int {
+        bounds.firstIndex { duration <= $0 } ?? bounds.count
     }
 
     /// What was observed so far.
     package var snapshot: Snapshot {
         Snapshot(
-            counts: (0...bounds.count).map { cells.sum(of: $0) }, sum: cells.sum(of: DurationHistogram.sumColumn))
+            counts: (0...DurationHistogram.bounds.count).map { cells.sum(of: $0) },
+            sum: cells.sum(of: DurationHistogram.sumColumn)
+                &+ StepClock.shared.nanoseconds(of: cells.sum(of: DurationHistogram.clockSumColumn)))
     }
 }

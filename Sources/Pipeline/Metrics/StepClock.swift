@@ -17,10 +17,19 @@ struct StepClock: Sendable {
 
     /// The time between two points; none where the second is not later.
     func nanoseconds(from start: UInt64, to end: UInt64) -> UInt64 {
-        guard end > start else { return 0 }
-        guard scale != 0 else { return end - start }
-        let product = (end - start).multipliedFullWidth(by: scale)
+        end > start ? nanoseconds(of: end - start) : 0
+    }
+
+    /// A difference of two points as time.
+    func nanoseconds(of difference: UInt64) -> UInt64 {
+        guard scale != 0 else { return difference }
+        let product = difference.multipliedFullWidth(by: scale)
         return product.high << 32 | product.low >> 32
+    }
+
+    /// A time, of less than a second, as the difference of two points.
+    func difference(of nanoseconds: UInt64) -> UInt64 {
+        scale == 0 ? nanoseconds : (nanoseconds << 32) / scale
     }
 
     /// The kernel uses a counter for its own clock only where it runs at one speed and alike on every processor.

@@ -12,9 +12,11 @@ final class StepMeter: Sendable {
     /// Only for stages that provide an answer.
     private let tokens: StepCount?
     private let durations: any TimerHandler
-    private let histogram: DurationHistogram?
+    private let durationRows: SlottedCounts.Rows?
     private let errors: [PipelineError.Code: any CounterHandler]
     private let otherErrors: any CounterHandler
+    /// `nil` where somebody else keeps the metrics.
+    let quick: QuickMeter?
 
     /// `nil` where nobody takes metrics.
     init?(_ names: StageNames, providesAnswer: Bool, factory: any MetricsFactory) {
@@ -28,11 +30,17 @@ final class StepMeter: Sendable {
         retries = StepCount(counter(.stageRetries))
         tokens = providesAnswer ? StepCount(counter(.modelTokens)) : nil
         durations = factory.makeTimer(label: EngineMetric.stageDuration.rawValue, dimensions: labels)
-        histogram = durations as? DurationHistogram
+        durationRows = (durations as? DurationHistogram)?.rows
         errors = Dictionary(
             PipelineError.Code.known.map { ($0, counter(.stageErrors, [("code", $0.rawValue)])) }
         ) { first, _ in first }
         otherErrors = counter(.stageErrors, [("code", "other")])
+        if let received = received.rows, let sent = sent.rows, let durationRows {
+            quick = QuickMeter(
+                received: received, sent: sent, tokens: tokens?.rows, durations: durationRows, clock: clock)
+        } else {
+            quick = nil
+        }
     }
 
     /// Now, for ``passed(_:since:)``.
@@ -52,6 +60,7 @@ final class StepMeter: Sendable {
     }
 
     /// A message came and went without waiting.
+    @inline(never)
     func passedThrough(_ message: borrowing Message, since time: inout UInt64, in slot: ThreadSlot) {
         received.add(1, in: slot)
         sent.add(1, in: slot)
@@ -92,8 +101,8 @@ final class StepMeter: Sendable {
         let now = clock.now
         let duration = clock.nanoseconds(from: time, to: now)
         time = now
-        if let histogram {
-            histogram.record(duration, in: slot)
+        if let durationRows {
+            DurationHistogram.record(duration, in: slot, of: durationRows)
         } else {
             durations.recordNanoseconds(Int64(clamping: duration))
         }
@@ -103,16 +112,16 @@ final class StepMeter: Sendable {
 /// A counter that a step increments for every message.
 private struct StepCount: Sendable {
     private let handler: any CounterHandler
-    private let cells: SlottedCounts?
+    let rows: SlottedCounts.Rows?
 
     init(_ handler: any CounterHandler) {
         self.handler = handler
-        cells = (handler as? FastCounter)?.cells
+        rows = (handler as? FastCounter)?.rows
     }
 
     func add(_ number: Int, in slot: ThreadSlot) {
-        if let cells {
-            cells.add(UInt64(max(0, number)), to: 0, in: slot)
+        if let rows {
+            rows.add(UInt64(max(0, number)), in: slot)
         } else {
             handler.increment(by: Int64(number))
         }

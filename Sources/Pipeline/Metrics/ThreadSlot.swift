@@ -8,6 +8,9 @@ struct ThreadSlot: Sendable {
     /// The row; 0 is the shared one.
     let number: Int
 
+    /// Whether other threads may write there, too.
+    var isShared: Bool { number == 0 }
+
     /// The calling thread's. Not to be kept across a suspension, after which the thread may be another.
     static var current: ThreadSlot {
         // The thread's value is one more than its row, as a thread that has none yet has 0 there.
