@@ -1,6 +1,8 @@
 import ArgumentParser
+public import CoreMetrics
 import Pipeline
 import Stages
+public import Tracing
 
 /// A host with stages of its own beside the built-in ones, and every command of `stagecoach`:
 ///
@@ -17,6 +19,12 @@ public protocol StagecoachHost: Sendable {
 
     /// Resources besides the built-in ones.
     static var resources: [any Resource.Type] { get }
+
+    /// Takes the traces; asked once, when the host starts. Without one, OpenTelemetry's environment variables say.
+    static var tracer: (any Tracer)? { get }
+
+    /// Takes the metrics besides `/metrics`; asked once, when the host starts.
+    static var metrics: (any MetricsFactory)? { get }
 }
 
 extension StagecoachHost {
@@ -25,6 +33,12 @@ extension StagecoachHost {
 
     /// No further resources.
     public static var resources: [any Resource.Type] { [] }
+
+    /// As the environment says.
+    public static var tracer: (any Tracer)? { nil }
+
+    /// Nobody else.
+    public static var metrics: (any MetricsFactory)? { nil }
 
     /// Runs the command line.
     @concurrent public static func main() async {

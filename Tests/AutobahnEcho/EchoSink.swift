@@ -20,5 +20,7 @@ final class EchoSink: MessageSink {
 
     func hasFailed(_ error: any Error) {}
 
+    func hasEnded(with code: WebSocketCloseCode?) {}
+
     func willBeCut(because reason: String) {}
 }

@@ -185,6 +185,13 @@ class FakeAI:
         connection.sendall(b"0\r\n\r\n")
         return True
 
+    def _stream_gossip(self, connection, headers):
+        """Ends the stream with an error that repeats what was sent."""
+        self._half_stream(connection)
+        self._chunk(connection, {"error": {"message": f"you sent {headers}"}})
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
     def _stream_nonsense(self, connection, headers):
         self._half_stream(connection)
         self._chunk(connection, b"data: {nonsense\n\n")

@@ -1,24 +1,18 @@
+import CoreMetrics
+import Host
 import Pipeline
 import Stages
 
 /// What the engine itself costs around stages.
 enum ChainBenchmarks {
     static func all() async throws -> [Microbenchmark] {
-        let flow = try Chain(resources: ["model": Echo()]) {
-            Receive()
-            Validate()
-            Complete()
-            Trivial()
-            Respond()
-        }
+        // As `serve` has it: with metrics.
+        let metrics = PrometheusMetrics()
+        let flow = try withMetricsFactory(metrics) { try makeFlow() }
+        let unmetered = try makeFlow()
         try await flow.open()
-        let trivial = try Chain {
-            Trivial()
-            Trivial()
-            Trivial()
-            Trivial()
-            Trivial()
-        }
+        try await unmetered.open()
+        let trivial = try withMetricsFactory(metrics) { try makeTrivial() }
         let bare = trivial.stages
         let reply = Nobody()
         return [
@@ -26,6 +20,12 @@ enum ChainBenchmarks {
                 for _ in 0..<count {
                     var message = Message(prompt: "What is 2 + 2?", session: session, reply: reply)
                     _ = try flow.runWithoutWaiting(&message)
+                }
+            },
+            Microbenchmark(name: "chain-without-metrics") { count in
+                for _ in 0..<count {
+                    var message = Message(prompt: "What is 2 + 2?", session: session, reply: reply)
+                    _ = try unmetered.runWithoutWaiting(&message)
                 }
             },
             Microbenchmark(name: "plain-loop") { count in
@@ -80,6 +80,26 @@ enum ChainBenchmarks {
     }
 
     private static let session = Session()
+
+    private static func makeFlow() throws -> Chain {
+        try Chain(resources: ["model": Echo()]) {
+            Receive()
+            Validate()
+            Complete()
+            Trivial()
+            Respond()
+        }
+    }
+
+    private static func makeTrivial() throws -> Chain {
+        try Chain {
+            Trivial()
+            Trivial()
+            Trivial()
+            Trivial()
+            Trivial()
+        }
+    }
 }
 
 /// A stage that does next to nothing.

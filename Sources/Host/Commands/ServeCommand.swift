@@ -1,7 +1,10 @@
 import ArgumentParser
+import CoreMetrics
+import Foundation
 import Logging
 import Pipeline
 import ServiceLifecycle
+import Tracing
 import UnixSignals
 
 struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
@@ -30,6 +33,10 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         LogOutput.bootstrap()
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(
+            Host.metrics.map { MultiplexMetricsHandler(factories: [metrics, $0]) } ?? metrics)
+        let exporter = try traceExporter()
         let files = try PipelineArguments.good(await HostFiles.check(try pipelines.load(for: Host.self)))
         let settings = files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings()
         let isLoopback = ListenAddress(host).isLoopback
@@ -46,7 +53,8 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let service = HostService(
             pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0) },
             source: try pipelines.source(of: files, for: Host.self), watches: watch, settings: settings,
-            credentials: try await credentials(settings), host: host, port: port, logger: logger)
+            credentials: try await credentials(settings), host: host, port: port, logger: logger, metrics: metrics,
+            exporter: exporter)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -63,6 +71,23 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
     private func credentials(_ settings: HostSettings) async throws -> HostCredentials {
         do throws(FileProblem) {
             return try await HostCredentials(settings)
+        } catch {
+            StandardError.write("error: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    /// Sends traces where the environment says so, unless this host's own tracer does.
+    private func traceExporter() throws -> OTLPExporter? {
+        if let tracer = Host.tracer {
+            InstrumentationSystem.bootstrap(tracer)
+            return nil
+        }
+        do throws(ServeError) {
+            guard let settings = try OTLPSettings(environment: ProcessInfo.processInfo.environment) else { return nil }
+            let buffer = SpanBuffer(capacity: settings.capacity)
+            InstrumentationSystem.bootstrap(OTLPTracer(buffer: buffer, ratio: settings.ratio))
+            return OTLPExporter(settings, buffer, logger: Logger(label: "stagecoach"))
         } catch {
             StandardError.write("error: \(error)")
             throw ExitCode.failure

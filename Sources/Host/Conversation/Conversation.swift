@@ -17,7 +17,7 @@ protocol ConversationClient: AnyObject {
 ///
 /// Everything here happens on the connection's event loop; stages that wait give it back.
 final class Conversation {
-    private let pipeline: LoopPipeline
+    let pipeline: LoopPipeline
     let session: Session
     let format: MessageFormat
     private let executor: EventLoopTaskExecutor
@@ -34,6 +34,7 @@ final class Conversation {
     @exclusivity(unchecked) private var isAdvancing = false
 
     private let held: HeldSession?
+    let origin: TraceFields?
     @exclusivity(unchecked) private var answers = KnownAnswers()
 
     private struct Running {
@@ -57,11 +58,13 @@ final class Conversation {
     /// - Parameters:
     ///   - isNamed: Whether the session's name is known, and clients can't choose another.
     ///   - takesDeltas: Whether the client takes answers in pieces; they have no form in text format.
+    ///   - origin: What the client's request is a part of.
     ///   - held: What is known of the session beyond this connection.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: LoopPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
-        logger: Logger, isNamed: Bool = false, takesDeltas: Bool = true, held: HeldSession? = nil,
+        logger: Logger, isNamed: Bool = false, takesDeltas: Bool = true, origin: TraceFields? = nil,
+        held: HeldSession? = nil,
         client: some ConversationClient
     ) {
         self.pipeline = pipeline
@@ -72,6 +75,7 @@ final class Conversation {
         self.isNamed = isNamed
         self.client = client
         self.held = held
+        self.origin = origin
         reply = ConversationReply(
             self, executor.eventLoop, format: format, takesDeltas: takesDeltas && format == .json)
     }
@@ -129,6 +133,7 @@ final class Conversation {
     func end() {
         inbox.removeAll()
         for message in running where order.isWaiting(message.message) { message.task?.cancel() }
+        pipeline.current.meter.ended(.cancelled, order.waiting)
         order = ReplyOrder()
         reply = nil
         client = nil
@@ -182,6 +187,7 @@ final class Conversation {
     /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
     private func start(_ message: inout Message) {
         let pipeline = pipeline.current
+        if let tracer = pipeline.chain.tracer { trace(&message, by: tracer) }
         do throws(PipelineError) {
             if let next = try pipeline.chain.runWithoutWaiting(&message) {
                 wait(for: message, in: pipeline, from: next)
@@ -216,6 +222,7 @@ final class Conversation {
     }
 
     private func ended(_ message: Message, in pipeline: ServedPipeline, _ error: PipelineError?) {
+        message.trace?.end(error)
         if let error {
             logger.failure(error, of: message)
             settle(message, .error(error, clientID: message.clientID, in: format))
@@ -236,7 +243,7 @@ final class Conversation {
         if message.clientID != nil {
             if let held { held.end(message.id, with: frame) } else { answers.end(message.id, with: frame) }
         }
-        order.settle(message.id, frame)
+        if order.settle(message.id, frame) { pipeline.current.meter.settled(with: frame) }
         while let frame = order.next() { client?.send(frame) }
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }

@@ -14,6 +14,7 @@ final class ConversationSink: MessageSink, ConversationClient {
     @exclusivity(unchecked) private var conversation: Conversation?
     @exclusivity(unchecked) private var sequence = 0
     private var held: HeldPlace?
+    private let begun = NIODeadline.now()
 
     /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
     init(_ admission: Admission, held: HeldPlace?, loop: LoopConnections, logger: Logger) {
@@ -28,7 +29,7 @@ final class ConversationSink: MessageSink, ConversationClient {
         let conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
             executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
-            held: held?.session, client: self)
+            origin: admission.origin, held: held?.session, client: self)
         self.conversation = conversation
         if !resume() { conversation.begin() }
     }
@@ -70,6 +71,16 @@ final class ConversationSink: MessageSink, ConversationClient {
     }
 
     func hasFailed(_ error: any Error) { logger.debug("A connection failed", metadata: ["detail": "\(error)"]) }
+
+    func hasEnded(with code: WebSocketCloseCode?) {
+        logger.debug(
+            "A WebSocket ended",
+            metadata: [
+                "session_id": "\(admission.session.id)", "pipeline": "\(admission.pipeline.name)",
+                "address": "\(admission.session.address ?? "")", "close": "\(code?.rawValue ?? 1006)",
+                "seconds": "\((NIODeadline.now() - begun).nanoseconds / 1_000_000_000)",
+            ])
+    }
 
     func willBeCut(because reason: String) {
         logger.info("Closed a connection: \(reason)", metadata: ["session_id": "\(admission.session.id)"])

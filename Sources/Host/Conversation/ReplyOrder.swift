@@ -23,6 +23,13 @@ struct ReplyOrder {
     /// How many messages have no answer yet or one that waits for those before it.
     var count: Int { places.count }
 
+    /// How many messages have no answer yet.
+    var waiting: Int {
+        places.count { place in
+            if case .waiting = place.outcome { true } else { false }
+        }
+    }
+
     /// Notes a message that will be answered.
     mutating func expect(_ id: UniqueID) {
         places.append(Place(id: id, outcome: .waiting))
@@ -48,11 +55,15 @@ struct ReplyOrder {
     }
 
     /// Takes a message's answer, `nil` for none. A second answer is dropped.
-    mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) {
+    ///
+    /// - Returns: Whether it was the first.
+    @discardableResult
+    mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) -> Bool {
         guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
-            return
+            return false
         }
         places[index].outcome = frame.map(Outcome.frame) ?? .nothing
+        return true
     }
 
     /// Takes out the next frame that may leave now.

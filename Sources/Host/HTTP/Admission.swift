@@ -15,16 +15,20 @@ struct Admission {
     let isSessionGiven: Bool
     /// Whether the client has yet to say, by its first message, who it is.
     private(set) var awaitsToken = false
+    /// What the client's request is a part of.
+    let origin: TraceFields?
 
     /// Reads `session`, `username`, `format` and `after` from the query.
     ///
     /// - Parameter address: Where the client connects from.
     init(
-        pipeline: ServedPipeline, query: QueryItems, address: String?, identity: Identity? = nil
+        pipeline: ServedPipeline, query: QueryItems, headers: HTTPHeaders = [:], address: String?,
+        identity: Identity? = nil
     ) throws(HTTPRejection) {
         self.pipeline = pipeline
         self.identity = identity
         isSessionGiven = query["session"] != nil
+        origin = pipeline.chain.tracer == nil ? nil : TraceFields(headers)
         let id = try Admission.sessionID(query["session"])
         let username = try Admission.username(query["username"])
         session = Session(
@@ -45,6 +49,7 @@ struct Admission {
 
     private init(_ admission: Admission, _ identity: Identity) {
         (pipeline, format, seen) = (admission.pipeline, admission.format, admission.seen)
+        origin = admission.origin
         (isSessionGiven, self.identity) = (admission.isSessionGiven, identity)
         session = Session(
             id: admission.session.id, username: identity.username ?? admission.session.username,

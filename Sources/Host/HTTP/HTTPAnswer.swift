@@ -7,6 +7,8 @@ struct HTTPAnswer {
     var contentType = "text/plain; charset=utf-8"
     var body: String
     var headers: HTTPHeaders = [:]
+    /// Why nothing is served, where nothing is.
+    private(set) var refusal: RefusalReason?
 
     init(_ status: HTTPResponseStatus = .ok, _ contentType: String = "text/plain; charset=utf-8", body: String) {
         self.status = status
@@ -17,6 +19,7 @@ struct HTTPAnswer {
     init(_ rejection: HTTPRejection) {
         self.init(rejection.status, body: rejection.reason + "\n")
         headers = rejection.headers
+        refusal = rejection.kind
     }
 
     /// The response's head, and its body's bytes; a `HEAD` request gets the head alone.

@@ -33,7 +33,8 @@ final class HTTPExchange: ConversationClient {
         }
         conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: session, format: .json, executor: loop.executor,
-            logger: logger, isNamed: admission.identity?.username != nil, takesDeltas: isEventStream, client: self)
+            logger: logger, isNamed: admission.identity?.username != nil, takesDeltas: isEventStream,
+            origin: admission.origin, client: self)
     }
 
     /// Works on the message.

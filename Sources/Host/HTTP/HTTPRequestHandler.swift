@@ -18,6 +18,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Why a handshake was refused, whose request comes next.
     private var rejection: HTTPRejection?
     private var deadline: Scheduled<Void>?
+    private var hasAnswered = false
 
     init(gate: ConnectionGate, logger: Logger) {
         self.logger = logger
@@ -50,9 +51,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard body.readableBytes > gate.limits.message.bytes else { return }
             admission = nil
             let limit = gate.limits.message.bytes
-            answer(
-                HTTPAnswer(.payloadTooLarge, body: "a message has at most \(limit) bytes\n"), head, context,
-                isLast: true)
+            let rejection = HTTPRejection(.payloadTooLarge, "a message has at most \(limit) bytes")
+            answer(HTTPAnswer(rejection), head, context, isLast: true)
         case .end:
             guard let head else { return }
             if let admission { begin(admission, head, context) } else { show(head, context) }
@@ -113,8 +113,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         deadline?.cancel()
         let text = body.withUnsafeReadableBytes { String(strictUTF8: $0) }
         (self.head, self.admission, body) = (nil, nil, ByteBuffer())
+        hasAnswered = true
         guard let text else {
-            return answer(HTTPAnswer(.badRequest, body: "the body is not UTF-8\n"), head, context, isLast: true)
+            return answer(HTTPAnswer(HTTPRejection(.badRequest, "the body is not UTF-8")), head, context, isLast: true)
         }
         let begun = HTTPExchange(admission, head, context, loop: gate.loop, logger: logger) { [self] in
             exchange = nil
@@ -131,8 +132,10 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
+        let isForOperators = HostRoutes.operatorPaths.contains(RequestTarget(head.uri).path)
+        let refusal = isForOperators ? nil : gate.refusal
         let answer =
-            (rejection ?? gate.refusal).map(HTTPAnswer.init)
+            (rejection ?? refusal).map(HTTPAnswer.init)
             ?? routes.answer(
                 head, from: sender(of: head, context), isStopping: gate.connections.isStopping)
         self.answer(answer, head, context, isLast: isLast)
@@ -142,6 +145,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         _ answer: HTTPAnswer, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool
     ) {
         self.head = nil
+        hasAnswered = true
+        note(answer, to: head, context)
         let isLast = isLast || gate.refusal != nil
         let (responseHead, body) = answer.parts(for: head, isLast: isLast, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
@@ -162,6 +167,23 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         deadline?.cancel()
         guard gate.limits.handshake > .zero else { return }
         let channel = context.channel
-        deadline = context.eventLoop.scheduleTask(in: TimeAmount(gate.limits.handshake)) { channel.close(promise: nil) }
+        // One that has had an answer only stayed for a further request.
+        let metrics = hasAnswered ? nil : gate.connections.metrics
+        deadline = context.eventLoop.scheduleTask(in: TimeAmount(gate.limits.handshake)) {
+            metrics?.refused(.handshakeTimeout)
+            channel.close(promise: nil)
+        }
+    }
+
+    /// Counts a refusal, and says in the log who asked for what. The query is left out: it may hold a secret.
+    private func note(_ answer: HTTPAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if let reason = answer.refusal { gate.connections.metrics.refused(reason) }
+        logger.debug(
+            "Answered a request",
+            metadata: [
+                "method": "\(head.method)", "path": "\(RequestTarget(head.uri).path.prefix(200))",
+                "status": "\(answer.status.code)", "reason": "\(answer.refusal?.rawValue ?? "none")",
+                "address": "\(context.remoteAddress?.ipAddress ?? "")",
+            ])
     }
 }

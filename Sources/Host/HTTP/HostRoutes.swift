@@ -8,7 +8,9 @@ struct HostRoutes: Sendable {
     let access: AccessRules
     /// `nil` where anybody may come in.
     var authenticator: Authenticator?
+    /// Who may see the metrics.
     var metrics = MetricsRule.loopback
+    var meters = PrometheusMetrics()
     /// Whether stored sessions are shown.
     var history = false
     /// Whether permessage-deflate is taken where it is offered.
@@ -41,6 +43,9 @@ struct HostRoutes: Sendable {
         }
     }
 
+    /// What is answered also by a host that is full or stops: whoever watches it must not take that for the end of it.
+    static let operatorPaths: Set = ["/healthz", "/readyz", "/metrics"]
+
     /// What somebody gets who posts a message; `nil` where ``answer(_:from:isStopping:)`` says what is wrong.
     func admission(toPost head: HTTPRequestHead, from sender: Sender) -> Admission? {
         guard head.method == .POST, (try? access.check(head)) != nil else { return nil }
@@ -56,7 +61,8 @@ struct HostRoutes: Sendable {
         }
         let identity = try identity(of: head)
         let admission = try Admission(
-            pipeline: pipeline, query: target.query, address: sender.address, identity: identity)
+            pipeline: pipeline, query: target.query, headers: head.headers, address: sender.address,
+            identity: identity)
         guard authenticator != nil, identity == nil else { return admission }
         guard mayShowTokenLater, admission.format == .json else { throw .unauthorized(.missing) }
         return admission.awaitingToken()
@@ -124,7 +130,12 @@ struct HostRoutes: Sendable {
         case .auth:
             guard try identity(of: head) != nil else { throw .unauthorized(.missing) }
         }
-        return HTTPAnswer(.ok, "text/plain; version=0.0.4; charset=utf-8", body: QueueMetrics.text(of: pipelines))
+        var text = PrometheusText()
+        meters.write(to: &text)
+        QueueMetrics.write(pipelines, to: &text)
+        ResourceMetrics.write(pipelines, to: &text)
+        ProcessMetrics.write(to: &text)
+        return HTTPAnswer(.ok, PrometheusText.contentType, body: text.text)
     }
 
     private func readiness(isStopping: Bool) -> HTTPAnswer {

@@ -15,6 +15,7 @@ final class Connections: Sendable {
     private let places: AddressPlaces?
     let held = HeldSessions()
     let owners = SessionOwners()
+    let metrics = HostMetrics()
 
     init(
         group: any EventLoopGroup, limits: HostLimits, proxies: TrustedProxies, routes: HostRoutes
@@ -26,9 +27,10 @@ final class Connections: Sendable {
         eventLoops = Array(group.makeIterator())
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for eventLoop in eventLoops {
-            loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
+            loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit { [metrics] in
                 NIOLoopBound(
-                    LoopConnections(eventLoop, limits: limits, routes: routes), eventLoop: eventLoop)
+                    LoopConnections(eventLoop, limits: limits, routes: routes, metrics: metrics),
+                    eventLoop: eventLoop)
             }.get()
         }
         self.loops = loops
@@ -41,7 +43,11 @@ final class Connections: Sendable {
     func accept(_ channel: any Channel) -> ConnectionGate? {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return nil }
         let count = accepted.add(1, ordering: .relaxed).newValue
-        channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
+        metrics.connectionOpened()
+        channel.closeFuture.whenComplete { _ in
+            self.accepted.subtract(1, ordering: .relaxed)
+            self.metrics.connectionClosed()
+        }
         var refusal: HTTPRejection?
         if count > limits.connections {
             refusal = .unavailable("the host has too many connections")
@@ -107,7 +113,7 @@ struct ConnectionGate {
 
     /// Why this connection gets nothing, if it gets nothing.
     var refusal: HTTPRejection? {
-        if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping") }
+        if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping", kind: .stopping) }
         if let refusalAtAccept { return refusalAtAccept }
         if place?.isRefused == true { return .unavailable("there are too many connections from this address") }
         return nil
@@ -123,6 +129,7 @@ struct ConnectionGate {
 /// The conversations of one event loop, which share its executor and its ticks.
 package final class LoopConnections {
     let executor: EventLoopTaskExecutor
+    let metrics: HostMetrics
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
     @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
@@ -143,11 +150,13 @@ package final class LoopConnections {
     package convenience init(_ eventLoop: any EventLoop, limits: HostLimits) {
         let access = AccessRules(
             isLoopback: true, isEncrypted: false, origins: [], proxies: TrustedProxies(ranges: []))
-        self.init(eventLoop, limits: limits, routes: HostRoutes(pipelines: [], access: access))
+        self.init(
+            eventLoop, limits: limits, routes: HostRoutes(pipelines: [], access: access), metrics: HostMetrics())
     }
 
-    init(_ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes) {
+    init(_ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes, metrics: HostMetrics) {
         self.routes = routes
+        self.metrics = metrics
         pipelines = routes.pipelines.map(LoopPipeline.init)
         executor = EventLoopTaskExecutor(eventLoop)
         // A quarter of the shortest limit keeps every limit within that of its value.

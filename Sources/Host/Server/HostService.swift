@@ -17,6 +17,8 @@ struct HostService: Service {
     let host: String
     let port: Int
     let logger: Logger
+    let metrics: PrometheusMetrics
+    let exporter: OTLPExporter?
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
@@ -36,6 +38,7 @@ struct HostService: Service {
             source, routes: routes, connections: connections, settings: settings, credentials: credentials,
             logger: logger)
         let reloading = await reloadWhenTold(reloader)
+        let exporting = exporter.map { exporter in Task { await exporter.run() } }
         announce(channel)
         try? await gracefulShutdown()
         logger.info("Stopping")
@@ -47,6 +50,7 @@ struct HostService: Service {
         await connections.drain(within: settings.drain)
         await reloader.waitForRetired(until: deadline)
         await close(reloader.routes.pipelines, until: deadline)
+        await exporter?.finish(exporting)
         impatient.cancel()
         try await group.shutdownGracefully()
         logger.info("Stopped")
@@ -72,7 +76,7 @@ struct HostService: Service {
             origins: settings.origins, proxies: proxies)
         return HostRoutes(
             pipelines: pipelines, access: access, authenticator: credentials.authenticator, metrics: settings.metrics,
-            history: settings.history, compression: settings.compression)
+            meters: metrics, history: settings.history, compression: settings.compression)
     }
 
     /// Opens every chain; where one fails those before it are closed again.

@@ -13,6 +13,7 @@ final class ServedPipeline: Sendable {
     let name: String
     let entry: Receive
     let chain: Chain
+    let meter: MessageMeter
     /// The file's place among those that are served.
     let index: Int
     private let state = Mutex(State())
@@ -21,6 +22,7 @@ final class ServedPipeline: Sendable {
 
     init(name: String, entry: Receive, chain: Chain, index: Int = 0) {
         (self.name, self.entry, self.chain, self.index) = (name, entry, chain, index)
+        meter = MessageMeter(pipeline: name)
     }
 
     /// `nil` for a chain that no message can enter, which no pipeline file builds.

@@ -29,6 +29,9 @@ package protocol MessageSink: AnyObject {
     /// The connection is broken, and will be closed.
     func hasFailed(_ error: any Error)
 
+    /// The connection has ended, with what either side closed it with; without where it broke.
+    func hasEnded(with code: WebSocketCloseCode?)
+
     /// The connection is cut without a goodbye.
     func willBeCut(because reason: String)
 }

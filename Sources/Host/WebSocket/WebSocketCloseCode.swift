@@ -1,6 +1,8 @@
 /// Why a WebSocket is closed (RFC 6455 section 7.4 and the registry it founded).
-struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
-    let rawValue: UInt16
+package struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
+    package let rawValue: UInt16
+
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     static let normal = WebSocketCloseCode(rawValue: 1000)
     /// The host is stopping.
@@ -8,6 +10,8 @@ struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
     static let protocolError = WebSocketCloseCode(rawValue: 1002)
     /// Binary where text is spoken.
     static let unsupportedData = WebSocketCloseCode(rawValue: 1003)
+    /// A close without a code; never sent.
+    static let noStatus = WebSocketCloseCode(rawValue: 1005)
     /// Text that is not UTF-8.
     static let invalidData = WebSocketCloseCode(rawValue: 1007)
     static let policyViolation = WebSocketCloseCode(rawValue: 1008)

@@ -18,6 +18,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var decoder: WebSocketDecoder
     @exclusivity(unchecked) private var closing = WebSocketCloseState()
+    /// What either side closed it with.
+    private var closeCode: WebSocketCloseCode?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     @exclusivity(unchecked) private var unwritten: ByteBuffer?
     @exclusivity(unchecked) private var isReading = false
@@ -48,13 +50,16 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         loop.add(self)
+        loop.metrics.webSocketOpened()
         sink.begin(on: self)
         flush()
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
         loop.remove(self)
+        loop.metrics.webSocketClosed(closeCode)
         sink.end()
+        sink.hasEnded(with: closeCode)
         self.context = nil
     }
 
@@ -221,6 +226,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         case .nothing: break
         case .end: context.close(promise: nil)
         case .sendClose(let code, let reason, let ending):
+            closeCode = code ?? .noStatus
             var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 32)
             WebSocketEncoder.close(code, reason: reason, into: &buffer)
             clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))

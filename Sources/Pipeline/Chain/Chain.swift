@@ -1,3 +1,5 @@
+package import Tracing
+
 /// Steps in order, with the resources they share: what a pipeline file builds into.
 ///
 /// In Swift the same is written with a builder:
@@ -7,19 +9,29 @@
 /// try await chain.open()
 /// ```
 public final class Chain: Sendable {
+    /// Who takes traces when the chain is made; `nil` where nobody does.
+    package let tracer: (any Tracer)?
+
     let steps: [StepRunner]
     let resources: [NamedResource]
     private let opened = OpenedParts()
+    /// `nil` where nobody takes metrics.
+    private let clock: StepClock?
 
     /// A chain of steps whose wiring was checked.
-    init(checked steps: [Step], resources: [NamedResource]) {
+    ///
+    /// - Parameter name: What it is called in metrics.
+    init(checked steps: [Step], resources: [NamedResource], name: String) {
         var labels = Labels(steps)
-        let pending = PendingMessages()
+        let surroundings = StepSurroundings(pipeline: name, pending: PendingMessages())
         let routes = DeltaRoute.all(in: steps)
         self.steps = steps.enumerated().map { index, step in
-            Chain.runner(step, labels: &labels, pending: pending, route: routes[index])
+            Chain.runner(step, labels: &labels, in: surroundings, route: routes[index])
         }
-        pending.watch(self.steps.flatMap(\.all).compactMap(\.background))
+        let tracer = InstrumentationSystem.tracer
+        self.tracer = tracer is NoOpTracer ? nil : tracer
+        clock = surroundings.takesMetrics ? .shared : nil
+        surroundings.pending.watch(self.steps.flatMap(\.all).compactMap(\.background))
         self.resources = resources
         answersInBackground = self.steps.flatMap(\.all).contains { step in
             step.background != nil && type(of: step.stage).role == .reply
@@ -40,7 +52,7 @@ public final class Chain: Sendable {
         let messages =
             reader.diagnostics.items.map(\.message) + problems.filter { $0.severity == .error }.map(\.message)
         if !messages.isEmpty { throw ChainError(problems: messages) }
-        self.init(checked: bound, resources: named)
+        self.init(checked: bound, resources: named, name: "chain")
     }
 
     /// The stages in order, those that other stages hold left out.
@@ -173,9 +185,10 @@ public final class Chain: Sendable {
     /// - Parameter first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
     /// - Throws: The first error that no step's `on_error` takes, with the label of the step it came from.
     public func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
+        var time = clock?.now ?? 0
         for index in first..<steps.endIndex {
             do {
-                try await steps[index].run(&message)
+                try await steps[index].run(&message, since: &time)
             } catch {
                 await keepPart(of: message, after: index)
                 throw error
@@ -207,8 +220,12 @@ public final class Chain: Sendable {
     /// - Returns: That step, for ``run(_:from:)``; `nil` once every step has run.
     /// - Throws: As ``run(_:from:)``.
     public func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
+        // With spans to make, a task more is nothing.
+        if message.trace != nil { return 0 }
+        var time = clock?.now ?? 0
+        let slot = clock == nil ? nil : ThreadSlot.current
         for index in steps.indices {
-            guard try steps[index].runWithoutWaiting(&message) else { return index }
+            guard try steps[index].runWithoutWaiting(&message, since: &time, in: slot) else { return index }
         }
         return nil
     }
@@ -225,14 +242,14 @@ public final class Chain: Sendable {
     }
 
     private static func runner(
-        _ step: Step, labels: inout Labels, pending: PendingMessages, route: DeltaRoute? = nil
+        _ step: Step, labels: inout Labels, in surroundings: StepSurroundings, route: DeltaRoute? = nil
     ) -> StepRunner {
         let label = labels.label(for: step)
         var instead: [StepRunner] = []
         if case .run(let steps) = step.modifiers.onError {
-            instead = steps.map { runner($0, labels: &labels, pending: pending) }
+            instead = steps.map { runner($0, labels: &labels, in: surroundings) }
         }
-        return StepRunner(step, label: label, instead: instead, pending: pending, route: route)
+        return StepRunner(step, label: label, instead: instead, in: surroundings, route: route)
     }
 
     private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {

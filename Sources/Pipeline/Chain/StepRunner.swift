@@ -1,4 +1,5 @@
 public import Logging
+import Tracing
 
 /// A step made ready to run: what its modifiers ask for is decided here once, not for every message.
 final class StepRunner: Sendable {
@@ -11,12 +12,16 @@ final class StepRunner: Sendable {
     private let isPlain: Bool
     /// Whether only `when` stands between the message and the stage, so that the stage may run without waiting.
     private let isDirect: Bool
+    private let isPlainWithoutRoute: Bool
     let instead: [StepRunner]
     private let context: StageContext
     private let route: DeltaRoute?
+    /// `nil` where nobody takes metrics.
+    let meter: StepMeter?
+    private let quick: QuickMeter?
 
     /// - Parameter route: The way of the pieces that the stage makes of an answer; `nil` where they are not to leave.
-    init(_ step: Step, label: String, instead: [StepRunner], pending: PendingMessages, route: DeltaRoute?) {
+    init(_ step: Step, label: String, instead: [StepRunner], in surroundings: StepSurroundings, route: DeltaRoute?) {
         self.route = route
         self.label = label
         self.stage = step.stage
@@ -24,11 +29,14 @@ final class StepRunner: Sendable {
         self.place = step.place
         source = step.source
         self.instead = instead
-        context = StageContext(label: label, pending: pending)
+        context = StageContext(label: label, pipeline: surroundings.pipeline, pending: surroundings.pending)
+        meter = surroundings.meter(of: step.stage, label: label)
+        quick = meter?.quick
         let modifiers = step.modifiers
         let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
         isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
         isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
+        isPlainWithoutRoute = isPlain && route == nil
         background = modifiers.async.map { [context] in Background(policy: $0, label: label, logger: context.logger) }
     }
 
@@ -66,45 +74,139 @@ final class StepRunner: Sendable {
         await stage.close()
     }
 
+    /// Runs the step for a message that comes to it now.
     func run(_ message: inout Message) async throws(PipelineError) {
+        var time = meter?.now ?? 0
+        try await run(&message, since: &time)
+    }
+
+    /// - Parameter time: When the step before it ended; when this one did, after it.
+    func run(_ message: inout Message, since time: inout UInt64) async throws(PipelineError) {
         if let route, let reply = message.reply, reply.takesDeltas {
             message.deltas = DeltaStream(reply, through: route.filters)
         }
-        try await runThroughModifiers(&message)
+        if let trace = message.trace {
+            try await run(&message, since: &time, with: trace)
+        } else {
+            try await runThroughModifiers(&message, since: &time)
+        }
         if route != nil { message.deltas = nil }
     }
 
-    private func runThroughModifiers(_ message: inout Message) async throws(PipelineError) {
+    private func runThroughModifiers(_ message: inout Message, since time: inout UInt64) async throws(PipelineError) {
         if isPlain {
+            meter?.arrived()
             do {
                 try await stage.run(&message)
             } catch {
-                throw PipelineError(error, stage: label)
+                throw failed(error, since: &time)
             }
+            meter?.passed(message, since: &time)
             return
         }
         if let condition = modifiers.when, !condition.matches(message) { return }
         do {
             if let background {
-                try await background.send(message)
+                try await handOver(message, to: background)
             } else {
+                meter?.arrived()
                 try await runWithRetries(&message, retry: modifiers.retry)
+                meter?.passed(message, since: &time)
+                return
             }
         } catch {
+            // Who hands over does not run the stage, so that it is not timed.
+            let error = background == nil ? failed(error, since: &time) : error
             try await recover(from: error, &message)
+        }
+        time = meter?.now ?? 0
+    }
+
+    /// Does it in a span of its own, in which whatever the stage calls is, too.
+    private func run(
+        _ message: inout Message, since time: inout UInt64, with trace: MessageTrace
+    ) async throws(PipelineError) {
+        // Who passes a message by, or hands it over, does not run the stage.
+        guard background == nil, modifiers.when?.matches(message) != false else {
+            return try await runThroughModifiers(&message, since: &time)
+        }
+        let span = trace.begin(label)
+        var failure: PipelineError?
+        await ServiceContext.$current.withValue(span.context) {
+            do throws(PipelineError) {
+                try await runThroughModifiers(&message, since: &time)
+            } catch {
+                failure = error
+            }
+        }
+        span.end(failure)
+        if let failure { throw failure }
+    }
+
+    private func handOver(_ message: Message, to background: Background) async throws(PipelineError) {
+        do {
+            try await background.send(message)
+        } catch {
+            meter?.failed(error)
+            throw error
         }
     }
 
+    /// Counts what the stage threw, and says that it was this step's.
+    private func failed(_ error: any Error, since time: inout UInt64) -> PipelineError {
+        let error = PipelineError(error, stage: label)
+        meter?.failed(error, since: &time)
+        return error
+    }
+
     /// Does the same without waiting, and says whether it could.
-    func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Bool {
+    ///
+    /// What most messages need stands in the chain's loop, the rest apart: together it would be half as fast again.
+    ///
+    /// - Parameter slot: The thread's; `nil` where nobody takes metrics.
+    @inline(__always)
+    func runWithoutWaiting(
+        _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
+    ) throws(PipelineError) -> Bool {
+        guard isPlainWithoutRoute else { return try runModifiedWithoutWaiting(&message, since: &time, in: slot) }
+        do {
+            guard try stage.runWithoutWaiting(&message) else { return false }
+        } catch {
+            throw arrivedAndFailed(error, since: &time)
+        }
+        if let slot { passedThrough(message, since: &time, in: slot) }
+        return true
+    }
+
+    @inline(never)
+    private func runModifiedWithoutWaiting(
+        _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
+    ) throws(PipelineError) -> Bool {
         guard route == nil, isDirect || background != nil else { return false }
         if let condition = modifiers.when, !condition.matches(message) { return true }
         if let background { return background.sendWithoutWaiting(message) }
         do {
-            return try stage.runWithoutWaiting(&message)
+            guard try stage.runWithoutWaiting(&message) else { return false }
         } catch {
-            throw PipelineError(error, stage: label)
+            throw arrivedAndFailed(error, since: &time)
         }
+        if let slot { passedThrough(message, since: &time, in: slot) }
+        return true
+    }
+
+    @inline(__always)
+    private func passedThrough(_ message: borrowing Message, since time: inout UInt64, in slot: ThreadSlot) {
+        if let quick {
+            quick.passedThrough(message, since: &time, in: slot)
+        } else {
+            meter?.passedThrough(message, since: &time, in: slot)
+        }
+    }
+
+    @inline(never)
+    private func arrivedAndFailed(_ error: any Error, since time: inout UInt64) -> PipelineError {
+        meter?.arrived()
+        return failed(error, since: &time)
     }
 
     /// Does what the step's `on_error` says.
@@ -143,6 +245,7 @@ final class StepRunner: Sendable {
                 // Nobody waits for an API that asks for more patience than the file allows.
                 if pause > retry.maxBackoff { throw error }
                 retrying()
+                meter?.retried()
                 do {
                     try await Task.sleep(for: pause)
                 } catch {

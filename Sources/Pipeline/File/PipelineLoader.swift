@@ -68,7 +68,7 @@ public struct PipelineLoader: Sendable {
         guard let name, let steps else { return nil }
         return PipelineFile(
             path: path, name: name, description: description,
-            chain: Chain(checked: steps, resources: resources), sections: sections,
+            chain: Chain(checked: steps, resources: resources, name: name), sections: sections,
             sectionPlaces: places(of: sections.keys, in: entries),
             sectionNodes: Dictionary(
                 uniqueKeysWithValues: sections.keys.compactMap { key in root[key].map { (key, $0) } }))

@@ -48,8 +48,8 @@ struct ResourceSection {
             }
             return nil
         }
-        let typeName = typeNode.scalar?.text ?? ""
-        guard let type = registry.resources[typeName] else {
+        guard let type = registry.resources[typeNode.scalar?.text ?? ""] else {
+            let typeName = typeNode.scalar?.written ?? ""
             reader.diagnostics.error(
                 .unknownResourceType, at: typeNode.range, "unknown type '\(typeName)' of resource '\(name)'",
                 suggestion: Spelling.nearest(to: typeName, among: registry.resources.keys.sorted()))

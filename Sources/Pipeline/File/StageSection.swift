@@ -101,8 +101,8 @@ struct StageSection {
     ) -> Entry? {
         guard let type = registry.stages[name] else {
             reader.diagnostics.error(
-                .unknownStage, at: key.range, "unknown stage '\(name)'",
-                suggestion: Spelling.nearest(to: name, among: registry.stages.keys.sorted()))
+                .unknownStage, at: key.range, "unknown stage '\(key.scalar?.written ?? name)'",
+                suggestion: Spelling.nearest(to: key.scalar?.written ?? name, among: registry.stages.keys.sorted()))
             return nil
         }
         let owner = Owner("stage '\(name)'", place: key.range)

@@ -30,6 +30,9 @@ public struct Message: Sendable {
     /// Where an answer's pieces go while the rest is still to come; `nil` where they are to be sent whole.
     public internal(set) var deltas: DeltaStream?
 
+    /// Its spans; `nil` where nobody takes traces.
+    package var trace: MessageTrace?
+
     private(set) var fields: [Field: JSONValue] = [:]
 
     /// A message with an id of its own, received now.

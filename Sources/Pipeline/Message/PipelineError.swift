@@ -47,6 +47,13 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         public static let timeout = Code("timeout")
         /// The host is stopping.
         public static let stopping = Code("stopping")
+
+        /// Every code of the engine's own.
+        static let known: [Code] = [
+            .modelKeyMissing, .modelUnauthorized, .modelTimeout, .modelRateLimited, .modelUnavailable,
+            .modelBadResponse, .databaseUnavailable, .invalidJSON, .invalidMessage, .tooLong, .rateLimited,
+            .budgetSpent, .busy, .cancelled, .stageFailed, .timeout, .stopping,
+        ]
     }
 
     /// What kind of failure it is.

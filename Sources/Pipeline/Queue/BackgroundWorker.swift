@@ -1,4 +1,5 @@
 import Logging
+import Tracing
 
 /// Runs a stage for messages from a queue. Errors go to the log and the dead letters; a resource that is down is waited
 /// for.
@@ -25,6 +26,7 @@ struct BackgroundWorker: Sendable {
     ///
     /// - Returns: Those that have ended, well or not; fewer than all only where the rest stays in its queue.
     func work(on batch: [QueuedMessage]) async -> [QueuedMessage] {
+        step.meter?.arrived(batch.count)
         if let batchStage, batch.count > 1 { return await work(on: batch[...], by: batchStage) }
         var done: [QueuedMessage] = []
         for queued in batch {
@@ -52,10 +54,23 @@ struct BackgroundWorker: Sendable {
 
     private func run(_ batch: [Message], by stage: any BatchStage) async throws {
         try await throughOutages {
+            var time = step.meter?.now ?? 0
+            let spans = batch.compactMap { $0.trace?.begin(step.label, batchOf: batch.count) }
+            var failure: (any Error)?
+            defer { for span in spans { span.end(failure.map { PipelineError($0, stage: step.label) }) } }
             let work: @Sendable () async throws -> Void = { try await stage.run(batch: batch) }
-            guard let limit = step.modifiers.timeout else { return try await work() }
-            let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
-            try await withTimeout(limit, orThrow: late, work)
+            do {
+                if let limit = step.modifiers.timeout {
+                    let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
+                    try await withTimeout(limit, orThrow: late, work)
+                } else {
+                    try await work()
+                }
+            } catch {
+                failure = error
+                throw error
+            }
+            step.meter?.passed(batchOf: batch.count, since: &time)
         }
     }
 
@@ -66,15 +81,21 @@ struct BackgroundWorker: Sendable {
 
     private func hasEnded(_ message: Message) async -> Bool {
         var message = message
+        var time: UInt64 = 0
         do {
             do {
                 try await throughOutages {
-                    try await step.runWithRetries(&message, retry: retry) { background.count { $0.retries += 1 } }
+                    time = step.meter?.now ?? 0
+                    try await run(&message)
                 }
+                step.meter?.passed(message, since: &time)
             } catch is LeftInQueue {
                 return false
             } catch {
-                try await step.recover(from: PipelineError(error, stage: step.label), &message)
+                let error = PipelineError(error, stage: step.label)
+                let isLeftInQueue = background.mayLeave && Task.isCancelled
+                if !isLeftInQueue { step.meter?.failed(error, since: &time) }
+                try await step.recover(from: error, &message)
             }
         } catch {
             if background.mayLeave, Task.isCancelled { return false }
@@ -84,6 +105,25 @@ struct BackgroundWorker: Sendable {
             message.reply?.abandon(message)
         }
         return true
+    }
+
+    private func run(_ message: inout Message) async throws(PipelineError) {
+        guard let trace = message.trace else { return try await runWithRetries(&message) }
+        let span = trace.begin(step.label)
+        var failure: PipelineError?
+        await ServiceContext.$current.withValue(span.context) {
+            do throws(PipelineError) {
+                try await runWithRetries(&message)
+            } catch {
+                failure = error
+            }
+        }
+        span.end(failure)
+        if let failure { throw failure }
+    }
+
+    private func runWithRetries(_ message: inout Message) async throws(PipelineError) {
+        try await step.runWithRetries(&message, retry: retry) { background.count { $0.retries += 1 } }
     }
 
     /// Puts a message that failed for good where `dead_letter` says.

@@ -129,6 +129,8 @@ public enum StageRole: Sendable {
 
 /// What a stage knows of its surroundings when it is opened.
 public struct StageContext: Sendable {
+    /// The name of its pipeline.
+    public let pipeline: String
     /// Its label.
     public let label: String
     /// Where it says what it does; carries its label.
@@ -137,8 +139,9 @@ public struct StageContext: Sendable {
     public let pending: PendingMessages
 
     /// The surroundings of a stage by its label, also for tests of one.
-    public init(label: String, pending: PendingMessages = PendingMessages()) {
+    public init(label: String, pipeline: String = "chain", pending: PendingMessages = PendingMessages()) {
         self.label = label
+        self.pipeline = pipeline
         self.pending = pending
         var logger = Logger(label: "stagecoach")
         logger[metadataKey: "stage"] = "\(label)"

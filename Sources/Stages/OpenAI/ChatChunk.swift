@@ -27,12 +27,20 @@ struct ChatChunk: Decodable {
 
 /// A streamed answer as it grows, and the response that it comes to: what the API would have sent in one piece.
 package struct StreamedAnswer {
+    private let secrets: Redaction
     private var head: ChatChunk?
     private var text = ""
     private var usage: JSONValue?
     private var finishReason: String?
 
-    package init() {}
+    package init() {
+        self.init(hiding: Redaction(Secret("")))
+    }
+
+    /// - Parameter secrets: What the API may not say in an error.
+    init(hiding secrets: Redaction) {
+        self.secrets = secrets
+    }
 
     /// Whether the answer is whole.
     private(set) var isOver = false
@@ -50,7 +58,8 @@ package struct StreamedAnswer {
             throw OpenAIError.badResponse("an event of the stream is not the JSON it should be")
         }
         if let error = chunk.error {
-            throw OpenAIError.unavailable("the API ended the stream with an error: \(error.message ?? "")")
+            throw OpenAIError.unavailable(
+                "the API ended the stream with an error: \(secrets(error.message ?? "").prefix(300))")
         }
         head = head ?? chunk
         if let counted = chunk.usage, counted != .null { usage = counted }

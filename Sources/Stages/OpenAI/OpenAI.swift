@@ -60,17 +60,23 @@ public struct OpenAI: Model {
 
     private func whole(_ request: CompletionRequest) async throws -> Completion {
         try await circuit.run(isOn: breaker) {
-            let answer = try await connection.post(call(request, isStreamed: false))
-            guard answer.status == 200 else {
-                throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: key)
+            try await ModelSpan.around(name(of: request), call(request, isStreamed: false)) { call in
+                let answer = try await connection.post(call)
+                guard answer.status == 200 else {
+                    throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: secrets)
+                }
+                return try ChatResponse.completion(from: answer.body)
             }
-            return try ChatResponse.completion(from: answer.body)
         }
     }
 
+    private func name(of request: CompletionRequest) -> String { model.isEmpty ? request.model : model }
+
+    private var secrets: Redaction { Redaction(key, headers: Array(headers.values)) }
+
     private func call(_ request: CompletionRequest, isStreamed: Bool) throws -> OpenAICall {
         var request = request
-        if !model.isEmpty { request.model = model }
+        request.model = name(of: request)
         return OpenAICall(
             url: url.text + "/chat/completions", key: key, headers: headers,
             body: try ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout
@@ -82,17 +88,21 @@ public struct OpenAI: Model {
     ) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
         return try await places.run(atMost: calls, for: request) { request in
-            try await circuit.run(isOn: breaker) { try await stream(request, receive: receive) }
+            try await circuit.run(isOn: breaker) {
+                try await ModelSpan.around(name(of: request), call(request, isStreamed: true)) { call in
+                    try await stream(call, receive: receive)
+                }
+            }
         }
     }
 
     private func stream(
-        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+        _ call: OpenAICall, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
-        let response = try await connection.stream(call(request, isStreamed: true))
+        let response = try await connection.stream(call)
         guard response.status == 200 else {
             let body = try await connection.rest(of: response)
-            throw OpenAIError.refused(response.status, body, response.headers, hiding: key)
+            throw OpenAIError.refused(response.status, body, response.headers, hiding: secrets)
         }
         // An API that knows no streaming answers in one piece.
         guard response.headers["Content-Type"]?.lowercased().hasPrefix("application/json") != true else {
@@ -101,7 +111,7 @@ public struct OpenAI: Model {
             return completion
         }
         var events = ServerSentEvents()
-        var answer = StreamedAnswer()
+        var answer = StreamedAnswer(hiding: secrets)
         do {
             reading: for try await bytes in response.body {
                 for event in try events.read(bytes) {

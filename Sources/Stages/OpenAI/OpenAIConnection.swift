@@ -59,6 +59,8 @@ struct OpenAICall {
     /// How long it may take to reach the API, and how long the call in all.
     let connect: Duration
     let limit: Duration
+    /// Fields that say which trace the call is a part of.
+    var tracing: [(String, String)] = []
 
     var request: HTTPRequest {
         var request = HTTPRequest(method: "POST", url: url, body: body)
@@ -67,7 +69,8 @@ struct OpenAICall {
             ("Accept", "application/json, text/event-stream"), ("User-Agent", "stagecoach"),
         ]
         let more = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value.revealed) }
-        request.headers = own.filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
+        request.headers =
+            (own + tracing).filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
         request.deadlines.connect = connect
         request.deadlines.total = limit
         request.deadlines.idle = min(request.deadlines.idle, limit)

@@ -30,15 +30,15 @@ enum OpenAIError {
 
     /// The API answered with another status than 200. Some APIs repeat the key in their errors, so it is taken out.
     static func refused(
-        _ status: Int, _ body: [UInt8], _ headers: HTTPHeaderFields? = nil, hiding key: Secret
+        _ status: Int, _ body: [UInt8], _ headers: HTTPHeaderFields? = nil, hiding secrets: Redaction
     ) -> PipelineError {
-        var error = refused(status, body, hiding: key)
+        var error = refused(status, body, hiding: secrets)
         if error.isRetryable { error.retryAfter = headers.flatMap(RetryAfter.wait) }
         return error
     }
 
-    private static func refused(_ status: Int, _ body: [UInt8], hiding key: Secret) -> PipelineError {
-        let said = ChatError.text(in: body)?.replacing(key.revealed, with: "<secret>").prefix(300)
+    private static func refused(_ status: Int, _ body: [UInt8], hiding secrets: Redaction) -> PipelineError {
+        let said = ChatError.text(in: body).map { secrets($0).prefix(300) }
         let detail = "status \(status)" + (said.map { ": \($0)" } ?? "")
         switch status {
         case 401, 403:

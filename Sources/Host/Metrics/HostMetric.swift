@@ -1,0 +1,57 @@
+import Pipeline
+
+/// The metrics of the host: what is outside of any stage.
+enum HostMetric: String, CaseIterable {
+    case connections = "stagecoach_connections"
+    case accepted = "stagecoach_connections_accepted_total"
+    case webSockets = "stagecoach_websocket_connections"
+    case closes = "stagecoach_websocket_closes_total"
+    case refused = "stagecoach_requests_refused_total"
+    case messages = "stagecoach_messages_total"
+    case resourceReady = "stagecoach_resource_ready"
+    case queueMessages = "stagecoach_queue_messages"
+    case queueOldest = "stagecoach_queue_oldest_seconds"
+    case queueRetries = "stagecoach_queue_retries_total"
+    case queueDropped = "stagecoach_queue_dropped_total"
+    case queueFailed = "stagecoach_queue_failed_total"
+    case spansExported = "stagecoach_trace_spans_exported_total"
+    case spansDropped = "stagecoach_trace_spans_dropped_total"
+    case processorTime = "process_cpu_seconds_total"
+    case memory = "process_resident_memory_bytes"
+    case openFiles = "process_open_fds"
+    case mostFiles = "process_max_fds"
+    case startTime = "process_start_time_seconds"
+
+    /// What it says, in one sentence.
+    var help: String {
+        switch self {
+        case .connections: "Connections that are open, WebSockets or not."
+        case .accepted: "Connections that were accepted."
+        case .webSockets: "WebSockets that are open."
+        case .closes: "WebSockets that were closed, by code; 1006 is one that ended without a close."
+        case .refused: "Handshakes and requests that were refused, by reason."
+        case .messages: "Messages that ended, by outcome: answered, failed, cancelled, or without an answer."
+        case .resourceReady: "Whether a resource can be used: 1 or 0."
+        case .queueMessages: "Messages that wait or are being worked on."
+        case .queueOldest: "How long ago the oldest of them was received."
+        case .queueRetries: "Runs that failed and were made again."
+        case .queueDropped: "Messages dropped because the queue was full."
+        case .queueFailed: "Messages that failed for good."
+        case .spansExported: "Spans that the collector took."
+        case .spansDropped: "Spans that were dropped: too many waited (full), or the collector took none (export)."
+        case .processorTime: "Processor time of the process, in user and kernel mode together."
+        case .memory: "Resident memory of the process."
+        case .openFiles: "Files and sockets that the process has open."
+        case .mostFiles: "Files and sockets that the process may have open."
+        case .startTime: "When the process started, in seconds since 1970."
+        }
+    }
+}
+
+/// What metrics say, by name.
+enum MetricHelp {
+    /// `nil` for metrics of a stage's own.
+    static func text(of name: String) -> String? {
+        EngineMetric(rawValue: name)?.help ?? HostMetric(rawValue: name)?.help
+    }
+}

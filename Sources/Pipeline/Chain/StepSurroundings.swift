@@ -1,0 +1,20 @@
+import CoreMetrics
+
+/// What the steps of a chain have in common.
+struct StepSurroundings {
+    /// The chain's name.
+    let pipeline: String
+    /// What waits in the queues of the chain.
+    let pending: PendingMessages
+    /// Who takes metrics when the chain is made.
+    private let factory = MetricsSystem.factory
+
+    /// Whether anybody does.
+    var takesMetrics: Bool { !(factory is NOOPMetricsHandler) }
+
+    func meter(of stage: any Stage, label: String) -> StepMeter? {
+        StepMeter(
+            StageNames(pipeline: pipeline, stage: label), providesAnswer: stage.provides.contains(.completion),
+            factory: factory)
+    }
+}

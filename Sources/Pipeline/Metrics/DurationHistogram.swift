@@ -1,0 +1,69 @@
+import CoreMetrics
+
+/// How often something took how long.
+package final class DurationHistogram: TimerHandler {
+    /// The upper bounds of the buckets, in nanoseconds: from a stage that only looks to a model that thinks.
+    package static let bounds: [UInt64] = [
+        10_000, 100_000, 1_000_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000, 250_000_000,
+        500_000_000, 1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000, 30_000_000_000, 60_000_000_000,
+    ]
+
+    /// What was observed so far.
+    package struct Snapshot {
+        /// How many fell into each bucket; the last is for those above every bound.
+        package let counts: [UInt64]
+        /// All durations together, in nanoseconds.
+        package let sum: UInt64
+    }
+
+    // Constants, as looking at the array would cost more than all the rest of counting.
+    private static var sumColumn: Int { 17 }
+    private static var clockSumColumn: Int { 18 }
+    private static var firstBound: UInt64 { 10_000 }
+
+    private let cells = SlottedCounts(width: clockSumColumn + 1)
+
+    package init() {
+        precondition(Self.sumColumn == Self.bounds.count + 1 && Self.firstBound == Self.bounds[0])
+    }
+
+    package func recordNanoseconds(_ duration: Int64) {
+        record(UInt64(max(0, duration)), in: .current)
+    }
+
+    /// Where it counts.
+    var rows: SlottedCounts.Rows { cells.rows }
+
+    /// Notes a duration in nanoseconds in the calling thread's row.
+    func record(_ duration: UInt64, in slot: ThreadSlot) {
+        DurationHistogram.record(duration, in: slot, of: cells.rows)
+    }
+
+    /// Notes it in the rows of a histogram.
+    static func record(_ duration: UInt64, in slot: ThreadSlot, of rows: SlottedCounts.Rows) {
+        rows.add(1, to: bucket(of: duration), in: slot)
+        rows.add(duration, to: sumColumn, in: slot)
+    }
+
+    /// Notes a time that is no longer than the first bound, as ``StepClock`` has it.
+    @inline(__always)
+    static func record(short difference: UInt64, in slot: ThreadSlot, of rows: SlottedCounts.Rows) {
+        rows.add(1, to: 0, in: slot)
+        rows.add(difference, to: clockSumColumn, in: slot)
+    }
+
+    /// The first bound, as ``StepClock`` has it.
+    static func firstBound(on clock: StepClock) -> UInt64 { clock.difference(of: firstBound) }
+
+    private static func bucket(of duration: UInt64) -> Int {
+        bounds.firstIndex { duration <= $0 } ?? bounds.count
+    }
+
+    /// What was observed so far.
+    package var snapshot: Snapshot {
+        Snapshot(
+            counts: (0...DurationHistogram.bounds.count).map { cells.sum(of: $0) },
+            sum: cells.sum(of: DurationHistogram.sumColumn)
+                &+ StepClock.shared.nanoseconds(of: cells.sum(of: DurationHistogram.clockSumColumn)))
+    }
+}

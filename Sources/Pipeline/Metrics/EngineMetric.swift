@@ -1,0 +1,21 @@
+/// The metrics of the engine: what every stage has.
+package enum EngineMetric: String, CaseIterable {
+    case stageReceived = "stagecoach_stage_received_total"
+    case stageSent = "stagecoach_stage_sent_total"
+    case stageErrors = "stagecoach_stage_errors_total"
+    case stageRetries = "stagecoach_stage_retries_total"
+    case stageDuration = "stagecoach_stage_duration_seconds"
+    case modelTokens = "stagecoach_model_tokens_total"
+
+    /// What it says, in one sentence.
+    package var help: String {
+        switch self {
+        case .stageReceived: "Messages that came to the stage."
+        case .stageSent: "Messages that the stage passed on."
+        case .stageErrors: "Messages that failed in the stage, by code; a code of a stage's own is 'other'."
+        case .stageRetries: "Runs of the stage that failed and were made again."
+        case .stageDuration: "How long runs of the stage took, waits and retries included; a batch is one run."
+        case .modelTokens: "Tokens that the model's API counted."
+        }
+    }
+}
