@@ -16,15 +16,14 @@ package final class DurationHistogram: TimerHandler {
         package let sum: UInt64
     }
 
-    // Constants, as looking at the array would cost more than all the rest of counting.
+    // Constants, as looking at the array would cost more than the rest of counting.
     private static var sumColumn: Int { 17 }
     private static var clockSumColumn: Int { 18 }
-    private static var firstBound: UInt64 { 10_000 }
 
     private let cells = SlottedCounts(width: clockSumColumn + 1)
 
     package init() {
-        precondition(Self.sumColumn == Self.bounds.count + 1 && Self.firstBound == Self.bounds[0])
+        precondition(Self.sumColumn == Self.bounds.count + 1)
     }
 
     package func recordNanoseconds(_ duration: Int64) {
@@ -45,15 +44,17 @@ package final class DurationHistogram: TimerHandler {
         rows.add(duration, to: sumColumn, in: slot)
     }
 
-    /// Notes a time that is no longer than the first bound, as ``StepClock`` has it.
+    /// Notes a time as ``StepClock`` has it, whose bucket is known.
     @inline(__always)
-    static func record(short difference: UInt64, in slot: ThreadSlot, of rows: SlottedCounts.Rows) {
-        rows.add(1, to: 0, in: slot)
+    static func record(_ difference: UInt64, bucket: Int, in slot: ThreadSlot, of rows: SlottedCounts.Rows) {
+        rows.add(1, to: bucket, in: slot)
         rows.add(difference, to: clockSumColumn, in: slot)
     }
 
-    /// The first bound, as ``StepClock`` has it.
-    static func firstBound(on clock: StepClock) -> UInt64 { clock.difference(of: firstBound) }
+    /// The first two bounds as ``StepClock`` has them.
+    static func firstBounds(on clock: StepClock) -> (first: UInt64, second: UInt64) {
+        (clock.difference(of: bounds[0]), clock.difference(of: bounds[1]))
+    }
 
     private static func bucket(of duration: UInt64) -> Int {
         bounds.firstIndex { duration <= $0 } ?? bounds.count

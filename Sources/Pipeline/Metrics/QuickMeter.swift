@@ -6,15 +6,15 @@ struct QuickMeter: Sendable {
     let tokens: SlottedCounts.Rows?
     let durations: SlottedCounts.Rows
     private let clock: StepClock
-    /// What is longer is noted apart: most steps that need no waiting are not.
-    private let short: UInt64
+    /// The first two bounds of the buckets. What is longer is noted apart, as hardly a step without waiting is.
+    private let bounds: (first: UInt64, second: UInt64)
 
     init(
         received: SlottedCounts.Rows, sent: SlottedCounts.Rows, tokens: SlottedCounts.Rows?,
         durations: SlottedCounts.Rows, clock: StepClock
     ) {
         (self.received, self.sent, self.tokens, self.durations, self.clock) = (received, sent, tokens, durations, clock)
-        short = DurationHistogram.firstBound(on: clock)
+        bounds = DurationHistogram.firstBounds(on: clock)
     }
 
     /// A message came and went.
@@ -25,16 +25,20 @@ struct QuickMeter: Sendable {
         if let tokens, let used = message.completion?.tokensUsed { tokens.add(UInt64(max(0, used)), in: slot) }
         let now = clock.now
         let difference = now > time ? now - time : 0
-        if difference <= short {
-            DurationHistogram.record(short: difference, in: slot, of: durations)
+        if difference <= bounds.second {
+            let bucket = difference <= bounds.first ? 0 : 1
+            DurationHistogram.record(difference, bucket: bucket, in: slot, of: durations)
         } else {
-            record(long: difference, in: slot)
+            QuickMeter.record(long: difference, on: clock, in: slot, of: durations)
         }
         time = now
     }
 
+    /// Takes no `self`, which would be written to the stack for every step, long or not.
     @inline(never)
-    private func record(long difference: UInt64, in slot: ThreadSlot) {
+    private static func record(
+        long difference: UInt64, on clock: StepClock, in slot: ThreadSlot, of durations: SlottedCounts.Rows
+    ) {
         DurationHistogram.record(clock.nanoseconds(of: difference), in: slot, of: durations)
     }
 }
