@@ -1,13 +1,12 @@
-import Glibc
+import FoundationEssentials
 
 /// Notices that files have changed, by looking twice a second: editors put a new file in the place of the old one, so
 /// that the old one never changes.
 struct FileWatch {
     private struct Stamp: Equatable {
-        var file: UInt64 = 0
-        var size: Int64 = -1
-        var seconds = 0
-        var nanoseconds = 0
+        var file: Int?
+        var size: Int?
+        var changed: Date?
     }
 
     private static let interval: Duration = .milliseconds(500)
@@ -30,11 +29,14 @@ struct FileWatch {
 
     private var stamps: [Stamp] {
         paths.map { path in
-            var status = stat()
-            guard stat(path, &status) == 0 else { return Stamp() }
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
             return Stamp(
-                file: UInt64(status.st_ino), size: Int64(status.st_size), seconds: status.st_mtim.tv_sec,
-                nanoseconds: status.st_mtim.tv_nsec)
+                file: number(attributes?[.systemFileNumber]), size: number(attributes?[.size]),
+                changed: attributes?[.modificationDate] as? Date)
         }
+    }
+
+    private func number(_ value: Any?) -> Int? {
+        (value as? any BinaryInteger).map { Int(truncatingIfNeeded: $0) }
     }
 }
