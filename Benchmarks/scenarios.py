@@ -182,7 +182,7 @@ SCENARIOS = [
     Load("flow, 64 connections", FLOWS, 64, delay=0),
     Load("flow, 500 connections", FLOWS, 500, delay=0),
     Load("flow, 64 connections, model at 20 ms", FLOWS, 64, delay=20),
-    Streams("64 streams of 20 words", [host(STREAMED), RELAY], 64, delay=5),
+    Streams("64 streams of 50 words a second", [host(STREAMED), RELAY], 64, delay=20),
     Stored("stored behind a model at 20 ms", [
         host(WITHOUT, "without"), host(FLOW, "sqlite"), host(POSTGRES, "postgres"), host(SUPABASE, "supabase")], 64,
         delay=20),
@@ -255,7 +255,7 @@ TARGETS = [
     Target("flow, 64 connections", "p99", "<=", 0.1, of="fastapi"),
     Target("flow, 500 connections", "rate", ">=", 0.8, of="stagecoach", in_scenario="flow, 64 connections"),
     Target("flow, 64 connections, model at 20 ms", "p50", "<=", 22_000),
-    Target("64 streams of 20 words", "p99", "<=", 2, of="curl-relay"),
+    Target("64 streams of 50 words a second", "p99", "<=", 2, of="curl-relay"),
     Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="sqlite"),
     Target("stored behind a model at 20 ms", "p99", "<=", 1.1, of="without", server="sqlite"),
     Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="postgres"),
