@@ -23,20 +23,7 @@ struct SessionHistory: Sendable {
         let own = rows.filter { userID == nil || $0.userID == userID }
         guard !own.isEmpty else { return HTTPAnswer(HTTPRejection(.notFound, "there is no such session")) }
         return HTTPAnswer(
-            .ok, "application/json", body: "[\(own.map(SessionHistory.json).joined(separator: ","))]\n")
-    }
-
-    private static func json(_ row: Row) -> String {
-        var object = JSONText()
-        object.add("id", row.id.description)
-        object.add("session_id", row.sessionID)
-        object.add("prompt", row.prompt)
-        object.add("response", row.response)
-        object.add("tokens_used", raw: row.tokensUsed.map(String.init) ?? "null")
-        object.add("metadata", raw: row.metadata ?? "null")
-        object.add("username", row.username)
-        object.add("user_id", raw: row.userID.map(JSONText.quoted) ?? "null")
-        object.add("created_at", row.createdAt.description)
-        return object.finished
+            .ok, "application/json",
+            body: "[\(own.map { $0.json(metadata: $0.metadata ?? "null") }.joined(separator: ","))]\n")
     }
 }

@@ -169,13 +169,7 @@ final class StepRunner: Sendable {
         _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
     ) throws(PipelineError) -> Bool {
         guard isPlainWithoutRoute else { return try runModifiedWithoutWaiting(&message, since: &time, in: slot) }
-        do {
-            guard try stage.runWithoutWaiting(&message) else { return false }
-        } catch {
-            throw arrivedAndFailed(error, since: &time)
-        }
-        if let slot { passedThrough(message, since: &time, in: slot) }
-        return true
+        return try runStageWithoutWaiting(&message, since: &time, in: slot)
     }
 
     @inline(never)
@@ -185,6 +179,13 @@ final class StepRunner: Sendable {
         guard route == nil, isDirect || background != nil else { return false }
         if let condition = modifiers.when, !condition.matches(message) { return true }
         if let background { return background.sendWithoutWaiting(message) }
+        return try runStageWithoutWaiting(&message, since: &time, in: slot)
+    }
+
+    @inline(__always)
+    private func runStageWithoutWaiting(
+        _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
+    ) throws(PipelineError) -> Bool {
         do {
             guard try stage.runWithoutWaiting(&message) else { return false }
         } catch {

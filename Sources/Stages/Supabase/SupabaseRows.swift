@@ -119,17 +119,7 @@ struct SupabaseRows {
     }
 
     private func json(_ row: Row) throws(SupabaseFailure) -> String {
-        var object = JSONText()
-        object.add("id", row.id.description)
-        object.add("session_id", row.sessionID)
-        object.add("prompt", row.prompt)
-        object.add("response", row.response)
-        object.add("tokens_used", raw: row.tokensUsed.map(String.init) ?? "null")
-        object.add("metadata", raw: try metadata(of: row))
-        object.add("username", row.username)
-        object.add("user_id", raw: row.userID.map(JSONText.quoted) ?? "null")
-        object.add("created_at", row.createdAt.description)
-        return object.finished
+        row.json(metadata: try metadata(of: row))
     }
 
     /// The JSON as it is, once it is known to be JSON: anything else would reach into the row beside it.
