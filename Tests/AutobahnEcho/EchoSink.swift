@@ -16,6 +16,8 @@ final class EchoSink: MessageSink {
 
     func receive(_ binary: ByteBuffer) { connection?.write(binary: binary) }
 
+    func stop() -> Int { 0 }
+
     func end() { connection = nil }
 
     func hasFailed(_ error: any Error) {}

@@ -91,6 +91,10 @@ class Host:
     def stop(self, signal_number=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
+        return self.wait()
+
+    def wait(self):
+        """Waits for the end, and for the last line of the log."""
         code = self.process.wait(timeout=40)
         self.log_reader.join(timeout=DEADLINE)
         return code

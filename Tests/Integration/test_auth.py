@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -9,7 +10,7 @@ import urllib.request
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from conftest import DEADLINE, receive, receive_json
+from conftest import DEADLINE, receive, receive_json, wait_until
 from tokens import EC, RSA, claims, encoded, hs256
 
 KEY = "canary-key-0123456789abcdef/+="
@@ -313,6 +314,39 @@ def test_a_key_set_has_a_key_for_each_token(serve, tmp_path):
     for token in (rsa.token(claims(), kid="b"), ec.token(claims(), kid="a"), other.token(claims(), kid="c"),
                   other.token(claims()), hs256("secret", claims(), kid="d"), ec.token(claims(), kid="z")):
         assert refusal(host, headers=bearer(token)).status_code == 401
+
+
+@pytest.mark.parametrize("setting", ["public_key", "jwks"])
+def test_a_hangup_exchanges_the_keys_of_tokens_and_keeps_the_old_ones_where_the_file_is_bad(serve, tmp_path, setting):
+    old, new = RSA(tmp_path, "old"), RSA(tmp_path, "new")
+    file = tmp_path / "keys"
+
+    def put(key):
+        file.write_text(key.public.read_text() if setting == "public_key" else json.dumps({"keys": [key.jwk()]}))
+
+    def enters(key):
+        try:
+            with enter(host, key.token(claims())) as client:
+                says(client)
+            return True
+        except InvalidStatus as refused:
+            assert refused.response.status_code == 401
+            return False
+
+    put(old)
+    host = guarded(serve, f"{{jwt: {{{setting}: keys}}}}")
+    with enter(host, old.token(claims())) as inside:
+        assert enters(old) and not enters(new)
+        put(new)
+        host.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: enters(new), "the new key to be taken")
+        assert not enters(old)
+        says(inside)
+        file.write_text("nothing")
+        host.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: any("keys of tokens can't be used" in line for line in host.log), "the bad file to be said")
+        assert enters(new)
+        says(inside)
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,20 @@ final class Conversation {
         releaseWaiting()
     }
 
+    /// Answers everything that has no answer yet with an error: the host stops now.
+    ///
+    /// - Returns: How many messages had not been begun. Those that had are counted by their pipeline.
+    func stop() -> Int {
+        let unbegun = inbox
+        inbox.removeAll()
+        for message in unbegun { ended(message, in: pipeline.current, .stopping) }
+        for message in running where order.isWaiting(message.message) {
+            settle(message.message, message.clientID, .error(.stopping, clientID: message.clientID, in: format))
+            message.task?.cancel()
+        }
+        return unbegun.count
+    }
+
     /// Ends a message that has no answer yet; one that has, or that nobody knows, is left alone.
     private func cancel(_ id: String) {
         if let index = inbox.firstIndex(where: { $0.clientID == id }) {
@@ -239,11 +253,13 @@ final class Conversation {
         if isHeld, client != nil { waitingForRoom.append(continuation) } else { continuation.resume() }
     }
 
-    func settle(_ message: Message, _ frame: ServerFrame?) {
-        if message.clientID != nil {
-            if let held { held.end(message.id, with: frame) } else { answers.end(message.id, with: frame) }
+    func settle(_ message: Message, _ frame: ServerFrame?) { settle(message.id, message.clientID, frame) }
+
+    private func settle(_ id: UniqueID, _ clientID: String?, _ frame: ServerFrame?) {
+        if clientID != nil {
+            if let held { held.end(id, with: frame) } else { answers.end(id, with: frame) }
         }
-        if order.settle(message.id, frame) { pipeline.current.meter.settled(with: frame) }
+        if order.settle(id, frame) { pipeline.current.meter.settled(with: frame) }
         while let frame = order.next() { client?.send(frame) }
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }

@@ -13,11 +13,17 @@ final class ConversationKeeper: ConversationClient {
 
     func send(_ frame: ServerFrame) { held?.deliver(frame) }
 
-    func conversationIsIdle() { stop() }
-
-    /// Ends the conversation, whatever is in flight.
-    func stop() {
+    func conversationIsIdle() {
         conversation.end()
         loop.remove(self)
+    }
+
+    /// Ends the conversation, whatever is in flight.
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() -> Int {
+        let unbegun = conversation.stop()
+        conversationIsIdle()
+        return unbegun
     }
 }

@@ -57,6 +57,8 @@ final class ConversationSink: MessageSink, ConversationClient {
 
     func conversationIsIdle() { connection?.messagesHaveEnded() }
 
+    func stop() -> Int { conversation?.stop() ?? 0 }
+
     /// What the client asked for may go on without it.
     func end() {
         connection = nil

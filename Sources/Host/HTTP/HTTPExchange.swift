@@ -58,9 +58,13 @@ final class HTTPExchange: ConversationClient {
     }
 
     /// Ends it, whatever is in flight.
-    func stop() {
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() -> Int {
+        let unbegun = conversation?.stop() ?? 0
         context.close(promise: nil)
         leave()
+        return unbegun
     }
 
     func send(_ frame: ServerFrame) {

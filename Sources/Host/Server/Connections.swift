@@ -73,15 +73,26 @@ final class Connections: Sendable {
         await onEachLoop { $0.routes = routes }
     }
 
-    /// Lets every conversation end what it has begun and say goodbye; after `limit` they are ended as they are.
-    func drain(within limit: Duration) async {
+    /// Takes no new client any more, and lets every conversation end what it has received and say goodbye. Returns once
+    /// all have, or the time is over.
+    func drain(until deadline: ContinuousClock.Instant) async {
         stopping.store(true, ordering: .relaxed)
         await onEachLoop { $0.drain() }
-        let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline, await openConversations > 0 {
             try? await Task.sleep(for: .milliseconds(10))
         }
-        await onEachLoop { $0.stop() }
+    }
+
+    /// Ends every conversation that is left as it is.
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() async -> Int {
+        let unbegun = Mutex(0)
+        await onEachLoop { loop in
+            let count = loop.stop()
+            unbegun.withLock { $0 += count }
+        }
+        return unbegun.withLock(\.self)
     }
 
     private var openConversations: Int {
@@ -136,6 +147,8 @@ package final class LoopConnections {
     @exclusivity(unchecked) private var exchanges: [ObjectIdentifier: HTTPExchange] = [:]
     @exclusivity(unchecked) private var left: [ObjectIdentifier: ConversationKeeper] = [:]
     private let pipelines: [LoopPipeline]
+    /// Whether connections end with what they have received.
+    private(set) var isDraining = false
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 
@@ -218,13 +231,16 @@ package final class LoopConnections {
     }
 
     func drain() {
+        isDraining = true
         for handler in handlers.values { handler.drain() }
     }
 
-    func stop() {
-        for handler in handlers.values { handler.stop() }
-        for exchange in exchanges.values { exchange.stop() }
-        for keeper in left.values { keeper.stop() }
+    /// Ends everything, whatever is in flight.
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() -> Int {
+        handlers.values.reduce(0) { $0 + $1.stop() } + exchanges.values.reduce(0) { $0 + $1.stop() }
+            + left.values.reduce(0) { $0 + $1.stop() }
     }
 
     private func tick() {

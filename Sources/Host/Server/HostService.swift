@@ -31,7 +31,7 @@ struct HostService: Service {
         do {
             channel = try await server(connections).bind(group: group, host: host, port: port)
         } catch {
-            await close(pipelines, until: .now)
+            for pipeline in pipelines.reversed() { await pipeline.chain.close(within: .zero) }
             throw ServeError(description: "can't listen on \(host):\(port): \(error)")
         }
         let reloader = Reloader(
@@ -46,14 +46,37 @@ struct HostService: Service {
         let deadline = ContinuousClock.now + settings.drain
         for task in reloading { task.cancel() }
         await reloader.stop()
+        let losses = await drain(connections, reloader, until: deadline)
+        // Until here it has told who came that the host is stopping.
         try? await channel.close()
-        await connections.drain(within: settings.drain)
-        await reloader.waitForRetired(until: deadline)
-        await close(reloader.routes.pipelines, until: deadline)
         await exporter?.finish(exporting)
         impatient.cancel()
         try await group.shutdownGracefully()
+        guard losses.isEmpty else { throw losses }
         logger.info("Stopped")
+    }
+
+    /// Lets what has begun end: first the conversations, then stages that work on for clients who have left, then queues.
+    private func drain(
+        _ connections: Connections, _ reloader: Reloader, until deadline: ContinuousClock.Instant
+    ) async -> Losses {
+        await connections.drain(until: deadline)
+        let pipelines = await reloader.routes.pipelines
+        for pipeline in pipelines {
+            try? await withTimeout(max(.zero, deadline - .now), orThrow: CancellationError()) {
+                await pipeline.waitUntilIdle()
+            }
+        }
+        let unfinished = pipelines.reduce(0) { $0 + $1.running }
+        let unbegun = await connections.stop()
+        var losses = await reloader.closeRetired(until: deadline)
+        losses.unfinished += unfinished
+        losses.unbegun += unbegun
+        for pipeline in pipelines.reversed() {
+            let lost = await pipeline.chain.close(within: max(.zero, deadline - .now))
+            losses.add(lost, of: pipeline.name)
+        }
+        return losses
     }
 
     /// The limits of the file, with no more connections than half of what the process may open: stages need files too.
@@ -99,12 +122,6 @@ struct HostService: Service {
         }
         guard watches else { return [atSignal] }
         return [atSignal, Task { [source] in await FileWatch(paths: source.paths).run { await reloader.reload() } }]
-    }
-
-    private func close(_ pipelines: [ServedPipeline], until deadline: ContinuousClock.Instant) async {
-        for pipeline in pipelines.reversed() {
-            await pipeline.chain.close(within: max(.zero, deadline - .now))
-        }
     }
 
     /// The one line on standard output: it says that clients may come.

@@ -11,9 +11,12 @@ actor Reloader {
     private let logger: Logger
     private var files: [PipelineFile]
     private var isStopped = false
+    /// The last reload that was begun.
+    private var last: Task<Void, Never>?
     /// Pipelines that were replaced and still have messages.
-    private var retiring: [Int: Task<Void, Never>] = [:]
-    private var retired = 0
+    private var retiring: [ObjectIdentifier: (pipeline: ServedPipeline, closing: Task<Void, Never>)] = [:]
+    /// What pipelines lost that were replaced.
+    private var losses = Losses()
 
     /// What is served now.
     private(set) var routes: HostRoutes
@@ -26,15 +29,30 @@ actor Reloader {
         (self.credentials, self.logger, files) = (credentials, logger, source.files)
     }
 
-    /// Reads the files and the certificate again.
+    /// Reads the files, the certificate and the keys of tokens again.
     func reloadEverything() async {
-        reloadCertificates()
-        await reload()
+        await inTurn {
+            await self.reloadCertificates()
+            await self.reloadTokenKeys()
+            await self.reloadPipelines()
+        }
     }
 
     /// Reads the files again.
-    func reload() async {
+    func reload() async { await inTurn { await self.reloadPipelines() } }
+
+    /// Of two reloads at once the second would replace what the first is about to.
+    private func inTurn(_ work: @escaping @Sendable () async -> Void) async {
         guard !isStopped else { return }
+        let turn = Task { [last] in
+            await last?.value
+            await work()
+        }
+        last = turn
+        await turn.value
+    }
+
+    private func reloadPipelines() async {
         let loaded = source.read(files)
         report(loaded)
         let good = loaded.compactMap(\.file)
@@ -57,14 +75,24 @@ actor Reloader {
         logger.notice("Reloaded", metadata: ["pipelines": "\(next.map(\.name).joined(separator: ", "))"])
     }
 
-    /// Reads nothing again any more.
-    func stop() { isStopped = true }
+    /// Reads nothing again any more, and returns once what was begun has ended.
+    func stop() async {
+        isStopped = true
+        await last?.value
+    }
 
-    /// Returns once what was replaced is closed, or the time is over.
-    func waitForRetired(until deadline: ContinuousClock.Instant) async {
+    /// Returns once what was replaced is closed; after the time is over it is closed as it is.
+    ///
+    /// - Returns: What is lost, with what was at reloads before.
+    func closeRetired(until deadline: ContinuousClock.Instant) async -> Losses {
         try? await withTimeout(max(.zero, deadline - .now), orThrow: CancellationError()) { [retiring] in
-            for task in retiring.values { await task.value }
+            for (_, closing) in retiring.values { await closing.value }
         }
+        for (pipeline, _) in retiring.values {
+            losses.unfinished += pipeline.running
+            losses.add(await pipeline.chain.close(within: .zero), of: pipeline.name)
+        }
+        return losses
     }
 
     private func open(_ next: [ServedPipeline]) async throws {
@@ -90,14 +118,28 @@ actor Reloader {
         }
     }
 
+    /// What has been let in stays.
+    private func reloadTokenKeys() async {
+        guard let auth = settings.auth.credentials, let jwt = auth.jwt, jwt.secret == nil else { return }
+        do throws(FileProblem) {
+            routes.authenticator = Authenticator(keys: auth.keys, tokens: try await TokenVerifier(jwt))
+        } catch {
+            return logger.error(
+                "The keys of tokens can't be used; the old ones stay until the file is mended and SIGHUP comes again",
+                metadata: ["detail": "\(error)"])
+        }
+        await connections.serve(routes)
+        logger.info("Tokens are checked by the keys that were read")
+    }
+
     /// Closes a pipeline after its last message.
     private func retire(_ pipeline: ServedPipeline) {
-        retired += 1
-        retiring[retired] = Task { [number = retired] in
+        let closing = Task {
             await pipeline.waitUntilIdle()
-            await pipeline.chain.close(within: settings.drain)
-            retiring[number] = nil
+            losses.add(await pipeline.chain.close(within: settings.drain), of: pipeline.name)
+            retiring[ObjectIdentifier(pipeline)] = nil
         }
+        retiring[ObjectIdentifier(pipeline)] = (pipeline, closing)
     }
 
     private func refuse(_ reason: String) {

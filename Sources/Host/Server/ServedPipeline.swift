@@ -5,9 +5,8 @@ import Synchronization
 /// A pipeline file as it was read once, and where it is served. Where the file is read again another takes its place.
 final class ServedPipeline: Sendable {
     private struct State {
-        /// Messages that wait in one of its stages.
         var running = 0
-        var onIdle: CheckedContinuation<Void, Never>?
+        var onIdle: [CheckedContinuation<Void, Never>] = []
     }
 
     let name: String
@@ -31,23 +30,28 @@ final class ServedPipeline: Sendable {
         self.init(name: file.name, entry: receive, chain: file.chain, index: index)
     }
 
+    /// How many messages wait in one of its stages.
+    var running: Int { state.withLock(\.running) }
+
     /// Notes a message that waits in a stage, so that the stages stay open for it.
     func begin() { state.withLock { $0.running += 1 } }
 
     /// Notes its end.
     func end() {
-        let waiting: CheckedContinuation<Void, Never>? = state.withLock { state in
+        let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
             state.running -= 1
-            return state.running == 0 ? state.onIdle.take() : nil
+            guard state.running == 0 else { return [] }
+            defer { state.onIdle = [] }
+            return state.onIdle
         }
-        waiting?.resume()
+        for continuation in waiting { continuation.resume() }
     }
 
     /// Returns once no message is in a stage. Nothing may begin any more.
     func waitUntilIdle() async {
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
-                if state.running > 0 { state.onIdle = continuation }
+                if state.running > 0 { state.onIdle.append(continuation) }
                 return state.running == 0
             }
             if isIdle { continuation.resume() }

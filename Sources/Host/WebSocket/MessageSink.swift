@@ -23,6 +23,11 @@ package protocol MessageSink: AnyObject {
     /// While it is true, the client takes too little of what it has been told.
     var isHeld: Bool { get set }
 
+    /// The host stops now: whoever waits for an answer is told.
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() -> Int
+
     /// The client hears nothing more. May be called again.
     func end()
 

@@ -53,6 +53,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         loop.metrics.webSocketOpened()
         sink.begin(on: self)
         flush()
+        if loop.isDraining { drain() }
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
@@ -266,9 +267,13 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     /// Ends the connection now, whatever is in flight.
-    func stop() {
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() -> Int {
+        let unbegun = sink.stop()
         close(.goingAway, "the host is stopping")
         context?.close(promise: nil)
+        return unbegun
     }
 
     /// Called about once a second: pings, and closes what is silent, stuck or too old.

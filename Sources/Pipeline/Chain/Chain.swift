@@ -232,13 +232,21 @@ public final class Chain: Sendable {
 
     /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order.
     /// Closes what is open, also after a failed ``open()``, and only once.
-    public func close(within limit: Duration = .seconds(30)) async {
-        await withTaskGroup { group in
-            for background in steps.flatMap(\.all).compactMap(\.background) {
-                group.addTask { await background.flush(within: limit) }
+    ///
+    /// - Returns: How many messages waited in memory for each asynchronous stage, by its label, and are lost.
+    @discardableResult
+    public func close(within limit: Duration = .seconds(30)) async -> [String: Int] {
+        let lost = await withTaskGroup(of: (String, Int).self) { group in
+            for step in steps.flatMap(\.all) {
+                guard let background = step.background else { continue }
+                group.addTask { (step.label, await background.flush(within: limit)) }
             }
+            var lost: [String: Int] = [:]
+            for await (label, count) in group where count > 0 { lost[label] = count }
+            return lost
         }
         for close in opened.takeAll().reversed() { await close() }
+        return lost
     }
 
     private static func runner(

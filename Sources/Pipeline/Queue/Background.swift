@@ -175,16 +175,18 @@ final class Background: Sendable {
 
     /// Works on what waits, but no longer than `limit`; what is left then is lost, or stays in a queue that outlives the
     /// process, and the log says so.
-    func flush(within limit: Duration) async {
+    ///
+    /// - Returns: How many messages are lost.
+    func flush(within limit: Duration) async -> Int {
         let succession = succession.withLock(\.self)
-        if case .expected = succession { return }
+        if case .expected = succession { return 0 }
         if isReplaced.load(ordering: .relaxed) {
             // The queue is another step's, which ends these workers.
             let workers = workers.withLock(\.self)
             try? await withTimeout(limit, orThrow: PipelineError.stopping) {
                 for worker in workers { await worker.value }
             }
-            return
+            return 0
         }
         isStopping.store(true, ordering: .relaxed)
         let queue = current
@@ -196,11 +198,12 @@ final class Background: Sendable {
         if isFlushed == nil { for worker in workers.withLock(\.self) { worker.cancel() } }
         workers.withLock { $0 = [] }
         let left = queue.depth.messages
-        guard left > 0 else { return }
+        guard left > 0 else { return 0 }
         if guarantee.survivesProcess {
             logger.notice("\(left) messages stay in the queue for the next start", metadata: ["waiting": "\(left)"])
-        } else {
-            logger.error("Stopped with \(left) messages waiting; they are lost", metadata: ["lost": "\(left)"])
+            return 0
         }
+        logger.error("Stopped with \(left) messages waiting; they are lost", metadata: ["lost": "\(left)"])
+        return left
     }
 }
