@@ -112,6 +112,19 @@ let package = Package(
             ],
             path: "Tests/AutobahnEcho",
             swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "HTTPClient",
+                "Host",
+                "Pipeline",
+                "Stages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Tests/FuzzTargets",
+            exclude: ["Corpus"],
+            swiftSettings: strict),
         .testTarget(
             name: "PipelineTests",
             dependencies: [
@@ -132,6 +145,7 @@ let package = Package(
             name: "HostTests",
             dependencies: [
                 "CZlib",
+                "FuzzTargets",
                 "Host",
                 "Pipeline",
                 "Stages",
@@ -147,3 +161,12 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// libFuzzer's driver is there only where the compiler is told to add it, as scripts/fuzz does.
+if Context.environment["STAGECOACH_FUZZ"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/CFuzzer"),
+        .executableTarget(
+            name: "fuzz", dependencies: ["CFuzzer", "FuzzTargets"], path: "Tests/Fuzz", swiftSettings: strict),
+    ]
+}

@@ -8,6 +8,7 @@ let package = Package(
     ],
     targets: [
         .executableTarget(name: "wsload"),
+        .executableTarget(name: "wsattack"),
         .executableTarget(name: "streamload"),
         .executableTarget(name: "model-stub"),
         .executableTarget(name: "curl-relay", linkerSettings: [.linkedLibrary("curl")]),

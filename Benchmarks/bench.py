@@ -11,7 +11,7 @@ import sys
 from scenarios import SCENARIOS, TARGETS
 from servers import BUILD, PRODUCTS, TOOLS
 
-HEADINGS = {"rate": "messages/s", "p50": "p50 µs", "p99": "p99 µs", "cpu": "CPU µs each", "bytes": "bytes each",
+HEADINGS = {"rate": "messages/s", "p50": "p50 µs", "p99": "p99 µs", "cpu": "CPU µs each", "bytes": "bytes", "lost": "lost",
             "ms": "ms", "ns": "ns each"}
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from databases import databases, migrate
-from servers import (DURABLE, ECHO, FASTAPI, FASTAPI_FLOW, FLOW, GORILLA, LISTENER, LOAD_CORE, NIO, POSTGRES, PRODUCTS,
+from servers import (DURABLE, ECHO, FASTAPI, FASTAPI_FLOW, FLOW, GORILLA, GUARDED, LISTENER, LOAD_CORE, NIO, POSTGRES, PRODUCTS,
                      RELAY, SERVER_CORE, STORED, STREAMED, SUPABASE, TOOLS, WITHOUT, free_port, host)
 
 
@@ -118,6 +118,49 @@ class Idle:
             server.stop()
 
 
+class Attack:
+    """Well-meaning clients at 1,000 messages a second, while clients that mean harm do what the server's name says."""
+
+    RATE = 1000
+
+    def __init__(self, name, kinds):
+        self.name, self.servers = name, [host(GUARDED, kind) for kind in kinds]
+
+    def measure(self, server, seconds):
+        server.start()
+        attackers = None
+        try:
+            load(server, 16, 1, 64, 1, self.RATE)
+            before = server.most_resident_bytes()
+            if server.name != "alone":
+                attackers = subprocess.Popen(
+                    [TOOLS / "wsattack", str(server.port), server.name, str(seconds)], stdout=subprocess.PIPE,
+                    preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
+            figures = load(server, 16, seconds, 64, 1, self.RATE)
+            return {"p50": figures["p50"], "p99": figures["p99"], "bytes": server.most_resident_bytes() - before}
+        finally:
+            if attackers:
+                attackers.wait()
+            server.stop()
+
+
+class Storm:
+    """2,000 connections a second that only want to be let in: how many were not."""
+
+    def __init__(self, name, servers):
+        self.name, self.servers = name, servers
+
+    def measure(self, server, seconds):
+        server.start()
+        try:
+            before = server.cpu_seconds()
+            figures = load(server, "storm", seconds, tool="wsattack")
+            cpu = server.cpu_seconds() - before
+            return {"lost": figures["lost"], "cpu": cpu * 1e6 / figures["connections"]}
+        finally:
+            server.stop()
+
+
 def connect(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     connection.sendall(
@@ -168,6 +211,7 @@ class Micro:
 
 ECHOES = [host(ECHO), GORILLA, NIO, FASTAPI]
 FLOWS = [host(FLOW), FASTAPI_FLOW]
+ATTACKS = ["alone", "handshakes", "bytes", "fragments", "pings", "length", "bomb", "halfopen", "unread"]
 BOTH_CORES = SERVER_CORE | LOAD_CORE
 SCENARIOS = [
     Load("echo, 64 connections", ECHOES, 64),
@@ -186,7 +230,9 @@ SCENARIOS = [
     Stored("stored behind a model at 20 ms", [
         host(WITHOUT, "without"), host(FLOW, "sqlite"), host(POSTGRES, "postgres"), host(SUPABASE, "supabase")], 64,
         delay=20),
-    Idle("10,000 idle connections", [host(ECHO), NIO], 10_000),
+    Idle("10,000 idle connections", [host(ECHO), host(GUARDED, "every-limit"), NIO], 10_000),
+    Storm("2,000 new connections a second", [host(GUARDED), NIO]),
+    Attack("beside clients that mean harm", ATTACKS),
     Start("start", [host(ECHO), LISTENER]),
     Micro("microbenchmarks", [
         "chain", "five-stages", "plain-loop", "memory-queue", "disk-queue", "check", "libyaml", "settings", "json-frame-in",
@@ -263,6 +309,10 @@ TARGETS = [
     Target("stored behind a model at 20 ms", "p50", "<=", 1.02, of="without", server="supabase"),
     Target("stored behind a model at 20 ms", "p99", "<=", 1.1, of="without", server="supabase"),
     Target("10,000 idle connections", "bytes", "<=", 6 * 1024),
+    Target("10,000 idle connections", "bytes", "<=", 6 * 1024, server="every-limit"),
+    Target("2,000 new connections a second", "lost", "<=", 0),
+    *[Target("beside clients that mean harm", "p99", "<=", 1.5, of="alone", server=kind) for kind in ATTACKS[1:]],
+    *[Target("beside clients that mean harm", "bytes", "<=", 64 << 20, server=kind) for kind in ATTACKS[1:]],
     Target("start", "ms", "<=", 2, of="nio"),
     Target("microbenchmarks", "ns", "<=", 3, of="plain-loop", server="five-stages"),
     Target("microbenchmarks", "ns", "<=", 3, of="libyaml", server="check"),

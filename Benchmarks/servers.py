@@ -54,8 +54,15 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_bytes(self):
+        return self.memory("VmRSS")
+
+    def most_resident_bytes(self):
+        """The most since the start."""
+        return self.memory("VmHWM")
+
+    def memory(self, kind):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+        return int(re.search(kind + r":\s+(\d+)", status)[1]) * 1024
 
 
 def free_port():
@@ -78,6 +85,8 @@ def host(pipeline, name="stagecoach", cores=SERVER_CORE):
 
 
 ECHO = "pipeline: echo\nresources: {model: echo}\nstages: [receive, validate, complete, respond]\n"
+GUARDED = ECHO + ("host:\n  compression: true\n  limits: {connections: 15000, connections_per_address: 12000, "
+                  "connects_per_second: 5000, frames_per_second: 200, lifetime: 2h}\n")
 STORED = ("pipeline: stored\nresources:\n  model: echo\n  database: {sqlite: {path: rows.db}}\n"
           "stages:\n  - receive\n  - validate\n  - complete\n  - persist: {}\n    async: true\n  - respond\n")
 DURABLE = STORED.replace("rows.db}}\n", "rows.db}}\n  outbox: {disk: {path: outbox.db}}\n").replace(

@@ -56,6 +56,7 @@ def test_a_browser_has_a_conversation_in_the_page(offline):
     assert offline.wait_for_rows(1)[0]["prompt"] == "Hello <b>there</b>"
 
 
+@pytest.mark.custom_host
 def test_a_host_with_a_stage_of_its_own(serve, run):
     host = serve(ROOT / "Examples/CustomHost/shout.yaml", variable="CUSTOM_HOST")
     with host.connect() as client:

@@ -151,6 +151,7 @@ def test_a_breach_is_closed_with_its_code_and_nothing_after_it_counts(echo, what
         assert close_code(connection) == code
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize(("limit", "size"), [("64KiB", 64 << 10), ("1MiB", 1 << 20), ("4MiB", 4 << 20)])
 def test_a_bomb_takes_no_more_memory_than_a_message(serve, limit, size):
     host = serve(ECHO % (f", limits: {{message: {limit}}}", "text"))

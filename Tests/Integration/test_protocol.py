@@ -181,6 +181,7 @@ def test_an_idle_client_is_closed(serve):
     assert closed.value.rcvd.code == 1000
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("payload", [frame(1, b"x" * 60_000), frame(9, b"p" * 125) * 500], ids=["messages", "pings"])
 def test_a_client_that_reads_nothing_is_held_and_closed_while_others_go_on(serve, payload):
     host = serve("pipeline: p\nhost: {limits: {write: 300ms}}\nresources: {m: echo}\nstages: [receive, complete, respond]\n")

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 
+import pytest
 from websockets.asyncio.client import connect
 
 from conftest import wait_until
@@ -71,6 +72,7 @@ def closes(host):
     return sum("takes too little" in line or "nothing" in line for line in host.log)
 
 
+@pytest.mark.memory
 def test_a_client_that_hardly_reads_slows_nobody_and_is_closed(serve):
     host = serve(FLOW)
     alone, beside = [], []

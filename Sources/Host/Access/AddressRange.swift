@@ -1,11 +1,11 @@
-import Pipeline
+package import Pipeline
 
 /// One address, or those that begin with the same bits: `10.0.0.0/8`.
-struct AddressRange: Hashable, Sendable, SettingValue {
+package struct AddressRange: Hashable, Sendable, SettingValue {
     private let first: IPAddress
     private let length: Int
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(String(parts[0])) else { return nil }
         let most = address.isIPv4 ? 32 : 128
@@ -23,9 +23,9 @@ struct AddressRange: Hashable, Sendable, SettingValue {
             low: address.low & ~(UInt64.max >> UInt64(max(length - 64, 0))))
     }
 
-    static var settingType: SettingType { .other("address or range of addresses such as 10.0.0.0/8") }
+    package static var settingType: SettingType { .other("address or range of addresses such as 10.0.0.0/8") }
 
-    static func read(_ node: Node, with reader: inout SettingReader) -> AddressRange? {
+    package static func read(_ node: Node, with reader: inout SettingReader) -> AddressRange? {
         if let text = node.scalar?.text, let range = AddressRange(text) { return range }
         reader.wrongType(node, expected: settingType)
         return nil

@@ -1,19 +1,20 @@
-import NIOCore
-import NIOHTTP1
+package import NIOHTTP1
 
 /// Where a request comes from.
-struct Sender {
+package struct Sender {
     /// The client's address: the peer's, or what a trusted proxy says.
-    let address: String?
+    package let address: String?
     /// Whether a trusted proxy sent it on.
-    let isForwarded: Bool
+    package let isForwarded: Bool
     /// Whether a program of this machine sent it, and not a proxy for somebody else.
-    let isLocal: Bool
+    package let isLocal: Bool
 }
 
 /// The proxies whose `X-Forwarded-For` counts.
-struct TrustedProxies: Sendable {
+package struct TrustedProxies: Sendable {
     let ranges: [AddressRange]
+
+    package init(ranges: [AddressRange]) { self.ranges = ranges }
 
     func trusts(_ address: IPAddress) -> Bool { ranges.contains { $0.contains(address) } }
 
@@ -21,7 +22,7 @@ struct TrustedProxies: Sendable {
     ///
     /// Every proxy adds the address it was called from at the right, so only what stands to the right of the first
     /// address that is no trusted proxy's is known to be true, and that address itself.
-    func sender(of head: HTTPRequestHead, peer: String?) -> Sender {
+    package func sender(of head: HTTPRequestHead, peer: String?) -> Sender {
         let hasPassedProxy = head.headers.contains(name: "x-forwarded-for") || head.headers.contains(name: "forwarded")
         let peerAddress = peer.flatMap(IPAddress.init)
         let isLocal = !hasPassedProxy && peerAddress?.isLoopback == true

@@ -1,15 +1,15 @@
 import FoundationEssentials
-import NIOHTTP1
+package import NIOHTTP1
 
 /// The key or token that a client shows.
-enum PresentedToken {
+package enum PresentedToken {
     /// The subprotocol that the host speaks. A browser can't set `Authorization`; it names this one and, beside it, its
     /// token, and needs one of those it named to be chosen.
     static let subprotocol = "stagecoach"
 
     /// By `Authorization: Bearer …`, or by a subprotocol `bearer.TOKEN`; a token with characters that a subprotocol
     /// can't have comes as `bearer64.` and its Base64 for URLs. Never in the address, which logs and histories keep.
-    static func find(in head: HTTPRequestHead) -> String? {
+    package static func find(in head: HTTPRequestHead) -> String? {
         for value in head.headers["authorization"] {
             let parts = value.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, parts[0].lowercased() == "bearer" else { continue }
@@ -31,7 +31,7 @@ enum PresentedToken {
     }
 
     /// The token of `{"type": "auth", "token": "…"}`.
-    static func find(in frame: String) -> String? {
+    package static func find(in frame: String) -> String? {
         struct Frame: Decodable {
             let type: String
             let token: String

@@ -19,8 +19,8 @@ package enum ClientFrame: Decodable {
 
     /// Why a frame is none of these, with the client's `id` where that can be read.
     package struct Refusal: Error {
-        let error: PipelineError
-        let id: String?
+        package let error: PipelineError
+        package let id: String?
     }
 
     private enum Keys: String, CodingKey {

@@ -1,11 +1,11 @@
 import Foundation
 
 /// A request's target, cut into path and query.
-struct RequestTarget {
-    let path: String
-    let query: QueryItems
+package struct RequestTarget {
+    package let path: String
+    package let query: QueryItems
 
-    init(_ uri: String) {
+    package init(_ uri: String) {
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = String(parts[0])
         query = QueryItems(parts.count > 1 ? parts[1] : "")
@@ -13,10 +13,10 @@ struct RequestTarget {
 }
 
 /// The items of a query, form-encoded as browsers send them; the first of a name counts.
-struct QueryItems {
+package struct QueryItems {
     private var items: [String: String] = [:]
 
-    init(_ query: Substring) {
+    package init(_ query: Substring) {
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = QueryItems.decoded(parts[0])
@@ -24,7 +24,7 @@ struct QueryItems {
         }
     }
 
-    subscript(name: String) -> String? { items[name] }
+    package subscript(name: String) -> String? { items[name] }
 
     private static func decoded(_ text: Substring) -> String {
         let spaced = text.replacing("+", with: " ")

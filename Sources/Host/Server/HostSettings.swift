@@ -1,7 +1,7 @@
 package import Pipeline
 
 /// The `host:` section of a pipeline file.
-struct HostSettings: SettingGroup {
+package struct HostSettings: SettingGroup {
     @Setting("What a client may take of the host.") var limits = HostLimits()
     @Setting("Addresses of the proxies whose X-Forwarded-For counts.") var trustedProxies: [AddressRange] = []
     @Setting("Whether messages may be compressed (permessage-deflate), where the client offers it.")
@@ -14,6 +14,8 @@ struct HostSettings: SettingGroup {
     @Setting("Whether GET /sessions/{id} shows the rows of a session.") var history = false
     @Setting("How long in-flight messages and queues may take to end when the host stops.")
     var drain: Duration = .seconds(30)
+
+    package init() {}
 }
 
 /// What a client may take of the host. A duration of 0 is no limit.

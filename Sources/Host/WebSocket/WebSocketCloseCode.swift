@@ -30,8 +30,8 @@ package struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
 }
 
 /// A breach of the protocol or of a limit, and the code that the connection is closed with.
-struct WebSocketViolation: Error, Hashable {
-    let code: WebSocketCloseCode
+package struct WebSocketViolation: Error, Hashable {
+    package let code: WebSocketCloseCode
     let reason: String
 
     static func protocolError(_ reason: String) -> WebSocketViolation {

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// Turns a client's bytes into messages (RFC 6455), strictly: a pure value without sockets or clocks.
 ///
@@ -8,17 +8,21 @@ import NIOCore
 ///
 /// Memory follows the bytes that have arrived, never the length that a header announces: at most one message, and what
 /// one read brought. An idle decoder holds no buffer, and the state of decompression only where that was agreed on.
-struct WebSocketDecoder {
-    struct Limits {
+package struct WebSocketDecoder {
+    package struct Limits {
         /// Bytes of a message, whole or in fragments: beyond it the message is refused with 1009, by its header alone
         /// where it isn't compressed.
-        var maxMessageBytes = 64 << 10
+        var maxMessageBytes: Int
         /// Frames of one message; beyond it the message is refused with 1008, because it may be small: what is refused
         /// is the work. Of the frames in the middle, one may be empty in a row.
-        var maxFragments = 128
+        var maxFragments: Int
+
+        package init(maxMessageBytes: Int = 64 << 10, maxFragments: Int = 128) {
+            (self.maxMessageBytes, self.maxFragments) = (maxMessageBytes, maxFragments)
+        }
     }
 
-    enum Event {
+    package enum Event: Equatable {
         case text(String)
         case binary(ByteBuffer)
         case ping(ByteBuffer)
@@ -44,16 +48,16 @@ struct WebSocketDecoder {
     private var frame: Frame?
     private var isFinished = false
 
-    init(limits: Limits = Limits(), compression: PermessageDeflate? = nil) {
+    package init(limits: Limits = Limits(), compression: PermessageDeflate? = nil) {
         self.limits = limits
         inflater = compression.map { Inflater($0, limit: limits.maxMessageBytes) }
     }
 
     /// Memory that is held for frames and messages that are not whole, in bytes.
-    var bufferCapacity: Int { (input?.storageCapacity ?? 0) + (message?.payload.storageCapacity ?? 0) }
+    package var bufferCapacity: Int { (input?.storageCapacity ?? 0) + (message?.payload.storageCapacity ?? 0) }
 
     /// Takes what was read from the socket.
-    mutating func append(_ bytes: ByteBuffer) {
+    package mutating func append(_ bytes: ByteBuffer) {
         guard !isFinished, bytes.readableBytes > 0 else { return }
         if input == nil {
             input = bytes
@@ -64,7 +68,7 @@ struct WebSocketDecoder {
     }
 
     /// The next event in what was appended; `nil` where more bytes are needed.
-    mutating func next() -> Event? {
+    package mutating func next() -> Event? {
         guard var bytes = input.take() else { return nil }
         do throws(WebSocketViolation) {
             let event = try event(from: &bytes)
