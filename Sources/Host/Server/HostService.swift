@@ -98,7 +98,7 @@ struct HostService: Service {
             for await _ in signals { await reloader.reloadEverything() }
         }
         guard watches else { return [atSignal] }
-        return [atSignal, Task { [source] in await FileWatch(paths: source.paths).run { await reloader.reload() } }]
+        return [atSignal, Task { await FileWatch { await reloader.watched }.run { await reloader.reload() } }]
     }
 
     private func close(_ pipelines: [ServedPipeline], until deadline: ContinuousClock.Instant) async {
