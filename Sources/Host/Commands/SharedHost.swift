@@ -28,8 +28,3 @@ enum SharedHost {
         }
     }
 }
-
-extension DiagnosticCode {
-    /// Two files that are served together claim the same.
-    static let clash = DiagnosticCode(rawValue: "clash")
-}

@@ -138,8 +138,10 @@ extension ServerFrame {
         return switch code {
         case .invalidJSON, .invalidMessage, .tooLong: .badRequest
         case .busy, .rateLimited, .budgetSpent: .tooManyRequests
-        case .modelTimeout, .timeout: .gatewayTimeout
-        case .modelKeyMissing, .modelUnauthorized, .modelRateLimited, .modelUnavailable, .modelBadResponse: .badGateway
+        case .modelTimeout, .httpTimeout, .timeout: .gatewayTimeout
+        case .modelKeyMissing, .modelUnauthorized, .modelRateLimited, .modelUnavailable, .modelBadResponse,
+            .httpUnavailable, .httpRateLimited, .httpRefused, .httpBadResponse:
+            .badGateway
         case .databaseUnavailable, .stopping, .cancelled: .serviceUnavailable
         default: .internalServerError
         }

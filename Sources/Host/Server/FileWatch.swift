@@ -11,15 +11,18 @@ struct FileWatch {
 
     private static let interval: Duration = .milliseconds(500)
 
-    let paths: [String]
+    /// Which files there are to watch now.
+    let paths: @Sendable () async -> [String]
 
     /// Calls back after each change, once it is over, until the task is cancelled.
     func run(_ changed: () async -> Void) async {
-        var known = stamps
+        var known = await stamps
         var seen = known
         while (try? await Task.sleep(for: FileWatch.interval)) != nil {
-            let now = stamps
+            let now = await stamps
             defer { seen = now }
+            // A file that is new to the watch was read a moment ago.
+            known = now.merging(known.filter { now[$0.key] != nil }) { _, before in before }
             // A file that is just being written looks different the next time.
             guard now != known, now == seen else { continue }
             known = now
@@ -27,13 +30,15 @@ struct FileWatch {
         }
     }
 
-    private var stamps: [Stamp] {
-        paths.map { path in
-            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-            return Stamp(
-                file: number(attributes?[.systemFileNumber]), size: number(attributes?[.size]),
-                changed: attributes?[.modificationDate] as? Date)
-        }
+    private var stamps: [String: Stamp] {
+        get async { Dictionary(await paths().map { ($0, stamp(of: $0)) }) { first, _ in first } }
+    }
+
+    private func stamp(of path: String) -> Stamp {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return Stamp(
+            file: number(attributes?[.systemFileNumber]), size: number(attributes?[.size]),
+            changed: attributes?[.modificationDate] as? Date)
     }
 
     private func number(_ value: Any?) -> Int? {

@@ -121,7 +121,7 @@ struct HostService: Service {
             for await _ in signals { await reloader.reloadEverything() }
         }
         guard watches else { return [atSignal] }
-        return [atSignal, Task { [source] in await FileWatch(paths: source.paths).run { await reloader.reload() } }]
+        return [atSignal, Task { await FileWatch { await reloader.watched }.run { await reloader.reload() } }]
     }
 
     /// The one line on standard output: it says that clients may come.

@@ -21,6 +21,9 @@ actor Reloader {
     /// What is served now.
     private(set) var routes: HostRoutes
 
+    /// The files whose changes are changes of what is served.
+    var watched: [String] { source.paths + files.flatMap(\.usedPaths) }
+
     init(
         _ source: PipelineSource, routes: HostRoutes, connections: Connections, settings: HostSettings,
         credentials: HostCredentials, logger: Logger

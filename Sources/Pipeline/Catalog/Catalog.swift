@@ -35,7 +35,8 @@ public struct Catalog: Sendable {
         if let stage = registry.stages[name] {
             return page(
                 title: "stage \(name)", summary: stage.summary, facts: facts(of: stage.init()),
-                settings: stage.settings, example: "  - \(name)\(example(stage.settings))")
+                settings: stage.settings,
+                example: (stage as? any AbbreviatedStage.Type)?.example ?? "  - \(name)\(example(stage.settings))")
         }
         if let resource = registry.resources[name] {
             let kind = ResourceKind.words(forResource: resource)
@@ -63,7 +64,11 @@ public struct Catalog: Sendable {
                 ? "required" : setting.defaultText.map { "default \($0)" } ?? "may be left out"
             lines.append("\(indentation)\(setting.name): \(setting.type.shortText)  (\(value))")
             lines.append("\(indentation)    \(setting.help)")
-            if case .group(let inner) = setting.type { append(inner, indentation: indentation + "    ", to: &lines) }
+            switch setting.type {
+            case .group(let inner), .list(.group(let inner)):
+                append(inner, indentation: indentation + "    ", to: &lines)
+            default: break
+            }
         }
     }
 
@@ -90,7 +95,11 @@ public struct Catalog: Sendable {
 extension SettingType {
     /// The type for a line of its own: a group's settings follow below it.
     fileprivate var shortText: String {
-        if case .group = self { "settings of its own" } else { description }
+        switch self {
+        case .group: "settings of its own"
+        case .list(.group): "list, each with settings of its own"
+        default: description
+        }
     }
 }
 

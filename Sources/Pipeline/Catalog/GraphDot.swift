@@ -8,23 +8,27 @@ enum GraphDot {
                 "  \(resourceID(resource.name)) [label=\(quoted("\(resource.name): \(resource.type)")), shape=cylinder];"
             )
         }
-        var previous = "client"
-        for edge in GraphEdges(graph).all {
-            lines.append("  \(edge.id) [label=\(quoted(edge.box.label))];")
-            switch edge.kind {
-            case .onward:
-                let label = edge.box.condition ? " [label=when]" : ""
-                lines.append("  \(previous) -> \(edge.id)\(label);")
-                previous = edge.id
-            case .background: lines.append("  \(previous) -> \(edge.id) [label=queue, style=dashed];")
-            case .onError(let failed): lines.append("  \(failed) -> \(edge.id) [label=\"on error\", style=dotted];")
-            }
-            for name in edge.box.uses {
-                lines.append("  \(edge.id) -> \(resourceID(name)) [dir=none, style=dotted];")
+        let drawing = GraphEdges(graph)
+        for node in drawing.nodes {
+            lines.append("  \(node.id) [label=\(quoted(node.box.label))];")
+            for edge in drawing.edges where edge.to == node.id { lines.append("  \(arrow(edge))") }
+            for name in node.box.uses {
+                lines.append("  \(node.id) -> \(resourceID(name)) [dir=none, style=dotted];")
             }
         }
-        lines += ["  \(previous) -> client;", "}"]
+        lines += drawing.edges.filter { $0.to == GraphEdges.client }.map { "  \(arrow($0))" } + ["}"]
         return lines.joined(separator: "\n")
+    }
+
+    private static func arrow(_ edge: GraphEdges.Edge) -> String {
+        var attributes = edge.label.map { ["label=\(quoted($0))"] } ?? []
+        switch edge.style {
+        case .onward: break
+        case .background: attributes.append("style=dashed")
+        case .onError: attributes.append("style=dotted")
+        }
+        let list = attributes.isEmpty ? "" : " [\(attributes.joined(separator: ", "))]"
+        return "\(edge.from) -> \(edge.to)\(list);"
     }
 
     private static func resourceID(_ name: String) -> String { quoted("resource \(name)") }

@@ -6,53 +6,26 @@ enum GraphMermaid {
         for (index, resource) in graph.resources.enumerated() {
             lines.append("  r\(index)[(\"\(quoted(resource.name)): \(resource.type)\")]")
         }
-        var previous = "client"
-        for edge in GraphEdges(graph).all {
-            lines.append("  \(edge.id)[\"\(quoted(edge.box.label))\"]")
-            let condition = edge.box.condition ? "|when|" : ""
-            switch edge.kind {
-            case .onward: lines.append("  \(previous) -->\(condition) \(edge.id)")
-            case .background: lines.append("  \(previous) -.->|queue| \(edge.id)")
-            case .onError(let failed): lines.append("  \(failed) -->|on error| \(edge.id)")
-            }
-            if case .onward = edge.kind { previous = edge.id }
-            for name in edge.box.uses {
+        let drawing = GraphEdges(graph)
+        for node in drawing.nodes {
+            lines.append("  \(node.id)[\"\(quoted(node.box.label))\"]")
+            for edge in drawing.edges where edge.to == node.id { lines.append("  \(arrow(edge))") }
+            for name in node.box.uses {
                 guard let index = resourceIDs.firstIndex(of: name) else { continue }
-                lines.append("  \(edge.id) -.- r\(index)")
+                lines.append("  \(node.id) -.- r\(index)")
             }
         }
-        lines.append("  \(previous) --> client")
+        lines += drawing.edges.filter { $0.to == GraphEdges.client }.map { "  \(arrow($0))" }
         return lines.joined(separator: "\n")
     }
 
+    private static func arrow(_ edge: GraphEdges.Edge) -> String {
+        let line = edge.style == .background ? "-.->" : "-->"
+        let label = edge.label.map { "|\(quoted($0))|" } ?? ""
+        return "\(edge.from) \(line)\(label) \(edge.to)"
+    }
+
     private static func quoted(_ text: String) -> String {
-        text.replacing("\"", with: "#quot;")
-    }
-}
-
-/// A pipeline's steps with the arrows that lead to them.
-struct GraphEdges {
-    enum Kind {
-        case onward
-        case background
-        case onError(of: String)
-    }
-
-    struct Edge {
-        let id: String
-        let box: PipelineGraph.Box
-        let kind: Kind
-    }
-
-    private(set) var all: [Edge] = []
-
-    init(_ graph: PipelineGraph) {
-        for box in graph.boxes { add(box, box.queue == nil ? .onward : .background) }
-    }
-
-    private mutating func add(_ box: PipelineGraph.Box, _ kind: Kind) {
-        let id = "s\(all.count)"
-        all.append(Edge(id: id, box: box, kind: kind))
-        for inner in box.instead { add(inner, .onError(of: id)) }
+        text.replacing("\"", with: "#quot;").replacing("|", with: "#124;")
     }
 }

@@ -15,6 +15,11 @@ enum GraphText {
         if let queue = box.queue { line += "  [in the background: queue in \(queue) when full]" }
         if box.condition { line += "  [for some messages]" }
         lines.append(line)
+        let isNamed = box.branches.count > 1 || box.flow == .oneOf(isExhaustive: false)
+        for branch in box.branches {
+            if isNamed { lines.append("\(indentation)│    \(branch.name):") }
+            for inner in branch.boxes { append(inner, indentation: "\(indentation)│    ", to: &lines) }
+        }
         guard !box.instead.isEmpty else { return }
         lines.append("\(indentation)│    on error:")
         for inner in box.instead { append(inner, indentation: "\(indentation)│    ", to: &lines) }

@@ -8,6 +8,15 @@ public struct PipelineGraph: Sendable {
         let condition: Bool
         let queue: String?
         let instead: [Box]
+        /// What a composite stage holds, and how its branches stand to each other; `nil` in any other.
+        let branches: [Branch]
+        let flow: BranchFlow?
+    }
+
+    /// A branch of a composite stage.
+    struct Branch: Sendable {
+        let name: String
+        let boxes: [Box]
     }
 
     let name: String
@@ -31,6 +40,14 @@ extension PipelineGraph.Box {
         condition = step.modifiers.when != nil
         queue = step.modifiers.async.map { "\($0.queueWords), \($0.whenFull.rawValue)" }
         instead = step.instead.map { PipelineGraph.Box($0) }
+        let composite = step.stage as? any CompositeStage
+        flow = composite?.flow
+        branches =
+            composite.map { composite in
+                zip(composite.branchNames, composite.branches).map { name, branch in
+                    PipelineGraph.Branch(name: name, boxes: branch.track.steps.map { PipelineGraph.Box($0) })
+                }
+            } ?? []
     }
 }
 

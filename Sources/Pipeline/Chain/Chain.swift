@@ -12,30 +12,27 @@ public final class Chain: Sendable {
     /// Who takes traces when the chain is made; `nil` where nobody does.
     package let tracer: (any Tracer)?
 
-    let steps: [StepRunner]
+    private let track: Track
     let resources: [NamedResource]
     private let opened = OpenedParts()
-    /// `nil` where nobody takes metrics.
-    private let clock: StepClock?
+
+    /// The steps in order; ``all`` has those inside them, too.
+    var steps: [StepRunner] { track.steps }
+
+    /// Every step, each before those inside it.
+    var all: [StepRunner] { steps.flatMap(\.all) }
 
     /// A chain of steps whose wiring was checked.
     ///
     /// - Parameter name: What it is called in metrics.
     init(checked steps: [Step], resources: [NamedResource], name: String) {
-        var labels = Labels(steps)
         let surroundings = StepSurroundings(pipeline: name, pending: PendingMessages())
-        let routes = DeltaRoute.all(in: steps)
-        self.steps = steps.enumerated().map { index, step in
-            Chain.runner(step, labels: &labels, in: surroundings, route: routes[index])
-        }
+        track = StepRunner.track(of: steps, in: surroundings)
         let tracer = InstrumentationSystem.tracer
         self.tracer = tracer is NoOpTracer ? nil : tracer
-        clock = surroundings.takesMetrics ? .shared : nil
-        surroundings.pending.watch(self.steps.flatMap(\.all).compactMap(\.background))
         self.resources = resources
-        answersInBackground = self.steps.flatMap(\.all).contains { step in
-            step.background != nil && type(of: step.stage).role == .reply
-        }
+        answersInBackground = track.steps.contains(where: \.answersInBackground)
+        surroundings.pending.watch(all.compactMap(\.background))
     }
 
     /// A chain written in Swift. Each stage gets the resources it uses, by kind or by name, as from a pipeline file.
@@ -55,21 +52,21 @@ public final class Chain: Sendable {
         self.init(checked: bound, resources: named, name: "chain")
     }
 
-    /// The stages in order, those that other stages hold left out.
-    public var stages: [any Stage] { steps.map(\.stage) }
+    /// The stages in order, each before those that it holds.
+    public var stages: [any Stage] { all.map(\.stage) }
 
     /// Where the file names each of them; `nil` in a chain written in Swift.
-    public var places: [SourceRange?] { steps.map(\.place) }
+    public var places: [SourceRange?] { all.map(\.place) }
 
-    /// The labels of the stages in order.
-    public var labels: [String] { steps.map(\.label) }
+    /// Their labels.
+    public var labels: [String] { all.map(\.label) }
 
     /// Where the file names the stage that messages come in through; `nil` in a chain written in Swift.
     public var entryPlace: SourceRange? { steps.first?.place }
 
     /// For each step behind a queue: what can be lost there, and when.
     public var asynchronousNotes: [String] {
-        steps.flatMap(\.all).compactMap { step in
+        all.compactMap { step in
             step.background.map { background in
                 let place = background.guarantee.survivesProcess ? "that outlives the process" : "in memory"
                 return "'\(step.label)' runs behind a queue \(place): \(background.guarantee.whenKilled)"
@@ -96,10 +93,12 @@ public final class Chain: Sendable {
                 opened.add { await named.close() }
                 try await named.open()
             }
-            for step in steps.flatMap(\.all) {
+            for step in all {
                 opened.add { await step.close() }
-                try await step.open(inheriting: former?.background(like: step, of: self))
+                try await step.openStage()
             }
+            // The first message may be there already, and come to any stage.
+            for step in all { try await step.startWorkers(inheriting: former?.background(like: step, of: self)) }
         } catch {
             await close(within: .zero)
             throw error
@@ -109,16 +108,16 @@ public final class Chain: Sendable {
     /// Lets its workers go on with the queues of the chain that it replaces, whose own workers end first. Called once
     /// nothing can keep it from replacing the other.
     public func takeOver() {
-        for background in steps.flatMap(\.all).compactMap(\.background) { background.takeOver() }
+        for background in all.compactMap(\.background) { background.takeOver() }
     }
 
     /// The asynchronous step whose queue goes on in a step of another chain: what waits under `resources:` does under the
     /// same label; what waits in memory does in a step that is the same, and otherwise ends in its own.
     private func background(like step: StepRunner, of chain: Chain) -> Background? {
-        guard let mine = steps.flatMap(\.all).first(where: { $0.label == step.label && $0.background != nil }),
+        guard let mine = all.first(where: { $0.label == step.label && $0.background != nil }),
             step.background != nil, mine.queueName == step.queueName
         else { return nil }
-        let names = mine.queueName.map { [$0] } ?? mine.usedResources
+        let names = mine.queueName.map { [$0] } ?? mine.all.flatMap(\.usedResources)
         let areSame = names.allSatisfy { name in
             guard let left = resource(named: name), let right = chain.resource(named: name) else { return false }
             return left.isSame(as: right)
@@ -150,7 +149,7 @@ public final class Chain: Sendable {
     public func openForReruns() async throws {
         try await openResources()
         do {
-            for step in steps.flatMap(\.all) {
+            for step in all {
                 opened.add { await step.close() }
                 try await step.openStage()
             }
@@ -164,7 +163,7 @@ public final class Chain: Sendable {
     ///
     /// - Throws: ``PipelineError`` where the stage fails, or there is none.
     public func rerun(_ message: inout Message, at label: String) async throws(PipelineError) {
-        guard let step = steps.flatMap(\.all).first(where: { $0.label == label }) else {
+        guard let step = all.first(where: { $0.label == label }) else {
             throw PipelineError(.stageFailed, "The pipeline has no stage '\(label)'")
         }
         try await step.runWithRetries(&message, retry: step.modifiers.async?.retry ?? step.modifiers.retry)
@@ -172,7 +171,7 @@ public final class Chain: Sendable {
 
     /// How each asynchronous step's queue is.
     public var queues: [QueueStatus] {
-        steps.flatMap(\.all).compactMap { step in
+        all.compactMap { step in
             step.background.map { QueueStatus(label: step.label, depth: $0.depth, counts: $0.counts) }
         }
     }
@@ -185,34 +184,7 @@ public final class Chain: Sendable {
     /// - Parameter first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
     /// - Throws: The first error that no step's `on_error` takes, with the label of the step it came from.
     public func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
-        var time = clock?.now ?? 0
-        for index in first..<steps.endIndex {
-            do {
-                try await steps[index].run(&message, since: &time)
-            } catch {
-                await keepPart(of: message, after: index)
-                throw error
-            }
-        }
-    }
-
-    /// Stores what has left for the client of an answer that broke off, whatever becomes of the message's own task.
-    private func keepPart(of message: Message, after index: Int) async {
-        guard let text = message.deltas?.text, !text.isEmpty else { return }
-        var message = message
-        message.completion = Completion(partial: text)
-        (message.reply, message.deltas) = (nil, nil)
-        let rest = steps[(index + 1)...].filter { type(of: $0.stage).takesPartialAnswers }
-        await Task { [message] in
-            for step in rest {
-                var copy = message
-                do throws(PipelineError) {
-                    try await step.run(&copy)
-                } catch {
-                    step.logger.failure(error, of: message)
-                }
-            }
-        }.value
+        try await track.run(&message, from: first)
     }
 
     /// Runs a message through the steps up to the first that has to wait.
@@ -222,12 +194,7 @@ public final class Chain: Sendable {
     public func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
         // With spans to make, a task more is nothing.
         if message.trace != nil { return 0 }
-        var time = clock?.now ?? 0
-        let slot = clock == nil ? nil : ThreadSlot.current
-        for index in steps.indices {
-            guard try steps[index].runWithoutWaiting(&message, since: &time, in: slot) else { return index }
-        }
-        return nil
+        return try track.runWithoutWaiting(&message)
     }
 
     /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order.
@@ -236,28 +203,23 @@ public final class Chain: Sendable {
     /// - Returns: How many messages waited in memory for each asynchronous stage, by its label, and are lost.
     @discardableResult
     public func close(within limit: Duration = .seconds(30)) async -> [String: Int] {
-        let lost = await withTaskGroup(of: (String, Int).self) { group in
-            for step in steps.flatMap(\.all) {
-                guard let background = step.background else { continue }
-                group.addTask { (step.label, await background.flush(within: limit)) }
+        let deadline = ContinuousClock.now + limit
+        var lost: [String: Int] = [:]
+        var steps = steps
+        // What a queue holds may yet come to those inside it.
+        while !steps.isEmpty {
+            let queues = steps.flatMap(\.outermostQueues)
+            await withTaskGroup(of: (String, Int).self) { group in
+                for step in queues {
+                    guard let background = step.background else { continue }
+                    group.addTask { (step.label, await background.flush(within: max(.zero, deadline - .now))) }
+                }
+                for await (label, count) in group where count > 0 { lost[label] = count }
             }
-            var lost: [String: Int] = [:]
-            for await (label, count) in group where count > 0 { lost[label] = count }
-            return lost
+            steps = queues.flatMap(\.inner)
         }
         for close in opened.takeAll().reversed() { await close() }
         return lost
-    }
-
-    private static func runner(
-        _ step: Step, labels: inout Labels, in surroundings: StepSurroundings, route: DeltaRoute? = nil
-    ) -> StepRunner {
-        let label = labels.label(for: step)
-        var instead: [StepRunner] = []
-        if case .run(let steps) = step.modifiers.onError {
-            instead = steps.map { runner($0, labels: &labels, in: surroundings) }
-        }
-        return StepRunner(step, label: label, instead: instead, in: surroundings, route: route)
     }
 
     private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {
@@ -270,6 +232,12 @@ public final class Chain: Sendable {
         guard let stage = bound(step.stage, &reader) else { return nil }
         var copy = step
         copy.stage = stage
+        if var composite = stage as? any CompositeStage {
+            composite.branches = composite.branches.map { branch in
+                StageList(branch.steps.compactMap { bind($0, with: &reader) })
+            }
+            copy.stage = composite
+        }
         if case .run(let steps) = step.modifiers.onError {
             copy.modifiers.onError = .run(steps.compactMap { bind($0, with: &reader) })
         }

@@ -39,6 +39,13 @@ public struct Condition: Sendable {
         clauses.allSatisfy { $0.test.holds(for: $0.path.value(in: message)) }
     }
 
+    /// The fields that it looks at, each once, for drawings; the values that it compares them with may be secrets.
+    var fieldNames: [String] {
+        var names: [String] = []
+        for clause in clauses where !names.contains(clause.path.name) { names.append(clause.path.name) }
+        return names
+    }
+
     /// The fields that must be there for the tests to mean something.
     var requires: Fields {
         Fields(

@@ -21,9 +21,8 @@ struct Labels {
     /// The labels that the author chose, in order, those of nested steps included.
     static func chosen(in steps: [Step]) -> [(label: String, step: Step)] {
         steps.flatMap { step in
-            var found = step.modifiers.label.map { [(label: $0, step: step)] } ?? []
-            if case .run(let instead) = step.modifiers.onError { found += chosen(in: instead) }
-            return found
+            let own = step.modifiers.label.map { [(label: $0, step: step)] } ?? []
+            return own + step.inner.flatMap(chosen)
         }
     }
 }

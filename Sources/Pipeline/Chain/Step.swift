@@ -9,12 +9,19 @@ public struct Step: Sendable {
     /// The stage's name in the pipeline file; `nil` in a chain written in Swift.
     var place: SourceRange?
 
+    /// Where it is written, for the end of a sentence, where that is another file than the pipeline's.
+    var origin: String?
+
+    /// The fields that its templates name; none in a chain written in Swift.
+    var fieldUses: [FieldUse] = []
+
     /// What the file says of it; `nil` in a chain written in Swift.
     var source: Node?
 
     /// A stage without modifiers.
     public init(_ stage: any Stage) {
         self.stage = stage
+        if let background = stage as? InBackground { modifiers.async = background.policy }
     }
 
     /// The stage's name.

@@ -15,12 +15,12 @@ final class StepRunner: Sendable {
     private let isPlainWithoutRoute: Bool
     let instead: [StepRunner]
     private let context: StageContext
-    private let route: DeltaRoute?
+    /// The way of the pieces that are made of an answer here, or in a stage inside it; `nil` where they are not to leave.
+    let route: DeltaRoute?
     /// `nil` where nobody takes metrics.
     let meter: StepMeter?
     private let quick: QuickMeter?
 
-    /// - Parameter route: The way of the pieces that the stage makes of an answer; `nil` where they are not to leave.
     init(_ step: Step, label: String, instead: [StepRunner], in surroundings: StepSurroundings, route: DeltaRoute?) {
         self.route = route
         self.label = label
@@ -43,30 +43,14 @@ final class StepRunner: Sendable {
     /// Where it says what it does.
     var logger: Logger { context.logger }
 
-    /// Every runner in this step, those of its error policy included.
-    var all: [StepRunner] { [self] + instead.flatMap(\.all) }
-
-    /// The names of the resources that the stage and its queue use.
-    var usedResources: [String] {
-        (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap {
-            $0.value as? any ResourceUse
-        }.flatMap(\.names)
-    }
-
-    /// The resource that is its queue; `nil` where it has one of its own.
-    var queueName: String? {
-        modifiers.async.flatMap { policy in
-            Property.all(of: policy).compactMap { $0.value as? any ResourceUse }.flatMap(\.names).first
-        }
-    }
-
     func openStage() async throws {
         try await stage.open(context)
     }
 
+    /// Opens its queue, where it has one.
+    ///
     /// - Parameter former: The asynchronous step whose queue goes on here.
-    func open(inheriting former: Background?) async throws {
-        try await openStage()
+    func startWorkers(inheriting former: Background?) async throws {
         try await background?.start(self, inheriting: former)
     }
 
@@ -82,15 +66,18 @@ final class StepRunner: Sendable {
 
     /// - Parameter time: When the step before it ended; when this one did, after it.
     func run(_ message: inout Message, since time: inout UInt64) async throws(PipelineError) {
+        let outer = message.deltas
         if let route, let reply = message.reply, reply.takesDeltas {
-            message.deltas = DeltaStream(reply, through: route.filters)
+            message.deltas = DeltaStream(reply, through: route.filters, inside: outer)
+        } else if outer != nil, stage.sendsDeltas {
+            message.deltas = nil
         }
         if let trace = message.trace {
             try await run(&message, since: &time, with: trace)
         } else {
             try await runThroughModifiers(&message, since: &time)
         }
-        if route != nil { message.deltas = nil }
+        message.deltas = outer
     }
 
     private func runThroughModifiers(_ message: inout Message, since time: inout UInt64) async throws(PipelineError) {
@@ -104,7 +91,8 @@ final class StepRunner: Sendable {
             meter?.passed(message, since: &time)
             return
         }
-        if let condition = modifiers.when, !condition.matches(message) { return }
+        // Whoever goes on with a message was chosen for it before, and may have changed it since.
+        if message.pause == nil, let condition = modifiers.when, !condition.matches(message) { return }
         do {
             if let background {
                 try await handOver(message, to: background)
@@ -132,6 +120,8 @@ final class StepRunner: Sendable {
         }
         let span = trace.begin(label)
         var failure: PipelineError?
+        if stage is any CompositeStage { message.trace = trace.inside(span) }
+        defer { message.trace = trace }
         await ServiceContext.$current.withValue(span.context) {
             do throws(PipelineError) {
                 try await runThroughModifiers(&message, since: &time)
@@ -214,7 +204,7 @@ final class StepRunner: Sendable {
     ///
     /// - Throws: The error, where nothing takes it.
     func recover(from error: PipelineError, _ message: inout Message) async throws(PipelineError) {
-        if error.code == .cancelled || message.deltas?.hasLeft == true { throw error }
+        guard message.mayRecover(from: error) else { throw error }
         switch modifiers.onError {
         case .stop:
             throw error
@@ -222,6 +212,7 @@ final class StepRunner: Sendable {
             context.logger.failure(error, of: message, note: "; the message goes on")
         case .run:
             context.logger.failure(error, of: message, note: "; other stages run instead")
+            message.note(error)
             for step in instead { try await step.run(&message) }
         }
     }

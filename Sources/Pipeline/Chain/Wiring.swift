@@ -4,18 +4,19 @@ struct Wiring {
         let code: DiagnosticCode
         let place: SourceRange?
         let message: String
+        var suggestion: String?
         var severity = Diagnostic.Severity.error
     }
 
-    private let all: [Step]
-    private let registry: Registry?
-    private var problems: [Problem] = []
+    let all: [Step]
+    let registry: Registry?
+    var problems: [Problem] = []
 
     /// Everything that is wrong with the order of these steps. The registry is asked for stages that would mend it.
     static func problems(in steps: [Step], registry: Registry?) -> [Problem] {
         var wiring = Wiring(all: steps, registry: registry)
         wiring.checkLabels()
-        _ = wiring.check(steps, available: [])
+        _ = wiring.check(steps, in: Surroundings())
         wiring.checkEntry()
         wiring.checkGuarantees()
         wiring.checkStreaming()
@@ -27,37 +28,104 @@ struct Wiring {
         self.registry = registry
     }
 
-    /// Checks steps that find some fields, and returns the fields that are there after them.
-    private mutating func check(_ steps: [Step], available: Fields) -> Fields {
-        var available = available
+    /// What a list of steps finds around it.
+    private struct Surroundings {
+        /// The fields that are there for certain.
+        var available: Fields = []
+        /// The steps that a message has been through.
+        var before: [Step] = []
+        /// The steps that it comes to later.
+        var after: [Step] = []
+        /// Steps of other branches, which run at the same time, and the step that holds them all.
+        var beside: (steps: [Step], holder: Step)?
+    }
+
+    /// Checks steps, and returns the fields that are there after them.
+    private mutating func check(_ steps: [Step], in surroundings: Surroundings) -> Fields {
+        var available = surroundings.available
         for (index, step) in steps.enumerated() {
+            var here = surroundings
+            here.available = available
+            here.before += steps[..<index]
+            here.after = steps[(index + 1)...] + surroundings.after
             var needed = step.modifiers.when?.requires ?? []
             needed.formUnion(step.stage.requires)
-            for field in needed where !available.contains(field) {
-                let message = explanation(
-                    of: field, missingAt: step, before: steps[..<index], after: steps[(index + 1)...])
-                problems.append(Problem(code: .wiring, place: step.place, message: message))
-            }
+            for field in needed where !available.contains(field) { report(field, missingAt: step, in: here) }
             // One missing field is one error, not one for every stage after it.
             available.formUnion(needed)
+            here.available = available
             var provided = step.stage.provides
+            if let composite = step.composite {
+                provided = check(composite, of: step, in: here)
+            }
             if case .run(let instead) = step.modifiers.onError {
-                provided = provided.intersection(check(instead, available: available))
+                here.available.formUnion(.ofError)
+                provided = provided.intersection(check(instead, in: here))
             }
             if step.runsForEveryMessage { available.formUnion(provided) }
         }
         return available
     }
 
-    private func explanation(
-        of field: Field, missingAt step: Step, before: ArraySlice<Step>, after: ArraySlice<Step>
-    ) -> String {
-        let needs = "stage '\(step.shownName)' needs '\(field)'"
-        if let later = after.first(where: { $0.stage.provides.contains(field) }) {
+    /// Checks the branches of a stage, and returns the fields that are there for certain after it.
+    private mutating func check(
+        _ composite: any CompositeStage, of step: Step, in surroundings: Surroundings
+    ) -> Fields {
+        let branches = composite.branches
+        var after: [Fields] = []
+        for (index, branch) in branches.enumerated() {
+            var inside = surroundings
+            switch composite.flow {
+            case .oneOf: break
+            case .all:
+                let others = branches.enumerated().filter { $0.offset != index }.flatMap(\.element.steps)
+                inside.beside = (others, step)
+            case .fallback: if index > 0 { inside.available.formUnion(.ofError) }
+            }
+            if let route = composite as? Route, let condition = route.cases[index].when {
+                for field in condition.requires where !surroundings.available.contains(field) {
+                    report(field, missingAt: step, in: surroundings)
+                }
+            }
+            after.append(check(branch.steps, in: inside))
+        }
+        if composite.flow == .all { checkConflicts(between: branches, of: step) }
+        switch composite.flow {
+        case .all: return after.reduce(into: []) { $0.formUnion($1) }
+        case .oneOf(isExhaustive: false): return []
+        case .oneOf, .fallback: return after.dropFirst().reduce(after.first ?? []) { $0.intersection($1) }
+        }
+    }
+
+    private mutating func report(_ field: Field, missingAt step: Step, in surroundings: Surroundings) {
+        if !isKnown(field) {
+            problems.append(unknown(field, neededBy: step, available: surroundings.available))
+            return
+        }
+        problems.append(
+            Problem(
+                code: .wiring, place: step.place, message: explanation(of: field, missingAt: step, in: surroundings)))
+    }
+
+    private func explanation(of field: Field, missingAt step: Step, in surroundings: Surroundings) -> String {
+        let needs = "stage '\(step.shownName)'\(step.origin ?? "") needs '\(field)'"
+        func provides(_ step: Step) -> Bool { step.stage.provides.contains(field) }
+        if let beside = surroundings.beside, let other = beside.steps.flatMap(\.all).first(where: provides) {
+            return "\(needs), which '\(other.shownName)'\(other.line) provides in another branch of "
+                + "'\(beside.holder.shownName)'; move it above '\(beside.holder.shownName)'"
+        }
+        if let later = surroundings.after.flatMap(\.all).first(where: provides) {
             return "\(needs), which '\(later.shownName)' provides later\(later.line); move it below"
         }
-        if let earlier = before.last(where: { $0.stage.provides.contains(field) }), let reason = earlier.uncertainty {
-            return "\(needs), which '\(earlier.shownName)' \(reason.what)\(earlier.line)\(reason.remedy)"
+        for earlier in surroundings.before.reversed() {
+            if provides(earlier), let reason = earlier.uncertainty {
+                return "\(needs), which '\(earlier.shownName)' \(reason.what)\(earlier.line)\(reason.remedy)"
+            }
+            if let inside = earlier.composite?.branches.flatMap(\.steps).flatMap(\.all).first(where: provides) {
+                let reason = earlier.uncertaintyOfInside
+                return "\(needs), which '\(earlier.shownName)'\(earlier.line) \(reason.what): "
+                    + "'\(inside.shownName)' does\(inside.line); \(reason.remedy)"
+            }
         }
         let providers = registry?.stages(providing: field) ?? []
         guard !providers.isEmpty else { return "\(needs), which no stage provides" }
@@ -65,38 +133,43 @@ struct Wiring {
         return "\(needs), which no stage above provides; put \(names) above it"
     }
 
-    private mutating func checkEntry() {
-        let entries = all.enumerated().filter { type(of: $0.element.stage).role == .entry }
-        for (index, entry) in entries where index > 0 {
-            if index != entries.first?.offset {
-                add(.misplacedEntry, entry, "a second '\(entry.name)': messages come in at one place")
-            } else if problems.isEmpty {
-                add(.misplacedEntry, entry, "'\(entry.shownName)' must be the first stage: messages come in there")
+    /// Branches that run at the same time must not provide the same.
+    private mutating func checkConflicts(between branches: [StageList], of step: Step) {
+        var providers: [Field: (branch: Int, step: Step)] = [:]
+        var replies: (branch: Int, step: Step)?
+        for (index, branch) in branches.enumerated() {
+            // What is behind a queue works on a copy, and answers all the same.
+            for inside in branch.steps.flatMap(\.inTurn) {
+                for field in inside.stage.provides {
+                    if let other = providers[field], other.branch != index {
+                        add(
+                            .conflictingBranches, inside,
+                            "'\(inside.shownName)' provides '\(field)', as '\(other.step.shownName)'\(other.step.line) does "
+                                + "in another branch of '\(step.shownName)' at the same time; put one after the other")
+                    }
+                    providers[field] = providers[field] ?? (index, inside)
+                }
+            }
+            for inside in branch.steps.flatMap(\.all) where type(of: inside.stage).role == .reply {
+                if let other = replies, other.branch != index {
+                    add(
+                        .conflictingBranches, inside,
+                        "'\(inside.shownName)' answers the client, as '\(other.step.shownName)'\(other.step.line) does in "
+                            + "another branch of '\(step.shownName)' at the same time; let one of them answer")
+                }
+                replies = replies ?? (index, inside)
             }
         }
     }
 
-    /// A queue that outlives the process takes no way back to a client with it, and keeps its promise only where the
-    /// answer leaves after it.
-    private mutating func checkGuarantees() {
-        var answered: Step?
-        for step in all {
-            let outlives = step.modifiers.async?.guarantee.survivesProcess == true
-            let isReply = type(of: step.stage).role == .reply
-            if isReply, outlives {
-                add(
-                    .replyBehindQueue, step,
-                    "'\(step.shownName)' can't stand behind a queue that outlives the process: after a restart there is no "
-                        + "client to answer; take 'queue' away from its 'async'")
-            } else if outlives, let answered {
-                let message =
-                    "'\(step.shownName)' keeps its messages in a queue that outlives the process, but "
-                    + "'\(answered.shownName)'\(answered.line) answers before they are in it; a process killed in between "
-                    + "loses an answered message; move it above '\(answered.shownName)'"
-                problems.append(
-                    Problem(code: .lateQueue, place: step.place, message: message, severity: .warning))
+    private mutating func checkEntry() {
+        let entries = all.flatMap(\.all).filter { type(of: $0.stage).role == .entry }
+        for (index, entry) in entries.enumerated() {
+            if index > 0 {
+                add(.misplacedEntry, entry, "a second '\(entry.name)': messages come in at one place")
+            } else if problems.isEmpty, let first = all.first, type(of: first.stage).role != .entry {
+                add(.misplacedEntry, entry, "'\(entry.shownName)' must be the first stage: messages come in there")
             }
-            if isReply { answered = answered ?? step }
         }
     }
 
@@ -115,45 +188,7 @@ struct Wiring {
         }
     }
 
-    private mutating func add(_ code: DiagnosticCode, _ step: Step, _ message: String) {
+    mutating func add(_ code: DiagnosticCode, _ step: Step, _ message: String) {
         problems.append(Problem(code: code, place: step.place, message: message))
     }
-}
-
-extension Step {
-    fileprivate var shownName: String { modifiers.label ?? name }
-
-    fileprivate var line: String { place.map { " (line \($0.start.line))" } ?? "" }
-
-    /// Whether the steps after it find it done, for every message, by itself or by what runs instead of it.
-    fileprivate var runsForEveryMessage: Bool {
-        if case .continue = modifiers.onError { return false }
-        return modifiers.async == nil && modifiers.when == nil
-    }
-
-    /// Why what this step provides is not there for certain after it.
-    fileprivate var uncertainty: (what: String, remedy: String)? {
-        if modifiers.async != nil { return ("provides in the background", "; take its 'async' away") }
-        if modifiers.when != nil { return ("provides only for some messages", "; take its 'when' away") }
-        switch modifiers.onError {
-        case .stop: return nil
-        case .continue: return ("may fail to provide", "; take its 'on_error' away")
-        case .run: return ("may fail to provide", "; let a stage of its 'on_error' provide it")
-        }
-    }
-}
-
-extension DiagnosticCode {
-    /// A stage needs a field that no stage above it provides for certain.
-    public static let wiring = DiagnosticCode(rawValue: "wiring")
-    /// The stage where messages come in is not the first, or there are two.
-    public static let misplacedEntry = DiagnosticCode(rawValue: "misplaced_entry")
-    /// A stage that answers clients behind a queue that outlives the process.
-    public static let replyBehindQueue = DiagnosticCode(rawValue: "reply_behind_queue")
-    /// A queue that outlives the process gets messages only after the client has its answer.
-    public static let lateQueue = DiagnosticCode(rawValue: "late_queue")
-    /// A stage keeps the pieces of an answer from leaving as they come.
-    public static let streamingOff = DiagnosticCode(rawValue: "streaming_off")
-    /// Two stages with one label.
-    public static let duplicateLabel = DiagnosticCode(rawValue: "duplicate_label")
 }

@@ -9,6 +9,11 @@ public struct Environment: Sendable {
         values = file.merging(process) { _, ofProcess in ofProcess }
     }
 
+    /// With further values, which go before those that are there.
+    func overlaid(by others: [String: String]) -> Environment {
+        others.isEmpty ? self : Environment(process: others, file: values)
+    }
+
     /// The value of a variable; `nil` where it is not set. A set one may be empty.
     public subscript(name: String) -> String? { values[name] }
 

@@ -30,6 +30,16 @@ struct Template {
         parts = try scanner.parts(depth: 0)
     }
 
+    /// The names of its variables, those in defaults included.
+    var variableNames: [String] { Template.names(in: parts) }
+
+    private static func names(in parts: [Part]) -> [String] {
+        parts.flatMap { part -> [String] in
+            guard case .variable(let variable) = part else { return [] }
+            return [variable.name] + names(in: variable.fallback ?? [])
+        }
+    }
+
     /// Where each `${` of a text begins and ends, in bytes; an unclosed one ends with its two characters.
     static func occurrences(in bytes: [UInt8]) -> [Range<Int>] {
         var found: [Range<Int>] = []
@@ -134,6 +144,17 @@ struct Template {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): !isFirst
             default: false
             }
+        }
+    }
+}
+
+extension Node {
+    /// The names of the variables in its values.
+    var variableNames: Set<String> {
+        switch content {
+        case .scalar(let scalar): Set((try? Template(scalar.written))?.variableNames ?? [])
+        case .sequence(let elements): elements.reduce(into: []) { $0.formUnion($1.variableNames) }
+        case .mapping(let entries): entries.reduce(into: []) { $0.formUnion($1.value.variableNames) }
         }
     }
 }

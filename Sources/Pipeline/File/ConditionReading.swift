@@ -1,6 +1,9 @@
-extension Condition {
+extension Condition: SettingValue {
+    /// Fields and their tests.
+    public static var settingType: SettingType { .other("mapping of fields to tests") }
+
     /// Reads `when:`, a mapping of fields to their tests, reporting everything that is wrong in it.
-    static func read(_ node: Node, with reader: inout SettingReader) -> Condition? {
+    public static func read(_ node: Node, with reader: inout SettingReader) -> Condition? {
         guard let entries = node.entries, !entries.isEmpty else {
             reader.wrongType(
                 node, expected: .other("mapping of fields to tests"), hint: "as in {prompt: {longer_than: 5}}")

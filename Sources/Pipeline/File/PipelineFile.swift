@@ -9,6 +9,9 @@ public struct PipelineFile: Sendable {
     /// Its `description:`, if it has one.
     public let description: String?
 
+    /// The other files that it uses, by path.
+    public let usedPaths: [String]
+
     /// What its `resources:` and `stages:` build; not opened yet.
     public let chain: Chain
 
@@ -42,8 +45,14 @@ public struct LoadedPipeline: Sendable {
     /// The text that the places refer to; `nil` where the file could not be read.
     public let source: SourceFile?
 
+    /// The texts of the files that it uses, by path.
+    public let usedSources: [String: SourceFile]
+
     /// What reading gave.
-    public init(file: PipelineFile?, diagnostics: [Diagnostic], source: SourceFile?) {
+    public init(
+        file: PipelineFile?, diagnostics: [Diagnostic], source: SourceFile?, usedSources: [String: SourceFile] = [:]
+    ) {
+        self.usedSources = usedSources
         self.file = file
         self.diagnostics = diagnostics
         self.source = source
@@ -54,11 +63,13 @@ public struct LoadedPipeline: Sendable {
 
     /// With what was found when the file was looked at together with others.
     public func adding(_ found: Diagnostics) -> LoadedPipeline {
-        LoadedPipeline(file: found.hasErrors ? nil : file, diagnostics: diagnostics + found.sorted, source: source)
+        LoadedPipeline(
+            file: found.hasErrors ? nil : file, diagnostics: diagnostics + found.sorted, source: source,
+            usedSources: usedSources)
     }
 
     /// The diagnostics as people read them, with the source lines.
     public var report: String {
-        diagnostics.map { DiagnosticFormatter.text($0, source: source) }.joined(separator: "\n")
+        diagnostics.map { DiagnosticFormatter.text($0, source: usedSources[$0.path] ?? source) }.joined(separator: "\n")
     }
 }

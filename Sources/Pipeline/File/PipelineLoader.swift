@@ -32,9 +32,15 @@ public struct PipelineLoader: Sendable {
         }
         let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
         var reader = SettingReader(diagnostics: diagnostics, resources: [])
+        reader.registry = registry
+        reader.used.environment = environment
+        reader.used.sections = sections.keys.sorted()
+        reader.used.open = [FilePaths.path(source.path, besides: "")]
+        reader.used.former = former?.chain.resources ?? []
         let file = read(root, path: source.path, after: former, with: &reader)
-        let isGood = !reader.diagnostics.hasErrors
-        return LoadedPipeline(file: isGood ? file : nil, diagnostics: reader.diagnostics.sorted, source: source)
+        return LoadedPipeline(
+            file: reader.hasErrors ? nil : file, diagnostics: reader.diagnostics.sorted + reader.used.diagnostics,
+            source: source, usedSources: reader.used.sources)
     }
 
     private func read(
@@ -46,13 +52,7 @@ public struct PipelineLoader: Sendable {
                 "a pipeline file is a mapping with 'pipeline', 'resources' and 'stages', not \(root.nature)")
             return nil
         }
-        let known = ["pipeline", "description", "resources", "stages", "tests"] + sections.keys.sorted()
-        for entry in entries {
-            guard let key = entry.key.scalar?.text, !known.contains(key) else { continue }
-            reader.diagnostics.error(
-                .unknownKey, at: entry.key.range, "unknown key '\(key)' of a pipeline file",
-                suggestion: Spelling.nearest(to: key, among: known))
-        }
+        PipelineLoader.reportUnknownKeys(of: entries, sections: reader.used.sections, with: &reader)
         let name = root["pipeline"].flatMap { node in
             reader.with(subject: "'pipeline'") { readName(node, with: &$0) }
         }
@@ -68,10 +68,24 @@ public struct PipelineLoader: Sendable {
         guard let name, let steps else { return nil }
         return PipelineFile(
             path: path, name: name, description: description,
-            chain: Chain(checked: steps, resources: resources, name: name), sections: sections,
+            usedPaths: reader.used.sources.keys.sorted(),
+            chain: Chain(checked: steps, resources: resources + reader.used.resources, name: name), sections: sections,
             sectionPlaces: places(of: sections.keys, in: entries),
             sectionNodes: Dictionary(
                 uniqueKeysWithValues: sections.keys.compactMap { key in root[key].map { (key, $0) } }))
+    }
+
+    /// Reports the top-level keys that pipeline files don't have.
+    static func reportUnknownKeys(
+        of entries: [Node.Entry], sections: [String], with reader: inout SettingReader
+    ) {
+        let known = ["pipeline", "description", "resources", "stages", "tests"] + sections
+        for entry in entries {
+            guard let key = entry.key.scalar?.text, !known.contains(key) else { continue }
+            reader.diagnostics.error(
+                .unknownKey, at: entry.key.range, "unknown key '\(key)' of a pipeline file",
+                suggestion: Spelling.nearest(to: key, among: known))
+        }
     }
 
     private func readName(_ node: Node, with reader: inout SettingReader) -> String? {

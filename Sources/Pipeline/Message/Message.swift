@@ -35,6 +35,16 @@ public struct Message: Sendable {
 
     private(set) var fields: [Field: JSONValue] = [:]
 
+    /// What a composite stage has still to do with it; `nil` but between the run that stopped and the one that goes on.
+    var pause: Pause?
+
+    /// What is left to do, for the stage that goes on with it.
+    mutating func takePause() -> Pause? {
+        guard let rest = pause else { return nil }
+        pause = nil
+        return rest
+    }
+
     /// A message with an id of its own, received now.
     public init(
         prompt: String,

@@ -20,11 +20,11 @@ public struct MessageTemplate: Sendable, SettingValue {
         var rest = text[...]
         while let open = rest.firstRange(of: "{{") {
             guard let close = rest[open.upperBound...].firstRange(of: "}}") else {
-                throw Problem(description: "has '{{' without '}}'")
+                throw Problem("has '{{' without '}}'")
             }
             let name = rest[open.upperBound..<close.lowerBound].filter { !$0.isWhitespace }
             guard !name.isEmpty, !name.contains("{") else {
-                throw Problem(description: "has no field's name between '{{' and '}}'")
+                throw Problem("has no field's name between '{{' and '}}'")
             }
             if open.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<open.lowerBound]))) }
             parts.append(.field(FieldPath(String(name))))
@@ -39,6 +39,10 @@ public struct MessageTemplate: Sendable, SettingValue {
     public struct Problem: Error, CustomStringConvertible {
         /// Such as "has '{{' without '}}'".
         public let description: String
+
+        package init(_ description: String) {
+            self.description = description
+        }
     }
 
     /// The fields that an earlier stage must provide.
@@ -49,16 +53,39 @@ public struct MessageTemplate: Sendable, SettingValue {
             })
     }
 
+    /// The names of its fields, in order.
+    var fieldNames: [String] {
+        parts.compactMap { part in
+            if case .field(let path) = part { path.name } else { nil }
+        }
+    }
+
+    /// The text before its first field.
+    package var fixedStart: String {
+        if case .text(let text)? = parts.first { text } else { "" }
+    }
+
     /// The text for a message.
     public func text(for message: Message) -> String {
+        text(for: message) { $0 }
+    }
+
+    /// The text for a message, with the fields' values as `written` writes them.
+    package func text(for message: Message, _ written: (String) -> String) -> String {
         var text = ""
         for part in parts {
             switch part {
             case .text(let part): text += part
-            case .field(let path): text += path.value(in: message)?.text ?? ""
+            case .field(let path): text += (path.value(in: message)?.text).map(written) ?? ""
             }
         }
         return text
+    }
+
+    /// The text for a message; the value itself where the template is one field and nothing else.
+    package func value(for message: Message) -> JSONValue {
+        if parts.count == 1, case .field(let path) = parts[0] { return path.value(in: message) ?? .null }
+        return .string(text(for: message))
     }
 
     /// Text with fields in it.
@@ -68,7 +95,9 @@ public struct MessageTemplate: Sendable, SettingValue {
     public static func read(_ node: Node, with reader: inout SettingReader) -> MessageTemplate? {
         guard let text = String.read(node, with: &reader) else { return nil }
         do throws(Problem) {
-            return try MessageTemplate(text)
+            let template = try MessageTemplate(text)
+            reader.note(template, at: node)
+            return template
         } catch {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(error)")
             return nil

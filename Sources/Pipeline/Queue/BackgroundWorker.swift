@@ -111,6 +111,8 @@ struct BackgroundWorker: Sendable {
         guard let trace = message.trace else { return try await runWithRetries(&message) }
         let span = trace.begin(step.label)
         var failure: PipelineError?
+        if step.stage is any CompositeStage { message.trace = trace.inside(span) }
+        defer { message.trace = trace }
         await ServiceContext.$current.withValue(span.context) {
             do throws(PipelineError) {
                 try await runWithRetries(&message)

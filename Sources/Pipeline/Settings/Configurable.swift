@@ -62,16 +62,21 @@ extension Configurable {
     public static var settings: [SettingDescription] {
         let properties = Property.all(of: Self())
         let uses = properties.filter { ($0.value as? any ResourceUse)?.isOnlyNamed == false }
-        return properties.compactMap { property in
+        return properties.flatMap { property -> [SettingDescription] in
+            if let inlined = property.value as? any InlinedSettings { return inlined.settings }
             if let use = property.value as? any ResourceUse {
-                return SettingDescription(
-                    name: use.key(for: property, amongst: uses.count), type: use.type, help: use.help,
-                    defaultText: nil, isRequired: false)
+                return [
+                    SettingDescription(
+                        name: use.key(for: property, amongst: uses.count), type: use.type, help: use.help,
+                        defaultText: nil, isRequired: false)
+                ]
             }
-            guard let declaration = property.value as? any SettingDeclaration else { return nil }
-            return SettingDescription(
-                name: property.key, type: declaration.type, help: declaration.help,
-                defaultText: declaration.defaultText, isRequired: declaration.isRequired)
+            guard let declaration = property.value as? any SettingDeclaration else { return [] }
+            return [
+                SettingDescription(
+                    name: property.key, type: declaration.type, help: declaration.help,
+                    defaultText: declaration.defaultText, isRequired: declaration.isRequired)
+            ]
         }
     }
 }

@@ -41,6 +41,12 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
         self.init(value: nil, help: help, problem: nil)
     }
 
+    /// A setting that the file must give, for values about which `problem` finds nothing to say.
+    @_disfavoredOverload
+    public init(_ help: String, problem: @escaping @Sendable (Value) -> String?) {
+        self.init(value: nil, help: help, problem: problem)
+    }
+
     /// A setting that may be left out.
     public init<Wrapped>(_ help: String) where Value == Wrapped? {
         self.init(value: .some(nil), help: help, problem: nil)
@@ -69,6 +75,10 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
         }
         set { value = newValue }
     }
+
+    /// The value; `nil` for a setting that the file must give and that has none yet: for what a stage says of itself
+    /// before it is part of a pipeline, such as ``Stage/requires``.
+    public var projectedValue: Value? { value }
 }
 
 extension Setting: SettingDeclaration {

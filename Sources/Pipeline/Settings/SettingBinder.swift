@@ -32,7 +32,13 @@ enum SettingBinder {
 
         for property in properties {
             values[property.name] = property.value
-            if let use = property.value as? any ResourceUse {
+            if let inlined = property.value as? any InlinedSettings {
+                let names = inlined.settings.map(\.name)
+                let own = unread.filter { names.contains($0.name) }
+                unread.removeAll { names.contains($0.name) }
+                let node = Node(content: .mapping(own), range: owner.place)
+                values[property.name] = inlined.reading(node, of: owner, with: &reader)
+            } else if let use = property.value as? any ResourceUse {
                 let key = use.key(for: property, amongst: uses.count)
                 let request = ResourceRequest(key: key, node: take(key), owner: owner)
                 values[property.name] = use.resolved(request, with: &reader)

@@ -12,6 +12,18 @@ public struct SettingReader: Sendable {
     /// Names of resources that the file has but that have errors of their own, so that using them is no second error.
     var brokenResources: Set<String> = []
 
+    /// The stages that the file can name.
+    var registry = Registry()
+
+    /// The other files that the file uses.
+    var used = UsedFiles()
+
+    /// Whether every stage that was read is one that there is; what others provide nobody can say.
+    var stagesAreKnown = true
+
+    /// The fields of messages that templates of the stage being read name.
+    var fieldUses: [FieldUse] = []
+
     /// A reader that knows no resources.
     public init(source: SourceFile) {
         self.init(diagnostics: Diagnostics(source: source), resources: [])
@@ -31,7 +43,7 @@ public struct SettingReader: Sendable {
     }
 
     /// Reads with another subject, and puts the old one back.
-    mutating func with<Result>(subject: String, _ body: (inout SettingReader) -> Result) -> Result {
+    package mutating func with<Result>(subject: String, _ body: (inout SettingReader) -> Result) -> Result {
         let before = self.subject
         self.subject = subject
         defer { self.subject = before }

@@ -6,6 +6,9 @@ public struct Registry: Sendable {
     /// The resources by type name.
     public private(set) var resources: [String: any Resource.Type] = [:]
 
+    /// Knows none.
+    init() {}
+
     /// A registry of these.
     ///
     /// - Throws: ``RegistryError`` where two have one name, or a stage has a modifier's.

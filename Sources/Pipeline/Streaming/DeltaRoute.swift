@@ -3,54 +3,70 @@ struct DeltaRoute {
     /// Stages between the two that work on each piece.
     let filters: [any DeltaStage]
 
+    init(filters: [any DeltaStage]) {
+        self.filters = filters
+    }
+
+    /// The way from a step through those that come after it; `nil` where there is none.
+    init?(from source: Step, to later: [Step]) {
+        guard source.stage.sendsDeltas, case .success(let route)? = DeltaRoute.search(from: source, to: later) else {
+            return nil
+        }
+        self = route
+    }
+
     /// Why pieces of an answer don't leave as they come.
-    struct Obstacle {
+    struct Obstacle: Error {
         let step: Step
         let message: String
     }
 
-    /// The ways in a pipeline, by the index of the step that makes the pieces.
-    static func all(in steps: [Step]) -> [Int: DeltaRoute] {
-        var routes: [Int: DeltaRoute] = [:]
-        for index in steps.indices where steps[index].stage.sendsDeltas {
-            if case .success(let route)? = search(from: index, in: steps) { routes[index] = route }
-        }
-        return routes
-    }
-
     /// What keeps pieces back in a pipeline that asks for streaming at both ends.
     static func obstacles(in steps: [Step]) -> [Obstacle] {
-        steps.indices.compactMap { index in
-            guard steps[index].stage.sendsDeltas, case .failure(let blocked)? = search(from: index, in: steps) else {
-                return nil
+        obstacles(in: steps, before: [], behind: nil)
+    }
+
+    /// - Parameters:
+    ///   - later: The steps that a message comes to after these.
+    ///   - queue: The step with the queue that these are behind.
+    private static func obstacles(in steps: [Step], before later: [Step], behind queue: Step?) -> [Obstacle] {
+        steps.enumerated().flatMap { index, step -> [Obstacle] in
+            let later = steps[(index + 1)...] + later
+            let isBehind = step.modifiers.async == nil ? queue : queue ?? step
+            let inside = (step.composite?.branches ?? []).flatMap {
+                obstacles(in: $0.steps, before: Array(later), behind: isBehind)
             }
-            return blocked.obstacle
+            guard step.stage.sendsDeltas else { return inside }
+            if let queue, let end = later.first(where: \.stage.takesDeltas) {
+                return inside + [obstacle(queue, "runs in the background", end: end)]
+            }
+            guard case .failure(let obstacle)? = search(from: step, to: Array(later)) else { return inside }
+            return inside + [obstacle]
         }
     }
 
-    private struct Blocked: Error {
-        let obstacle: Obstacle
+    private static func obstacle(_ step: Step, _ reason: String, end: Step) -> Obstacle {
+        Obstacle(
+            step: step,
+            message:
+                "streaming is off: '\(step.shownName)'\(step.line) \(reason), so '\(end.shownName)' sends answers whole"
+        )
     }
 
     /// `nil` where no stage after it sends pieces.
-    private static func search(from index: Int, in steps: [Step]) -> Result<DeltaRoute, Blocked>? {
-        let source = steps[index]
-        let rest = steps[(index + 1)...]
-        guard let end = rest.firstIndex(where: { $0.stage.takesDeltas }) else { return nil }
+    private static func search(from source: Step, to rest: [Step]) -> Result<DeltaRoute, Obstacle>? {
+        guard let end = rest.flatMap(\.all).first(where: \.stage.takesDeltas) else { return nil }
         var filters: [any DeltaStage] = []
-        func blocked(_ step: Step, _ reason: String) -> Result<DeltaRoute, Blocked> {
-            let name = step.modifiers.label ?? step.name
-            let line = step.place.map { " (line \($0.start.line))" } ?? ""
-            let message =
-                "streaming is off: '\(name)'\(line) \(reason), so '\(steps[end].modifiers.label ?? steps[end].name)' sends "
-                + "answers whole"
-            return .failure(Blocked(obstacle: Obstacle(step: step, message: message)))
+        func blocked(_ step: Step, _ reason: String) -> Result<DeltaRoute, Obstacle> {
+            .failure(obstacle(step, reason, end: end))
         }
         if source.modifiers.async != nil { return blocked(source, "runs in the background") }
-        for step in steps[(index + 1)...end] {
+        for step in rest {
             let isLast = step.stage.takesDeltas
             if step.modifiers.async != nil {
-                if isLast { return blocked(step, "runs in the background") }
+                if isLast || step.all.contains(where: \.stage.takesDeltas) {
+                    return blocked(step, "runs in the background")
+                }
                 continue
             }
             if isLast || step.stage is any DeltaStage, step.modifiers.when != nil {
@@ -59,10 +75,28 @@ struct DeltaRoute {
             if isLast { break }
             if let filter = step.stage as? any DeltaStage {
                 filters.append(filter)
-            } else if step.stage.requires.contains(.completion) || step.stage.provides.contains(.completion) {
-                return blocked(step, "needs the whole answer before it")
+            } else if let needing = step.first(where: \.needsWholeAnswer) {
+                let isEnd = needing.stage.takesDeltas
+                return blocked(
+                    needing, isEnd ? "stands inside '\(step.shownName)'" : "needs the whole answer before it")
             }
         }
         return .success(DeltaRoute(filters: filters))
+    }
+}
+
+extension Step {
+    /// The first step of these, it or one inside it and not behind a queue.
+    fileprivate func first(where isWanted: (Step) -> Bool) -> Step? {
+        if modifiers.async != nil { return nil }
+        if isWanted(self) { return self }
+        for step in composite?.branches.flatMap(\.steps) ?? [] {
+            if let found = step.first(where: isWanted) { return found }
+        }
+        return nil
+    }
+
+    fileprivate var needsWholeAnswer: Bool {
+        stage.requires.contains(.completion) || stage.provides.contains(.completion)
     }
 }

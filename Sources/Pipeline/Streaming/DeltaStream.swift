@@ -7,18 +7,25 @@ import Synchronization
 public final class DeltaStream: Sendable {
     private let reply: any Reply
     private let filters: [any DeltaStage]
-    private let sent = Mutex("")
+    private let sent: Sent
 
-    init(_ reply: any Reply, through filters: [any DeltaStage]) {
+    /// What has left for the client, known to the stage that makes the pieces and to those around it.
+    private final class Sent: Sendable {
+        let text = Mutex("")
+    }
+
+    /// - Parameter outer: That of the composite stage around the one that makes the pieces.
+    init(_ reply: any Reply, through filters: [any DeltaStage], inside outer: DeltaStream? = nil) {
         self.reply = reply
         self.filters = filters
+        sent = outer?.sent ?? Sent()
     }
 
     /// What has left for the client so far.
-    var text: String { sent.withLock(\.self) }
+    var text: String { sent.text.withLock(\.self) }
 
     /// Whether anything has left, so that the answer can't be begun again.
-    public var hasLeft: Bool { !sent.withLock(\.isEmpty) }
+    public var hasLeft: Bool { !sent.text.withLock(\.isEmpty) }
 
     /// Sends a piece, and waits while the client takes less than comes.
     ///
@@ -28,7 +35,7 @@ public final class DeltaStream: Sendable {
         for filter in filters { try await filter.run(delta: &delta, of: message) }
         try Task.checkCancellation()
         guard !delta.isEmpty else { return }
-        sent.withLock { $0 += delta }
+        sent.text.withLock { $0 += delta }
         reply.send(delta: delta, of: message)
         await reply.waitForRoom()
     }

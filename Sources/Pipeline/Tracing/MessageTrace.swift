@@ -23,6 +23,13 @@ package final class MessageTrace: Sendable {
         }
     }
 
+    private init(_ trace: MessageTrace, inside span: any Span) {
+        (tracer, messageID, root) = (trace.tracer, trace.messageID, span)
+    }
+
+    /// The spans of the stages inside one that holds others.
+    func inside(_ span: any Span) -> MessageTrace { MessageTrace(self, inside: span) }
+
     /// The message has ended.
     package func end(_ error: PipelineError?) {
         root.end(error)

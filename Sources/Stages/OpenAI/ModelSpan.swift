@@ -27,10 +27,3 @@ enum ModelSpan {
         }
     }
 }
-
-/// Writes into the header fields of a call.
-private struct FieldInjector: Injector {
-    func inject(_ value: String, forKey key: String, into carrier: inout [(String, String)]) {
-        carrier.append((key, value))
-    }
-}

@@ -70,13 +70,26 @@ struct StreamingTests {
         fails: Bool = false, takesDeltas: Bool = true, journal: Journal<String> = Journal(),
         @ChainBuilder _ rest: (Journal<String>) -> [Step]
     ) async throws -> [String] {
-        var pieces = Pieces()
-        pieces.fails = fails
-        let source = Step(pieces).retry(RetryPolicy())
-        let chain = try Chain {
-            Entry()
+        let source = source(fails: fails).retry(RetryPolicy())
+        return try await run(takesDeltas: takesDeltas, journal: journal) {
             source
             rest(journal)
+        }
+    }
+
+    private func source(_ says: [String] = ["a", "b"], fails: Bool = false) -> Pieces {
+        var pieces = Pieces()
+        pieces.says = says
+        pieces.fails = fails
+        return pieces
+    }
+
+    private func run(
+        takesDeltas: Bool = true, journal: Journal<String>, @ChainBuilder whole: () -> [Step]
+    ) async throws -> [String] {
+        let chain = try Chain {
+            Entry()
+            whole()
         }
         try await chain.open()
         var message = Message(prompt: "hello", reply: Client(journal: journal, takesDeltas: takesDeltas))
@@ -149,5 +162,98 @@ struct StreamingTests {
             Sender()
         }
         #expect(entries == ["error model_unavailable"])
+    }
+
+    @Test("pieces leave from inside a composite stage, through what works on them behind it")
+    func inside() async throws {
+        let pieces = source()
+        let entries = try await run(journal: Journal()) {
+            Route {
+                Route.Case(when: Condition("prompt", .longerThan(100))) { Answer() }
+                Route.Case {
+                    Attempt {
+                        pieces
+                    } catch: {
+                        Answer()
+                    }
+                }
+            }
+            Shouter()
+            Sender()
+        }
+        #expect(entries == ["delta A", "delta B", "answer AB"])
+    }
+
+    @Test("an answer that has begun to leave is neither caught nor tried again, but kept")
+    func caughtTooLate() async throws {
+        let journal = Journal<String>()
+        let (pieces, keeper) = (source(fails: true), keeper(journal))
+        let entries = try await run(journal: journal) {
+            Attempt {
+                pieces
+            } catch: {
+                Answer()
+            }.retry(RetryPolicy())
+            Parallel {
+                StageList { keeper.async() }; StageList { Probe() }
+            }
+            Sender()
+        }
+        #expect(entries.count == 4)
+        #expect(entries.prefix(2) == ["delta a", "delta b"])
+        #expect(entries.contains("error model_unavailable"))
+        #expect(entries.contains { $0.hasPrefix("kept ab ") })
+    }
+
+    @Test("an answer that fails before its first piece is caught, and another may leave in pieces")
+    func caught() async throws {
+        let (failing, pieces) = (source([], fails: true), source())
+        let entries = try await run(journal: Journal()) {
+            Attempt {
+                failing
+            } catch: {
+                pieces
+            }
+            Sender()
+        }
+        #expect(entries == ["delta a", "delta b", "answer ab"])
+    }
+
+    @Test("what keeps pieces back is named, inside composite stages, too")
+    func obstacles() {
+        let some = Condition("prompt", .longerThan(1))
+        let cases: [([Step], String)] = [
+            (
+                [Step(Pieces()), Step(Route { Route.Case(when: some) { Rewriter() } }), Step(Sender())],
+                "'rewriter' needs the whole answer before it"
+            ),
+            ([Step(Pieces()), Step(Route { Route.Case { Sender() } })], "'sender' stands inside 'route'"),
+            (
+                [
+                    Step(
+                        InBackground {
+                            Pieces(); Sender()
+                        })
+                ], "'background' runs in the background"
+            ),
+            (
+                [
+                    Step(
+                        Route {
+                            Route.Case {
+                                Pieces(); Rewriter()
+                            }
+                        }), Step(Sender()),
+                ],
+                "'rewriter' needs the whole answer before it"
+            ),
+        ]
+        for (steps, reason) in cases {
+            let notes = Wiring.problems(in: [Step(Entry())] + steps, registry: nil)
+            #expect(
+                notes.filter { $0.code == .streamingOff }.map(\.message) == [
+                    "streaming is off: \(reason), so 'sender' sends answers whole"
+                ])
+        }
     }
 }

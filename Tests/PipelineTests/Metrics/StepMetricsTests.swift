@@ -40,6 +40,26 @@ struct StepMetricsTests {
         }
     }
 
+    @Test("A stage inside another counts for itself, and the one that holds it counts no tokens")
+    func inside() async throws {
+        let chain = try chain {
+            Entry()
+            Route {
+                Route.Case(when: Condition("prompt", .longerThan(100))) { Probe() }
+                Route.Case { Counting() }
+            }
+        }
+        var message = Message(prompt: "hello")
+        try await chain.run(&message)
+        for stage in ["route", "counting"] {
+            #expect(count(.stageSent, stage) == 1)
+            #expect(runs(stage) == 1)
+        }
+        #expect(count(.stageReceived, "probe") == 0)
+        #expect(count(.modelTokens, "counting") == 7)
+        #expect(count(.modelTokens, "route") == 0)
+    }
+
     @Test("The tokens that a model counted are added up where the answer is made")
     func tokens() async throws {
         let chain = try chain {

@@ -75,6 +75,28 @@ struct StageSpanTests {
         #expect(tracer.finishedSpans.map(\.operationName).sorted() == ["entry", "probe"])
     }
 
+    @Test("of stages inside another are parts of its own", arguments: [true, false])
+    func inside(isBehindQueue: Bool) async throws {
+        let done = Journal<Int>()
+        let probe = Probe { _ in done.note(1) }
+        let chain = try Chain {
+            if isBehindQueue {
+                InBackground { probe }.label("holder")
+            } else {
+                Route { Route.Case { probe } }.label("holder")
+            }
+        }
+        try await chain.open()
+        var message = traced()
+        let trace = message.trace
+        try await chain.run(&message)
+        await done.wait(for: 1)
+        await chain.close()
+        #expect(message.trace === trace)
+        let spans = Dictionary(tracer.finishedSpans.map { ($0.operationName, $0) }) { first, _ in first }
+        #expect(try #require(spans["probe"]).parentSpanID == spans["holder"]?.spanID)
+    }
+
     @Test("take a message off the way without waiting, and nothing else does")
     func waiting() throws {
         let chain = try Chain { Quick() }

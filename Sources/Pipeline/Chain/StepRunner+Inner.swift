@@ -1,0 +1,39 @@
+/// What is inside a step, and what it uses.
+extension StepRunner {
+    /// The runners inside this step: those that a composite stage holds, and those of its error policy.
+    var inner: [StepRunner] {
+        ((stage as? any CompositeStage)?.branches.flatMap(\.track.steps) ?? []) + instead
+    }
+
+    /// It and every runner inside it.
+    var all: [StepRunner] { [self] + inner.flatMap(\.all) }
+
+    /// The first steps with a queue, on every way into this one.
+    var outermostQueues: [StepRunner] { background == nil ? inner.flatMap(\.outermostQueues) : [self] }
+
+    /// Whether an answer may leave from behind a queue.
+    var answersInBackground: Bool {
+        outermostQueues.flatMap(\.all).contains { type(of: $0.stage).role == .reply }
+    }
+
+    /// The steps in it that take an answer that broke off.
+    func takersOfPart(of message: Message) -> [StepRunner] {
+        if type(of: stage).takesPartialAnswers { return [self] }
+        guard let composite = stage as? any CompositeStage, modifiers.when?.matches(message) != false else { return [] }
+        return composite.branchesForPart(of: message).flatMap(\.track.steps).flatMap { $0.takersOfPart(of: message) }
+    }
+
+    /// The names of the resources that the stage and its queue use.
+    var usedResources: [String] {
+        (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap {
+            $0.value as? any ResourceUse
+        }.flatMap(\.names)
+    }
+
+    /// The resource that is its queue; `nil` where it has one of its own.
+    var queueName: String? {
+        modifiers.async.flatMap { policy in
+            Property.all(of: policy).compactMap { $0.value as? any ResourceUse }.flatMap(\.names).first
+        }
+    }
+}

@@ -1,0 +1,193 @@
+/// Reads the entries of a list of stages, be it `stages:` or a list inside a stage.
+struct StageReader {
+    private let registry: Registry
+
+    /// The steps in order, with everything that is wrong reported. One with wrong settings keeps its place; one that is
+    /// unknown is left out, and the reader knows it.
+    static func steps(_ nodes: [Node], with reader: inout SettingReader) -> [Step] {
+        let stages = StageReader(registry: reader.registry)
+        return nodes.compactMap { node in
+            guard var step = stages.read(node, with: &reader) else {
+                reader.stagesAreKnown = false
+                return nil
+            }
+            // What stands in another file is part of what the file says.
+            step.source = step.source.map { Node(content: .sequence([node, $0]), range: node.range) } ?? node
+            return step
+        }
+    }
+
+    private func read(_ node: Node, with reader: inout SettingReader) -> Step? {
+        switch node.content {
+        case .scalar(let scalar) where !node.isNull:
+            return stage(scalar.text, named: node, settings: nil, beside: [], with: &reader)
+        case .mapping(let entries) where !entries.isEmpty:
+            return readMapping(entries, with: &reader)
+        default:
+            reader.with(subject: "each entry of 'stages'") {
+                $0.wrongType(node, expected: .other("stage's name, or a mapping of it to its settings"))
+            }
+            return nil
+        }
+    }
+
+    private func readMapping(_ entries: [Node.Entry], with reader: inout SettingReader) -> Step? {
+        let (modifiers, rest) = entries.partitioned { Modifiers.names.contains($0.name) }
+        guard let first = rest.first(where: { registry.stages[$0.name] != nil }) ?? rest.first else {
+            reader.diagnostics.error(
+                .missingStage, at: entries[0].key.range, "the entry has modifiers but no stage")
+            return nil
+        }
+        let besides = (registry.stages[first.name] as? any AbbreviatedStage.Type)?.settingsBeside ?? []
+        let (beside, others) = rest.filter { $0.key.range != first.key.range }.partitioned { besides.contains($0.name) }
+        for other in others { reportSecond(other, beside: first, with: &reader) }
+        return stage(first.name, named: first.key, settings: first.value, beside: modifiers + beside, with: &reader)
+    }
+
+    private func reportSecond(_ other: Node.Entry, beside first: Node.Entry, with reader: inout SettingReader) {
+        let stage = registry.stages[first.name]
+        if registry.stages[other.name] != nil {
+            reader.diagnostics.error(
+                .secondKey, at: other.key.range,
+                "'\(other.name)' is a second stage in one entry; begin a new one with '- \(other.name)'")
+        } else if let stage, stage.settings.contains(where: { $0.name == other.name }) {
+            reader.diagnostics.error(
+                .misplacedSetting, at: other.key.range,
+                "'\(other.name)' is a setting of stage '\(first.name)': write it inside, "
+                    + "as in \(first.name): {\(other.name): …}")
+        } else {
+            reader.diagnostics.error(
+                .unknownModifier, at: other.key.range, "unknown modifier '\(other.name)' of stage '\(first.name)'",
+                suggestion: Spelling.nearest(
+                    to: other.name,
+                    among: Modifiers.names + ((stage as? any AbbreviatedStage.Type)?.settingsBeside ?? [])))
+        }
+    }
+
+    /// - Parameter beside: The modifiers, and the settings that stand beside the stage.
+    private func stage(
+        _ name: String, named key: Node, settings: Node?, beside: [Node.Entry], with reader: inout SettingReader
+    ) -> Step? {
+        guard let type = registry.stages[name] else {
+            reader.diagnostics.error(
+                .unknownStage, at: key.range, "unknown stage '\(key.scalar?.written ?? name)'",
+                suggestion: Spelling.nearest(to: key.scalar?.written ?? name, among: registry.stages.keys.sorted()))
+            return nil
+        }
+        let owner = Owner("stage '\(name)'", place: key.range)
+        let (modifiers, more) = beside.partitioned { Modifiers.names.contains($0.name) }
+        let settings = (type as? any AbbreviatedStage.Type)?.written(out: settings, with: more) ?? settings
+        let outerUses = reader.fieldUses
+        reader.fieldUses = []
+        defer { reader.fieldUses = outerUses }
+        let areSettingsUsable = Settings.areMapping(settings, of: owner, with: &reader)
+        var stage = areSettingsUsable ? make(type, settings, owner, &reader) : nil
+        var usedRoot: Node?
+        if var use = stage as? Use {
+            let used = UsedFile(use, at: key.range, written: settings).read(with: &reader)
+            use.stages = StageList(used?.steps ?? [])
+            usedRoot = used?.root
+            stage = used == nil ? nil : use
+        }
+        if stage == nil, type is any CompositeStage.Type {
+            reader.stagesAreKnown = false
+            return nil
+        }
+        var step = Step(stage ?? type.init())
+        step.place = key.range
+        step.source = usedRoot
+        for modifier in modifiers { read(modifier, of: owner, into: &step.modifiers, with: &reader) }
+        step.fieldUses = reader.fieldUses
+        return step
+    }
+
+    private func make<Target: Stage>(
+        _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: inout SettingReader
+    ) -> (any Stage)? {
+        SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
+    }
+
+    private func read(
+        _ entry: Node.Entry, of owner: Owner, into modifiers: inout Modifiers, with reader: inout SettingReader
+    ) {
+        let node = entry.value
+        reader.with(subject: "'\(entry.name)' of \(owner.name)") { reader in
+            switch entry.name {
+            case "label": modifiers.label = String.read(node, with: &reader)
+            case "async" where modifiers.async != nil:
+                reader.diagnostics.error(
+                    .misplacedModifier, at: entry.key.range,
+                    "\(owner.name) has a queue already; what 'async' says belongs among its settings")
+            case "async": modifiers.async = AsyncPolicy.read(node, with: &reader) ?? nil
+            case "timeout": modifiers.timeout = Duration.readPositive(node, with: &reader)
+            case "retry": modifiers.retry = RetryPolicy.read(node, with: &reader)
+            case "when": modifiers.when = Condition.read(node, with: &reader)
+            default: modifiers.onError = readErrorPolicy(node, with: &reader)
+            }
+        }
+    }
+
+    private func readErrorPolicy(_ node: Node, with reader: inout SettingReader) -> ErrorPolicy {
+        if let elements = node.elements {
+            return .run(StageReader.steps(elements, with: &reader))
+        }
+        switch node.scalar?.text {
+        case "stop": return .stop
+        case "continue": return .continue
+        default:
+            let known = ["stop", "continue"]
+            reader.diagnostics.error(
+                .badValue, at: node.range,
+                "\(reader.subject) must be stop, continue or a list of stages, not \(node.nature)",
+                suggestion: node.scalar.flatMap { Spelling.nearest(to: $0.written, among: known) })
+            return .stop
+        }
+    }
+}
+
+extension AbbreviatedStage {
+    /// Settings with those that stand right behind the stage's name, or beside it, under their own names.
+    fileprivate static func written(out settings: Node?, with beside: [Node.Entry]) -> Node? {
+        let main = Self.settings.first { $0.name == mainSetting }
+        let takesMapping = if case .dictionary = main?.type { true } else { false }
+        guard let settings, !settings.isNull, takesMapping || settings.entries == nil || !beside.isEmpty else {
+            return settings
+        }
+        func entry(_ name: String, _ value: Node) -> Node.Entry {
+            Node.Entry(key: Node(content: .scalar(Scalar(name)), range: value.range), value: value)
+        }
+        let isWrittenOut = settings.entries != nil && !takesMapping
+        let own = isWrittenOut ? settings.entries ?? [] : [entry(mainSetting, settings)]
+        return Node(content: .mapping(own + beside), range: settings.range)
+    }
+}
+
+extension Node.Entry {
+    var name: String { key.scalar?.text ?? "" }
+}
+
+extension Duration {
+    static func readPositive(_ node: Node, with reader: inout SettingReader) -> Duration? {
+        guard let duration = Duration.read(node, with: &reader) else { return nil }
+        if duration > .zero { return duration }
+        reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) must be longer than 0")
+        return nil
+    }
+}
+
+extension Array {
+    fileprivate func partitioned(_ belongs: (Element) -> Bool) -> (matching: [Element], rest: [Element]) {
+        (filter(belongs), filter { !belongs($0) })
+    }
+}
+
+extension DiagnosticCode {
+    /// A stage that there is not.
+    public static let unknownStage = DiagnosticCode(rawValue: "unknown_stage")
+    /// A modifier that there is not.
+    public static let unknownModifier = DiagnosticCode(rawValue: "unknown_modifier")
+    /// A setting written beside its stage.
+    public static let misplacedSetting = DiagnosticCode(rawValue: "misplaced_setting")
+    /// An entry without a stage.
+    public static let missingStage = DiagnosticCode(rawValue: "missing_stage")
+}

@@ -1,0 +1,38 @@
+/// A group whose settings stand among those of the stage that has it, and not in a mapping of their own.
+@propertyWrapper
+public struct Inlined<Group: SettingGroup>: Sendable, Decodable {
+    /// The group.
+    public var wrappedValue: Group
+
+    /// The group's first value, which has its defaults.
+    public init(wrappedValue: Group) {
+        self.wrappedValue = wrappedValue
+    }
+
+    /// Settings come from a pipeline file, never from another decoder.
+    ///
+    /// - Throws: `DecodingError`, always.
+    public init(from decoder: any Decoder) throws {
+        throw notFromAFile(decoder)
+    }
+}
+
+/// What an `@Inlined` property says, whatever its type.
+protocol InlinedSettings: Sendable {
+    /// The group's settings.
+    var settings: [SettingDescription] { get }
+    /// The same with values from the file; `nil` after reporting what is wrong.
+    func reading(
+        _ node: Node?, of owner: Owner, with reader: inout SettingReader
+    ) -> (any InlinedSettings)?
+}
+
+extension Inlined: InlinedSettings {
+    var settings: [SettingDescription] { Group.settings }
+
+    func reading(
+        _ node: Node?, of owner: Owner, with reader: inout SettingReader
+    ) -> (any InlinedSettings)? {
+        SettingBinder.bind(wrappedValue, to: node, of: owner, with: &reader).map { Inlined(wrappedValue: $0) }
+    }
+}

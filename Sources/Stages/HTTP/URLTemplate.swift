@@ -1,0 +1,48 @@
+public import Pipeline
+
+/// The address of an HTTP API with fields in its path or query, whose values are escaped; the host is fixed.
+public struct URLTemplate: Sendable, SettingValue {
+    let template: MessageTemplate
+
+    /// A URL.
+    public static var settingType: SettingType { .url }
+
+    /// An address whose scheme and host are written out, so that no message can send a call somewhere else.
+    public static func read(_ node: Node, with reader: inout SettingReader) -> URLTemplate? {
+        guard let template = MessageTemplate.read(node, with: &reader) else { return nil }
+        let isWhole = template.requires.isEmpty && template.fixedStart == node.scalar?.text
+        guard let end = hostEnd(in: template.fixedStart) ?? (isWhole ? template.fixedStart.endIndex : nil),
+            WebURL(String(template.fixedStart[..<end])) != nil
+        else {
+            reader.wrongType(
+                node, expected: .url, hint: "such as https://api.example.com/tags?text={{prompt}}, the host written out"
+            )
+            return nil
+        }
+        return URLTemplate(template: template)
+    }
+
+    /// The address for a message.
+    func text(for message: Message) -> String { template.text(for: message, URLTemplate.escaped) }
+
+    /// Where the path or the query begins.
+    private static func hostEnd(in text: String) -> String.Index? {
+        guard let scheme = text.firstRange(of: "://") else { return nil }
+        return text[scheme.upperBound...].firstIndex { "/?".contains($0) }
+    }
+
+    /// RFC 3986: everything but unreserved characters.
+    private static func escaped(_ value: String) -> String {
+        var text = ""
+        for byte in value.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            default: text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return text
+    }
+}

@@ -1,0 +1,50 @@
+public import Pipeline
+
+/// Writes texts into a message's fields, made of its other fields.
+public struct Transform: AbbreviatedStage {
+    public static let name = "transform"
+    public static let summary = "Writes texts into fields, made of other fields: {prompt: \"In French: {{prompt}}\"}."
+
+    /// What each field becomes; all are made of the message as it came.
+    @Setting(
+        "What becomes of prompt, completion, metadata.KEY or a field of one's own; all are made of the message as it came."
+    )
+    public var fields: WritableFields<MessageTemplate>
+
+    public init() {}
+
+    /// Texts by the field that they are written into.
+    ///
+    /// - Throws: ``MessageTemplate/Problem``, also where a field can't be written into.
+    public init(_ texts: KeyValuePairs<String, String>) throws(MessageTemplate.Problem) {
+        fields = WritableFields()
+        for (name, text) in texts { try fields.set(name, MessageTemplate(text)) }
+    }
+
+    package static let mainSetting = "fields"
+    package static let example = """
+          - transform: {prompt: "Answer {{session.username}} briefly: {{prompt}}", metadata.topic: general}
+        """
+
+    public var requires: Fields {
+        ($fields?.all ?? []).reduce(into: []) { $0.formUnion($1.value.requires) }
+    }
+
+    public var provides: Fields { Fields(($fields?.all ?? []).compactMap(\.path.field)) }
+
+    public var longestRun: Duration? { .zero }
+
+    public func run(_ message: inout Message) async throws {
+        transform(&message)
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        transform(&message)
+        return true
+    }
+
+    private func transform(_ message: inout Message) {
+        let original = message
+        for field in fields.all { field.path.set(.string(field.value.text(for: original)), in: &message) }
+    }
+}

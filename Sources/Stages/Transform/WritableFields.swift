@@ -1,0 +1,61 @@
+public import Pipeline
+
+/// Values by the field of a message that they are for, in the order of the file.
+public struct WritableFields<Value: SettingValue>: SettingValue {
+    /// A field with its value.
+    package struct Entry: Sendable {
+        package let path: FieldPath
+        package let value: Value
+    }
+
+    package private(set) var all: [Entry] = []
+
+    /// None.
+    public init() {}
+
+    /// - Throws: Where the field can't be written into.
+    mutating func set(_ name: String, _ value: Value) throws(MessageTemplate.Problem) {
+        let path = FieldPath(name)
+        guard path.isWritable else { throw MessageTemplate.Problem("can't change '\(name)'") }
+        all.append(Entry(path: path, value: value))
+    }
+
+    /// A mapping.
+    public static var settingType: SettingType { .dictionary(Value.settingType) }
+
+    /// Every field and value, so that each wrong one is reported.
+    public static func read(_ node: Node, with reader: inout SettingReader) -> WritableFields? {
+        guard let entries = node.entries, !entries.isEmpty else {
+            reader.wrongType(node, expected: settingType)
+            return nil
+        }
+        var fields = WritableFields()
+        for entry in entries {
+            let path = path(entry.key, with: &reader)
+            let name = entry.key.scalar?.text ?? ""
+            let value = reader.with(subject: "'\(name)' in \(reader.subject)") { Value.read(entry.value, with: &$0) }
+            if let path, let value { fields.all.append(Entry(path: path, value: value)) }
+        }
+        return fields.all.count == entries.count ? fields : nil
+    }
+
+    /// A field that is written nearly like one that every message has is meant to be that one.
+    private static func path(_ key: Node, with reader: inout SettingReader) -> FieldPath? {
+        let name = key.scalar?.text ?? ""
+        let path = FieldPath(name)
+        let writable = ["prompt", "completion"]
+        if !path.isWritable {
+            reader.diagnostics.error(
+                .badValue, at: key.range,
+                "the field '\(name)' can't be changed; prompt, completion and metadata.KEY can")
+            return nil
+        }
+        if case .custom = path, let near = Spelling.nearest(to: name, among: writable + FieldPath.builtIn) {
+            reader.diagnostics.error(
+                .badValue, at: key.range,
+                "'\(name)' is no field of messages, and too like one for a field of one's own", suggestion: near)
+            return nil
+        }
+        return path
+    }
+}
