@@ -10,15 +10,16 @@ private struct TrackBuilder {
     var labels: Labels
     let surroundings: StepSurroundings
 
-    /// - Parameter later: The steps that a message comes to after these; `nil` where these are behind a queue.
-    mutating func track(of steps: [Step], before later: [Step]?) -> Track {
+    /// - Parameter later: The steps that a message comes to after these, the innermost list first; `nil` where these are
+    ///   behind a queue.
+    mutating func track(of steps: [Step], before later: [ArraySlice<Step>]?) -> Track {
         let runners = steps.enumerated().map { index, step in
-            runner(of: step, before: later.map { steps[(index + 1)...] + $0 })
+            runner(of: step, before: later.map { [steps[(index + 1)...]] + $0 })
         }
         return Track(runners, takesMetrics: surroundings.takesMetrics)
     }
 
-    private mutating func runner(of step: Step, before later: [Step]?) -> StepRunner {
+    private mutating func runner(of step: Step, before later: [ArraySlice<Step>]?) -> StepRunner {
         let label = labels.label(for: step)
         var step = step
         var route = later.flatMap { DeltaRoute(from: step, to: $0) }

@@ -32,10 +32,10 @@ struct Wiring {
     private struct Surroundings {
         /// The fields that are there for certain.
         var available: Fields = []
-        /// The steps that a message has been through.
-        var before: [Step] = []
-        /// The steps that it comes to later.
-        var after: [Step] = []
+        /// The steps that a message has been through, list by list, the outermost first.
+        var before: [ArraySlice<Step>] = []
+        /// The steps that it comes to later, the innermost list first.
+        var after: [ArraySlice<Step>] = []
         /// Steps of other branches, which run at the same time, and the step that holds them all.
         var beside: (steps: [Step], holder: Step)?
     }
@@ -46,8 +46,8 @@ struct Wiring {
         for (index, step) in steps.enumerated() {
             var here = surroundings
             here.available = available
-            here.before += steps[..<index]
-            here.after = steps[(index + 1)...] + surroundings.after
+            here.before.append(steps[..<index])
+            here.after.insert(steps[(index + 1)...], at: 0)
             var needed = step.modifiers.when?.requires ?? []
             needed.formUnion(step.stage.requires)
             for field in needed where !available.contains(field) { report(field, missingAt: step, in: here) }
@@ -98,6 +98,8 @@ struct Wiring {
     }
 
     private mutating func report(_ field: Field, missingAt step: Step, in surroundings: Surroundings) {
+        // More than that are not listed.
+        guard problems.count <= Diagnostics.limit else { return }
         if !isKnown(field) {
             problems.append(unknown(field, neededBy: step, available: surroundings.available))
             return
@@ -114,10 +116,10 @@ struct Wiring {
             return "\(needs), which '\(other.shownName)'\(other.line) provides in another branch of "
                 + "'\(beside.holder.shownName)'; move it above '\(beside.holder.shownName)'"
         }
-        if let later = surroundings.after.flatMap(\.all).first(where: provides) {
+        if let later = surroundings.after.joined().lazy.flatMap(\.all).first(where: provides) {
             return "\(needs), which '\(later.shownName)' provides later\(later.line); move it below"
         }
-        for earlier in surroundings.before.reversed() {
+        for earlier in surroundings.before.reversed().flatMap({ $0.reversed() }) {
             if provides(earlier), let reason = earlier.uncertainty {
                 return "\(needs), which '\(earlier.shownName)' \(reason.what)\(earlier.line)\(reason.remedy)"
             }

@@ -41,7 +41,11 @@ struct UsedFile {
     /// The place of the stage that uses it.
     let stagePlace: SourceRange
 
+    /// Whether a variable is part of the path; variables' values are never shown, and paths are.
+    private let isPathInterpolated: Bool
+
     init(_ use: Use, at stagePlace: SourceRange, written settings: Node?) {
+        isPathInterpolated = settings?["file"]?.scalar?.isInterpolated ?? false
         self.use = use
         self.stagePlace = stagePlace
         place = settings?["file"]?.range ?? stagePlace
@@ -51,6 +55,11 @@ struct UsedFile {
 
     /// The stages with the tree of the file; `nil` where they can't be known. What is wrong inside is reported there.
     func read(with reader: inout SettingReader) -> (steps: [Step], root: Node)? {
+        if isPathInterpolated {
+            reader.diagnostics.error(
+                .badValue, at: place, "the file that is used must be written out, without variables")
+            return nil
+        }
         let path = FilePaths.path(use.file, besides: reader.diagnostics.source.path)
         guard mayOpen(path, with: &reader) else { return nil }
         let source: SourceFile

@@ -8,7 +8,7 @@ struct DeltaRoute {
     }
 
     /// The way from a step through those that come after it; `nil` where there is none.
-    init?(from source: Step, to later: [Step]) {
+    init?(from source: Step, to later: [ArraySlice<Step>]) {
         guard source.stage.sendsDeltas, case .success(let route)? = DeltaRoute.search(from: source, to: later) else {
             return nil
         }
@@ -27,20 +27,22 @@ struct DeltaRoute {
     }
 
     /// - Parameters:
-    ///   - later: The steps that a message comes to after these.
+    ///   - later: The steps that a message comes to after these, the innermost list first.
     ///   - queue: The step with the queue that these are behind.
-    private static func obstacles(in steps: [Step], before later: [Step], behind queue: Step?) -> [Obstacle] {
+    private static func obstacles(
+        in steps: [Step], before later: [ArraySlice<Step>], behind queue: Step?
+    ) -> [Obstacle] {
         steps.enumerated().flatMap { index, step -> [Obstacle] in
-            let later = steps[(index + 1)...] + later
+            let later = [steps[(index + 1)...]] + later
             let isBehind = step.modifiers.async == nil ? queue : queue ?? step
             let inside = (step.composite?.branches ?? []).flatMap {
-                obstacles(in: $0.steps, before: Array(later), behind: isBehind)
+                obstacles(in: $0.steps, before: later, behind: isBehind)
             }
             guard step.stage.sendsDeltas else { return inside }
-            if let queue, let end = later.first(where: \.stage.takesDeltas) {
+            if let queue, let end = later.joined().first(where: \.stage.takesDeltas) {
                 return inside + [obstacle(queue, "runs in the background", end: end)]
             }
-            guard case .failure(let obstacle)? = search(from: step, to: Array(later)) else { return inside }
+            guard case .failure(let obstacle)? = search(from: step, to: later) else { return inside }
             return inside + [obstacle]
         }
     }
@@ -54,8 +56,9 @@ struct DeltaRoute {
     }
 
     /// `nil` where no stage after it sends pieces.
-    private static func search(from source: Step, to rest: [Step]) -> Result<DeltaRoute, Obstacle>? {
-        guard let end = rest.flatMap(\.all).first(where: \.stage.takesDeltas) else { return nil }
+    private static func search(from source: Step, to later: [ArraySlice<Step>]) -> Result<DeltaRoute, Obstacle>? {
+        let rest = later.joined()
+        guard let end = rest.lazy.flatMap(\.all).first(where: \.stage.takesDeltas) else { return nil }
         var filters: [any DeltaStage] = []
         func blocked(_ step: Step, _ reason: String) -> Result<DeltaRoute, Obstacle> {
             .failure(obstacle(step, reason, end: end))
