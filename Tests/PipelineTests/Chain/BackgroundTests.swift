@@ -100,7 +100,7 @@ struct BackgroundTests {
         for number in 0..<50 {
             for session in sessions { try await run(chain, "\(number)", session: session) }
         }
-        await chain.close()
+        await chain.close(within: .seconds(600))
         #expect(journal.entries.count == 400)
         for session in sessions {
             #expect(journal.entries.filter { $0.session == session.id }.map(\.number) == Array(0..<50))
