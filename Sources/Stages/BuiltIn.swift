@@ -4,7 +4,8 @@ public import Pipeline
 public enum BuiltIn {
     /// In the order of the documented flow.
     public static let stages: [any Stage.Type] = [
-        Receive.self, Limit.self, Validate.self, Recall.self, Complete.self, Persist.self, Respond.self, Log.self,
+        Receive.self, Limit.self, Validate.self, Recall.self, Complete.self, Persist.self, Exec.self, Respond.self,
+        Log.self,
     ]
 
     /// Models first, then databases, then queues.

@@ -1,5 +1,5 @@
 /// A value of a message by its name in pipeline files: `prompt`, `session.username`, `metadata.KEY` …
-enum FieldPath: Sendable, Hashable {
+package enum FieldPath: Sendable, Hashable {
     case prompt
     case completion
     case sessionID
@@ -8,7 +8,7 @@ enum FieldPath: Sendable, Hashable {
     case metadata(String)
     case custom(Field)
 
-    init(_ text: String) {
+    package init(_ text: String) {
         self =
             switch text {
             case "prompt": .prompt
@@ -22,10 +22,23 @@ enum FieldPath: Sendable, Hashable {
     }
 
     /// The names that every message has, for suggestions.
-    static let builtIn = ["prompt", "completion", "session.id", "session.username", "session.user_id"]
+    package static let builtIn = ["prompt", "completion", "session.id", "session.username", "session.user_id"]
+
+    /// The name, as pipeline files have it.
+    package var name: String {
+        switch self {
+        case .prompt: "prompt"
+        case .completion: "completion"
+        case .sessionID: "session.id"
+        case .username: "session.username"
+        case .userID: "session.user_id"
+        case .metadata(let key): "metadata.\(key)"
+        case .custom(let field): field.name
+        }
+    }
 
     /// The field that an earlier stage must provide; `nil` where there is always something to look at.
-    var field: Field? {
+    package var field: Field? {
         switch self {
         case .prompt: .prompt
         case .completion: .completion
@@ -34,7 +47,7 @@ enum FieldPath: Sendable, Hashable {
         }
     }
 
-    func value(in message: Message) -> JSONValue? {
+    package func value(in message: Message) -> JSONValue? {
         switch self {
         case .prompt: .string(message.prompt)
         case .completion: message.completion.map { .string($0.text) }

@@ -108,7 +108,7 @@ struct StageSection {
         let owner = Owner("stage '\(name)'", place: key.range)
         let areSettingsUsable = Settings.areMapping(settings, of: owner, with: &reader)
         let stage = areSettingsUsable ? make(type, settings, owner, &reader) : nil
-        var step = Step(stage ?? type.init())
+        var step = Step(stage ?? outline(type, settings, owner, reader))
         step.place = key.range
         let errorsBefore = reader.diagnostics.items.count { $0.severity == .error }
         for modifier in modifiers { read(modifier, of: owner, into: &step.modifiers, with: &reader) }
@@ -120,6 +120,12 @@ struct StageSection {
         _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: inout SettingReader
     ) -> (any Stage)? {
         SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
+    }
+
+    private func outline<Target: Stage>(
+        _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: SettingReader
+    ) -> any Stage {
+        SettingBinder.outline(Target(), of: settings, owner: owner, with: reader)
     }
 
     private func read(
