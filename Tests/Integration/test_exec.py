@@ -333,6 +333,18 @@ def test_a_client_that_leaves_does_not_hold_the_program(moody):
         assert ask(client, "hello")["response"] == "hello!"
 
 
+def test_a_file_that_is_read_again_gets_new_processes_and_ends_the_old(moody, tmp_path):
+    host = moody("processes: 1")
+    with host.connect() as client:
+        greet(client)
+        old = int(ask(client, "pid")["response"])
+        file = tmp_path / "pipeline-0.yaml"
+        file.write_text(file.read_text().replace("processes: 1", "processes: 2"))
+        host.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not is_alive(old), "the end of the old process")
+        assert int(ask(client, "pid")["response"]) != old
+
+
 def test_processes_end_with_the_host(moody):
     host = moody("processes: 3")
     lines = wait_until(lambda: len(found := log_lines(host, "moody is awake")) == 3 and found, "three processes")
