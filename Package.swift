@@ -34,6 +34,7 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMalloc"),
+        .target(name: "CProcess"),
         .systemLibrary(name: "CTicks"),
         .target(
             name: "Pipeline",
@@ -52,6 +53,7 @@ let package = Package(
             name: "Stages",
             dependencies: [
                 "CPostgres",
+                "CProcess",
                 "Pipeline",
                 "HTTPClient",
                 .product(name: "DequeModule", package: "swift-collections"),

@@ -9,9 +9,13 @@ public enum OnDisconnect: SettingValue, Hashable {
     /// The same, and the session is kept for so long: a client that comes back gets what it missed.
     case hold(Duration)
 
+    private struct Held: SettingGroup {
+        @Setting("How long the session is kept.") var hold: Duration
+    }
+
     /// A word, or a mapping with the time.
     public static var settingType: SettingType {
-        .either([.choice(["cancel", "finish"]), .other("{hold: 60s}")])
+        .either([.choice(["cancel", "finish"]), .named("{hold: 60s}", .group(Held.settings))])
     }
 
     /// `cancel`, `finish` or `{hold: 60s}`.

@@ -14,7 +14,9 @@ struct Microbenchmarks {
             try await BareListener.run(port: port)
             return
         }
-        let all = try await ChainBenchmarks.all() + FileBenchmarks.all() + JSONBenchmarks.all() + RowBenchmarks.all()
+        let all =
+            try await ChainBenchmarks.all() + FileBenchmarks.all() + JSONBenchmarks.all() + RowBenchmarks.all()
+            + ExecBenchmarks.all()
         switch arguments.count {
         case 2:
             guard let one = all.first(where: { $0.name == arguments[0] }), let count = Int(arguments[1]) else {

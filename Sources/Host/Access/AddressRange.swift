@@ -23,7 +23,7 @@ package struct AddressRange: Hashable, Sendable, SettingValue {
             low: address.low & ~(UInt64.max >> UInt64(max(length - 64, 0))))
     }
 
-    package static var settingType: SettingType { .other("address or range of addresses such as 10.0.0.0/8") }
+    package static var settingType: SettingType { .named("address or range of addresses such as 10.0.0.0/8", .string) }
 
     package static func read(_ node: Node, with reader: inout SettingReader) -> AddressRange? {
         if let text = node.scalar?.text, let range = AddressRange(text) { return range }

@@ -9,6 +9,9 @@ struct PipelineArguments: ParsableArguments {
     @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
     var envFile: String?
 
+    /// The top-level keys of a host, and their settings.
+    static let sections: [String: any SettingGroup.Type] = ["host": HostSettings.self]
+
     /// Reads and checks every file, and the files against each other.
     ///
     /// - Parameter former: The files as they were, where they are read again.
@@ -17,7 +20,7 @@ struct PipelineArguments: ParsableArguments {
     ) throws -> [LoadedPipeline] {
         let (environment, diagnostics) = Environment.load(envFile: envFile)
         let loader = PipelineLoader(
-            registry: try Host.registry(), environment: environment, sections: ["host": HostSettings.self])
+            registry: try Host.registry(), environment: environment, sections: Self.sections)
         let loaded = paths.enumerated().map { index, path in
             loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
         }

@@ -10,7 +10,7 @@ struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
             subcommands: [
                 ServeCommand<Host>.self, CheckCommand<Host>.self, GraphCommand<Host>.self, StagesCommand<Host>.self,
                 SessionsCommand<Host>.self, ExplainCommand<Host>.self, DoctorCommand<Host>.self,
-                MigrateCommand<Host>.self, ReplayCommand<Host>.self,
+                MigrateCommand<Host>.self, ReplayCommand<Host>.self, SchemaCommand<Host>.self,
             ])
     }
 }

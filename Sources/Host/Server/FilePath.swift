@@ -7,7 +7,7 @@ struct FilePath: SettingValue {
     let text: String
     let place: SourceRange
 
-    static var settingType: SettingType { .other("path of a file") }
+    static var settingType: SettingType { .named("path of a file", .string) }
 
     static func read(_ node: Node, with reader: inout SettingReader) -> FilePath? {
         guard let text = String.read(node, with: &reader) else { return nil }

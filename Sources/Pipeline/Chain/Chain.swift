@@ -74,8 +74,13 @@ public final class Chain: Sendable {
         }
     }
 
-    /// How each resource is, in the order of the file.
-    public var health: [(name: String, health: Health)] { resources.map { ($0.name, $0.resource.health) } }
+    /// How each resource is, in the order of the file, and then each stage that depends on something of its own.
+    public var health: [(name: String, health: Health)] {
+        resources.map { ($0.name, $0.resource.health) }
+            + steps.flatMap(\.all).compactMap { step in
+                (step.stage as? any SupervisedStage).map { (step.label, $0.health) }
+            }
+    }
 
     /// The resources of a kind, such as `(any RowStore).self`, in the order of the file.
     public func resources<Kind>(of kind: Kind.Type) -> [Kind] {

@@ -66,7 +66,7 @@ public struct StageList: Sendable {
 
 extension StageList: SettingValue {
     /// Stages.
-    public static var settingType: SettingType { .list(.other("stages")) }
+    public static var settingType: SettingType { .stages }
 
     /// A list of stages, each with its settings and modifiers. Those with errors keep their place.
     public static func read(_ node: Node, with reader: inout SettingReader) -> StageList? {

@@ -49,7 +49,7 @@ public struct ParameterValue: Sendable, SettingValue {
     let text: String
 
     /// A scalar.
-    public static var settingType: SettingType { .other("string, number or boolean") }
+    public static var settingType: SettingType { .scalar }
 
     /// Any scalar but null.
     public static func read(_ node: Node, with reader: inout SettingReader) -> ParameterValue? {

@@ -62,7 +62,7 @@ extension Condition.Test {
 
 extension JSONValue: SettingValue {
     /// A string, a number or a boolean.
-    public static var settingType: SettingType { .other("string, number or boolean") }
+    public static var settingType: SettingType { .scalar }
 
     /// Any scalar but null.
     public static func read(_ node: Node, with reader: inout SettingReader) -> JSONValue? {

@@ -93,7 +93,7 @@ struct StageReader {
             reader.stagesAreKnown = false
             return nil
         }
-        var step = Step(stage ?? type.init())
+        var step = Step(stage ?? outline(type, settings, owner, reader))
         step.place = key.range
         step.source = usedRoot
         for modifier in modifiers { read(modifier, of: owner, into: &step.modifiers, with: &reader) }
@@ -105,6 +105,12 @@ struct StageReader {
         _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: inout SettingReader
     ) -> (any Stage)? {
         SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
+    }
+
+    private func outline<Target: Stage>(
+        _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: SettingReader
+    ) -> any Stage {
+        SettingBinder.outline(Target(), of: settings, owner: owner, with: reader)
     }
 
     private func read(

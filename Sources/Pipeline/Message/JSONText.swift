@@ -36,6 +36,38 @@ package struct JSONText {
         return text
     }
 
+    /// A value as JSON has it, the keys of objects in their order.
+    package static func text(of value: JSONValue) -> String {
+        var text = ""
+        append(value, to: &text)
+        return text
+    }
+
+    /// Adds a value as JSON has it.
+    package static func append(_ value: JSONValue, to text: inout String) {
+        switch value {
+        case .null: text += "null"
+        case .bool(let value): text += value ? "true" : "false"
+        case .int(let value): text += String(value)
+        case .double(let value): text += String(value)
+        case .string(let value): append(quoted: value, to: &text)
+        case .array(let values):
+            for (index, value) in values.enumerated() {
+                text += index == 0 ? "[" : ","
+                append(value, to: &text)
+            }
+            text += values.isEmpty ? "[]" : "]"
+        case .object(let members):
+            for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+                text += index == 0 ? "{" : ","
+                append(quoted: member.key, to: &text)
+                text += ":"
+                append(member.value, to: &text)
+            }
+            text += members.isEmpty ? "{}" : "}"
+        }
+    }
+
     /// RFC 8259 section 7: quotation mark, reverse solidus and the control characters must be escaped. So are DEL,
     /// the C1 controls and the line separators, which JSON allows and terminals or line readers obey.
     private static func append(quoted value: String, to text: inout String) {

@@ -89,7 +89,7 @@ public struct MessageTemplate: Sendable, SettingValue {
     }
 
     /// Text with fields in it.
-    public static var settingType: SettingType { .other("text with fields such as {{prompt}}") }
+    public static var settingType: SettingType { .named("text with fields such as {{prompt}}", .string) }
 
     /// A string whose braces are closed.
     public static func read(_ node: Node, with reader: inout SettingReader) -> MessageTemplate? {

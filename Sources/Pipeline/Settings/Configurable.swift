@@ -14,8 +14,35 @@ protocol SettingDeclaration: Sendable {
     var isRequired: Bool { get }
     /// The default as a pipeline file would have it; `nil` where there is none or it says nothing.
     var defaultText: String? { get }
+    /// The numbers that it takes.
+    var bounds: SettingBounds { get }
+    /// Whether `null` is a value: that of a setting which is left out.
+    var mayBeNull: Bool { get }
     /// The same declaration with the value read from the file; `nil` after reporting what is wrong with it.
     func reading(_ node: Node, with reader: inout SettingReader) -> (any SettingDeclaration)?
+}
+
+/// The range of a setting that is a number; `nil` where there is no end.
+public struct SettingBounds: Sendable {
+    /// The smallest number.
+    public var lower: Double?
+    /// The largest number.
+    public var upper: Double?
+
+    init() {}
+
+    init<Range: RangeExpression>(_ range: Range) {
+        func number(_ bound: Range.Bound) -> Double? {
+            (bound as? Int).map(Double.init) ?? bound as? Double
+        }
+        switch range {
+        case let range as ClosedRange<Range.Bound>:
+            (lower, upper) = (number(range.lowerBound), number(range.upperBound))
+        case let range as PartialRangeFrom<Range.Bound>: lower = number(range.lowerBound)
+        case let range as PartialRangeThrough<Range.Bound>: upper = number(range.upperBound)
+        default: break
+        }
+    }
 }
 
 /// One setting as help, `stagecoach stages` and editors show it.
@@ -30,6 +57,10 @@ public struct SettingDescription: Sendable {
     public let defaultText: String?
     /// Whether the file must give it.
     public let isRequired: Bool
+    /// The numbers that it takes.
+    public var bounds = SettingBounds()
+    /// Whether `null` is a value: that of a setting which is left out.
+    public var mayBeNull = false
 }
 
 /// One property of a configurable value, found by reflection.
@@ -75,7 +106,8 @@ extension Configurable {
             return [
                 SettingDescription(
                     name: property.key, type: declaration.type, help: declaration.help,
-                    defaultText: declaration.defaultText, isRequired: declaration.isRequired)
+                    defaultText: declaration.defaultText, isRequired: declaration.isRequired, bounds: declaration.bounds,
+                    mayBeNull: declaration.mayBeNull)
             ]
         }
     }

@@ -9,7 +9,7 @@ public struct JSONSetting: SettingValue, Hashable {
     }
 
     /// Anything.
-    public static var settingType: SettingType { .other("any value") }
+    public static var settingType: SettingType { .any }
 
     /// Scalars of YAML's core schema, lists and mappings.
     public static func read(_ node: Node, with reader: inout SettingReader) -> JSONSetting? {

@@ -9,11 +9,15 @@
 public struct Setting<Value: SettingValue>: Sendable, Decodable {
     let help: String
     private var value: Value?
+    let bounds: SettingBounds
     private let problem: (@Sendable (Value) -> String?)?
 
-    private init(value: Value?, help: String, problem: (@Sendable (Value) -> String?)?) {
+    private init(
+        value: Value?, help: String, bounds: SettingBounds = SettingBounds(), problem: (@Sendable (Value) -> String?)?
+    ) {
         self.value = value
         self.help = help
+        self.bounds = bounds
         self.problem = problem
     }
 
@@ -25,7 +29,7 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
     /// A setting with a default, for values within a range only.
     public init<Range: RangeExpression & Sendable>(wrappedValue: Value, _ help: String, in range: Range)
     where Range.Bound == Value {
-        self.init(value: wrappedValue, help: help) { value in
+        self.init(value: wrappedValue, help: help, bounds: SettingBounds(range)) { value in
             range.contains(value) ? nil : "must be \(rangeText(range))"
         }
     }
@@ -55,7 +59,7 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
     /// A setting that may be left out, for values within a range only.
     public init<Wrapped, Range: RangeExpression & Sendable>(_ help: String, in range: Range)
     where Value == Wrapped?, Range.Bound == Wrapped {
-        self.init(value: .some(nil), help: help) { value in
+        self.init(value: .some(nil), help: help, bounds: SettingBounds(range)) { value in
             value.map(range.contains) ?? true ? nil : "must be \(rangeText(range))"
         }
     }
@@ -88,15 +92,22 @@ extension Setting: SettingDeclaration {
 
     var defaultText: String? { value?.settingText }
 
+    var mayBeNull: Bool { Value.self is any MaybeLeftOut.Type }
+
     func reading(_ node: Node, with reader: inout SettingReader) -> (any SettingDeclaration)? {
         guard let read = Value.read(node, with: &reader) else { return nil }
         if let problem = problem?(read) {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(problem)")
             return nil
         }
-        return Setting(value: read, help: help, problem: self.problem)
+        return Setting(value: read, help: help, bounds: bounds, problem: self.problem)
     }
 }
+
+/// Optional values.
+private protocol MaybeLeftOut {}
+
+extension Optional: MaybeLeftOut {}
 
 /// State of a stage or resource of its own, which is no setting: counters, caches, connections.
 ///

@@ -64,6 +64,23 @@ enum SettingBinder {
         return instance(from: values, owner: owner, with: &reader)
     }
 
+    /// The value with those settings that are good, for what it says of itself: what it needs and provides may depend on
+    /// one setting, and another be wrong.
+    static func outline<Target: Configurable>(
+        _ prototype: Target, of node: Node?, owner: Owner, with reader: SettingReader
+    ) -> Target {
+        var silent = reader
+        var values: [String: Any] = [:]
+        for property in Property.all(of: prototype) {
+            values[property.name] = property.value
+            guard let declaration = property.value as? any SettingDeclaration, let value = node?[property.key],
+                let read = declaration.reading(value, with: &silent)
+            else { continue }
+            values[property.name] = read
+        }
+        return instance(from: values, owner: owner, with: &silent) ?? prototype
+    }
+
     /// Only a hand-written `init(from:)` can fail here; the synthesized one takes what it is given.
     private static func instance<Target: Configurable>(
         from values: [String: Any], owner: Owner, with reader: inout SettingReader

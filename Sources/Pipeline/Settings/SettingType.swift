@@ -28,6 +28,14 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
     case resource
     /// One of several kinds of values.
     case either([SettingType])
+    /// Text, a number, or `true` or `false`.
+    case scalar
+    /// Anything at all.
+    case any
+    /// A list of stages.
+    case stages
+    /// Values of another type that have a name of their own.
+    case named(String, SettingType)
     /// Anything; the text says what.
     case other(String)
 
@@ -48,7 +56,10 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .group(let settings): "{\(settings.map(\.name).joined(separator: ", "))}"
         case .resource: "name of a resource"
         case .either(let types): types.map(\.description).joined(separator: ", or ")
-        case .other(let text): text
+        case .scalar: "string, number or boolean"
+        case .any: "any value"
+        case .stages: "list of stages"
+        case .named(let text, _), .other(let text): text
         }
     }
 

@@ -117,6 +117,12 @@ public protocol BatchStage: Stage {
     func run(batch: [Message]) async throws
 }
 
+/// A stage that depends on something which may be down, such as a program of its own.
+public protocol SupervisedStage: Stage {
+    /// How that is, from what is known already: it never asks anyone.
+    var health: Health { get }
+}
+
 /// Where a stage stands between client and pipeline.
 public enum StageRole: Sendable {
     /// Messages come in here: it stands first, once.

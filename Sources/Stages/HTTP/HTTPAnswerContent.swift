@@ -8,7 +8,7 @@ public struct AnswerPath: Sendable, SettingValue {
     let steps: [String]
 
     /// Text.
-    public static var settingType: SettingType { .other("path in the answer, such as labels.0.name") }
+    public static var settingType: SettingType { .named("path in the answer, such as labels.0.name", .string) }
 
     /// A path, without empty steps.
     public static func read(_ node: Node, with reader: inout SettingReader) -> AnswerPath? {

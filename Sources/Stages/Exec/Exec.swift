@@ -1,0 +1,122 @@
+public import Pipeline
+
+/// Lets a program of the user's own work on messages: a pool of processes that read and write JSON lines.
+///
+/// What goes over the pipes is written down in `docs/exec.md`.
+public struct Exec: Stage {
+    public static let name = "exec"
+    public static let summary =
+        "Lets a program of one's own, in any language, work on messages: it reads and writes JSON lines."
+
+    /// The program and its arguments.
+    @Setting("The program and its arguments; it runs in the host's working directory.") public var command: Command
+
+    /// The fields that it gets.
+    @Setting("The fields that it gets: prompt, completion, session.username, metadata.KEY, or those of other stages.")
+    public var reads = [ReadField(.prompt)]
+
+    /// The fields that it sets.
+    @Setting("The fields that it may set, and must: prompt, completion, or names of one's own.")
+    public var writes = [WrittenField(.prompt)]
+
+    /// What it is told besides the message.
+    @Setting("Settings of its own, of any kind; it gets them with each message.")
+    public var settings: [String: JSONSetting] = [:]
+
+    /// Variables of its environment.
+    @Setting(
+        "Variables of its environment, besides \(ProgramEnvironment.inherited.joined(separator: ", ")): it has no others."
+    )
+    public var environment: [String: Secret] = [:]
+
+    /// How many processes of it run.
+    @Setting("How many processes of it run.", in: 1...256) public var processes = 2
+
+    /// How many messages one process works on at once.
+    @Setting("How many messages one process works on at once.", in: 1...1_024) public var concurrency = 1
+
+    /// How long a message may take.
+    @Setting(
+        "How long it may work on a message, and a message wait for it; a process that takes longer is killed.",
+        in: .milliseconds(1)...) public var timeout: Duration = .seconds(30)
+
+    /// How much CPU time a message may take.
+    @Setting("The CPU time that a message may take; a process that takes more is killed.", in: .milliseconds(100)...)
+    public var cpu: Duration?
+
+    /// How much memory a process may have.
+    @Setting("The memory that each process may have for its data.", in: .mebibytes(1)...) public var memory: ByteSize?
+
+    /// The longest line that it may write.
+    @Setting("The longest line that it may write.", in: .kibibytes(1) ... .mebibytes(256))
+    public var maxLine = ByteSize.mebibytes(1)
+
+    /// How often an idle process is asked for a sign of life.
+    @Setting(
+        "How often a process with nothing to do is asked for a sign of life; one that gives none for so long is replaced.",
+        in: .milliseconds(10)...) public var heartbeat: Duration?
+
+    @State private var made = Lazy<Made>()
+
+    /// What every message needs, made once.
+    private struct Made: Sendable {
+        let pool: ProgramPool
+        let request: RequestLine
+        let contract: AnswerContract
+    }
+
+    public init() {}
+
+    /// A program with its arguments.
+    public init(command: Command, reads: [String] = ["prompt"], writes: [String] = ["prompt"]) {
+        self.command = command
+        self.reads = reads.map { ReadField(FieldPath($0)) }
+        self.writes = writes.map { WrittenField(Field($0)) }
+    }
+
+    public var requires: Fields { Fields(reads.compactMap(\.path.field)) }
+
+    /// There is always a prompt, so that who rewrites it provides nothing new.
+    public var provides: Fields { Fields(writes.map(\.field).filter { $0 != .prompt }) }
+
+    /// Waiting for a process, and then its work.
+    public var longestRun: Duration? { timeout * 2 }
+
+    public func open(_ context: StageContext) async throws {
+        try await parts.pool.start(logger: context.logger)
+    }
+
+    public func run(_ message: inout Message) async throws {
+        let answer = try await parts.pool.answer(to: parts.request.text(for: message))
+        try parts.contract.apply(answer, to: &message)
+    }
+
+    public func close() async {
+        await parts.pool.stop()
+    }
+
+    private var parts: Made {
+        made.value {
+            Made(
+                pool: ProgramPool(program, rules: rules, processes: processes),
+                request: RequestLine(settings: settings.mapValues(\.value), reads: reads.map(\.path)),
+                contract: AnswerContract(writes: writes.map(\.field)))
+        }
+    }
+
+    private var program: Program {
+        Program(
+            command: command, environment: ProgramEnvironment(environment.mapValues(\.revealed)),
+            memory: memory?.bytes ?? 0)
+    }
+
+    private var rules: ProgramRules {
+        ProgramRules(
+            concurrency: concurrency, timeout: timeout.nanoseconds, cpu: cpu?.nanoseconds,
+            heartbeat: heartbeat?.nanoseconds, maxLine: maxLine.bytes)
+    }
+}
+
+extension Exec: SupervisedStage {
+    public var health: Health { parts.pool.health }
+}

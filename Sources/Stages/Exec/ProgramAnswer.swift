@@ -1,0 +1,44 @@
+import Pipeline
+
+/// A line that a program wrote.
+struct ProgramAnswer: Sendable, Equatable {
+    /// The number of the line that it answers.
+    let id: Int
+    /// What it sets; `nil` where it says nothing of it.
+    let fields: JSONValue?
+    /// What it calls an error.
+    let error: JSONValue?
+
+    /// - Throws: ``Problem`` where the line is no answer to anything.
+    init(_ line: UnsafeRawBufferPointer) throws(Problem) {
+        let value: JSONValue
+        do throws(JSONReader.Problem) {
+            value = try JSONReader.read(line)
+        } catch {
+            throw Problem(line: line, "which is not JSON (\(error))")
+        }
+        guard case .object(let parts) = value else { throw Problem(line: line, "which is not a JSON object") }
+        guard case .int(let id)? = parts["id"] else {
+            throw Problem(line: line, "which has no number 'id' that says what it answers")
+        }
+        self.id = id
+        fields = parts["fields"]
+        error = parts["error"] == .null ? nil : parts["error"]
+    }
+
+    /// Why a line is no answer.
+    struct Problem: Error, CustomStringConvertible {
+        let description: String
+
+        init(longerThan limit: Int) {
+            description = "it wrote a line longer than 'max_line' (\(limit) bytes)"
+        }
+
+        /// The line may hold a prompt, which no log has: only its length is said.
+        init(line: UnsafeRawBufferPointer, _ reason: String) {
+            description =
+                "it wrote a line of \(line.count) bytes on standard output, \(reason); "
+                + "what is not an answer belongs on standard error"
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import Pipeline
+
+/// Why a process of a pool is no more, or must not go on.
+enum ProgramEnd {
+    /// It ended by itself.
+    case died(String)
+    /// It worked too long on the line with that number.
+    case late(Int)
+    /// It used too much CPU time for it.
+    case greedy(Int)
+    /// It wrote what is no answer.
+    case broken(String)
+    /// It gave no sign of life.
+    case silent
+
+    /// What the message that it was working on fails with.
+    var error: PipelineError {
+        let text = "The message could not be processed"
+        return switch self {
+        case .died(let how): PipelineError(.stageFailed, text, isRetryable: true, detail: "the program \(how)")
+        case .late, .greedy: PipelineError(.timeout, "The message took too long", isRetryable: true, detail: reason)
+        case .broken(let what): .broken(what)
+        case .silent: PipelineError(.stageFailed, text, isRetryable: true, detail: reason)
+        }
+    }
+
+    /// For the log.
+    var reason: String {
+        switch self {
+        case .died(let how): "the program \(how)"
+        case .late: "the program did not answer in time, so it was killed"
+        case .greedy: "the program used more CPU time than a message may take, so it was killed"
+        case .broken(let what): "the program broke its contract, so it was killed: \(what)"
+        case .silent: "the program gave no sign of life, so it was killed"
+        }
+    }
+}

@@ -1,0 +1,258 @@
+import CProcess
+import Glibc
+import Logging
+import Pipeline
+import Synchronization
+
+/// The thread of a pool: it starts and ends the processes, writes what waits for them in one go, and reads what they say.
+final class ProgramLoop {
+    /// How long processes may take to end by themselves when the host stops.
+    private static let farewell: UInt64 = 2_000_000_000
+
+    private let pool: ProgramPool
+    private let logger: Logger
+    private var isLeaving = false
+    private var processes: [ProgramProcess?]
+    private var meters: [CPUMeter]
+    private let bell: Int32
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+
+    init(_ pool: ProgramPool, logger: Logger) {
+        self.pool = pool
+        self.logger = logger
+        bell = stagecoach_bell()
+        let count = pool.shared.withLock { $0.pool.slots.count }
+        processes = Array(repeating: nil, count: count)
+        meters = Array(repeating: CPUMeter(), count: count)
+    }
+
+    deinit {
+        buffer.deallocate()
+        close(bell)
+    }
+
+    func run() {
+        blockSignals()
+        var failure: (any Error)?
+        while true {
+            let now = monotonicTime()
+            let (orders, settled, isStopping, onStart) = pool.shared.withLock { shared in
+                let orders = shared.pool.takeOrders(now: now)
+                let settled = shared.pool.takeSettled()
+                let isStopping = shared.phase != .running
+                if orders.isEmpty, settled.isEmpty, !isStopping { shared.bell = bell }
+                return (orders, settled, isStopping, orders.starts.isEmpty ? nil : shared.onStart.take())
+            }
+            for (job, outcome) in settled { job.settle(outcome) }
+            if isStopping { break }
+            obey(orders, failure: &failure)
+            if let onStart {
+                if let failure {
+                    onStart.resume(throwing: failure)
+                    break
+                }
+                onStart.resume()
+            }
+            wait(orders.isEmpty && settled.isEmpty ? patience(until: orders.wakeTime, now: now) : 0)
+            measureCPU()
+        }
+        sayFarewell()
+        pool.end(PipelineError.stopping)
+    }
+
+    private func obey(_ orders: PoolState.Orders, failure: inout (any Error)?) {
+        for (slot, reason) in orders.kills {
+            processes[slot]?.kill()
+            logger.warning("\(reason.reason)")
+        }
+        for slot in orders.starts {
+            do throws(ProgramProcess.Failure) {
+                processes[slot] = try ProgramProcess(pool.program)
+                meters[slot] = CPUMeter()
+                update { $0.started(slot, now: $1) }
+            } catch {
+                let words = "could not be started: \(error)"
+                failure = PipelineError(
+                    .stageFailed, "The program '\(pool.program.command.words.first ?? "")' \(words)")
+                report(slot, words)
+            }
+        }
+        for (slot, bytes) in orders.writes { processes[slot]?.write(bytes) }
+    }
+
+    /// Says that a process is no more, and when the next starts.
+    private func report(_ slot: Int, _ how: String) {
+        if isLeaving { return }
+        let (delay, wasKilled) = update { pool, now in
+            let wasKilled = pool.slots[slot].phase == .ending
+            return (pool.ended(slot, how, now: now), wasKilled)
+        }
+        let pause = delay == 0 ? "at once" : "in \(delay / 1_000_000) ms"
+        logger.log(level: wasKilled ? .info : .warning, "the program \(how); it starts again \(pause)")
+    }
+
+    private func patience(until time: UInt64?, now: UInt64) -> Int32 {
+        var patience = time.map { Int32(min($0 > now ? ($0 - now) / 1_000_000 + 1 : 0, 60_000)) } ?? -1
+        if pool.rules.cpu != nil, meters.contains(where: \.isRunning) { patience = min(patience &- 1, 49) &+ 1 }
+        return patience
+    }
+
+    private enum Source {
+        case bell
+        case input(Int)
+        case output(Int)
+        case errors(Int)
+        case end(Int)
+    }
+
+    private func wait(_ patience: Int32) {
+        var sources = [Source.bell]
+        var polled = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+        for (slot, process) in processes.enumerated() {
+            guard let process else { continue }
+            func add(_ source: Source, _ descriptor: Int32, _ events: Int32) {
+                sources.append(source)
+                polled.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
+            }
+            if process.hasUnsent { add(.input(slot), process.input, POLLOUT) }
+            if process.isOutputOpen { add(.output(slot), process.output, POLLIN) }
+            if process.areErrorsOpen { add(.errors(slot), process.errors, POLLIN) }
+            // Last, so that what it said is read before it is gone.
+            add(.end(slot), process.watch, POLLIN)
+        }
+        guard poll(&polled, nfds_t(polled.count), patience) > 0 else { return }
+        for (index, event) in polled.enumerated() where event.revents != 0 { handle(sources[index]) }
+    }
+
+    private func handle(_ source: Source) {
+        switch source {
+        case .bell: stagecoach_hush(bell)
+        case .input(let slot): processes[slot]?.write()
+        case .output(let slot): readOutput(of: slot)
+        case .errors(let slot): readErrors(of: slot)
+        case .end(let slot): finish(slot)
+        }
+    }
+
+    /// Reads what is there, and hands on answers as they were written.
+    private func readOutput(of slot: Int) {
+        guard let process = processes[slot] else { return }
+        let limit = pool.rules.maxLine
+        var answers: [ProgramAnswer] = []
+        var problem: String?
+        func take(_ line: UnsafeRawBufferPointer) {
+            guard problem == nil else { return }
+            do throws(ProgramAnswer.Problem) {
+                if line.count > limit { throw ProgramAnswer.Problem(longerThan: limit) }
+                answers.append(try ProgramAnswer(line))
+            } catch {
+                problem = error.description
+            }
+        }
+        process.isOutputOpen = read(process.output) { bytes in
+            process.outputLines.append(bytes, line: take)
+            if process.outputLines.count > limit, problem == nil {
+                problem = ProgramAnswer.Problem(longerThan: limit).description
+            }
+            return problem == nil
+        }
+        guard !answers.isEmpty || problem != nil else { return }
+        let (settled, needless) = update { pool, now in
+            let needless = pool.answered(slot, answers, problem: problem, now: now)
+            return (pool.takeSettled(), needless)
+        }
+        for (job, outcome) in settled { job.settle(outcome) }
+        if needless > 0 { logger.warning("the program answered a line twice; what it said later does not count") }
+    }
+
+    private func readErrors(of slot: Int) {
+        guard let process = processes[slot] else { return }
+        let now = monotonicTime()
+        process.areErrorsOpen = read(process.errors) { bytes in
+            process.errorLines.append(bytes, now: now) { log($0, of: process) }
+            return true
+        }
+    }
+
+    private func log(_ line: String, of process: ProgramProcess) {
+        logger.info("\(line)", metadata: ["pid": "\(process.pid)"])
+    }
+
+    /// Reads until nothing is there for now, at most a few times so that no process holds up the others.
+    ///
+    /// - Returns: Whether more may come.
+    private func read(_ descriptor: Int32, _ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+        for _ in 0..<16 {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count == 0 { return false }
+            if count < 0 { return errno == EAGAIN || errno == EINTR }
+            let isWanted = body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            if !isWanted || count < buffer.count { return true }
+        }
+        return true
+    }
+
+    /// A process has ended: what it said last counts, then its place is free.
+    private func finish(_ slot: Int) {
+        guard let process = processes[slot] else { return }
+        readOutput(of: slot)
+        readErrors(of: slot)
+        process.errorLines.finish(now: monotonicTime()) { log($0, of: process) }
+        let how = process.reap()
+        processes[slot] = nil
+        report(slot, how)
+    }
+
+    private func measureCPU() {
+        guard let limit = pool.rules.cpu else { return }
+        let heads = update { pool, _ in pool.slots.map { $0.lines.first?.id } }
+        for (slot, head) in heads.enumerated() {
+            guard let process = processes[slot] else { continue }
+            if meters[slot].isOver(limit, head: head, used: { process.usedCPU }), let head {
+                update { $0.kill(slot, .greedy(head), now: $1) }
+            }
+        }
+    }
+
+    /// Lets the processes end by themselves, as nothing more comes; those that don't are killed.
+    private func sayFarewell() {
+        isLeaving = true
+        for process in processes { process?.closeInput() }
+        let end = monotonicTime() + ProgramLoop.farewell
+        while processes.contains(where: { $0 != nil }) {
+            let now = monotonicTime()
+            if now >= end { for process in processes { process?.kill() } }
+            wait(now >= end ? 100 : Int32((end - now) / 1_000_000) + 1)
+        }
+    }
+
+    @discardableResult
+    private func update<Value: Sendable>(_ body: (inout PoolState, UInt64) -> Value) -> Value {
+        let now = monotonicTime()
+        return pool.shared.withLock { body(&$0.pool, now) }
+    }
+
+    /// They are for the host's own threads.
+    private func blockSignals() {
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, nil)
+    }
+}
+
+/// How much CPU time a process has used since it began to work on a message.
+private struct CPUMeter {
+    private var head: Int?
+    private var before: UInt64 = 0
+
+    var isRunning: Bool { head != nil }
+
+    mutating func isOver(_ limit: UInt64, head: Int?, used: () -> UInt64) -> Bool {
+        guard let head else {
+            self.head = nil
+            return false
+        }
+        if head != self.head { (self.head, before) = (head, used()) }
+        return used() - min(before, used()) > limit
+    }
+}

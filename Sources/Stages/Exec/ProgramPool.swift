@@ -1,0 +1,141 @@
+import CProcess
+import Glibc
+import Logging
+import Pipeline
+import Synchronization
+
+/// A program's processes, and the messages for them. What reads and writes is a thread of its own: who asks never
+/// touches a pipe.
+final class ProgramPool: Sendable {
+    enum Phase {
+        case idle, running, stopping, stopped
+    }
+
+    /// What the thread and those who ask share.
+    struct Shared {
+        var phase = Phase.idle
+        var pool: PoolState
+        /// What wakes the thread; there while it waits and must be woken.
+        var bell: Int32?
+        var onStart: CheckedContinuation<Void, any Error>?
+        var onStop: [CheckedContinuation<Void, Never>] = []
+
+        mutating func wake() {
+            guard let bell = bell.take() else { return }
+            stagecoach_ring(bell)
+        }
+    }
+
+    let program: Program
+    let rules: ProgramRules
+    let shared: Mutex<Shared>
+
+    init(_ program: Program, rules: ProgramRules, processes: Int) {
+        self.program = program
+        self.rules = rules
+        shared = Mutex(Shared(pool: PoolState(rules: rules, processes: processes)))
+    }
+
+    /// Whether any process may get messages.
+    var health: Health {
+        let isUp = shared.withLock { $0.phase == .running && $0.pool.isUp }
+        return isUp ? .ready : .failing(PipelineError(.stageFailed, "The program does not run", isRetryable: true))
+    }
+
+    /// Starts the processes.
+    ///
+    /// - Throws: Where one can't be started.
+    func start(logger: Logger) async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            shared.withLock { shared in
+                shared.phase = .running
+                shared.onStart = continuation
+            }
+            startThread(logger)
+        }
+    }
+
+    /// Has a process answer a line.
+    ///
+    /// - Throws: ``PipelineError`` where none did.
+    func answer(to text: String) async throws -> ProgramAnswer {
+        let job = ProgramJob(text: text)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                job.wait(continuation)
+                submit(job)
+            }
+        } onCancel: {
+            job.settle(.failure(CancellationError()))
+        }
+    }
+
+    /// Ends the processes, and waits until they are gone.
+    func stop() async {
+        await withCheckedContinuation { continuation in
+            let isOver = shared.withLock { shared in
+                if shared.phase == .idle || shared.phase == .stopped {
+                    shared.phase = .stopped
+                    return true
+                }
+                shared.phase = .stopping
+                shared.onStop.append(continuation)
+                shared.wake()
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    private func submit(_ job: ProgramJob) {
+        let now = monotonicTime()
+        let settled: [(job: ProgramJob, outcome: ProgramJob.Outcome)] = shared.withLock { shared in
+            guard shared.phase == .running else { return [(job, .failure(PipelineError.stopping))] }
+            shared.pool.add(job, now: now)
+            shared.wake()
+            return shared.pool.settled.isEmpty ? [] : shared.pool.takeSettled()
+        }
+        for (job, outcome) in settled { job.settle(outcome) }
+    }
+
+    private func startThread(_ logger: Logger) {
+        /// What the thread is given.
+        final class Beginning: Sendable {
+            let pool: ProgramPool
+            let logger: Logger
+
+            init(_ pool: ProgramPool, _ logger: Logger) {
+                self.pool = pool
+                self.logger = logger
+            }
+        }
+        var thread = pthread_t()
+        let beginning = Unmanaged.passRetained(Beginning(self, logger)).toOpaque()
+        let status = pthread_create(
+            &thread, nil,
+            { beginning in
+                guard let beginning else { return nil }
+                let given = Unmanaged<Beginning>.fromOpaque(beginning).takeRetainedValue()
+                ProgramLoop(given.pool, logger: given.logger).run()
+                return nil
+            }, beginning)
+        guard status == 0 else {
+            Unmanaged<Beginning>.fromOpaque(beginning).release()
+            return end(PipelineError(.stageFailed, "no thread could be started for the program"))
+        }
+        pthread_detach(thread)
+    }
+
+    /// The thread is done.
+    func end(_ error: any Error) {
+        let (settled, onStart, onStop) = shared.withLock { shared in
+            shared.phase = .stopped
+            shared.pool.stop()
+            defer { (shared.onStart, shared.onStop, shared.bell) = (nil, [], nil) }
+            return (shared.pool.takeSettled(), shared.onStart, shared.onStop)
+        }
+        for (job, outcome) in settled { job.settle(outcome) }
+        onStart?.resume(throwing: error)
+        for continuation in onStop { continuation.resume() }
+    }
+}

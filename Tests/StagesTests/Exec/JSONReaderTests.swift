@@ -1,0 +1,87 @@
+import Foundation
+import Pipeline
+import Testing
+
+@testable import Stages
+
+@Suite("Reading JSON lines")
+struct JSONReaderTests {
+    private func read(_ text: String) throws -> JSONValue {
+        var text = text
+        return try text.withUTF8 { try JSONReader.read(UnsafeRawBufferPointer($0)) }
+    }
+
+    @Test(
+        "values of every kind",
+        arguments: [
+            ("null", JSONValue.null), (" true ", .bool(true)), ("false", .bool(false)), ("0", .int(0)),
+            ("-12", .int(-12)),
+            ("1.5", .double(1.5)), ("-0", .int(0)), ("2e3", .double(2_000)), ("9223372036854775807", .int(.max)),
+            ("9223372036854775808", .double(9_223_372_036_854_775_808)), ("\"\"", .string("")),
+            ("\"é€😀\"", .string("é€😀")),
+            (#""a\"\\\/\b\f\n\r\tA""#, .string("a\"\\/\u{8}\u{C}\n\r\tA")), (#""\ud83d\ude00\u20ac""#, .string("😀€")),
+            ("[]", .array([])), ("[1, [2]]", .array([.int(1), .array([.int(2)])])), ("{}", .object([:])),
+            (#"{"a" : {"b": [null]}, "a": 2}"#, .object(["a": .int(2)])),
+        ])
+    func values(text: String, expected: JSONValue) throws {
+        #expect(try read(text) == expected)
+    }
+
+    @Test(
+        "what is no JSON is refused",
+        arguments: [
+            "", " ", "nul", "tru", "01", "-", "1.", ".5", "1e", "+1", "1e999", "NaN", "\"", "\"\n\"", #""\x""#,
+            #""\u12""#,
+            #""\ud800""#, #""\ud800\u0041""#, #""\udc00""#, "[", "[1", "[1,]", "[,1]", "{", "{1:2}", #"{"a"}"#,
+            #"{"a":}"#,
+            #"{"a":1,}"#, "1 2", "[]]", "'a'", "\u{FEFF}1",
+            String(repeating: "[", count: 65) + String(repeating: "]", count: 65),
+        ])
+    func refusals(text: String) {
+        #expect(throws: JSONReader.Problem.self) { try read(text) }
+    }
+
+    @Test("text that is not UTF-8 is refused")
+    func invalidText() {
+        let bytes: [UInt8] = [0x22, 0xC3, 0x28, 0x22]
+        #expect(throws: JSONReader.Problem.self) { try bytes.withUnsafeBytes { try JSONReader.read($0) } }
+    }
+
+    @Test("what the engine writes, Foundation and this read alike", arguments: 0..<20 as Range<UInt64>)
+    func roundTrip(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        for _ in 0..<50 {
+            let value = JSONValue.random(&random, depth: 4)
+            let text = JSONText.text(of: value)
+            #expect(try read(text) == value)
+            #expect(try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) == value)
+        }
+    }
+}
+
+extension JSONValue {
+    fileprivate static func random(_ random: inout SplitMix64, depth: Int) -> JSONValue {
+        switch random.next() % (depth > 0 ? 7 : 5) {
+        case 0: return .null
+        case 1: return .bool(random.next() % 2 == 0)
+        case 2: return .int(Int(truncatingIfNeeded: random.next()))
+        case 3: return .double(Double(random.next() % 1_000_000) / 7 + 0.5)
+        case 4: return .string(text(&random))
+        case 5: return .array((0..<random.next() % 4).map { _ in .random(&random, depth: depth - 1) })
+        default:
+            let members = (0..<random.next() % 4).map { _ in
+                (text(&random), JSONValue.random(&random, depth: depth - 1))
+            }
+            return .object(Dictionary(members) { first, _ in first })
+        }
+    }
+
+    private static func text(_ random: inout SplitMix64) -> String {
+        let scalars: [Unicode.Scalar] = (0..<random.next() % 12).map { _ in
+            Unicode.Scalar(UInt32(random.next() % 0x11_0000)) ?? "\u{0}"
+        }
+        var text = ""
+        text.unicodeScalars.append(contentsOf: scalars)
+        return text
+    }
+}
