@@ -41,6 +41,9 @@ for line in sys.stdin:
         child = subprocess.Popen(["sleep", "1000"])
         print("child", child.pid, file=sys.stderr, flush=True)
         time.sleep(1000)
+    elif prompt == "mute":
+        os.close(1)
+        time.sleep(1000)
     elif prompt == "spin":
         while True:
             pass
@@ -181,6 +184,7 @@ def test_the_lines_are_those_that_are_written_down(serve, tmp_path):
     ("wrong type", "stage_failed", "not a string"),
     ("wrong field", "stage_failed", "which 'writes' doesn't name"),
     ("huge", "stage_failed", "longer than 'max_line'"),
+    ("mute", "stage_failed", "closed its standard output"),
     ("memory", "stage_failed", "exit code 1"),
     ("refuse", "rude", None),
 ])

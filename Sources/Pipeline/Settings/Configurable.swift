@@ -106,7 +106,8 @@ extension Configurable {
             return [
                 SettingDescription(
                     name: property.key, type: declaration.type, help: declaration.help,
-                    defaultText: declaration.defaultText, isRequired: declaration.isRequired, bounds: declaration.bounds,
+                    defaultText: declaration.defaultText, isRequired: declaration.isRequired,
+                    bounds: declaration.bounds,
                     mayBeNull: declaration.mayBeNull)
             ]
         }

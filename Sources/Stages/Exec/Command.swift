@@ -41,7 +41,9 @@ public struct Command: SettingValue, Hashable {
             return try Command(words)
         } catch {
             let place = error.index.flatMap { node.elements?[$0] } ?? node
-            reader.diagnostics.error(.badValue, at: place.range, "\(reader.subject) \(error)")
+            // Values of variables are never shown.
+            let shown = place.scalar.map { error.description.replacing($0.text, with: $0.written) }
+            reader.diagnostics.error(.badValue, at: place.range, "\(reader.subject) \(shown ?? error.description)")
             return nil
         }
     }

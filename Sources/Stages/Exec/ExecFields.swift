@@ -16,7 +16,8 @@ public struct ReadField: SettingValue {
         guard let name = FieldName.read(node, with: &reader) else { return nil }
         if name.hasPrefix("session."), !FieldPath.builtIn.contains(name) {
             reader.diagnostics.error(
-                .badValue, at: node.range, "\(reader.subject) must be a field that sessions have, not '\(name)'",
+                .badValue, at: node.range,
+                "\(reader.subject) must be a field that sessions have, not '\(node.written)'",
                 suggestion: Spelling.nearest(to: name, among: FieldPath.builtIn))
             return nil
         }
@@ -44,7 +45,8 @@ public struct WrittenField: SettingValue {
         guard !name.contains(".") else {
             reader.diagnostics.error(
                 .badValue, at: node.range,
-                "\(reader.subject) must be prompt, completion or a name of one's own; '\(name)' can't be changed")
+                "\(reader.subject) must be prompt, completion or a name of one's own; '\(node.written)' can't be changed"
+            )
             return nil
         }
         return WrittenField(Field(name))
@@ -52,6 +54,11 @@ public struct WrittenField: SettingValue {
 
     /// The name.
     public var settingText: String? { field.name }
+}
+
+extension Node {
+    /// As it stands in the file: values of variables are never shown.
+    fileprivate var written: String { scalar?.written ?? "" }
 }
 
 /// The names that fields can have.

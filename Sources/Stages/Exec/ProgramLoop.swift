@@ -8,6 +8,8 @@ import Synchronization
 final class ProgramLoop {
     /// How long processes may take to end by themselves when the host stops.
     private static let farewell: UInt64 = 2_000_000_000
+    /// How long a process that has closed its output may take to end.
+    private static let muteness: UInt64 = 500_000_000
 
     private let pool: ProgramPool
     private let logger: Logger
@@ -55,6 +57,7 @@ final class ProgramLoop {
             }
             wait(orders.isEmpty && settled.isEmpty ? patience(until: orders.wakeTime, now: now) : 0)
             measureCPU()
+            endMute()
         }
         sayFarewell()
         pool.end(PipelineError.stopping)
@@ -91,10 +94,13 @@ final class ProgramLoop {
         logger.log(level: wasKilled ? .info : .warning, "the program \(how); it starts again \(pause)")
     }
 
+    /// How many milliseconds may pass; -1 where nothing is due.
     private func patience(until time: UInt64?, now: UInt64) -> Int32 {
-        var patience = time.map { Int32(min($0 > now ? ($0 - now) / 1_000_000 + 1 : 0, 60_000)) } ?? -1
-        if pool.rules.cpu != nil, meters.contains(where: \.isRunning) { patience = min(patience &- 1, 49) &+ 1 }
-        return patience
+        var due = time
+        func look(within delay: UInt64) { due = min(due ?? .max, now + delay) }
+        if pool.rules.cpu != nil, meters.contains(where: \.isRunning) { look(within: 50_000_000) }
+        if processes.contains(where: { $0?.isOutputOpen == false }) { look(within: 100_000_000) }
+        return due.map { Int32(min($0 > now ? ($0 - now) / 1_000_000 + 1 : 0, 60_000)) } ?? -1
     }
 
     private enum Source {
@@ -210,6 +216,18 @@ final class ProgramLoop {
             guard let process = processes[slot] else { continue }
             if meters[slot].isOver(limit, head: head, used: { process.usedCPU }), let head {
                 update { $0.kill(slot, .greedy(head), now: $1) }
+            }
+        }
+    }
+
+    /// A process that has closed its output ends at once, or is one that can't answer any more.
+    private func endMute() {
+        let now = monotonicTime()
+        for (slot, process) in processes.enumerated() {
+            guard let process, !process.isOutputOpen else { continue }
+            process.muteSince = process.muteSince ?? now
+            if let time = process.muteSince, now - time > ProgramLoop.muteness {
+                update { $0.kill(slot, .broken("it closed its standard output"), now: $1) }
             }
         }
     }

@@ -13,6 +13,8 @@ final class ProgramProcess {
     var errorLines = ErrorLines()
     /// Whether it can still write answers, and complaints.
     var (isOutputOpen, areErrorsOpen) = (true, true)
+    /// Since when it can write no more answers.
+    var muteSince: UInt64?
     private var unsent: [UInt8] = []
     private var sent = 0
 
