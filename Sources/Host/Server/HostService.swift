@@ -38,13 +38,14 @@ struct HostService: Service {
             source, routes: routes, connections: connections, settings: settings, credentials: credentials,
             logger: logger)
         let reloading = await reloadWhenTold(reloader)
+        let tidying = Task { await giveBackMemory(of: connections) }
         let exporting = exporter.map { exporter in Task { await exporter.run() } }
         announce(channel)
         try? await gracefulShutdown()
         logger.info("Stopping")
         let impatient = Task { await exitAtSecondSignal() }
         let deadline = ContinuousClock.now + settings.drain
-        for task in reloading { task.cancel() }
+        for task in reloading + [tidying] { task.cancel() }
         await reloader.stop()
         let losses = await drain(connections, reloader, until: deadline)
         // Until here it has told who came that the host is stopping.
@@ -122,6 +123,18 @@ struct HostService: Service {
         }
         guard watches else { return [atSignal] }
         return [atSignal, Task { await FileWatch { await reloader.watched }.run { await reloader.reload() } }]
+    }
+
+    /// What a busy hour took is given back once everybody has left; while somebody is there it would soon be taken again.
+    private func giveBackMemory(of connections: Connections) async {
+        var counted = connections.count.ever
+        while true {
+            do { try await Task.sleep(for: .seconds(5)) } catch { return }
+            let count = connections.count
+            guard count.now == 0, count.ever != counted else { continue }
+            ProcessLimits.giveBackFreedMemory()
+            counted = count.ever
+        }
     }
 
     /// The one line on standard output: it says that clients may come.

@@ -41,4 +41,7 @@ enum ProcessLimits {
         mallopt(M_TRIM_THRESHOLD, 8 << 20)
         mallopt(M_MMAP_THRESHOLD, 1 << 20)
     }
+
+    /// Gives back what ``keepFreedMemory()`` has kept.
+    static func giveBackFreedMemory() { malloc_trim(0) }
 }
