@@ -12,7 +12,10 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     private let sink: any MessageSink
     private let loop: LoopConnections
-    private let limits: HostLimits
+    /// Messages that may wait; past it nothing is read. Of the limits only what is needed is kept: there are many of these.
+    private let mostPending: Int
+    /// Bytes that may wait for the client.
+    private let mostWaiting: Int
     private let deflater: Deflater?
 
     // Touched on the event loop alone; see Conversation.
@@ -38,7 +41,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     ) {
         self.sink = sink
         self.loop = loop
-        self.limits = limits
+        mostPending = limits.queued
+        mostWaiting = limits.outbound.bytes
         deflater = compression.map(Deflater.init)
         decoder = WebSocketDecoder(
             limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments),
@@ -98,7 +102,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     private var mayDecode: Bool {
-        closing.isClosing || sink.pending < limits.queued
+        closing.isClosing || sink.pending < mostPending
     }
 
     private func handle(_ event: WebSocketDecoder.Event) {
@@ -156,7 +160,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         guard let context else { return false }
         if closing.hasSentClose { return true }
         guard !isDraining else { return false }
-        return context.channel.isWritable && sink.pending < limits.queued
+        return context.channel.isWritable && sink.pending < mostPending
     }
 
     private func readOn() {
@@ -211,7 +215,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     func flush() {
         guard let context, let buffer = unwritten.take() else { return }
         context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
-        guard !context.channel.isWritable, bytesWaiting > limits.outbound.bytes else { return }
+        guard !context.channel.isWritable, bytesWaiting > mostWaiting else { return }
         abort("the client takes too little of what waits for it")
     }
 
