@@ -62,7 +62,7 @@ def test_a_new_stage_is_twelve_lines_in_a_package_of_its_own(new, tmp_path):
     assert said.returncode == 0 and f"from the folder {ROOT}" in said.stdout
     package = tmp_path / "word-count"
     assert written(package) == [
-        ".gitignore", "Package.swift", "README.md", "Sources/WordCountHost/WordCount.swift",
+        ".gitignore", "Package.resolved", "Package.swift", "README.md", "Sources/WordCountHost/WordCount.swift",
         "Sources/WordCountHost/WordCountHost.swift", "Tests/WordCountHostTests/WordCountTests.swift", "word-count.yaml"]
     stage = (package / "Sources/WordCountHost/WordCount.swift").read_text()
     assert len(stage.splitlines()) <= 12 and 'static let name = "word_count"' in stage

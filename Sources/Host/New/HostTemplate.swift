@@ -9,6 +9,7 @@ struct HostTemplate {
         let folder = name.ofPackage
         var files = NewFiles()
         files.add("\(folder)/Package.swift", manifest)
+        if let versions = dependency.versions { files.add("\(folder)/Package.resolved", versions) }
         files.add("\(folder)/Sources/\(name.host)/\(name.type).swift", stage.stage)
         files.add("\(folder)/Sources/\(name.host)/\(name.host).swift", host)
         files.add("\(folder)/Tests/\(name.host)Tests/\(name.type)Tests.swift", stage.test(in: name.host))

@@ -22,6 +22,12 @@ enum StagecoachDependency {
         return last.hasSuffix(".git") ? String(last.dropLast(4)) : last
     }
 
+    /// The versions of what Stagecoach depends on that it was tested with, as a package manager has them.
+    var versions: String? {
+        guard case .path(let path) = self else { return nil }
+        return try? String(contentsOfFile: "\(path)/Package.resolved", encoding: .utf8)
+    }
+
     /// A sentence for those who got the package.
     var words: String {
         switch self {
