@@ -24,7 +24,7 @@ struct SVGBoxes {
 
     /// A box around the branches, which stand beside each other in boxes of their own.
     private func composite(_ box: PipelineGraph.Box) -> SVGBlock {
-        let lines = heading(box) + [box.flow.map { SVGLine.text($0.words, isSmall: true) }].compactMap(\.self)
+        let lines = heading(box) + (box.flowWords.map { [SVGLine.text($0, isSmall: true)] } ?? [])
         let branches = box.branches.map { branch($0) }
         let (padding, between) = (14, 16)
         let inside = branches.map(\.width).reduce(between * max(0, branches.count - 1), +)
@@ -86,7 +86,7 @@ struct SVGBoxes {
 
     /// The line goes on; beside it a dashed arrow leads into the queue, and one out of it to the step.
     private func behindQueue(_ inner: SVGBlock, of box: PipelineGraph.Box, queue: String) -> SVGBlock {
-        let guarantee = box.guarantee.flatMap { SVGCanvas.lines(of: $0, letters: 44) }
+        let guarantee = box.guarantee.flatMap { SVGCanvas.lines(of: "· \($0)", letters: 48) }
         let words = "queue \(box.queueName.map { "\($0) " } ?? "")in \(queue) when full"
         let (lead, bars, queueHeight) = (40, 36, 34)
         let queueWidth = SVGCanvas.width(of: words, isSmall: true) + 20 + bars
@@ -113,13 +113,15 @@ struct SVGBoxes {
     }
 }
 
-extension BranchFlow {
-    /// How its branches stand to each other, in a few words.
-    fileprivate var words: String {
-        switch self {
-        case .oneOf: "one of"
+extension PipelineGraph.Box {
+    /// How its branches stand to each other, where there is something to say.
+    fileprivate var flowWords: String? {
+        switch flow {
+        case .oneOf(isExhaustive: false): "one of these, or none"
+        case .oneOf where branches.count > 1: "one of these"
         case .all: "all at the same time"
         case .fallback: "the second where the first fails"
+        case .oneOf, nil: nil
         }
     }
 }
