@@ -4,6 +4,7 @@ public import Pipeline
 public struct Echo: Model {
     public static let name = "echo"
     public static let summary = "Answers with the prompt itself, without any network."
+    public static let example = "echo: {delay: 200ms, tokens_per_second: 20}"
 
     /// How long it thinks before it answers.
     @Setting("How long it thinks before it answers.") public var delay: Duration = .zero

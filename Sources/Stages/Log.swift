@@ -6,6 +6,7 @@ import Synchronization
 public struct Log: Stage {
     public static let name = "log"
     public static let summary = "Writes a line to the log for each message; prompts and answers only where asked for."
+    public static let example = "- log: {text: answered, level: info, include: [prompt]}"
 
     /// What of a message can be logged.
     public enum Part: String, CaseIterable, SettingValue {

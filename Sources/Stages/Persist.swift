@@ -6,6 +6,10 @@ public struct Persist: BatchStage {
     public static let name = "persist"
     public static let takesPartialAnswers = true
     public static let summary = "Stores the prompt and its answer as a row of a table."
+    public static let example = """
+        - persist: {table: requests}
+          async: true
+        """
 
     /// Where the rows go.
     @Uses("Where the rows go.") public var database: any RowStore

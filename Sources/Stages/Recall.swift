@@ -4,6 +4,7 @@ public import Pipeline
 public struct Recall: Stage {
     public static let name = "recall"
     public static let summary = "Gives the model the conversation's last turns, stored or still waiting to be stored."
+    public static let example = "- recall: {turns: 10}"
 
     /// Where the conversation is stored.
     @Uses("Where the conversation is stored.") public var database: any RowStore

@@ -4,6 +4,7 @@ public import Pipeline
 public struct Receive: Stage {
     public static let name = "receive"
     public static let summary = "Takes messages from WebSocket clients."
+    public static let example = "- receive: {path: /ws, format: text}"
     public static let role = StageRole.entry
 
     /// Where clients connect.

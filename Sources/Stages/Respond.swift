@@ -4,6 +4,7 @@ public import Pipeline
 public struct Respond: Stage {
     public static let name = "respond"
     public static let summary = "Sends the answer back on the connection that the message came from."
+    public static let example = "- respond: {stream: false}"
     public static let role = StageRole.reply
 
     /// Whether an answer's pieces are sent as they come.

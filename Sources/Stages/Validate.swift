@@ -5,6 +5,7 @@ public import Pipeline
 public struct Validate: Stage {
     public static let name = "validate"
     public static let summary = "Checks that the prompt is acceptable and that resources are ready."
+    public static let example = "- validate: {max_length: 8000}"
 
     /// The resources that must be ready.
     @Uses("The resources that must be ready, by name; all of the file's where this is left out.")

@@ -8,7 +8,7 @@ struct GraphCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     @OptionGroup var pipelines: PipelineArguments
 
-    @Option(help: "text, mermaid or dot.")
+    @Option(help: "text, mermaid, dot or svg.")
     var format = GraphFormat.text
 
     func run() async throws {

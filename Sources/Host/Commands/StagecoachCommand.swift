@@ -11,6 +11,7 @@ struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
                 ServeCommand<Host>.self, CheckCommand<Host>.self, GraphCommand<Host>.self, StagesCommand<Host>.self,
                 SessionsCommand<Host>.self, ExplainCommand<Host>.self, DoctorCommand<Host>.self,
                 MigrateCommand<Host>.self, ReplayCommand<Host>.self, SchemaCommand<Host>.self,
+                NewCommand<Host>.self,
             ])
     }
 }

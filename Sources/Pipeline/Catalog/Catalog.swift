@@ -1,10 +1,12 @@
 /// What stages and resources there are, in words, made from their declarations.
 public struct Catalog: Sendable {
-    private let registry: Registry
+    let registry: Registry
+    let examples: CatalogExamples
 
     /// The catalog of a registry.
-    public init(_ registry: Registry) {
+    public init(_ registry: Registry, examples: CatalogExamples = CatalogExamples()) {
         self.registry = registry
+        self.examples = examples
     }
 
     /// Every stage and resource by name.
@@ -32,73 +34,31 @@ public struct Catalog: Sendable {
 
     /// All about one stage or resource, with something to copy; `nil` where there is none of that name.
     public func page(_ name: String) -> String? {
-        if let stage = registry.stages[name] {
-            return page(
-                title: "stage \(name)", summary: stage.summary, facts: facts(of: stage.init()),
-                settings: stage.settings,
-                example: (stage as? any AbbreviatedStage.Type)?.example ?? "  - \(name)\(example(stage.settings))")
-        }
-        if let resource = registry.resources[name] {
-            let kind = ResourceKind.words(forResource: resource)
-            return page(
-                title: "resource \(name) (\(kind))", summary: resource.summary, facts: [],
-                settings: resource.settings, example: "  my_\(kind):\n    \(name): {\(pairs(resource.settings))}")
-        }
-        return nil
+        guard let entry = entry(name) else { return nil }
+        var lines = ["\(entry.kind == nil ? "stage" : "resource") \(name)" + (entry.kind.map { " (\($0))" } ?? "")]
+        lines += ([entry.summary] + entry.facts.map { "\($0): \($1)" }).filter { !$0.isEmpty }.map { "  \($0)" } + [""]
+        lines += entry.settings.isEmpty ? ["No settings."] : ["Settings:"]
+        append(entry.settings, indentation: "  ", to: &lines)
+        if let example = examples.text(name) { lines += ["", "Example, a whole file:", "", example] }
+        if let other = examples.besides(name) { lines += ["", "And \(other.path), which it names:", "", other.text] }
+        return lines.joined(separator: "\n")
     }
 
-    private func page(
-        title: String, summary: String, facts: [String], settings: [SettingDescription], example: String
-    ) -> String {
-        var lines = [title] + ([summary] + facts).filter { !$0.isEmpty }.map { "  \($0)" } + [""]
-        lines += settings.isEmpty ? ["No settings."] : ["Settings:"]
-        append(settings, indentation: "  ", to: &lines)
-        lines += ["", "Example:", example]
-        return lines.joined(separator: "\n")
+    func entry(_ name: String) -> CatalogEntry? {
+        registry.stages[name].map { CatalogEntry($0) } ?? registry.resources[name].map { CatalogEntry($0) }
     }
 
     private func append(_ settings: [SettingDescription], indentation: String, to lines: inout [String]) {
         for setting in settings {
-            let value =
-                setting.isRequired
-                ? "required" : setting.defaultText.map { "default \($0)" } ?? "may be left out"
-            lines.append("\(indentation)\(setting.name): \(setting.type.shortText)  (\(value))")
+            let standard = setting.defaultText.flatMap { $0.isEmpty ? nil : "default \($0)" }
+            let value = setting.isRequired ? "required" : standard ?? "may be left out"
+            lines.append("\(indentation)\(setting.name): \(setting.typeWords)  (\(value))")
             lines.append("\(indentation)    \(setting.help)")
             switch setting.type {
             case .group(let inner), .list(.group(let inner)):
                 append(inner, indentation: indentation + "    ", to: &lines)
             default: break
             }
-        }
-    }
-
-    private func facts(of stage: some Stage) -> [String] {
-        let needs = stage.requires.map(\.name).joined(separator: ", ")
-        let gives = stage.provides.map(\.name).joined(separator: ", ")
-        return (needs.isEmpty ? [] : ["Needs: \(needs)"]) + (gives.isEmpty ? [] : ["Provides: \(gives)"])
-    }
-
-    private func example(_ settings: [SettingDescription]) -> String {
-        let text = pairs(settings)
-        return text.isEmpty ? "" : ": {\(text)}"
-    }
-
-    private func pairs(_ settings: [SettingDescription]) -> String {
-        settings.compactMap { setting in
-            if setting.isRequired { return "\(setting.name): …" }
-            if case .group = setting.type { return nil }
-            return setting.defaultText.map { "\(setting.name): \($0)" }
-        }.joined(separator: ", ")
-    }
-}
-
-extension SettingType {
-    /// The type for a line of its own: a group's settings follow below it.
-    fileprivate var shortText: String {
-        switch self {
-        case .group: "settings of its own"
-        case .list(.group): "list, each with settings of its own"
-        default: description
         }
     }
 }

@@ -7,6 +7,10 @@ public struct PipelineGraph: Sendable {
         let uses: [String]
         let condition: Bool
         let queue: String?
+        /// The resource that is the queue; `nil` where it is the step's own.
+        let queueName: String?
+        /// What the queue promises, a sentence each.
+        let guarantee: [String]
         let instead: [Box]
         /// What a composite stage holds, and how its branches stand to each other; `nil` in any other.
         let branches: [Branch]
@@ -39,6 +43,9 @@ extension PipelineGraph.Box {
         uses = step.usedResources
         condition = step.modifiers.when != nil
         queue = step.modifiers.async.map { "\($0.queueWords), \($0.whenFull.rawValue)" }
+        queueName = step.queueName
+        guarantee =
+            (step.modifiers.async?.guarantee).map { [$0.whenKilled, $0.whenDown, $0.whenMachineLost] } ?? []
         instead = step.instead.map { PipelineGraph.Box($0) }
         let composite = step.stage as? any CompositeStage
         flow = composite?.flow
@@ -59,6 +66,8 @@ public enum GraphFormat: String, CaseIterable, Sendable {
     case mermaid
     /// A Graphviz graph.
     case dot
+    /// A picture that needs no other program.
+    case svg
 
     /// The drawing.
     public func draw(_ graph: PipelineGraph) -> String {
@@ -66,6 +75,7 @@ public enum GraphFormat: String, CaseIterable, Sendable {
         case .text: GraphText.draw(graph)
         case .mermaid: GraphMermaid.draw(graph)
         case .dot: GraphDot.draw(graph)
+        case .svg: GraphSVG.draw(graph)
         }
     }
 }

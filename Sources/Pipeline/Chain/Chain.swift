@@ -135,7 +135,7 @@ public final class Chain: Sendable {
 
     /// Opens the resources alone, queues left out: for commands that look at them without running messages.
     ///
-    /// - Throws: As ``open()``.
+    /// - Throws: As ``open(replacing:)``.
     public func openResources() async throws {
         do {
             for named in resources where !(named.resource is any QueueStore) {
@@ -150,7 +150,7 @@ public final class Chain: Sendable {
 
     /// Opens the resources without queues, and the stages without their workers: for ``rerun(_:at:)``.
     ///
-    /// - Throws: As ``open()``.
+    /// - Throws: As ``open(replacing:)``.
     public func openForReruns() async throws {
         try await openResources()
         do {
@@ -181,12 +181,14 @@ public final class Chain: Sendable {
         }
     }
 
-    /// Whether an answer may leave after ``run(_:)`` has returned, as a reply stage stands behind a queue.
+    /// Whether an answer may leave after ``run(_:from:)`` has returned, as a reply stage stands behind a queue.
     public let answersInBackground: Bool
 
     /// Runs a message through the steps.
     ///
-    /// - Parameter first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
+    /// - Parameters:
+    ///   - message: The message, which the steps change.
+    ///   - first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
     /// - Throws: The first error that no step's `on_error` takes, with the label of the step it came from.
     public func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
         try await track.run(&message, from: first)
@@ -203,7 +205,7 @@ public final class Chain: Sendable {
     }
 
     /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order.
-    /// Closes what is open, also after a failed ``open()``, and only once.
+    /// Closes what is open, also after a failed ``open(replacing:)``, and only once.
     ///
     /// - Returns: How many messages waited in memory for each asynchronous stage, by its label, and are lost.
     @discardableResult

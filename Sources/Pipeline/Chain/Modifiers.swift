@@ -17,7 +17,7 @@ public struct Modifiers: Sendable {
     public init() {}
 
     /// The keys, as pipeline files have them.
-    static let names = ["label", "async", "timeout", "retry", "when", "on_error"]
+    package static let names = ["label", "async", "timeout", "retry", "when", "on_error"]
 }
 
 /// What happens when a stage fails for good.

@@ -33,9 +33,9 @@ public struct Attempt: CompositeStage {
 
     package static let mainSetting = "stages"
     package static let settingsBeside = ["catch"]
-    package static let example = """
-          - attempt: [complete]
-            catch: [{transform: {completion: "Sorry: {{error.message}}"}}]
+    public static let example = """
+        - attempt: [complete]
+          catch: [{transform: {completion: "Sorry: {{error.message}}"}}]
         """
 
     var branches: [StageList] {

@@ -37,9 +37,6 @@ package protocol AbbreviatedStage: Stage {
 
     /// Settings that stand beside the stage's name, as `catch` does beside `attempt`.
     static var settingsBeside: [String] { get }
-
-    /// Something to copy, for `stagecoach stages`.
-    static var example: String { get }
 }
 
 extension AbbreviatedStage {

@@ -26,10 +26,10 @@ public struct InBackground: CompositeStage {
     }
 
     package static let mainSetting = "stages"
-    package static let example = """
-          - background:
-              stages: [{transform: {metadata.topic: "general"}}, persist]
-              capacity: 1000
+    public static let example = """
+        - background:
+            stages: [{transform: {metadata.topic: "general"}}, persist]
+            capacity: 1000
         """
 
     var branches: [StageList] {

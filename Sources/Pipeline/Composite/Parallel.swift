@@ -38,10 +38,10 @@ public struct Parallel: CompositeStage {
     }
 
     package static let mainSetting = "all"
-    package static let example = """
-          - parallel:
-              - [{transform: {metadata.topic: "general"}}]
-              - [complete]
+    public static let example = """
+        - parallel:
+            - [{transform: {metadata.topic: "general"}}]
+            - [complete]
         """
 
     var branches: [StageList] {

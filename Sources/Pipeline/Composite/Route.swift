@@ -58,11 +58,11 @@ public struct Route: CompositeStage {
     }
 
     package static let mainSetting = "cases"
-    package static let example = """
-          - route:
-              - when: {prompt: {starts_with: "/help"}}
-                stages: [{transform: {completion: "Ask me anything."}}]
-              - stages: [complete]
+    public static let example = """
+        - route:
+            - when: {prompt: {starts_with: "/help"}}
+              stages: [{transform: {completion: "Ask me anything."}}]
+            - stages: [complete]
         """
 
     var branches: [StageList] {

@@ -20,10 +20,20 @@ public struct Use: CompositeStage {
 
     package static let mainSetting = "file"
     package static let settingsBeside = ["with"]
-    package static let example = """
-          - use: summarize.yaml
-            with: {WORDS: 50}
+    public static let example = """
+        - use: parts/polite.yaml
+          with: {NAME: Ada}
         """
+
+    /// The file that the example names.
+    package static let exampleFile = (
+        path: "parts/polite.yaml",
+        text: """
+        pipeline: polite
+        stages:
+          - transform: {prompt: "You are ${NAME:-a friend}. Answer politely: {{prompt}}"}
+        """
+    )
 
     var branches: [StageList] {
         get { [stages] }

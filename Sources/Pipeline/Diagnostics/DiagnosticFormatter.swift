@@ -8,8 +8,10 @@ public enum DiagnosticFormatter {
     ///       |                ^~~~~
     /// ```
     ///
-    /// - Parameter source: The file, to show the line; one with another path is left out, and so are the lines of
-    ///   environment files, which hold secrets.
+    /// - Parameters:
+    ///   - diagnostic: What is wrong.
+    ///   - source: The file, to show the line; one with another path is left out, and so are the lines of environment
+    ///     files, which hold secrets.
     public static func text(_ diagnostic: Diagnostic, source: SourceFile?) -> String {
         var place = diagnostic.path
         if let start = diagnostic.range?.start { place += ":\(start.line):\(start.column)" }

@@ -12,8 +12,9 @@ extension SourceFile {
 
     /// Reads a file whole.
     ///
-    /// - Parameter limit: The most bytes it may have; of a larger file, or of a device without an end, no more are
-    ///   read.
+    /// - Parameters:
+    ///   - path: Where it is.
+    ///   - limit: The most bytes it may have; of a larger file, or of a device without an end, no more are read.
     /// - Returns: The file, or what is wrong with it: missing, a directory, not to be read, too large, or not UTF-8.
     public static func load(path: String, limit: Int = sizeLimit) -> Result<SourceFile, Diagnostic> {
         readBytes(path: path, limit: limit).flatMap { decode($0, path: path) }

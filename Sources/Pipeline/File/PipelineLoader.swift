@@ -6,7 +6,10 @@ public struct PipelineLoader: Sendable {
 
     /// A loader for files with these stages and resources.
     ///
-    /// - Parameter sections: Top-level keys that belong to others, such as `host`, and the settings they have.
+    /// - Parameters:
+    ///   - registry: The stages and resources.
+    ///   - environment: The variables.
+    ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
     public init(registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:]) {
         self.registry = registry
         self.environment = environment
@@ -15,8 +18,9 @@ public struct PipelineLoader: Sendable {
 
     /// Reads the file at a path. Never throws: what is wrong is in the diagnostics.
     ///
-    /// - Parameter former: The file as it was read before, where it is read again: resources of which it says nothing new
-    ///   go on.
+    /// - Parameters:
+    ///   - path: Where it is.
+    ///   - former: The file as it was read before, where it is read again: resources of which it says nothing new go on.
     public func load(path: String, after former: PipelineFile? = nil) -> LoadedPipeline {
         switch SourceFile.load(path: path) {
         case .success(let source): load(source, after: former)

@@ -5,7 +5,9 @@ public protocol QueueStore: Resource {
 
     /// The messages of one step. Called once when the step is opened, after the resource.
     ///
-    /// - Parameter consumer: The step's label: what an earlier process left for it comes first.
+    /// - Parameters:
+    ///   - consumer: The step's label: what an earlier process left for it comes first.
+    ///   - options: What the step wants of it.
     /// - Throws: What must stop the host from starting.
     func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue
 }
@@ -46,7 +48,10 @@ public protocol MessageQueue: Sendable {
     /// The next messages of a lane, up to a limit; none once the queue is closed and nothing is left to hand out, or
     /// after ``wakeWorkers()``.
     ///
-    /// - Parameter linger: How long the first of them may wait for the others, so that they go together.
+    /// - Parameters:
+    ///   - lane: The lane.
+    ///   - limit: The most messages.
+    ///   - linger: How long the first of them may wait for the others, so that they go together.
     func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage]
 
     /// Lets go of messages that were worked on.

@@ -11,6 +11,10 @@ public protocol Resource: Configurable {
     /// What it is, in one sentence, for `stagecoach stages`.
     static var summary: String { get }
 
+    /// Its entry under a name, to copy from `stagecoach stages NAME`, such as `sqlite: {path: data/chat.db}`; made from its
+    /// settings where it is empty.
+    static var example: String { get }
+
     /// How it is, from what it knows already: read for every message, so it never asks anyone. At most 2 s old.
     var health: Health { get }
 
@@ -26,6 +30,9 @@ public protocol Resource: Configurable {
 extension Resource {
     /// No sentence.
     public static var summary: String { "" }
+
+    /// Made from its settings.
+    public static var example: String { "" }
 
     /// Always ready.
     public var health: Health { .ready }

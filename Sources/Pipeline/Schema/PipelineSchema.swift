@@ -8,7 +8,9 @@ public struct PipelineSchema: Sendable {
 
     /// The schema of files with these stages and resources.
     ///
-    /// - Parameter sections: Top-level keys that belong to others, such as `host`, and the settings they have.
+    /// - Parameters:
+    ///   - registry: The stages and resources.
+    ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
     public init(_ registry: Registry, sections: [String: any SettingGroup.Type] = [:]) {
         self.registry = registry
         self.sections = sections

@@ -30,6 +30,10 @@ public protocol Stage: Configurable {
     /// What it does, in one sentence, for `stagecoach stages`.
     static var summary: String { get }
 
+    /// Its entry in a list of stages, to copy from `stagecoach stages NAME`, such as `- shout: {marks: 2}`; made from its
+    /// settings where it is empty.
+    static var example: String { get }
+
     /// Whether messages come in or answers go out here. Most stages do neither.
     static var role: StageRole { get }
 
@@ -77,6 +81,9 @@ public protocol Stage: Configurable {
 extension Stage {
     /// No sentence.
     public static var summary: String { "" }
+
+    /// Made from its settings.
+    public static var example: String { "" }
 
     /// Neither entry nor reply.
     public static var role: StageRole { .work }

@@ -28,7 +28,11 @@ public struct Scalar: Sendable {
 
     /// A scalar.
     ///
-    /// - Parameter written: The text before interpolation, where that is another.
+    /// - Parameters:
+    ///   - text: The text.
+    ///   - written: The text before interpolation, where that is another.
+    ///   - style: How it is quoted.
+    ///   - isInterpolated: Whether a variable was put in.
     public init(_ text: String, written: String? = nil, style: Style = .plain, isInterpolated: Bool = false) {
         self.text = text
         self.written = written ?? text

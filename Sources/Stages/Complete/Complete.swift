@@ -5,6 +5,9 @@ public import Pipeline
 public struct Complete: Stage {
     public static let name = "complete"
     public static let summary = "Asks a model for an answer to the prompt."
+    public static let example = """
+        - complete: {model: gpt-3.5-turbo, timeout: 30s, system: "Answer in one sentence."}
+        """
 
     /// The model's API.
     @Uses("The model's API.") public var api: any Model

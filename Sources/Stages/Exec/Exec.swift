@@ -7,6 +7,7 @@ public struct Exec: Stage {
     public static let name = "exec"
     public static let summary =
         "Lets a program of one's own, in any language, work on messages: it reads and writes JSON lines."
+    public static let example = "- exec: {command: [cat], timeout: 5s}   # your own program; 'cat' changes nothing"
 
     /// The program and its arguments.
     @Setting("The program and its arguments; it runs in the host's working directory.") public var command: Command

@@ -5,6 +5,9 @@ public import Pipeline
 public struct HTTP: Stage {
     public static let name = "http"
     public static let summary = "Calls any HTTP API; parts of its answer go into fields of the message."
+    public static let example = """
+        - http: {url: "https://api.example.com/tags?text={{prompt}}", timeout: 5s, into: {metadata.topic: tag}}
+        """
 
     /// Where the API is.
     @Setting(

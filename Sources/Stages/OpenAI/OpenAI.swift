@@ -5,6 +5,9 @@ public import Pipeline
 public struct OpenAI: Model {
     public static let name = "openai"
     public static let summary = "Any API that speaks OpenAI's chat completions."
+    public static let example = """
+        openai: {url: "${OPENAI_BASE_URL:-https://api.openai.com/v1}", key: "${OPENAI_API_KEY:-}"}
+        """
 
     /// The API's address.
     @Setting("The API's address, up to what comes before /chat/completions.")

@@ -7,6 +7,9 @@ public import Pipeline
 public struct Postgres: RowStore {
     public static let name = "postgres"
     public static let summary = "PostgreSQL: 'stagecoach migrate' makes the table, or the start with create: true."
+    public static let example = """
+        postgres: {url: "${DATABASE_URL:-postgres://localhost/chat}", create: true}
+        """
 
     /// How to reach the server.
     @Setting(

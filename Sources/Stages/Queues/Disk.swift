@@ -6,6 +6,7 @@ public import Pipeline
 public struct Disk: QueueStore {
     public static let name = "disk"
     public static let summary = "A queue in a file; what waits is there again after a killed process."
+    public static let example = "disk: {path: data/outbox.db, size: 1GiB}"
 
     /// The file.
     @Setting("The file, from the working directory; missing folders are made. One process uses it at a time.")

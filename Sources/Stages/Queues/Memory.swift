@@ -4,6 +4,7 @@ public import Pipeline
 public struct Memory: QueueStore {
     public static let name = "memory"
     public static let summary = "A queue in memory; what waits is lost when the process is killed."
+    public static let example = "memory: {capacity: 1000}"
 
     /// How many messages may wait in each step that uses it and doesn't say.
     @Setting("How many messages may wait or be worked on, where the step's 'async' doesn't say.", in: 1...10_000_000)

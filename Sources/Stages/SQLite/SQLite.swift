@@ -4,6 +4,7 @@ public import Pipeline
 public struct SQLite: RowStore {
     public static let name = "sqlite"
     public static let summary = "SQLite in a file, in WAL mode; made where it doesn't exist."
+    public static let example = "sqlite: {path: data/stagecoach.db}"
 
     /// The file.
     @Setting("The file, from the working directory; missing folders are made.") public var path = "data/stagecoach.db"

@@ -6,6 +6,9 @@ public import Pipeline
 public struct Supabase: RowStore {
     public static let name = "supabase"
     public static let summary = "Supabase by its REST API; 'stagecoach migrate --print' gives the SQL for its editor."
+    public static let example = """
+        supabase: {url: "${SUPABASE_URL:-}", key: "${SUPABASE_KEY:-}"}
+        """
 
     /// The project's address.
     @Setting("The project's address: https://PROJECT.supabase.co; without one it fails.", problem: addressProblem)

@@ -22,8 +22,8 @@ public struct Transform: AbbreviatedStage {
     }
 
     package static let mainSetting = "fields"
-    package static let example = """
-          - transform: {prompt: "Answer {{session.username}} briefly: {{prompt}}", metadata.topic: general}
+    public static let example = """
+        - transform: {prompt: "Answer {{session.username}} briefly: {{prompt}}", metadata.topic: general}
         """
 
     public var requires: Fields {

@@ -1,0 +1,80 @@
+/// The files of a package that is a host with one stage of its own.
+struct HostTemplate {
+    let name: StageName
+    let dependency: StagecoachDependency
+
+    /// The files, in a folder named after the stage.
+    var files: NewFiles {
+        let stage = StageTemplate(name: name)
+        let folder = name.ofPackage
+        var files = NewFiles()
+        files.add("\(folder)/Package.swift", manifest)
+        if let versions = dependency.versions { files.add("\(folder)/Package.resolved", versions) }
+        files.add("\(folder)/Sources/\(name.host)/\(name.type).swift", stage.stage)
+        files.add("\(folder)/Sources/\(name.host)/\(name.host).swift", host)
+        files.add("\(folder)/Tests/\(name.host)Tests/\(name.type)Tests.swift", stage.test(in: name.host))
+        files.add("\(folder)/\(name.ofPackage).yaml", stage.pipeline)
+        files.add("\(folder)/README.md", readme)
+        files.add("\(folder)/.gitignore", ".build/\ndata/\n.env")
+        return files
+    }
+
+    private var manifest: String {
+        """
+        // swift-tools-version: 6.2
+        import PackageDescription
+
+        let package = Package(
+            name: "\(name.ofPackage)",
+            dependencies: [\(dependency.declaration)],
+            targets: [
+                .executableTarget(
+                    name: "\(name.host)",
+                    dependencies: [
+                        .product(name: "Host", package: "\(dependency.package)"),
+                        .product(name: "Pipeline", package: "\(dependency.package)"),
+                    ]
+                ),
+                .testTarget(name: "\(name.host)Tests", dependencies: ["\(name.host)"]),
+            ]
+        )
+        """
+    }
+
+    private var host: String {
+        """
+        import Host
+
+        /// Every command of `stagecoach`, with `\(name.inFiles)` beside the built-in stages.
+        @main struct \(name.host): StagecoachHost {
+            static let stages: [any Stage.Type] = [\(name.type).self]
+        }
+        """
+    }
+
+    private var readme: String {
+        """
+        # \(name.type)
+
+        A Stagecoach host with a stage of its own, `\(name.inFiles)`.
+
+        | file | what it is |
+        | --- | --- |
+        | `Sources/\(name.host)/\(name.type).swift` | the stage |
+        | `Sources/\(name.host)/\(name.host).swift` | the host: its list of stages |
+        | `Tests/\(name.host)Tests/\(name.type)Tests.swift` | the stage's test |
+        | `\(name.ofPackage).yaml` | a pipeline that uses it |
+
+        ```sh
+        swift test                                      # tests the stage
+        swift run \(name.host) stages \(name.inFiles)   # prints its settings
+        swift run \(name.host) check \(name.ofPackage).yaml
+        swift run \(name.host) serve \(name.ofPackage).yaml
+        ```
+
+        Then open <http://127.0.0.1:8080>, or `curl -d '{"prompt": "hello"}' http://127.0.0.1:8080/ws`.
+
+        Another stage: `swift run \(name.host) new stage Whisper`, in this folder.
+        """
+    }
+}

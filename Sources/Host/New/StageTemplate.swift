@@ -1,0 +1,64 @@
+/// The files of a new stage: itself, its test, and a pipeline that uses it.
+struct StageTemplate {
+    let name: StageName
+
+    var stage: String {
+        """
+        import Pipeline
+
+        struct \(name.type): Stage {
+            static let name = "\(name.inFiles)"
+            static let summary = "Says the prompt louder."
+            @Setting("How many exclamation marks it adds.") var marks = 1
+            var requires: Fields { [.prompt] }
+
+            func run(_ message: inout Message) async throws {
+                message.prompt = message.prompt.uppercased() + String(repeating: "!", count: marks)
+            }
+        }
+        """
+    }
+
+    func test(in host: String) -> String {
+        """
+        import Pipeline
+        import Testing
+
+        @testable import \(host)
+
+        @Suite("\(name.inFiles)")
+        struct \(name.type)Tests {
+            @Test("says the prompt louder, with as many marks as it is set to")
+            func louder() async throws {
+                var stage = \(name.type)()
+                stage.marks = 3
+                var message = Message(prompt: "hello")
+                try await stage.run(&message)
+                #expect(message.prompt == "HELLO!!!")
+            }
+
+            @Test("has one mark where the file says nothing")
+            func defaults() {
+                #expect(\(name.type)().marks == 1)
+            }
+        }
+        """
+    }
+
+    var pipeline: String {
+        """
+        # '\(name.inFiles)' between 'receive' and 'complete', with a model that needs no key: it answers with what it is asked.
+        pipeline: \(name.ofPackage)
+
+        resources:
+          model: echo
+
+        stages:
+          - receive: {path: /ws}
+          - validate: {max_length: 8000}
+          - \(name.inFiles): {marks: 1}
+          - complete
+          - respond
+        """
+    }
+}
