@@ -13,6 +13,7 @@ let package = Package(
     name: "stagecoach",
     products: [
         .library(name: "Pipeline", targets: ["Pipeline"]),
+        .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
         .library(name: "Host", targets: ["Host"]),
         .executable(name: "stagecoach", targets: ["stagecoach"]),
     ],
@@ -48,6 +49,11 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(
+            name: "PipelineTesting",
+            dependencies: ["Pipeline", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
         .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: strict),
         .target(
             name: "Stages",
@@ -70,6 +76,7 @@ let package = Package(
                 "CZlib",
                 "HTTPClient",
                 "Pipeline",
+                "PipelineTesting",
                 "Stages",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),

@@ -20,6 +20,8 @@ from fakeai import FakeAI
 from postgres import PostgresServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The shipped files, without the tests beside them.
+PIPELINES = [file for file in sorted((ROOT / "pipelines").glob("*.yaml")) if not file.name.endswith(".test.yaml")]
 # A build with a sanitizer needs more time for everything.
 DEADLINE = 10 * float(os.environ.get("PATIENCE", "1"))
 

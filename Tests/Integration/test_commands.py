@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from conftest import ROOT, receive
+from conftest import PIPELINES, ROOT, receive
 
 BROKEN = "pipeline: t\nresources: {m: echo}\nstages:\n  - receive\n  - complete: {modle: x}\n  - respond\n"
 
@@ -18,7 +18,7 @@ def get(host, path, *options):
     return int(head.split()[1]), head.lower(), body
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", PIPELINES, ids=lambda file: file.stem)
 def test_each_shipped_pipeline_checks_and_draws(run, file):
     checked = run("check", file)
     assert checked.returncode == 0 and checked.stderr == "" and ": ok" in checked.stdout

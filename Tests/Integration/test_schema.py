@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from conftest import ROOT, program
+from conftest import PIPELINES, ROOT, program
 
 # What only a look at the whole file, at the environment or at the disk can show.
 BEYOND_STRUCTURE = {
@@ -19,7 +19,7 @@ BEYOND_STRUCTURE = {
 # Values of the right type that their own reader refuses.
 BEYOND_TYPES = {"bad_value"}
 
-SHIPPED = sorted((ROOT / "pipelines").glob("*.yaml")) + sorted((ROOT / "Examples").glob("exec-*/*.yaml"))
+SHIPPED = PIPELINES + sorted((ROOT / "Examples").glob("exec-*/*.yaml"))
 BROKEN = sorted((ROOT / "Tests/StagesTests/Broken").glob("*.yaml"))
 
 
@@ -44,7 +44,7 @@ def test_each_shipped_file_fits(schema, file):
     assert complaints(schema, read(file)) == []
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", PIPELINES, ids=lambda file: file.stem)
 def test_each_shipped_pipeline_names_its_schema(file):
     assert "\n# yaml-language-server: $schema=stagecoach.schema.json\n" in file.read_text()
 

@@ -21,6 +21,8 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         var loaded = await HostFiles.check(try pipelines.load(for: Host.self))
+        let tests = try pipelines.loadTests(for: Host.self)
+        loaded += tests.map { LoadedPipeline(file: nil, diagnostics: $0.diagnostics, source: $0.source) }
         if live { loaded = await LiveCheck.run(loaded) }
         switch format {
         case .json:
@@ -30,6 +32,9 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
             for file in loaded.filter({ !$0.hasErrors }).compactMap(\.file) {
                 print("\(file.path): ok, pipeline \(file.name) with \(file.chain.labels.count) stages")
                 for note in file.chain.asynchronousNotes { print("  \(note)") }
+            }
+            for tests in tests.compactMap(\.tests) {
+                print("\(tests.source.path): ok, \(tests.entries.count) test\(tests.entries.count == 1 ? "" : "s")")
             }
         }
         if loaded.contains(where: \.hasErrors) { throw ExitCode.failure }

@@ -21,11 +21,20 @@ struct PipelineArguments: ParsableArguments {
         let (environment, diagnostics) = Environment.load(envFile: envFile)
         let loader = PipelineLoader(
             registry: try Host.registry(), environment: environment, sections: Self.sections)
+        // 'pipelines/*.yaml' has the tests beside the files, too.
+        let paths = paths.contains { !$0.isTestFile } ? paths.filter { !$0.isTestFile } : paths
         let loaded = paths.enumerated().map { index, path in
-            loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
+            if path.isTestFile { return LoadedPipeline.refused(testFile: path) }
+            return loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
         }
         let broken = LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil)
         return (diagnostics.isEmpty ? [] : [broken]) + SharedHost.check(loaded)
+    }
+
+    /// Reads and checks the tests that stand beside the files.
+    func loadTests<Host: StagecoachHost>(for host: Host.Type) throws -> [LoadedTests] {
+        let loader = PipelineLoader(registry: try Host.registry(), environment: Environment.load(envFile: envFile).0)
+        return PipelineTests.files(of: paths).compactMap { TestFile.beside($0, loader: loader) }
     }
 
     /// Good files, and how to read them again.
@@ -52,6 +61,20 @@ struct PipelineArguments: ParsableArguments {
         StandardError.write(report: loaded)
         if loaded.contains(where: \.hasErrors) { throw ExitCode.failure }
         return loaded.compactMap(\.file)
+    }
+}
+
+extension String {
+    /// Whether it is the path of a file of tests.
+    fileprivate var isTestFile: Bool { hasSuffix(LoadedTests.suffix) }
+}
+
+extension LoadedPipeline {
+    fileprivate static func refused(testFile path: String) -> LoadedPipeline {
+        let refusal = Diagnostic(
+            severity: .error, code: .notAPipeline,
+            message: "a file of tests is no pipeline; name the file that it belongs to", path: path)
+        return LoadedPipeline(file: nil, diagnostics: [refusal], source: nil)
     }
 }
 

@@ -87,6 +87,11 @@ public final class Chain: Sendable {
         resources.compactMap { $0.resource as? Kind }
     }
 
+    /// The resources with their names, in the order of the file.
+    package var namedResources: [(name: String, resource: any Resource)] {
+        resources.map { ($0.name, $0.resource) }
+    }
+
     /// Opens the resources, then the stages, and starts the workers.
     ///
     /// - Parameter former: The chain that this one is to replace, which goes on. Resources that both have stay open, and

@@ -239,7 +239,7 @@ final class StepRunner: Sendable {
                 retrying()
                 meter?.retried()
                 do {
-                    try await Task.sleep(for: pause)
+                    try await EngineTime.pause(for: pause)
                 } catch {
                     throw PipelineError(error, stage: label)
                 }

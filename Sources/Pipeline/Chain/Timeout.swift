@@ -15,12 +15,9 @@ package func withTimeout<Result: Sendable>(
             race.finish(.failure(error))
         }
     }
-    let timer = Task {
-        try await Task.sleep(for: limit)
-        race.finish(.failure(late))
-    }
+    let stopTimer = EngineTime.alarm(after: limit) { race.finish(.failure(late)) }
     defer {
-        timer.cancel()
+        stopTimer()
         work.cancel()
     }
     return try await withTaskCancellationHandler {

@@ -15,6 +15,9 @@ public struct PipelineFile: Sendable {
     /// What its `resources:` and `stages:` build; not opened yet.
     public let chain: Chain
 
+    /// Its `tests:`, if it has any.
+    package let tests: TestSection?
+
     /// The sections of others that the file has, such as `host`, by key.
     public let sections: [String: any SettingGroup]
 

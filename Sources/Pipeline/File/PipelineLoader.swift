@@ -1,8 +1,9 @@
 /// Reads pipeline files, checks them whole, and builds them.
 public struct PipelineLoader: Sendable {
     private let registry: Registry
-    private let environment: Environment
+    let environment: Environment
     private let sections: [String: any SettingGroup.Type]
+    private let standIns: StandIns?
 
     /// A loader for files with these stages and resources.
     ///
@@ -11,9 +12,18 @@ public struct PipelineLoader: Sendable {
     ///   - environment: The variables.
     ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
     public init(registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:]) {
-        self.registry = registry
+        self.init(registry: registry, environment: environment, sections: sections, standIns: nil)
+    }
+
+    /// - Parameter standIns: What takes the place of resources, for tests.
+    package init(
+        registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:],
+        standIns: StandIns?
+    ) {
+        self.registry = standIns.map { registry.knowing($0) } ?? registry
         self.environment = environment
         self.sections = sections
+        self.standIns = standIns
     }
 
     /// Reads the file at a path. Never throws: what is wrong is in the diagnostics.
@@ -34,10 +44,12 @@ public struct PipelineLoader: Sendable {
         guard let raw = YAMLReader.read(source, into: &diagnostics) else {
             return LoadedPipeline(file: nil, diagnostics: diagnostics.sorted, source: source)
         }
-        let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
+        let bare = standIns?.applied(to: raw, knowing: registry) ?? raw
+        let root = Interpolation.apply(to: bare, environment: environment, into: &diagnostics)
         var reader = SettingReader(diagnostics: diagnostics, resources: [])
         reader.registry = registry
         reader.used.environment = environment
+        reader.used.standIns = standIns
         reader.used.sections = sections.keys.sorted()
         reader.used.open = [FilePaths.path(source.path, besides: "")]
         reader.used.former = former?.chain.resources ?? []
@@ -67,13 +79,16 @@ public struct PipelineLoader: Sendable {
             root["resources"], with: &reader)
         reader.resources = resources
         let steps = StageSection(registry: registry).read(root, with: &reader)
+        let tests = root["tests"].flatMap { $0.isNull ? nil : TestSection.read($0, with: &reader) }
         let sections = readSections(of: root, with: &reader)
         requireKeys(of: root, with: &reader)
         guard let name, let steps else { return nil }
         return PipelineFile(
             path: path, name: name, description: description,
             usedPaths: reader.used.sources.keys.sorted(),
-            chain: Chain(checked: steps, resources: resources + reader.used.resources, name: name), sections: sections,
+            chain: Chain(
+                checked: standIns == nil ? steps : steps.map(\.withoutDeadLetters),
+                resources: resources + reader.used.resources, name: name), tests: tests, sections: sections,
             sectionPlaces: places(of: sections.keys, in: entries),
             sectionNodes: Dictionary(
                 uniqueKeysWithValues: sections.keys.compactMap { key in root[key].map { (key, $0) } }))

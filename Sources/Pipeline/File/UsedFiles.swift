@@ -12,6 +12,8 @@ struct UsedFiles: Sendable {
     var diagnostics: [Diagnostic] = []
     /// The resources that they bring along.
     var resources: [NamedResource] = []
+    /// What takes the place of resources, for tests.
+    var standIns: StandIns?
     /// The resources of the same pipeline as it was before.
     var former: [NamedResource] = []
 
@@ -77,8 +79,9 @@ struct UsedFile {
         }
         let values = use.with.mapValues(\.text)
         checkParameters(against: raw, with: &reader)
+        let bare = reader.used.standIns?.applied(to: raw, knowing: reader.registry) ?? raw
         let root = Interpolation.apply(
-            to: raw, environment: reader.used.environment.overlaid(by: values), into: &diagnostics)
+            to: bare, environment: reader.used.environment.overlaid(by: values), into: &diagnostics)
         var inner = SettingReader(diagnostics: diagnostics, resources: reader.resources)
         (inner.registry, inner.brokenResources, inner.used) = (reader.registry, reader.brokenResources, reader.used)
         inner.used.environment = inner.used.environment.overlaid(by: values)

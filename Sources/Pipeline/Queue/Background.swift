@@ -195,8 +195,11 @@ final class Background: Sendable {
             if case .begun(let start) = succession { await start.value }
             for worker in self.workers.withLock(\.self) { await worker.value }
         }
-        if isFlushed == nil { for worker in workers.withLock(\.self) { worker.cancel() } }
-        workers.withLock { $0 = [] }
+        // What is said of the rest is said before the workers give it up.
+        defer {
+            if isFlushed == nil { for worker in workers.withLock(\.self) { worker.cancel() } }
+            workers.withLock { $0 = [] }
+        }
         let left = queue.depth.messages
         guard left > 0 else { return 0 }
         if guarantee.survivesProcess {

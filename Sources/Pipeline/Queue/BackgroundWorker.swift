@@ -156,7 +156,7 @@ struct BackgroundWorker: Sendable {
                     isReported = true
                 }
                 background.count { $0.retries += 1 }
-                try await Task.sleep(for: pause * Double.random(in: 0.75...1))
+                try await EngineTime.pause(for: pause * Double.random(in: 0.75...1))
                 pause = min(pause * 2, .seconds(1))
             }
         }

@@ -54,7 +54,7 @@ public struct ResourceContext: Sendable {
     /// The surroundings of a resource by its name, also for tests of one.
     public init(name: String) {
         self.name = name
-        var logger = Logger(label: "stagecoach")
+        var logger = Logger.engine
         logger[metadataKey: "resource"] = "\(name)"
         self.logger = logger
     }

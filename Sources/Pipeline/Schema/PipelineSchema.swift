@@ -25,7 +25,8 @@ public struct PipelineSchema: Sendable {
             "description": .described("A sentence about it.", SettingType.string.schema),
             "resources": .described("What stages share: NAME: {TYPE: {settings}}.", resources),
             "stages": .described("The stages, one after the other, for every message.", .reference("stages")),
-            "tests": .described("Conversations that 'test' has with it.", .anything),
+            "tests": .described(
+                "Conversations that 'test' has with it.", .anyOf([TestSection.settingType.schema, .null])),
         ]
         for (key, type) in sections {
             properties[key] = .anyOf([.group(type.settings), .null])

@@ -26,6 +26,13 @@ public struct Registry: Sendable {
         }
     }
 
+    /// With the stand-ins of resources beside those that it has.
+    func knowing(_ standIns: StandIns) -> Registry {
+        var copy = self
+        for resource in standIns.all { copy.resources[resource.name] = resource }
+        return copy
+    }
+
     /// The stages that provide a field, by name.
     func stages(providing field: Field) -> [String] {
         stages.filter { $0.value.init().provides.contains(field) }.map(\.key).sorted()

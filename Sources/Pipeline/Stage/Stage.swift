@@ -156,7 +156,7 @@ public struct StageContext: Sendable {
         self.label = label
         self.pipeline = pipeline
         self.pending = pending
-        var logger = Logger(label: "stagecoach")
+        var logger = Logger.engine
         logger[metadataKey: "stage"] = "\(label)"
         self.logger = logger
     }

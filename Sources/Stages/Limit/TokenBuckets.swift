@@ -1,3 +1,4 @@
+import Pipeline
 import Synchronization
 
 /// A token bucket for each client: full at first, refilled evenly.
@@ -17,7 +18,9 @@ final class TokenBuckets: Sendable {
     /// Takes one from a client's bucket.
     ///
     /// - Returns: How long until there is one; `nil` where there was.
-    func take(_ key: String, capacity: Int, every time: Duration, now: ContinuousClock.Instant = .now) -> Duration? {
+    func take(_ key: String, capacity: Int, every time: Duration, now: ContinuousClock.Instant = EngineTime.now)
+        -> Duration?
+    {
         let pause = time / capacity
         return buckets.withLock { buckets in
             func level(_ bucket: Bucket) -> Double { min(Double(capacity), bucket.level + (now - bucket.at) / pause) }

@@ -1,0 +1,55 @@
+import ArgumentParser
+import FoundationEssentials
+import Pipeline
+import PipelineTesting
+
+struct TestCommand<Host: StagecoachHost>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "test", abstract: "Run the tests of pipeline files.",
+            discussion: """
+                They stand under 'tests:' in the file, or beside it in NAME.test.yaml. Models and databases are scripted, \
+                so that no key and no server are needed. It ends with 1 where a test fails.
+                """)
+    }
+
+    @OptionGroup var pipelines: PipelineArguments
+
+    @Option(help: "Write the results to a file, as JUnit's XML.")
+    var junit: String?
+
+    func run() async throws {
+        LogOutput.silence()
+        let (environment, diagnostics) = Environment.load(envFile: pipelines.envFile)
+        guard diagnostics.isEmpty else {
+            StandardError.write(LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil).report)
+            throw ExitCode.failure
+        }
+        let loader = PipelineLoader(
+            registry: try Host.registry(), environment: environment, sections: PipelineArguments.sections,
+            standIns: .scripted)
+        var results: [TestResult] = []
+        var isWell = true
+        for path in PipelineTests.files(of: pipelines.paths) {
+            let problem = await PipelineTests(path: path, loader: loader).run { result in
+                print(result.text)
+                results.append(result)
+            }
+            guard let problem else { continue }
+            StandardError.write(problem)
+            isWell = false
+        }
+        print(TestReport.summary(results))
+        if let junit { try write(TestReport.junit(results), to: junit) }
+        if !isWell || results.contains(where: { !$0.hasPassed }) { throw ExitCode.failure }
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        do {
+            try Data(text.utf8).write(to: URL(filePath: path))
+        } catch {
+            StandardError.write("error: the results can't be written to '\(path)': \(error)")
+            throw ExitCode.failure
+        }
+    }
+}

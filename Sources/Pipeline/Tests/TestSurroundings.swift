@@ -1,0 +1,61 @@
+package import Logging
+
+/// What a test puts in place of the engine's clock and log; elsewhere there is none.
+///
+/// Looked up only where the engine is about to wait, and where a chain is made.
+package struct TestSurroundings: Sendable {
+    /// Those of the test that the caller runs in.
+    @TaskLocal package static var current: TestSurroundings?
+
+    package let clock: any EngineClock
+    package let log: @Sendable (String) -> any LogHandler
+
+    package init(clock: any EngineClock, log: @escaping @Sendable (String) -> any LogHandler) {
+        (self.clock, self.log) = (clock, log)
+    }
+}
+
+/// The time that timeouts and pauses of the engine go by.
+package protocol EngineClock: Sendable {
+    /// The time.
+    var now: ContinuousClock.Instant { get }
+
+    /// Returns once so much time has passed.
+    ///
+    /// - Throws: `CancellationError`.
+    func pause(for duration: Duration) async throws
+
+    /// Calls `late` once so much time has passed.
+    ///
+    /// - Returns: What keeps it from being called.
+    func alarm(after duration: Duration, _ late: @escaping @Sendable () -> Void) -> @Sendable () -> Void
+}
+
+/// The time that the engine goes by: the machine's, but in tests.
+package enum EngineTime {
+    package static var now: ContinuousClock.Instant { TestSurroundings.current?.clock.now ?? .now }
+
+    package static func pause(for duration: Duration) async throws {
+        guard let clock = TestSurroundings.current?.clock else { return try await Task.sleep(for: duration) }
+        try await clock.pause(for: duration)
+    }
+
+    package static func alarm(
+        after duration: Duration, _ late: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void {
+        if let clock = TestSurroundings.current?.clock { return clock.alarm(after: duration, late) }
+        let timer = Task {
+            try await Task.sleep(for: duration)
+            late()
+        }
+        return { timer.cancel() }
+    }
+}
+
+extension Logger {
+    /// The engine's log; in a test, the test's.
+    static var engine: Logger {
+        guard let log = TestSurroundings.current?.log else { return Logger(label: "stagecoach") }
+        return Logger(label: "stagecoach", factory: log)
+    }
+}
