@@ -151,6 +151,12 @@ let package = Package(
             dependencies: ["Stages", "Pipeline"],
             exclude: ["Broken"], swiftSettings: strict),
         .testTarget(
+            name: "PipelineTestingTests",
+            dependencies: [
+                "Pipeline", "PipelineTesting", "Stages", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "HostTests",
             dependencies: [
                 "CZlib",

@@ -11,6 +11,13 @@ let package = Package(
                 .product(name: "Host", package: "stagecoach"), .product(name: "Pipeline", package: "stagecoach"),
             ]
         ),
-        .testTarget(name: "CustomHostTests", dependencies: ["CustomHost"]),
+        .testTarget(
+            name: "CustomHostTests",
+            dependencies: [
+                "CustomHost", .product(name: "Host", package: "stagecoach"),
+                .product(name: "Pipeline", package: "stagecoach"),
+                .product(name: "PipelineTesting", package: "stagecoach"),
+            ]
+        ),
     ]
 )

@@ -45,10 +45,10 @@ extension StagecoachHost {
         await StagecoachCommand<Self>.main()
     }
 
-    /// The built-in stages and resources and this host's own.
+    /// The built-in stages and resources and this host's own: what its pipeline files can name, also in tests.
     ///
     /// - Throws: ``RegistryError`` where two have one name.
-    static func registry() throws -> Registry {
+    public static func registry() throws -> Registry {
         try Registry(stages: BuiltIn.stages + stages, resources: BuiltIn.resources + resources)
     }
 }

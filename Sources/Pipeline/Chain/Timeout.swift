@@ -8,6 +8,8 @@ package func withTimeout<Result: Sendable>(
     _ limit: Duration, orThrow late: any Error, _ operation: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let race = Race<Result>()
+    // Before the work, which moves the clock of a test.
+    let stopTimer = EngineTime.alarm(after: limit) { race.finish(.failure(late)) }
     let work = Task {
         do {
             race.finish(.success(try await operation()))
@@ -15,7 +17,6 @@ package func withTimeout<Result: Sendable>(
             race.finish(.failure(error))
         }
     }
-    let stopTimer = EngineTime.alarm(after: limit) { race.finish(.failure(late)) }
     defer {
         stopTimer()
         work.cancel()

@@ -1,6 +1,6 @@
 /// Reads pipeline files, checks them whole, and builds them.
 public struct PipelineLoader: Sendable {
-    private let registry: Registry
+    let registry: Registry
     let environment: Environment
     private let sections: [String: any SettingGroup.Type]
     private let standIns: StandIns?

@@ -104,3 +104,11 @@ public struct MessageTemplate: Sendable, SettingValue {
         }
     }
 }
+
+extension MessageTemplate: CustomStringConvertible, CustomReflectable {
+    /// The names of its fields: its text may hold the values of variables, such as keys.
+    public var description: String { "<template of \(fieldNames.joined(separator: ", "))>" }
+
+    /// Shows no text either.
+    public var customMirror: Mirror { Mirror(self, children: ["fields": fieldNames]) }
+}

@@ -63,3 +63,11 @@ public struct BodyTemplate: Sendable, SettingValue {
         }
     }
 }
+
+extension BodyTemplate: CustomStringConvertible, CustomReflectable {
+    /// The names of its fields: what is sent may hold the values of variables, such as keys.
+    public var description: String { "<body of \(requires.map(\.name).joined(separator: ", "))>" }
+
+    /// Shows no value either.
+    public var customMirror: Mirror { Mirror(self, children: ["fields": requires.map(\.name)]) }
+}

@@ -1,4 +1,7 @@
+import Foundation
+import Host
 import Pipeline
+import PipelineTesting
 import Testing
 
 @testable import CustomHost
@@ -7,15 +10,8 @@ import Testing
 struct ShoutTests {
     @Test("makes the prompt loud, with as many marks as it is set to")
     func shouts() async throws {
-        var shout = Shout()
-        shout.marks = 3
-        let stage = shout
-        let chain = try Chain {
-            FixedPrompt(); stage
-        }
-        var message = Message(prompt: "hello")
-        try await chain.run(&message)
-        #expect(message.prompt == "HELLO!!!")
+        let shout = try StageTest("shout: {marks: 3}", stages: [Shout.self])
+        #expect(try await shout.run("hello").message.prompt == "HELLO!!!")
     }
 
     @Test("has one mark where the file says nothing")
@@ -23,11 +19,22 @@ struct ShoutTests {
         #expect(Shout.settings.map(\.name) == ["marks"])
         #expect(Shout.settings.first?.defaultText == "1")
     }
-}
 
-/// Stands for `receive`: says that there is a prompt.
-private struct FixedPrompt: Stage {
-    static let name = "fixed_prompt"
-    var provides: Fields { [.prompt] }
-    func run(_ message: inout Message) async throws {}
+    @Test("keeps to the rules of stages")
+    func conformance() async {
+        #expect(await StageConformance.findings(of: Shout.self) == [])
+    }
+
+    @Test("the model is asked loudly")
+    func pipeline() async throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let pipeline = try TestPipeline(
+            path: folder.appending(path: "shout.yaml").path, registry: CustomHost.registry())
+        pipeline.models["model"]?.reply([.answer("I hear you")])
+        try await pipeline.run { pipeline in
+            #expect(await pipeline.send("hello").answer == "I hear you")
+        }
+        #expect(pipeline.models["model"]?.requests.map { $0.turns.last?.content } == ["HELLO!!"])
+    }
 }

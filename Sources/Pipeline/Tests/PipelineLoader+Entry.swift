@@ -1,0 +1,21 @@
+extension PipelineLoader {
+    /// Reads one entry as it stands under `stages:`, and makes a chain of it alone: what it needs of a message is left to
+    /// whoever runs it.
+    ///
+    /// - Returns: The chain; `nil` where there is an error.
+    package func loadEntry(
+        _ source: SourceFile, resources: KeyValuePairs<String, any Resource>
+    ) -> (chain: Chain?, diagnostics: [Diagnostic]) {
+        var diagnostics = Diagnostics(source: source)
+        guard let raw = YAMLReader.read(source, into: &diagnostics) else { return (nil, diagnostics.sorted) }
+        let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
+        let named = resources.map { NamedResource(name: $0.key, resource: $0.value) }
+        var reader = SettingReader(diagnostics: diagnostics, resources: named)
+        reader.registry = registry
+        reader.used.environment = environment
+        let steps = StageReader.steps([root], with: &reader)
+        let found = reader.diagnostics.sorted + reader.used.diagnostics
+        if reader.hasErrors || steps.isEmpty { return (nil, found) }
+        return (Chain(checked: steps, resources: named, name: "test"), found)
+    }
+}

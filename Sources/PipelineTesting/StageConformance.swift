@@ -1,0 +1,176 @@
+public import Pipeline
+
+/// The rules that every stage keeps, built-in ones and those of one's own.
+///
+/// ```swift
+/// #expect(await StageConformance.findings(of: Shout.self) == [])
+/// ```
+public enum StageConformance {
+    /// A rule.
+    public enum Rule: String, Sendable {
+        /// Each of its settings says what it is for.
+        case documented
+        /// The defaults are values that a pipeline file may give.
+        case defaults
+        /// A cancelled run ends.
+        case cancellation
+        /// What it says it provides is there once it has run.
+        case provides
+        /// What came in by a variable stays out of logs, errors and descriptions.
+        case secrets
+    }
+
+    /// A rule that is broken, and how.
+    public struct Finding: Sendable, Equatable, CustomStringConvertible {
+        /// The rule.
+        public let rule: Rule
+        /// How it is broken, in one sentence.
+        public let message: String
+        /// Both.
+        public var description: String { "\(rule.rawValue): \(message)" }
+    }
+
+    /// The value of the variable `${SECRET}` in entries: what must not come out.
+    public static let secret = "canary-5f1d9a7e-secret"
+
+    /// Everything that a stage does not keep to; empty where all is well.
+    ///
+    /// - Parameters:
+    ///   - entry: The stage as it stands under `stages:`, for one that has required settings; the name alone where it is
+    ///     left out. Secrets are written as `"${SECRET}"`.
+    ///   - others: Stages that the entry names besides.
+    ///   - allowed: Errors that a run may end with, where what the stage calls is not there.
+    ///   - limit: How long a cancelled run may go on, by the machine's clock.
+    public static func findings(
+        of stage: any Stage.Type, entry: String? = nil, others: [any Stage.Type] = [],
+        allowing allowed: [PipelineError.Code] = [], within limit: Duration = .seconds(5)
+    ) async -> [Finding] {
+        let trial = Trial(
+            stage: stage, entry: entry ?? stage.name, stages: [stage] + others.filter { $0.name != stage.name },
+            allowed: allowed, limit: limit)
+        return trial.documentation + trial.defaults + (await trial.run()) + (await trial.cancel())
+    }
+}
+
+/// One stage on its way through the rules.
+private struct Trial {
+    let stage: any Stage.Type
+    let entry: String
+    let stages: [any Stage.Type]
+    let allowed: [PipelineError.Code]
+    let limit: Duration
+
+    typealias Finding = StageConformance.Finding
+
+    var documentation: [Finding] {
+        var findings: [Finding] = []
+        collect(stage.settings, in: "", &findings)
+        return findings
+    }
+
+    private func collect(_ settings: [SettingDescription], in outer: String, _ findings: inout [Finding]) {
+        for setting in settings {
+            let name = outer + setting.name
+            if setting.help.isEmpty {
+                findings.append(
+                    Finding(rule: .documented, message: "the setting '\(name)' does not say what it is for"))
+            }
+            switch setting.type {
+            case .group(let inner), .list(.group(let inner)): collect(inner, in: "\(name).", &findings)
+            case .string where ["password", "secret", "token", "api_key"].contains(where: setting.name.hasSuffix):
+                findings.append(Finding(rule: .secrets, message: "the setting '\(name)' should be a Secret"))
+            default: break
+            }
+        }
+    }
+
+    /// A stage that needs settings has no entry of defaults alone.
+    var defaults: [Finding] {
+        guard !stage.settings.contains(where: \.isRequired) else { return [] }
+        let pairs = stage.settings.compactMap { setting in setting.defaultText.map { (setting.name, $0) } }
+        return pairs.filter { !$0.1.isEmpty }.compactMap { name, value in
+            do {
+                _ = try StageTest("\(stage.name): {\(name): \(value)}", stages: stages)
+                return nil
+            } catch {
+                return Finding(rule: .defaults, message: "the default of '\(name)' is not taken: \(error)")
+            }
+        }
+    }
+
+    private func test() throws -> StageTest {
+        try StageTest(entry, stages: stages, variables: ["SECRET": StageConformance.secret])
+    }
+
+    /// A message that has what the stage needs.
+    private func message(for test: StageTest) -> Message {
+        var message = Message(prompt: "2 + 2")
+        for field in test.chain.stages.first?.requires ?? [] {
+            switch field {
+            case .prompt: break
+            case .completion: message.completion = Completion(text: "4", tokensUsed: 42, response: "{}")
+            case .history: message.history = [.init(.user, "1 + 1"), .init(.assistant, "2")]
+            default: message[field] = .string("something")
+            }
+        }
+        return message
+    }
+
+    func run() async -> [Finding] {
+        do {
+            let test = try test()
+            let reply = try await test.run(message(for: test))
+            return provided(by: reply, test) + leaks(in: reply, test)
+        } catch {
+            return [Finding(rule: .provides, message: "it can't be opened: \(error)")]
+        }
+    }
+
+    private func provided(by reply: TestReply, _ test: StageTest) -> [Finding] {
+        if let error = reply.error {
+            return allowed.contains(error.code) ? [] : [Finding(rule: .provides, message: "it fails: \(error)")]
+        }
+        let message = reply.message
+        let missing = (test.chain.stages.first?.provides ?? []).filter { field in
+            switch field {
+            case .prompt, .history: false
+            case .completion: message.completion == nil
+            default: message[field] == nil
+            }
+        }
+        return missing.map { Finding(rule: .provides, message: "'\($0)' is not there once it has run") }
+    }
+
+    private func leaks(in reply: TestReply, _ test: StageTest) -> [Finding] {
+        var places = [("its log", test.log.entries.map { "\($0)" }.joined())]
+        places.append(("its error", reply.error.map(\.description) ?? ""))
+        places.append(("its answer", (reply.answer ?? "") + reply.pieces.joined()))
+        places.append(("the message", "\(reply.message)"))
+        places += test.chain.stages.map { ("its description", "\($0)") }
+        return places.filter { $0.1.contains(StageConformance.secret) }.map {
+            Finding(rule: .secrets, message: "\($0.0) holds the value of a secret")
+        }
+    }
+
+    /// The model that it may ask takes an hour of a clock that stands still.
+    func cancel() async -> [Finding] {
+        guard let test = try? test() else { return [] }
+        test.model.reply(Array(repeating: ScriptedAnswer.answer("4").after(.seconds(3_600)), count: 100))
+        let message = message(for: test)
+        let (ends, end) = AsyncStream.makeStream(of: Bool.self)
+        let run = Task {
+            _ = try? await test.run(message)
+            end.yield(true)
+        }
+        run.cancel()
+        let timer = Task {
+            try await Task.sleep(for: limit)
+            end.yield(false)
+        }
+        defer { timer.cancel() }
+        for await hasEnded in ends {
+            return hasEnded ? [] : [Finding(rule: .cancellation, message: "a cancelled run goes on after \(limit)")]
+        }
+        return []
+    }
+}

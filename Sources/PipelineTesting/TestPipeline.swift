@@ -1,0 +1,85 @@
+public import Pipeline
+
+/// A whole pipeline file, run in process: models are scripted, rows are recorded, queues are in memory.
+///
+/// ```swift
+/// let pipeline = try TestPipeline(path: "shout.yaml", registry: CustomHost.registry())
+/// pipeline.models["model"]?.reply([.answer("4")])
+/// try await pipeline.run { pipeline in
+///     let reply = await pipeline.send("2 + 2")
+///     #expect(reply.answer == "4")
+/// }
+/// ```
+public final class TestPipeline: Sendable {
+    /// What is logged.
+    public let log = TestLog()
+    /// The time that timeouts and pauses go by.
+    public let clock: TestClock
+    /// The models by their names in the file.
+    public let models: [String: ScriptedModel]
+    /// The databases by their names in the file.
+    public let databases: [String: RecordedRows]
+
+    private let chain: Chain
+    private let surroundings: TestSurroundings
+
+    /// Reads a pipeline file.
+    ///
+    /// - Parameters:
+    ///   - registry: The stages and resources that it may name; a host has one of its own.
+    ///   - variables: The variables that it may use; those of the process play no part.
+    ///   - clock: One that the test moves; it stands still.
+    /// - Throws: ``TestProblem`` with everything that is wrong with the file.
+    public init(
+        path: String, registry: Registry, variables: [String: String] = [:], clock: TestClock = TestClock()
+    ) throws {
+        self.clock = clock
+        surroundings = TestSurroundings(clock: clock) { [log] _ in log.handler() }
+        let loader = PipelineLoader(
+            registry: registry, environment: Environment(process: variables), standIns: .scripted)
+        let loaded = TestSurroundings.$current.withValue(surroundings) { loader.load(path: path) }
+        guard let file = loaded.file else { throw TestProblem(description: loaded.report) }
+        chain = file.chain
+        let resources = file.chain.namedResources
+        models = Dictionary(
+            resources.compactMap { named in (named.resource as? ScriptedModel).map { (named.name, $0) } }
+        ) { first, _ in first }
+        databases = Dictionary(
+            resources.compactMap { named in (named.resource as? RecordedRows).map { (named.name, $0) } }
+        ) { first, _ in first }
+    }
+
+    /// Opens it, lets `body` have a conversation with it, and closes it; what waits in queues is worked off then, so look
+    /// at rows afterwards.
+    ///
+    /// - Throws: What a stage throws that can't be opened, and what `body` throws.
+    public func run(_ body: (TestPipeline) async throws -> Void) async throws {
+        try await TestSurroundings.$current.withValue(surroundings) {
+            try await chain.open()
+            do {
+                try await body(self)
+            } catch {
+                await chain.close(within: .zero)
+                throw error
+            }
+            await chain.close()
+        }
+    }
+
+    /// Sends a prompt and returns what became of it. Only inside ``run(_:)``.
+    ///
+    /// - Parameter session: The conversation, by default one of its own.
+    public func send(
+        _ prompt: String, in session: Session = Session(), metadata: [String: JSONValue] = [:]
+    ) async -> TestReply {
+        let recorder = ReplyRecorder()
+        var message = Message(prompt: prompt, session: session, metadata: metadata, reply: recorder)
+        var failure: PipelineError?
+        do throws(PipelineError) {
+            try await chain.run(&message)
+        } catch {
+            failure = error
+        }
+        return recorder.reply(to: message, failure)
+    }
+}

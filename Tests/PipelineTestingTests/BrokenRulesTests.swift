@@ -1,0 +1,106 @@
+import Logging
+import Pipeline
+import PipelineTesting
+import Synchronization
+import Testing
+
+@Suite("A stage that breaks a rule is found")
+struct BrokenRulesTests {
+    private struct Undocumented: Stage {
+        static let name = "undocumented"
+        @Setting("") var marks = 1
+        func run(_ message: inout Message) async throws {}
+    }
+
+    private struct Promising: Stage {
+        static let name = "promising"
+        static let summary = "Promises a mood."
+        var provides: Fields { [Field("mood")] }
+        func run(_ message: inout Message) async throws {}
+    }
+
+    private struct Stubborn: Stage {
+        static let name = "stubborn"
+        static let summary = "Waits, come what may."
+        @State var waiting = Waiting()
+
+        func run(_ message: inout Message) async throws {
+            guard Task.isCancelled else { return }
+            await withCheckedContinuation { continuation in waiting.keep(continuation) }
+        }
+
+        final class Waiting: Sendable {
+            private let all = Mutex<[CheckedContinuation<Void, Never>]>([])
+
+            func keep(_ continuation: CheckedContinuation<Void, Never>) { all.withLock { $0.append(continuation) } }
+
+            deinit { for continuation in all.withLock(\.self) { continuation.resume() } }
+        }
+    }
+
+    private struct Talkative: Stage {
+        static let name = "talkative"
+        static let summary = "Tells its key to everybody."
+        @Setting("The key.") var apiKey = ""
+        @State var log = Output()
+
+        func open(_ context: StageContext) async throws { log.logger.withLock { $0 = context.logger } }
+
+        func run(_ message: inout Message) async throws {
+            log.logger.withLock(\.self)?.info("the key is \(apiKey)")
+            throw PipelineError(.stageFailed, "no", detail: apiKey)
+        }
+
+        final class Output: Sendable {
+            let logger = Mutex<Logger?>(nil)
+        }
+    }
+
+    private struct Odd: Stage {
+        static let name = "odd"
+        static let summary = "Has a default that it does not take."
+        @Setting("How many.", problem: { $0 == 0 ? "must not be 0" : nil }) var count = 0
+        func run(_ message: inout Message) async throws {}
+    }
+
+    @Test("what is not documented")
+    func documentation() async {
+        let findings = await StageConformance.findings(of: Undocumented.self)
+        #expect(
+            findings.map(\.description) == [
+                "documented: the setting 'marks' does not say what it is for"
+            ])
+    }
+
+    @Test("a field that is not there")
+    func provides() async {
+        let findings = await StageConformance.findings(of: Promising.self)
+        #expect(findings.map(\.description) == ["provides: 'mood' is not there once it has run"])
+    }
+
+    @Test("a run that no cancellation ends")
+    func cancellation() async {
+        let findings = await StageConformance.findings(of: Stubborn.self, within: .milliseconds(100))
+        #expect(findings.map(\.rule) == [.cancellation])
+    }
+
+    @Test("a secret in log, error and description")
+    func secrets() async {
+        let findings = await StageConformance.findings(
+            of: Talkative.self, entry: "talkative: {api_key: \"${SECRET}\"}", allowing: [.stageFailed])
+        #expect(
+            findings.map(\.description) == [
+                "secrets: the setting 'api_key' should be a Secret",
+                "secrets: its log holds the value of a secret",
+                "secrets: its error holds the value of a secret",
+                "secrets: its description holds the value of a secret",
+            ])
+    }
+
+    @Test("a default that the file may not give")
+    func defaults() async {
+        let findings = await StageConformance.findings(of: Odd.self)
+        #expect(findings.map(\.rule) == [.defaults])
+        #expect(findings.first?.message.contains("'count' of stage 'odd' must not be 0") == true)
+    }
+}
