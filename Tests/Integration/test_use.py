@@ -105,7 +105,7 @@ def test_what_is_used_is_drawn_listed_and_counted(run, files):
     for label in ("use", "complete", "use-2", "sign", "store"):
         assert label in drawn.stdout
     assert ": ok, pipeline outer with 7 stages" in run("check", "outer.yaml").stdout
-    assert "- use: summarize.yaml" in run("stages", "use").stdout
+    assert "- use: parts/polite.yaml" in run("stages", "use").stdout
 
 
 def test_a_change_of_a_file_that_is_used_takes_over(serve, files):

@@ -245,11 +245,11 @@ final class Conversation {
         }
     }
 
-    fileprivate func send(_ delta: ServerFrame, of id: UniqueID) {
+    func send(_ delta: ServerFrame, of id: UniqueID) {
         if let delta = order.add(delta, to: id) { client?.send(delta) }
     }
 
-    fileprivate func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
+    func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
         if isHeld, client != nil { waitingForRoom.append(continuation) } else { continuation.resume() }
     }
 
@@ -262,53 +262,5 @@ final class Conversation {
         if order.settle(id, frame) { pipeline.current.meter.settled(with: frame) }
         while let frame = order.next() { client?.send(frame) }
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
-    }
-}
-
-/// The way back to a connection, from any thread.
-private final class ConversationReply: Reply {
-    private let conversation: NIOLoopBound<Conversation>
-    private let eventLoop: any EventLoop
-
-    private let format: MessageFormat
-    let takesDeltas: Bool
-
-    init(_ conversation: Conversation, _ eventLoop: any EventLoop, format: MessageFormat, takesDeltas: Bool) {
-        self.takesDeltas = takesDeltas
-        self.conversation = NIOLoopBound(conversation, eventLoop: eventLoop)
-        self.eventLoop = eventLoop
-        self.format = format
-    }
-
-    func answer(_ message: Message) {
-        settle(message, .response(to: message, in: format))
-    }
-
-    func send(delta: String, of message: Message) {
-        let frame = ServerFrame.delta(delta, of: message)
-        let id = message.id
-        onEventLoop { $0.send(frame, of: id) }
-    }
-
-    func waitForRoom() async {
-        await withCheckedContinuation { continuation in
-            onEventLoop { $0.waitForRoom(continuation) }
-        }
-    }
-
-    func abandon(_ message: Message) {
-        settle(message, nil)
-    }
-
-    private func settle(_ message: Message, _ frame: ServerFrame?) {
-        onEventLoop { $0.settle(message, frame) }
-    }
-
-    private func onEventLoop(_ body: @escaping @Sendable (Conversation) -> Void) {
-        if eventLoop.inEventLoop {
-            body(conversation.value)
-        } else {
-            eventLoop.execute { body(self.conversation.value) }
-        }
     }
 }
