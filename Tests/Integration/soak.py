@@ -245,9 +245,9 @@ class Soak:
 
         def rests():
             figures.append(Figures(self.host.process.pid))
-            return len(figures) > 2 and figures[-1].memory == figures[-3].memory
+            return len(figures) > 2 and abs(figures[-1].memory - figures[-3].memory) < figures[-1].memory / 200
 
-        wait_until(rests, "the memory to stay the same", deadline=60, pause=6)
+        wait_until(rests, "the memory to stay the same", deadline=120, pause=6)
         return figures[-1]
 
     def connections(self):
