@@ -47,7 +47,7 @@ extension StagecoachHost {
 
     /// The built-in stages and resources and this host's own: what its pipeline files can name, also in tests.
     ///
-    /// - Throws: ``RegistryError`` where two have one name.
+    /// - Throws: `RegistryError` where two have one name.
     public static func registry() throws -> Registry {
         try Registry(stages: BuiltIn.stages + stages, resources: BuiltIn.resources + resources)
     }
