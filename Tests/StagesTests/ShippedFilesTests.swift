@@ -17,7 +17,7 @@ struct ShippedFilesTests {
         }
     }()
 
-    private var loader: PipelineLoader {
+    static var loader: PipelineLoader {
         get throws {
             PipelineLoader(
                 registry: try Registry(stages: BuiltIn.stages, resources: BuiltIn.resources),
@@ -29,72 +29,9 @@ struct ShippedFilesTests {
     func good() throws {
         #expect(Self.sources.count >= 5)
         for source in Self.sources {
-            let loaded = try loader.load(source)
+            let loaded = try Self.loader.load(source)
             #expect(loaded.diagnostics == [], "\(source.path)")
             #expect(loaded.file != nil)
         }
-    }
-
-    @Test(
-        "100,000 mutations of them give a chain or a diagnostic with its place, and never a crash",
-        arguments: 0..<8 as Range<UInt64>)
-    func mutations(seed: UInt64) async throws {
-        var random = SplitMix64(seed: seed)
-        let loader = try loader
-        let sources = Self.sources.map { Array($0.text.utf8) }
-        for number in 0..<12_500 {
-            // Long loops that never wait would keep the other tests from running.
-            await Task.yield()
-            let original = sources[number % sources.count]
-            let text = String(decoding: mutated(original, &random), as: UTF8.self)
-            let loaded = loader.load(SourceFile(path: "mutant.yaml", text: text))
-            let errors = loaded.diagnostics.filter { $0.severity == .error }
-            #expect((loaded.file == nil) == !errors.isEmpty, "\(text)")
-            #expect(errors.allSatisfy { $0.range != nil && !$0.message.isEmpty }, "\(text)")
-        }
-    }
-
-    private static let fragments = [
-        "{", "}", "[", "]", ":", ": ", "- ", "\n", "  ", "\t", "\"", "'", "#", "&a", "*a", "!!str", "${", "}", "$${",
-        "async: true", "1s",
-        "0", "-", "?", "|", ">", "%", "@", "\u{0}", "\u{FEFF}", "é", "null", "~", "---\n", "...", ",", "<<: *a",
-    ]
-
-    private func mutated(_ original: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
-        var bytes = original
-        for _ in 0...Int(random.next() % 3) {
-            let place = Int(random.next() % UInt64(bytes.count + 1))
-            let length = min(Int(random.next() % 12), bytes.count - place)
-            switch random.next() % 5 {
-            case 0: bytes.removeSubrange(place..<place + length)
-            case 1:
-                bytes.insert(
-                    contentsOf: Self.fragments[Int(random.next() % UInt64(Self.fragments.count))].utf8, at: place)
-            case 2:
-                bytes.insert(
-                    contentsOf: bytes[place..<place + length], at: Int(random.next() % UInt64(bytes.count + 1)))
-            case 3 where place < bytes.count: bytes[place] = UInt8(truncatingIfNeeded: random.next())
-            default: bytes.removeSubrange(place...)
-            }
-            if bytes.isEmpty { bytes = [0x20] }
-        }
-        return bytes
-    }
-}
-
-/// A seeded generator, so that a failure comes again.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
