@@ -120,48 +120,9 @@ extension TestClock: EngineClock {
     }
 
     private func sleep(for duration: Duration) async throws {
-        let wait = Wait()
-        let number = add(after: duration) { wait.end(.success(())) }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { wait.begin($0) }
-        } onCancel: {
-            remove(number)
-            wait.end(.failure(CancellationError()))
-        }
-    }
-}
-
-/// One wait, which ends once, perhaps before it has begun.
-private final class Wait: Sendable {
-    private enum Phase {
-        case before
-        case waiting(CheckedContinuation<Void, any Error>)
-        case over(Result<Void, any Error>)
-    }
-
-    private let phase = Mutex(Phase.before)
-
-    func begin(_ continuation: CheckedContinuation<Void, any Error>) {
-        let outcome: Result<Void, any Error>? = phase.withLock { phase in
-            if case .over(let outcome) = phase { return outcome }
-            phase = .waiting(continuation)
-            return nil
-        }
-        if let outcome { continuation.resume(with: outcome) }
-    }
-
-    func end(_ outcome: Result<Void, any Error>) {
-        let continuation: CheckedContinuation<Void, any Error>? = phase.withLock { phase in
-            switch phase {
-            case .before:
-                phase = .over(outcome)
-                return nil
-            case .waiting(let continuation):
-                phase = .over(outcome)
-                return continuation
-            case .over: return nil
-            }
-        }
-        continuation?.resume(with: outcome)
+        let end = FirstOutcome<Void>()
+        let number = add(after: duration) { end.finish(.success(())) }
+        defer { remove(number) }
+        try await end.value()
     }
 }

@@ -60,14 +60,7 @@ final class ProgramPool: Sendable {
     /// - Throws: ``PipelineError`` where none did.
     func answer(to text: String) async throws -> ProgramAnswer {
         let job = ProgramJob(text: text)
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                job.wait(continuation)
-                submit(job)
-            }
-        } onCancel: {
-            job.settle(.failure(CancellationError()))
-        }
+        return try await job.answer { submit(job) }
     }
 
     /// Ends the processes, and waits until they are gone.
