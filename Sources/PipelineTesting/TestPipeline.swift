@@ -40,13 +40,8 @@ public final class TestPipeline: Sendable {
         let loaded = TestSurroundings.$current.withValue(surroundings) { loader.load(path: path) }
         guard let file = loaded.file else { throw TestProblem(description: loaded.report) }
         chain = file.chain
-        let resources = file.chain.namedResources
-        models = Dictionary(
-            resources.compactMap { named in (named.resource as? ScriptedModel).map { (named.name, $0) } }
-        ) { first, _ in first }
-        databases = Dictionary(
-            resources.compactMap { named in (named.resource as? RecordedRows).map { (named.name, $0) } }
-        ) { first, _ in first }
+        models = Dictionary(chain.namedResources(of: ScriptedModel.self).map { ($0, $1) }) { first, _ in first }
+        databases = Dictionary(chain.namedResources(of: RecordedRows.self).map { ($0, $1) }) { first, _ in first }
     }
 
     /// Opens it, lets `body` have a conversation with it, and closes it; what waits in queues is worked off then, so look

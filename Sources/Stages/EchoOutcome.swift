@@ -24,8 +24,8 @@ public enum EchoOutcome: String, CaseIterable, SettingValue {
         case .ok, .cut: nil
         case .modelUnavailable: OpenAIError.unavailable(detail)
         case .modelTimeout: OpenAIError.timeout(detail)
-        case .modelRateLimited: OpenAIError.refused(429, [], hiding: Redaction(Secret("")))
-        case .modelUnauthorized: OpenAIError.refused(401, [], hiding: Redaction(Secret("")))
+        case .modelRateLimited: OpenAIError.refused(429, [], hiding: Redaction([]))
+        case .modelUnauthorized: OpenAIError.refused(401, [], hiding: Redaction([]))
         case .modelBadResponse: OpenAIError.badResponse(detail)
         }
     }

@@ -16,7 +16,7 @@ struct Fuzz {
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
         exit(
             LLVMFuzzerRunDriver(&count, &arguments) { start, count in
-                target?.run(Array(UnsafeBufferPointer(start: start, count: count)))
+                Fuzz.target?.run(Array(UnsafeBufferPointer(start: start, count: count)))
                 return 0
             })
     }

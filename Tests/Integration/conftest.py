@@ -53,13 +53,13 @@ def waiting(host):
 
 
 class Host:
-    """A running `stagecoach serve`."""
+    """A running `stagecoach serve`, or another command that serves."""
 
-    def __init__(self, folder, files, env, arguments, variable="STAGECOACH"):
+    def __init__(self, folder, files, env, arguments, variable="STAGECOACH", command="serve"):
         self.folder = folder
         self.log = []
         self.process = subprocess.Popen(
-            [program(variable), "serve", *map(str, files), "--port", "0", *arguments],
+            [program(variable), command, *map(str, files), "--port", "0", *arguments],
             cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put, lambda: self.lines.put(None)),
@@ -73,7 +73,7 @@ class Host:
         if self.line is None:
             self.process.kill()
             pytest.fail(f"the host did not start: {self.log}")
-        address = re.match(r"listening on http(s?)://127\.0\.0\.1:(\d+), pipeline ", self.line)
+        address = re.match(r"(?:# )?listening on http(s?)://127\.0\.0\.1:(\d+), pipeline ", self.line)
         self.port = int(address[2])
         self.secure = address[1]
         self.http = f"http{self.secure}://127.0.0.1:{self.port}"
@@ -101,6 +101,10 @@ class Host:
         code = self.process.wait(timeout=40)
         self.log_reader.join(timeout=DEADLINE)
         return code
+
+    def printed(self):
+        """What came on standard output after the first line; the host must have ended."""
+        return "\n".join(iter(lambda: self.lines.get(timeout=DEADLINE), None)) + "\n"
 
     def entries(self, code):
         """The log's entries with that code."""
@@ -157,7 +161,7 @@ def serve(tmp_path):
     """Starts hosts; stops them by process id and expects them to have ended well."""
     hosts = []
 
-    def start(*pipelines, env=None, arguments=(), variable="STAGECOACH", ends_well=True):
+    def start(*pipelines, env=None, arguments=(), variable="STAGECOACH", ends_well=True, command="serve"):
         files = []
         for index, pipeline in enumerate(pipelines):
             if isinstance(pipeline, pathlib.Path):
@@ -167,7 +171,7 @@ def serve(tmp_path):
                 file.write_text(pipeline)
                 files.append(file)
         clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **(env or {})}
-        host = Host(tmp_path, files, clean, list(arguments), variable)
+        host = Host(tmp_path, files, clean, list(arguments), variable, command)
         hosts.append((host, ends_well))
         return host
 

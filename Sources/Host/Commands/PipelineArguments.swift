@@ -16,11 +16,10 @@ struct PipelineArguments: ParsableArguments {
     ///
     /// - Parameter former: The files as they were, where they are read again.
     func load<Host: StagecoachHost>(
-        for host: Host.Type, after former: [PipelineFile] = []
+        for host: Host.Type, after former: [PipelineFile] = [], wrapping: ResourceWrapping? = nil
     ) throws -> [LoadedPipeline] {
-        let (environment, diagnostics) = Environment.load(envFile: envFile)
-        let loader = PipelineLoader(
-            registry: try Host.registry(), environment: environment, sections: Self.sections)
+        let diagnostics = Environment.load(envFile: envFile).1
+        let loader = try loader(for: host, wrapping: wrapping)
         // 'pipelines/*.yaml' has the tests beside the files, too.
         let paths = paths.contains { !$0.isTestFile } ? paths.filter { !$0.isTestFile } : paths
         let loaded = paths.enumerated().map { index, path in
@@ -31,21 +30,46 @@ struct PipelineArguments: ParsableArguments {
         return (diagnostics.isEmpty ? [] : [broken]) + SharedHost.check(loaded)
     }
 
+    /// Reports what is wrong with the file of variables.
+    ///
+    /// - Throws: `ExitCode.failure` where anything is.
+    func checkEnvironment() throws {
+        let diagnostics = Environment.load(envFile: envFile).1
+        if diagnostics.isEmpty { return }
+        StandardError.write(LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil).report)
+        throw ExitCode.failure
+    }
+
+    /// What reads the files, with the variables as far as they can be read.
+    ///
+    /// - Parameters:
+    ///   - standIns: What takes the place of resources.
+    ///   - wrapping: What is put around each resource.
+    func loader<Host: StagecoachHost>(
+        for host: Host.Type, standIns: StandIns? = nil, wrapping: ResourceWrapping? = nil
+    ) throws -> PipelineLoader {
+        PipelineLoader(
+            registry: try Host.registry(), environment: Environment.load(envFile: envFile).0, sections: Self.sections,
+            standIns: standIns, wrapping: wrapping)
+    }
+
     /// Reads and checks the tests that stand beside the files.
     func loadTests<Host: StagecoachHost>(for host: Host.Type) throws -> [LoadedTests] {
-        let loader = PipelineLoader(registry: try Host.registry(), environment: Environment.load(envFile: envFile).0)
+        let loader = try loader(for: host)
         return PipelineTests.files(of: paths).compactMap { TestFile.beside($0, loader: loader) }
     }
 
     /// Good files, and how to read them again.
-    func source<Host: StagecoachHost>(of files: [PipelineFile], for host: Host.Type) throws -> PipelineSource {
+    func source<Host: StagecoachHost>(
+        of files: [PipelineFile], for host: Host.Type, wrapping: ResourceWrapping? = nil
+    ) throws -> PipelineSource {
         // What is wrong with it shows now, and not when it is read again.
         _ = try Host.registry()
         let (paths, envFile) = (paths, envFile)
         return PipelineSource(files: files, paths: paths + [envFile ?? ".env"]) { former in
             var arguments = PipelineArguments()
             (arguments.paths, arguments.envFile) = (paths, envFile)
-            return (try? arguments.load(for: host, after: former)) ?? []
+            return (try? arguments.load(for: host, after: former, wrapping: wrapping)) ?? []
         }
     }
 

@@ -8,7 +8,8 @@ struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
             commandName: "stagecoach",
             abstract: "Conversation services from one YAML file.",
             subcommands: [
-                ServeCommand<Host>.self, CheckCommand<Host>.self, TestCommand<Host>.self, GraphCommand<Host>.self,
+                ServeCommand<Host>.self, CheckCommand<Host>.self, TestCommand<Host>.self,
+                RecordCommand<Host>.self, GraphCommand<Host>.self,
                 StagesCommand<Host>.self,
                 SessionsCommand<Host>.self, ExplainCommand<Host>.self, DoctorCommand<Host>.self,
                 MigrateCommand<Host>.self, ReplayCommand<Host>.self, SchemaCommand<Host>.self,

@@ -20,14 +20,8 @@ struct TestCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         LogOutput.silence()
-        let (environment, diagnostics) = Environment.load(envFile: pipelines.envFile)
-        guard diagnostics.isEmpty else {
-            StandardError.write(LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil).report)
-            throw ExitCode.failure
-        }
-        let loader = PipelineLoader(
-            registry: try Host.registry(), environment: environment, sections: PipelineArguments.sections,
-            standIns: .scripted)
+        try pipelines.checkEnvironment()
+        let loader = try pipelines.loader(for: Host.self, standIns: .scripted)
         var results: [TestResult] = []
         var isWell = true
         for path in PipelineTests.files(of: pipelines.paths) {

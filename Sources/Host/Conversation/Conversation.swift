@@ -34,6 +34,7 @@ final class Conversation {
     @exclusivity(unchecked) private var isAdvancing = false
 
     private let held: HeldSession?
+    private let recorder: Recorder?
     let origin: TraceFields?
     @exclusivity(unchecked) private var answers = KnownAnswers()
 
@@ -76,6 +77,8 @@ final class Conversation {
         self.client = client
         self.held = held
         self.origin = origin
+        recorder = pipeline.current.recorder
+        recorder?.begin(session, format)
         reply = ConversationReply(
             self, executor.eventLoop, format: format, takesDeltas: takesDeltas && format == .json)
     }
@@ -90,6 +93,7 @@ final class Conversation {
 
     /// Takes a client's frame.
     func receive(_ frame: String) {
+        recorder?.heard(frame, in: session)
         switch format {
         case .text:
             accept(Message(prompt: frame, session: session, reply: reply))
@@ -249,6 +253,11 @@ final class Conversation {
         if let delta = order.add(delta, to: id) { client?.send(delta) }
     }
 
+    private func tell(_ frame: ServerFrame) {
+        recorder?.told(frame, in: session)
+        client?.send(frame)
+    }
+
     func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
         if isHeld, client != nil { waitingForRoom.append(continuation) } else { continuation.resume() }
     }
@@ -260,7 +269,7 @@ final class Conversation {
             if let held { held.end(id, with: frame) } else { answers.end(id, with: frame) }
         }
         if order.settle(id, frame) { pipeline.current.meter.settled(with: frame) }
-        while let frame = order.next() { client?.send(frame) }
+        while let frame = order.next() { tell(frame) }
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }
 }

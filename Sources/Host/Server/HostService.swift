@@ -19,6 +19,8 @@ struct HostService: Service {
     let logger: Logger
     let metrics: PrometheusMetrics
     let exporter: OTLPExporter?
+    /// Takes the one line that says where the host listens.
+    let announce: @Sendable (String) -> Void
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
@@ -40,7 +42,7 @@ struct HostService: Service {
         let reloading = await reloadWhenTold(reloader)
         let tidying = Task { await giveBackMemory(of: connections) }
         let exporting = exporter.map { exporter in Task { await exporter.run() } }
-        announce(channel)
+        announce(places(of: channel))
         try? await gracefulShutdown()
         logger.info("Stopping")
         let impatient = Task { await exitAtSecondSignal() }
@@ -137,14 +139,13 @@ struct HostService: Service {
         }
     }
 
-    /// The one line on standard output: it says that clients may come.
-    private func announce(_ channel: any Channel) {
+    /// The one line that says that clients may come, and where.
+    private func places(of channel: any Channel) -> String {
         let port = channel.localAddress?.port ?? port
         let authority = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
         let secure = credentials.certificates == nil ? "" : "s"
         let places = pipelines.map { "pipeline \($0.name) at ws\(secure)://\(authority)\($0.path)" }
-        print("listening on http\(secure)://\(authority), \(places.joined(separator: ", "))")
-        fflush(nil)
+        return "listening on http\(secure)://\(authority), \(places.joined(separator: ", "))"
     }
 
     private func exitAtSecondSignal() async {

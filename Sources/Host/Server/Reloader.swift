@@ -60,7 +60,9 @@ actor Reloader {
         report(loaded)
         let good = loaded.compactMap(\.file)
         guard good.count == files.count, !loaded.contains(where: \.hasErrors) else { return refuse("see above") }
-        let next = good.enumerated().compactMap { ServedPipeline($1, index: $0) }
+        let next = good.enumerated().compactMap {
+            ServedPipeline($1, index: $0, recorder: routes.pipelines[$0].recorder)
+        }
         guard next.count == routes.pipelines.count else { return refuse("no message could come in") }
         do {
             try await open(next)

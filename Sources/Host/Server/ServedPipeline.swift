@@ -15,19 +15,22 @@ final class ServedPipeline: Sendable {
     let meter: MessageMeter
     /// The file's place among those that are served.
     let index: Int
+    /// What takes down what is said; `nil` where nobody wants to know.
+    let recorder: Recorder?
     private let state = Mutex(State())
 
     var path: String { entry.path }
 
-    init(name: String, entry: Receive, chain: Chain, index: Int = 0) {
+    init(name: String, entry: Receive, chain: Chain, index: Int = 0, recorder: Recorder? = nil) {
         (self.name, self.entry, self.chain, self.index) = (name, entry, chain, index)
+        self.recorder = recorder
         meter = MessageMeter(pipeline: name)
     }
 
     /// `nil` for a chain that no message can enter, which no pipeline file builds.
-    convenience init?(_ file: PipelineFile, index: Int = 0) {
+    convenience init?(_ file: PipelineFile, index: Int = 0, recorder: Recorder? = nil) {
         guard let receive = file.chain.stages.first as? Receive else { return nil }
-        self.init(name: file.name, entry: receive, chain: file.chain, index: index)
+        self.init(name: file.name, entry: receive, chain: file.chain, index: index, recorder: recorder)
     }
 
     /// How many messages wait in one of its stages.

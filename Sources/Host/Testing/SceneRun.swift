@@ -61,17 +61,19 @@ struct SceneRun {
         let frames = try await frames(of: pipeline, session, journal, on: loop, log: log, in: surroundings)
         try await end(chain, on: loop)
         var outcome = SceneOutcome(frames: frames, events: journal.events, log: log.entries.beforeTheEnd)
-        for (_, database) in chain.all(RecordedRows.self) {
+        for (_, database) in chain.namedResources(of: RecordedRows.self) {
             outcome.rows += database.stored.map { $0.row.value(table: $0.table) }
         }
-        outcome.models = chain.all(ScriptedModel.self).map { ($0.name, $0.resource.requests.count, $0.resource.left) }
+        outcome.models = chain.namedResources(of: ScriptedModel.self).map {
+            ($0.name, $0.resource.requests.count, $0.resource.left)
+        }
         return outcome
     }
 
     private func prepare(_ chain: Chain, session: Session, journal: TestJournal) throws(SceneProblem) {
-        let models = chain.all(ScriptedModel.self)
+        let models = chain.namedResources(of: ScriptedModel.self)
         for model in models { model.resource.onAsk { journal.note(.asked) } }
-        for database in chain.all(RecordedRows.self) {
+        for database in chain.namedResources(of: RecordedRows.self) {
             database.resource.onStore { journal.note(.stored) }
             scene.database?.apply(to: database.resource, in: session)
         }
@@ -155,11 +157,4 @@ extension [TestLog.Entry] {
 
 extension SceneProblem {
     static let late = SceneProblem(message: "the test did not end within 30 s")
-}
-
-extension Chain {
-    /// The resources of a type, with their names.
-    fileprivate func all<Wanted>(_ type: Wanted.Type) -> [(name: String, resource: Wanted)] {
-        namedResources.compactMap { named in (named.resource as? Wanted).map { (named.name, $0) } }
-    }
 }

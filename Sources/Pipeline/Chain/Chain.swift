@@ -87,9 +87,9 @@ public final class Chain: Sendable {
         resources.compactMap { $0.resource as? Kind }
     }
 
-    /// The resources with their names, in the order of the file.
-    package var namedResources: [(name: String, resource: any Resource)] {
-        resources.map { ($0.name, $0.resource) }
+    /// The resources of a kind with their names, in the order of the file.
+    package func namedResources<Kind>(of kind: Kind.Type) -> [(name: String, resource: Kind)] {
+        resources.compactMap { named in (named.resource as? Kind).map { (named.name, $0) } }
     }
 
     /// Opens the resources, then the stages, and starts the workers.

@@ -4,6 +4,7 @@ public struct PipelineLoader: Sendable {
     let environment: Environment
     private let sections: [String: any SettingGroup.Type]
     private let standIns: StandIns?
+    private let wrapping: ResourceWrapping?
 
     /// A loader for files with these stages and resources.
     ///
@@ -15,15 +16,18 @@ public struct PipelineLoader: Sendable {
         self.init(registry: registry, environment: environment, sections: sections, standIns: nil)
     }
 
-    /// - Parameter standIns: What takes the place of resources, for tests.
+    /// - Parameters:
+    ///   - standIns: What takes the place of resources, for tests.
+    ///   - wrapping: What is put around each resource, to see what it does.
     package init(
         registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:],
-        standIns: StandIns?
+        standIns: StandIns?, wrapping: ResourceWrapping? = nil
     ) {
         self.registry = standIns.map { registry.knowing($0) } ?? registry
         self.environment = environment
         self.sections = sections
         self.standIns = standIns
+        self.wrapping = wrapping
     }
 
     /// Reads the file at a path. Never throws: what is wrong is in the diagnostics.
@@ -50,6 +54,7 @@ public struct PipelineLoader: Sendable {
         reader.registry = registry
         reader.used.environment = environment
         reader.used.standIns = standIns
+        reader.used.wrapping = wrapping
         reader.used.sections = sections.keys.sorted()
         reader.used.open = [FilePaths.path(source.path, besides: "")]
         reader.used.former = former?.chain.resources ?? []

@@ -16,7 +16,8 @@ struct ResourceSection {
         var resources: [NamedResource] = []
         for entry in entries {
             let name = entry.key.scalar?.text ?? ""
-            if let resource = read(entry.value, named: name, with: &reader) {
+            if let made = read(entry.value, named: name, with: &reader) {
+                let resource = reader.used.wrapping?(name, made) ?? made
                 let new = NamedResource(name: name, resource: resource, source: entry.value)
                 resources.append(former.first { $0.goesOn(as: new) } ?? new)
                 reader.resources = resources
@@ -67,6 +68,9 @@ struct ResourceSection {
         SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
     }
 }
+
+/// Puts something around a resource as it is made: it is used in its place.
+package typealias ResourceWrapping = @Sendable (_ name: String, _ resource: any Resource) -> any Resource
 
 extension NamedResource {
     /// Whether a file that was read again says nothing new of it.

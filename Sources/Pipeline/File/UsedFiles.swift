@@ -14,6 +14,8 @@ struct UsedFiles: Sendable {
     var resources: [NamedResource] = []
     /// What takes the place of resources, for tests.
     var standIns: StandIns?
+    /// What is put around each resource.
+    var wrapping: ResourceWrapping?
     /// The resources of the same pipeline as it was before.
     var former: [NamedResource] = []
 

@@ -81,6 +81,11 @@ extension PipelineLoader {
         case .success(let loaded): source = loaded
         case .failure(let diagnostic): return LoadedTests(tests: nil, diagnostics: [diagnostic], source: nil)
         }
+        return loadTests(source)
+    }
+
+    /// Reads tests from a text.
+    package func loadTests(_ source: SourceFile) -> LoadedTests {
         var diagnostics = Diagnostics(source: source)
         guard let raw = YAMLReader.read(source, into: &diagnostics) else {
             return LoadedTests(tests: nil, diagnostics: diagnostics.sorted, source: source)

@@ -34,7 +34,7 @@ package struct StreamedAnswer {
     private var finishReason: String?
 
     package init() {
-        self.init(hiding: Redaction(Secret("")))
+        self.init(hiding: Redaction([]))
     }
 
     /// - Parameter secrets: What the API may not say in an error.

@@ -75,7 +75,7 @@ public struct OpenAI: Model {
 
     private func name(of request: CompletionRequest) -> String { model.isEmpty ? request.model : model }
 
-    private var secrets: Redaction { Redaction(key, headers: Array(headers.values)) }
+    private var secrets: Redaction { Redaction([key] + headers.values) }
 
     private func call(_ request: CompletionRequest, isStreamed: Bool) throws -> OpenAICall {
         var request = request

@@ -1,0 +1,95 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+import PipelineTesting
+
+struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "record", abstract: "Serve a pipeline, and write what is said as its tests.",
+            discussion: """
+                Each conversation becomes a test: what the client sent and was told, what models answered, and the rows \
+                that were stored. Secrets of the file are taken out. The tests are written when it is told to stop \
+                (Ctrl-C), each with a comment where it would not pass.
+                """)
+    }
+
+    @Argument(help: ArgumentHelp("The pipeline file.", valueName: "pipeline"))
+    var path: String
+
+    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    var envFile: String?
+
+    @OptionGroup var serving: ServingArguments
+
+    @Option(help: "Add the tests to a file, such as NAME.test.yaml. (default: standard output)")
+    var output: String?
+
+    func run() async throws {
+        var pipelines = PipelineArguments()
+        (pipelines.paths, pipelines.envFile) = ([path], envFile)
+        let loader = try pipelines.loader(for: Host.self, standIns: .scripted)
+        let file = try output.map { try writable($0, loader) }
+        let secrets = try pipelines.load(for: Host.self).compactMap(\.file).flatMap(\.secrets)
+        let recorder = Recorder()
+        let isFile = file != nil
+        var failure: (any Error)?
+        do {
+            try await serving.serve(pipelines, as: Host.self, recorder: recorder) { line in
+                // A comment of the file that standard output is.
+                print(isFile ? line : "# \(line)")
+                fflush(nil)
+            }
+        } catch {
+            failure = error
+        }
+        // What was said before something was lost is written all the same.
+        let conversations = recorder.conversations
+        if let failure, conversations.isEmpty { throw failure }
+        try await write(conversations, as: Recording(of: path, loader: loader, hiding: secrets), to: file)
+        if let failure { throw failure }
+    }
+
+    private func write(_ conversations: [RecordedConversation], as recording: Recording, to file: RecordedFile?)
+        async throws
+    {
+        do throws(SceneProblem) {
+            let entries = try await recording.entries(for: conversations)
+            guard !entries.isEmpty else { return StandardError.write("nothing was said, so there is no test") }
+            guard let file else { return print(RecordedFile.begin + entries.joined(separator: "\n\n")) }
+            try save(file.text(with: entries), to: file.path)
+            StandardError.write("\(entries.count) test\(entries.count == 1 ? "" : "s") added to \(file.path)")
+        } catch {
+            StandardError.write("error: \(error.message)")
+            throw ExitCode.failure
+        }
+    }
+
+    private func save(_ text: String, to path: String) throws(SceneProblem) {
+        do {
+            try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            print(text)
+            throw SceneProblem(
+                message: "the tests can't be written to '\(path)', so they are on standard output: \(error)")
+        }
+    }
+
+    private func writable(_ path: String, _ loader: PipelineLoader) throws -> RecordedFile {
+        do throws(SceneProblem) {
+            return try RecordedFile(path: path, loader: loader)
+        } catch {
+            StandardError.write("error: \(error.message)")
+            throw ExitCode.failure
+        }
+    }
+}
+
+extension PipelineFile {
+    /// Every secret that it gives to a stage, a resource or the host.
+    fileprivate var secrets: [Secret] {
+        chain.stages.flatMap { Secret.all(in: $0) }
+            + chain.resources(of: (any Resource).self).flatMap { Secret.all(in: $0) }
+            + sections.values.flatMap { Secret.all(in: $0) }
+    }
+}

@@ -1,0 +1,106 @@
+import ArgumentParser
+import CoreMetrics
+import Foundation
+import Logging
+import Pipeline
+import ServiceLifecycle
+import Tracing
+import UnixSignals
+
+/// What every command that serves clients takes, and the serving of them.
+struct ServingArguments: ParsableArguments {
+    @Option(help: "The address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 picks a free one.")
+    var port = 8080
+
+    @Flag(help: "Listen on an address that others can reach, without authentication.")
+    var insecure = false
+
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
+    }
+
+    /// Reads the files, and serves them until the process is told to stop.
+    ///
+    /// - Parameters:
+    ///   - watches: Whether files are read again when they have changed.
+    ///   - recorder: What takes down what is said.
+    ///   - announce: Takes the line that says where the host listens.
+    /// - Returns: The files.
+    /// - Throws: `ExitCode.failure` where they can't be served, or something was lost.
+    @discardableResult
+    func serve<Host: StagecoachHost>(
+        _ pipelines: PipelineArguments, as host: Host.Type, watches: Bool = false, recorder: Recorder? = nil,
+        announce: @escaping @Sendable (String) -> Void
+    ) async throws -> [PipelineFile] {
+        LogOutput.bootstrap()
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(
+            Host.metrics.map { MultiplexMetricsHandler(factories: [metrics, $0]) } ?? metrics)
+        let exporter = try traceExporter(of: host)
+        let wrapping = recorder?.wrapping
+        let loaded = try pipelines.load(for: host, wrapping: wrapping)
+        let files = try PipelineArguments.good(await HostFiles.check(loaded))
+        let settings = files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings()
+        let logger = Logger(label: "stagecoach")
+        try checkAddress(with: settings, logger)
+        let service = HostService(
+            pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, recorder: recorder) },
+            source: try pipelines.source(of: files, for: host, wrapping: wrapping), watches: watches,
+            settings: settings, credentials: try await credentials(settings), host: self.host, port: port,
+            logger: logger, metrics: metrics, exporter: exporter, announce: announce)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: LogOutput.quiet))
+        do {
+            try await group.run()
+        } catch {
+            StandardError.write("error: \(error)")
+            throw ExitCode.failure
+        }
+        return files
+    }
+
+    private func checkAddress(with settings: HostSettings, _ logger: Logger) throws {
+        let isLoopback = ListenAddress(host).isLoopback
+        guard isLoopback || insecure || settings.auth.credentials != nil else {
+            StandardError.write(
+                "error: without authentication the host listens on loopback only; --insecure lets anyone in at \(host)")
+            throw ExitCode.failure
+        }
+        if !isLoopback, settings.tls == nil, settings.trustedProxies.isEmpty {
+            logger.warning(
+                "Without TLS all that is said can be read on the way, keys and tokens too; see host: {tls: …}")
+        }
+    }
+
+    /// The files were good a moment ago; if they aren't now, that is said without their place.
+    private func credentials(_ settings: HostSettings) async throws -> HostCredentials {
+        do throws(FileProblem) {
+            return try await HostCredentials(settings)
+        } catch {
+            StandardError.write("error: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    /// Sends traces where the environment says so, unless this host's own tracer does.
+    private func traceExporter<Host: StagecoachHost>(of host: Host.Type) throws -> OTLPExporter? {
+        if let tracer = Host.tracer {
+            InstrumentationSystem.bootstrap(tracer)
+            return nil
+        }
+        do throws(ServeError) {
+            guard let settings = try OTLPSettings(environment: ProcessInfo.processInfo.environment) else { return nil }
+            let buffer = SpanBuffer(capacity: settings.capacity)
+            InstrumentationSystem.bootstrap(OTLPTracer(buffer: buffer, ratio: settings.ratio))
+            return OTLPExporter(settings, buffer, logger: Logger(label: "stagecoach"))
+        } catch {
+            StandardError.write("error: \(error)")
+            throw ExitCode.failure
+        }
+    }
+}
