@@ -13,9 +13,9 @@ package struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
     /// A close without a code; never sent.
     static let noStatus = WebSocketCloseCode(rawValue: 1005)
     /// Text that is not UTF-8.
-    static let invalidData = WebSocketCloseCode(rawValue: 1007)
+    package static let invalidData = WebSocketCloseCode(rawValue: 1007)
     static let policyViolation = WebSocketCloseCode(rawValue: 1008)
-    static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
+    package static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
     /// Our fault.
     static let internalError = WebSocketCloseCode(rawValue: 1011)
     static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
