@@ -30,7 +30,7 @@ public struct Echo: Model {
     public func complete(
         _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
-        let start = ContinuousClock.now
+        let start = EngineTime.now
         let outcome = calls.next(of: fail)
         if let error = outcome.error { throw error }
         let answer = answer(to: request)
@@ -57,7 +57,7 @@ public struct Echo: Model {
     private func wait(
         until due: Duration, after start: ContinuousClock.Instant, within limit: Duration
     ) async throws {
-        if due > .zero { try await Task.sleep(until: start + min(due, limit), clock: .continuous) }
+        if due > .zero { try await EngineTime.pause(for: max(.zero, start + min(due, limit) - EngineTime.now)) }
         if due > limit { throw OpenAIError.timeout("the echo was slower than the call's timeout") }
     }
 

@@ -144,6 +144,26 @@ tests:
     assert result.returncode == 0, result.stdout
 
 
+def test_an_answer_that_does_not_begin_in_time_is_late_without_waiting(test):
+    pipeline = """\
+pipeline: t
+resources: {model: echo}
+stages:
+  - receive
+  - complete: {stream: true, first_token: 5s, timeout: 60s}
+  - respond: {stream: true}
+"""
+    result = test("""\
+tests:
+  - name: begins after
+    send: hello
+    cases:
+      - {name: 6 s, model: [{answer: late, after: 6s}], expect: [{error: {code: model_timeout}}]}
+      - {name: 4 s, model: [{stream: [in, " time"], after: 4s}], expect: [{response: in time}]}
+""", pipeline=pipeline)
+    assert result.returncode == 0, result.stdout
+
+
 def test_bad_tests_are_reported_by_check_and_test_alike(run, tmp_path):
     (tmp_path / "t.yaml").write_text("pipeline: t\nresources: {m: echo}\nstages: [receive, complete, respond]\n")
     (tmp_path / "t.test.yaml").write_text("tests:\n  - name: x\n    sedn: hello\n")
