@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -12,6 +13,10 @@ struct HostServer {
     let certificates: TLSCertificates?
     let logger: Logger
 
+    /// What the kernel takes for a client beyond what is on its way. Left alone it takes 4 MiB from a client that never
+    /// reads (tcp(7), tcp_wmem), and many such clients hold the others up for as long as that lasts.
+    private static let unsentBytes: SocketOptionValue = 128 << 10
+
     /// - Throws: `IOError` where the address can't be bound.
     func bind(group: any EventLoopGroup, host: String, port: Int) async throws -> any Channel {
         // Only a channel that is over its high mark is asked how much waits, so that mark is never above the limit.
@@ -19,6 +24,8 @@ struct HostServer {
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Inherited by every connection.
+            .serverChannelOption(.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), value: HostServer.unsentBytes)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: highMark / 2, high: highMark))
             .childChannelInitializer { channel in
