@@ -121,6 +121,27 @@ def test_what_waits_while_the_database_is_down_outlives_a_stop_and_is_stored_lat
     assert [row["prompt"] for row in again.wait_for_rows(51)] == ["before", *map(str, range(50))]
 
 
+def test_a_queue_of_an_earlier_version_is_worked_off(serve):
+    text = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}")
+    host = serve(text)
+    with host.connect() as connection:
+        receive_json(connection)
+        connection.send(json.dumps({"prompt": "before"}))
+        receive_json(connection)
+        host.wait_for_rows(1)
+        with sqlite3.connect(host.folder / "data" / "stagecoach.db", timeout=DEADLINE) as lock:
+            lock.execute("begin exclusive")
+            connection.send(json.dumps({"prompt": "waits"}))
+            assert receive_json(connection)["type"] == "response"
+            assert host.stop() == 0, host.log
+            lock.rollback()
+    [file] = host.folder.glob("**/outbox.db")
+    with sqlite3.connect(file) as queue:
+        queue.execute("ALTER TABLE messages DROP COLUMN trace")
+    host = serve(text)
+    assert [row["prompt"] for row in host.wait_for_rows(2)] == ["before", "waits"]
+
+
 def test_a_backlog_beyond_what_is_held_in_memory_comes_in_order(serve):
     """12,000 messages: more than the window of 10,000 that a disk queue keeps in memory."""
     text = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}")

@@ -1,6 +1,9 @@
 """Spans as a collector gets them, and `traceparent` from the client to the model's API."""
 
+import contextlib
 import json
+import signal
+import sqlite3
 import urllib.request
 
 import pytest
@@ -134,6 +137,34 @@ def test_what_ended_before_a_stop_is_sent(serve, collector):
     host.stop()
     assert {"offline", "complete", "persist"} <= {span["name"] for span in collector.spans}
     assert collector.requests[0][0] == "/own" and collector.resource["service.name"] == "stagecoach"
+
+
+def test_what_waits_on_disk_over_a_stop_goes_on_in_its_trace(serve, collector):
+    file = """\
+pipeline: kept
+resources: {model: echo, database: {sqlite: {path: rows.db, busy_timeout: 100ms}}, outbox: {disk: {path: outbox.db}}}
+stages:
+  - receive: {format: json}
+  - complete
+  - persist: {resource: database}
+    async: {queue: outbox}
+  - respond
+"""
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "20"}
+    host = serve(file, env=env, ends_well=False)
+    with contextlib.closing(sqlite3.connect(host.folder / "rows.db", isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        with host.connect("format=json", additional_headers={"traceparent": PARENT}) as client:
+            receive(client)
+            answer = say(client)
+        collector.wait_for("kept")
+        host.stop(signal.SIGKILL)
+        assert "persist" not in {span["name"] for span in collector.spans}
+    serve(file, env=env)
+    persist = collector.wait_for("persist")["persist"]
+    root = collector.wait_for("kept")["kept"]
+    assert (persist["traceId"], persist["parentSpanId"]) == (TRACE, root["spanId"])
+    assert persist["attributes"]["stagecoach.message_id"] == answer["message_id"]
 
 
 def test_without_an_endpoint_there_are_no_traces(chat, ai):

@@ -24,6 +24,8 @@ public struct MessageRecord: Sendable, Codable, Hashable {
     public var metadata: [String: JSONValue]?
     /// The fields that stages made up.
     public var fields: [String: JSONValue]?
+    /// Which trace it is a part of, as header fields say it: `traceparent`, and what else the tracer has.
+    public var trace: [String: String]?
 
     enum CodingKeys: String, CodingKey {
         case id
@@ -33,14 +35,15 @@ public struct MessageRecord: Sendable, Codable, Hashable {
         case clientID = "client_id"
         case prompt, completion
         case tokensUsed = "tokens_used"
-        case response, metadata, fields
+        case response, metadata, fields, trace
     }
 
     /// A record of these parts.
     public init(
         id: String, receivedAt: Int64, session: String, username: String, userID: String? = nil,
         clientID: String? = nil, prompt: String, completion: String? = nil, tokensUsed: Int? = nil,
-        response: String? = nil, metadata: [String: JSONValue]? = nil, fields: [String: JSONValue]? = nil
+        response: String? = nil, metadata: [String: JSONValue]? = nil, fields: [String: JSONValue]? = nil,
+        trace: [String: String]? = nil
     ) {
         self.id = id
         self.receivedAt = receivedAt
@@ -54,6 +57,7 @@ public struct MessageRecord: Sendable, Codable, Hashable {
         self.response = response
         self.metadata = metadata
         self.fields = fields
+        self.trace = trace
     }
 
     /// A message's record.
@@ -71,6 +75,7 @@ public struct MessageRecord: Sendable, Codable, Hashable {
         metadata = message.metadata.isEmpty ? nil : message.metadata
         let made = Dictionary(message.fields.map { ($0.key.name, $0.value) }) { first, _ in first }
         fields = made.isEmpty ? nil : made
+        trace = message.trace?.carried
     }
 
     /// The message again, without a way back to its client; `nil` where the id is none.
@@ -82,6 +87,7 @@ public struct MessageRecord: Sendable, Codable, Hashable {
         message.completion = completion.map { Completion(text: $0, tokensUsed: tokensUsed, response: response) }
         message.metadata = metadata ?? [:]
         for (name, value) in fields ?? [:] { message[Field(name)] = value }
+        message.trace = trace.flatMap { MessageTrace(of: message, carried: $0) }
         return message
     }
 }

@@ -30,7 +30,13 @@ struct DiskLogFile: Sendable {
         }
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)
-            try await database.write { try $0.execute(sql: schema) }
+            try await database.write { database in
+                try database.execute(sql: schema)
+                // Files of before have no such column.
+                if try !database.columns(in: "messages").contains(where: { $0.name == "trace" }) {
+                    try database.execute(sql: "ALTER TABLE messages ADD COLUMN trace TEXT")
+                }
+            }
             return DiskLogFile(database: database)
         } catch {
             throw DiskLogError(
@@ -43,19 +49,19 @@ struct DiskLogFile: Sendable {
         CREATE TABLE IF NOT EXISTS messages (
           ticket INTEGER PRIMARY KEY AUTOINCREMENT, consumer TEXT NOT NULL, size INTEGER NOT NULL, id TEXT NOT NULL,
           received_at INTEGER NOT NULL, session TEXT NOT NULL, username TEXT NOT NULL, user_id TEXT, client_id TEXT,
-          prompt TEXT NOT NULL, completion TEXT, tokens_used INTEGER, response TEXT, metadata TEXT, fields TEXT
+          prompt TEXT NOT NULL, completion TEXT, tokens_used INTEGER, response TEXT, metadata TEXT, fields TEXT, trace TEXT
         )
         """
 
     private static let insertion = """
         INSERT INTO messages (consumer, size, id, received_at, session, username, user_id, client_id, prompt, completion, \
-        tokens_used, response, metadata, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        tokens_used, response, metadata, fields, trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     /// In the order in which ``message(_:)`` reads them: by their names costs as much as all the rest.
     private static let columns = """
         ticket, id, received_at, session, username, user_id, client_id, prompt, completion, tokens_used, response, \
-        metadata, fields
+        metadata, fields, trace
         """
 
     /// About what a message takes in the file.
@@ -156,16 +162,16 @@ struct DiskLogFile: Sendable {
         return [
             append.queue.consumer, append.size, record.id, record.receivedAt, record.session, record.username,
             record.userID, record.clientID, record.prompt, record.completion, record.tokensUsed, record.response,
-            json(record.metadata), json(record.fields),
+            json(record.metadata), json(record.fields), json(record.trace),
         ]
     }
 
-    private static func json(_ values: [String: JSONValue]?) -> String? {
+    private static func json(_ values: [String: some Encodable]?) -> String? {
         values.flatMap { try? JSONEncoder().encode($0) }.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private static func values(_ text: String?) -> [String: JSONValue]? {
-        text.flatMap { try? JSONDecoder().decode([String: JSONValue].self, from: Data($0.utf8)) }
+    private static func values<Value: Decodable>(_ text: String?) -> [String: Value]? {
+        text.flatMap { try? JSONDecoder().decode([String: Value].self, from: Data($0.utf8)) }
     }
 
     /// `nil` for a row of a damaged file.
@@ -176,7 +182,7 @@ struct DiskLogFile: Sendable {
         return MessageRecord(
             id: id, receivedAt: receivedAt, session: session, username: username, userID: row[5], clientID: row[6],
             prompt: prompt, completion: row[8], tokensUsed: row[9], response: row[10], metadata: values(row[11]),
-            fields: values(row[12])
+            fields: values(row[12]), trace: values(row[13])
         ).message
     }
 }
