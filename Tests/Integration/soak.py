@@ -33,7 +33,7 @@ ALLOWED_MEMORY = ALLOWED if SECONDS >= 1800 else 0.15
 HOST = """
 host:
   compression: true
-  limits: {handshake: 1s, write: 2s, outbound: 256KiB, ping: 5s, frames_per_second: 500}
+  limits: {handshake: 5s, write: 2s, outbound: 256KiB, ping: 5s, frames_per_second: 500}
 """
 FLOW = """
 pipeline: NAME
@@ -82,7 +82,7 @@ class Soak:
             try:
                 await kind(chosen)
             except Exception as error:  # whatever it is, the test ends with it
-                self.faults.append(f"{kind.__name__}: {error!r}")
+                self.faults.append(f"{kind.__name__}: {error!r}, {error.__cause__!r}")
             await asyncio.sleep(chosen.random() / 20)
 
     def socket(self, chosen):

@@ -176,6 +176,18 @@ def test_a_file_of_tests_is_added_to_and_one_that_cannot_be_is_refused_at_once(r
     assert tests.read_text() == "tests: [{name: first, send: hello}]\n"
 
 
+def test_a_file_that_became_something_else_meanwhile_loses_nothing(record, tmp_path):
+    host = record(ROOT / "pipelines/offline.yaml", "--output", "mine.test.yaml", ends_well=False)
+    with host.connect("format=json") as connection:
+        receive_json(connection)
+        ask(connection, {"prompt": "hi"})
+    (tmp_path / "mine.test.yaml").write_text("tests: nothing\n")
+    assert host.stop() == 1
+    assert [test["send"] for test in entries_of(host.printed())] == ["hi"]
+    assert host.log[-1].endswith("'  - '; the tests are on standard output")
+    assert (tmp_path / "mine.test.yaml").read_text() == "tests: nothing\n"
+
+
 def test_what_would_not_pass_says_why(record):
     host = record("""\
 pipeline: ids

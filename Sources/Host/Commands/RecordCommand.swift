@@ -29,7 +29,7 @@ struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
         var pipelines = PipelineArguments()
         (pipelines.paths, pipelines.envFile) = ([path], envFile)
         let loader = try pipelines.loader(for: Host.self, standIns: .scripted)
-        let file = try output.map { try writable($0, loader) }
+        let file = try output.map { try writable(RecordedFile(path: $0, loader: loader)) }
         let secrets = try pipelines.load(for: Host.self).compactMap(\.file).flatMap(\.secrets)
         let recorder = Recorder()
         let isFile = file != nil
@@ -50,14 +50,14 @@ struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
         if let failure { throw failure }
     }
 
-    private func write(_ conversations: [RecordedConversation], as recording: Recording, to file: RecordedFile?)
-        async throws
-    {
+    private func write(
+        _ conversations: [RecordedConversation], as recording: Recording, to file: RecordedFile?
+    ) async throws {
         do throws(SceneProblem) {
             let entries = try await recording.entries(for: conversations)
             guard !entries.isEmpty else { return StandardError.write("nothing was said, so there is no test") }
             guard let file else { return print(RecordedFile.begin + entries.joined(separator: "\n\n")) }
-            try save(file.text(with: entries), to: file.path)
+            try save(entries, in: file)
             StandardError.write("\(entries.count) test\(entries.count == 1 ? "" : "s") added to \(file.path)")
         } catch {
             StandardError.write("error: \(error.message)")
@@ -65,19 +65,24 @@ struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
         }
     }
 
-    private func save(_ text: String, to path: String) throws(SceneProblem) {
+    private func save(_ entries: [String], in file: RecordedFile) throws(SceneProblem) {
+        let failure: String
         do {
-            try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+            let text = try file.text(adding: entries)
+            return try Data(text.utf8).write(to: URL(filePath: file.path), options: .atomic)
+        } catch let problem as SceneProblem {
+            failure = problem.message
         } catch {
-            print(text)
-            throw SceneProblem(
-                message: "the tests can't be written to '\(path)', so they are on standard output: \(error)")
+            failure = "'\(file.path)' can't be written: \(error)"
         }
+        print(RecordedFile.begin + entries.joined(separator: "\n\n"))
+        throw SceneProblem(message: "\(failure); the tests are on standard output")
     }
 
-    private func writable(_ path: String, _ loader: PipelineLoader) throws -> RecordedFile {
+    private func writable(_ file: RecordedFile) throws -> RecordedFile {
         do throws(SceneProblem) {
-            return try RecordedFile(path: path, loader: loader)
+            try file.check()
+            return file
         } catch {
             StandardError.write("error: \(error.message)")
             throw ExitCode.failure

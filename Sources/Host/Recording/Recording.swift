@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Pipeline
 import PipelineTesting
 
@@ -43,50 +42,11 @@ struct Recording {
             let outcome = try await SceneRun(loader: loader, source: source, scene: entry.test.scene).run()
             return SceneVerdict(of: outcome, in: entry.test.scene, at: entry.place).findings.map { finding in
                 let values = [finding.expected.map { "recorded \($0)" }, finding.got.map { "got \($0)" }]
-                return (["does not pass: \(finding.message)"] + values.compactMap(\.self)).joined(separator: "; ")
+                let words = ["does not pass: \(finding.message)"] + values.compactMap(\.self)
+                return redact(words.joined(separator: "; ")).replacing("\n", with: " ")
             }
         } catch {
             return ["could not be run: \(error.message)"]
         }
-    }
-}
-
-/// A file of tests that recordings are added to.
-struct RecordedFile {
-    /// How one begins.
-    static let begin = "tests:\n"
-
-    /// Where it is.
-    let path: String
-    private let former: String?
-
-    /// - Throws: ``SceneProblem`` where nothing can be added to what is there.
-    init(path: String, loader: PipelineLoader) throws(SceneProblem) {
-        self.path = path
-        guard FileManager.default.fileExists(atPath: path) else {
-            former = nil
-            return
-        }
-        switch SourceFile.load(path: path) {
-        case .failure(let failure): throw SceneProblem(message: "'\(path)' can't be added to: \(failure.message)")
-        case .success(let source):
-            let trial = Self.adding(["  - {name: trial, send: trial}"], to: source.text)
-            let count = loader.loadTests(source).tests?.entries.count
-            guard let count, loader.loadTests(SourceFile(path: path, text: trial)).tests?.entries.count == count + 1
-            else {
-                throw SceneProblem(
-                    message: "'\(path)' can't be added to: it must have its tests under 'tests:', each after '  - '")
-            }
-            former = source.text
-        }
-    }
-
-    /// Its text with further entries.
-    func text(with entries: [String]) -> String { Self.adding(entries, to: former ?? Self.begin) }
-
-    private static func adding(_ entries: [String], to text: String) -> String {
-        let end = text.hasSuffix("\n") ? "" : "\n"
-        let gap = text.hasSuffix("tests:\n") ? "" : "\n"
-        return text + end + gap + entries.joined(separator: "\n\n") + "\n"
     }
 }
