@@ -72,6 +72,7 @@ def test_no_client_notices_an_outage_and_all_rows_are_there_afterwards(stoppable
     assert all(numbers == sorted(numbers) for numbers in order.values())
 
 
+@pytest.mark.memory
 def test_a_backlog_drains_beside_what_copy_takes_for_the_same_rows(stoppable_postgres, serve):
     database, server = stoppable_postgres, stoppable_postgres.server
     host = serve(DURABLE.format(url=database.url()))
