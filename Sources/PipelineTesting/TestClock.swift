@@ -23,6 +23,8 @@ public final class TestClock: Sendable {
         var sleepers: [Sleeper] = []
         var last = 0
         var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        var isHeld = false
+        var held: [CheckedContinuation<Void, Never>] = []
     }
 
     private let start = ContinuousClock.now
@@ -39,6 +41,28 @@ public final class TestClock: Sendable {
 
     /// How far it was moved.
     public var elapsed: Duration { state.withLock(\.elapsed) }
+
+    /// Runs `body` without any pause passing meanwhile.
+    package func holding(_ body: () -> Void) {
+        state.withLock { $0.isHeld = true }
+        body()
+        let held = state.withLock { state in
+            state.isHeld = false
+            defer { state.held = [] }
+            return state.held
+        }
+        for pause in held { pause.resume() }
+    }
+
+    private func waitUntilReleased() async {
+        await withCheckedContinuation { continuation in
+            let isHeld = state.withLock { state in
+                if state.isHeld { state.held.append(continuation) }
+                return state.isHeld
+            }
+            if !isHeld { continuation.resume() }
+        }
+    }
 
     /// Moves it, and wakes whoever waits for the time up to then, one after the other.
     public func advance(by duration: Duration) async {
@@ -109,6 +133,7 @@ extension TestClock: EngineClock {
         let end = elapsed + duration
         // What goes on beside it comes first: nothing that takes no time is late because of a pause.
         try await Task.sleep(for: .milliseconds(1))
+        await waitUntilReleased()
         try Task.checkCancellation()
         while let wake = takeFirst(until: end) {
             wake()

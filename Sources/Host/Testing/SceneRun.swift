@@ -29,10 +29,15 @@ struct SceneRun {
     let loader: PipelineLoader
     let source: SourceFile
     let scene: TestScene
+    private let clock = TestClock(passesPauses: true)
+
+    init(loader: PipelineLoader, source: SourceFile, scene: TestScene) {
+        (self.loader, self.source, self.scene) = (loader, source, scene)
+    }
 
     func run() async throws(SceneProblem) -> SceneOutcome {
         let log = TestLog()
-        let surroundings = TestSurroundings(clock: TestClock(passesPauses: true)) { _ in log.handler() }
+        let surroundings = TestSurroundings(clock: clock) { _ in log.handler() }
         let result: Result<SceneOutcome, SceneProblem> = await TestSurroundings.$current.withValue(surroundings) {
             do throws(SceneProblem) {
                 return .success(try await converse(log, in: surroundings))
@@ -112,7 +117,10 @@ struct SceneRun {
                     pipeline: LoopPipeline(pipeline), session: session, format: format,
                     executor: EventLoopTaskExecutor(loop),
                     logger: Logger(label: "stagecoach", factory: { _ in log.handler() }), client: client)
-                TestSurroundings.$current.withValue(surroundings) { client.say(sent, in: conversation) }
+                // However long it takes to say all of it, that is at once.
+                TestSurroundings.$current.withValue(surroundings) {
+                    clock.holding { client.say(sent, in: conversation) }
+                }
                 return NIOLoopBound((client, conversation), eventLoop: loop)
             }.get()
             try await done.futureResult.get()
