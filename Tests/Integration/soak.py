@@ -54,12 +54,25 @@ AI = FLOW.replace("NAME", "ai").replace("MODEL", 'openai: {url: "${OPENAI_BASE_U
 
 
 class Figures:
-    """What the process holds while nobody is there."""
+    """What the process holds while nobody is there.
 
-    def __init__(self, process):
-        status = pathlib.Path(f"/proc/{process}/status").read_text()
-        self.memory = int(re.search(r"VmRSS:\s+(\d+)", status)[1])
-        self.files = len(os.listdir(f"/proc/{process}/fd"))
+    Connections to the database are not counted: of a fixed number each is made when it is needed, so how many there are
+    depends on what came since the last restart of the database.
+    """
+
+    def __init__(self, process, database_port):
+        folder = pathlib.Path(f"/proc/{process}")
+        self.memory = int(re.search(r"VmRSS:\s+(\d+)", (folder / "status").read_text())[1])
+        sockets = [line.split() for line in (folder / "net/tcp").read_text().splitlines()[1:]]
+        pool = {f"socket:[{field[9]}]" for field in sockets if int(field[2].split(":")[1], 16) == database_port}
+        self.files = sum(self.target(file) not in pool for file in (folder / "fd").iterdir())
+
+    @staticmethod
+    def target(file):
+        try:
+            return os.readlink(file)
+        except FileNotFoundError:
+            return None  # closed this instant
 
     def __str__(self):
         return f"{self.memory} KiB, {self.files} descriptors"
@@ -244,7 +257,7 @@ class Soak:
         figures = []
 
         def rests():
-            figures.append(Figures(self.host.process.pid))
+            figures.append(Figures(self.host.process.pid, self.database.server.port))
             return len(figures) > 2 and abs(figures[-1].memory - figures[-3].memory) < figures[-1].memory / 200
 
         wait_until(rests, "the memory to stay the same", deadline=120, pause=6)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, receive_json, wait_until
+from conftest import ROOT, receive_json, wait_until, waiting
 from severable import SeverableProxy
 
 FILE = ROOT / "pipelines/postgres.yaml"
@@ -154,5 +154,7 @@ def test_with_the_database_validated_an_outage_is_heard_within_2_s_and_so_is_its
             began = time.monotonic()
             wait_until(lambda: say(connection)["type"] == "response", "an answer")
             assert time.monotonic() - began < 2
+        # The host still has the proxy for what it has answered.
+        wait_until(lambda: waiting(host) == 0, "the rows to be stored")
     finally:
         proxy.stop()
