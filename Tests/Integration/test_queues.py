@@ -1,5 +1,6 @@
 """Asynchronous delivery: what queues promise, tried by killing, stopping and breaking things."""
 
+import contextlib
 import json
 import os
 import random
@@ -28,6 +29,7 @@ stages:
     async: {queue: outbox}
   - respond
 """
+LOCKABLE = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}")
 
 
 class Talker(threading.Thread):
@@ -49,6 +51,20 @@ class Talker(threading.Thread):
                         self.answered.append((answer["message_id"], session, prompt))
         except (ConnectionClosed, OSError, TimeoutError):
             pass
+
+
+@contextlib.contextmanager
+def the_database_locked(host, first="before"):
+    """A client whose first message is stored; from then on nothing can be stored."""
+    with host.connect() as connection:
+        receive_json(connection)
+        connection.send(json.dumps({"prompt": first}))
+        receive_json(connection)
+        host.wait_for_rows(1)
+        with sqlite3.connect(host.folder / "data" / "stagecoach.db", timeout=DEADLINE) as lock:
+            lock.execute("begin exclusive")
+            yield connection
+            lock.rollback()
 
 
 def test_every_answer_that_a_client_received_is_stored_exactly_once_after_kill_9(serve):
@@ -80,88 +96,57 @@ def test_every_answer_that_a_client_received_is_stored_exactly_once_after_kill_9
 
 
 def test_a_locked_database_delays_no_answer_and_loses_no_row(serve):
-    host = serve(DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}"))
-    with host.connect() as connection:
-        receive_json(connection)
-        connection.send(json.dumps({"prompt": "before"}))
-        receive_json(connection)
-        host.wait_for_rows(1)
-        with sqlite3.connect(host.folder / "data" / "stagecoach.db", timeout=DEADLINE) as lock:
-            lock.execute("begin exclusive")
-            began = time.monotonic()
-            for number in range(200):
-                connection.send(json.dumps({"prompt": str(number)}))
-                assert receive_json(connection)["type"] == "response"
-            assert time.monotonic() - began < DEADLINE
-            assert waiting(host) == 200
-            lock.rollback()
+    host = serve(LOCKABLE)
+    with the_database_locked(host) as connection:
+        began = time.monotonic()
+        for number in range(200):
+            connection.send(json.dumps({"prompt": str(number)}))
+            assert receive_json(connection)["type"] == "response"
+        assert time.monotonic() - began < DEADLINE
+        assert waiting(host) == 200
     rows = host.wait_for_rows(201)
     assert [row["prompt"] for row in rows] == ["before", *map(str, range(200))]
 
 
 def test_what_waits_while_the_database_is_down_outlives_a_stop_and_is_stored_later(serve):
-    text = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}")
-    host = serve(text)
-    with host.connect() as connection:
-        receive_json(connection)
-        connection.send(json.dumps({"prompt": "before"}))
-        receive_json(connection)
-        host.wait_for_rows(1)
-        with sqlite3.connect(host.folder / "data" / "stagecoach.db", timeout=DEADLINE) as lock:
-            lock.execute("begin exclusive")
-            for number in range(50):
-                connection.send(json.dumps({"prompt": str(number)}))
-                assert receive_json(connection)["type"] == "response"
-            began = time.monotonic()
-            assert host.stop() == 0, host.log
-            assert time.monotonic() - began < DEADLINE, "a queue on disk need not be flushed"
-            lock.rollback()
+    host = serve(LOCKABLE)
+    with the_database_locked(host) as connection:
+        for number in range(50):
+            connection.send(json.dumps({"prompt": str(number)}))
+            assert receive_json(connection)["type"] == "response"
+        began = time.monotonic()
+        assert host.stop() == 0, host.log
+        assert time.monotonic() - began < DEADLINE, "a queue on disk need not be flushed"
     assert any("stay in the queue" in line for line in host.log)
-    again = serve(text)
+    again = serve(LOCKABLE)
     assert [row["prompt"] for row in again.wait_for_rows(51)] == ["before", *map(str, range(50))]
 
 
 def test_a_queue_of_an_earlier_version_is_worked_off(serve):
-    text = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}")
-    host = serve(text)
-    with host.connect() as connection:
-        receive_json(connection)
-        connection.send(json.dumps({"prompt": "before"}))
-        receive_json(connection)
-        host.wait_for_rows(1)
-        with sqlite3.connect(host.folder / "data" / "stagecoach.db", timeout=DEADLINE) as lock:
-            lock.execute("begin exclusive")
-            connection.send(json.dumps({"prompt": "waits"}))
-            assert receive_json(connection)["type"] == "response"
-            assert host.stop() == 0, host.log
-            lock.rollback()
+    host = serve(LOCKABLE)
+    with the_database_locked(host) as connection:
+        connection.send(json.dumps({"prompt": "waits"}))
+        assert receive_json(connection)["type"] == "response"
+        assert host.stop() == 0, host.log
     [file] = host.folder.glob("**/outbox.db")
     with sqlite3.connect(file) as queue:
         queue.execute("ALTER TABLE messages DROP COLUMN trace")
-    host = serve(text)
+    host = serve(LOCKABLE)
     assert [row["prompt"] for row in host.wait_for_rows(2)] == ["before", "waits"]
 
 
 def test_a_backlog_beyond_what_is_held_in_memory_comes_in_order(serve):
     """12,000 messages: more than the window of 10,000 that a disk queue keeps in memory."""
-    text = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}")
-    host = serve(text)
+    host = serve(LOCKABLE)
     total = 12_000
-    with host.connect() as connection:
-        receive_json(connection)
-        connection.send(json.dumps({"prompt": "-1"}))
-        receive_json(connection)
-        host.wait_for_rows(1)
-        with sqlite3.connect(host.folder / "data" / "stagecoach.db", timeout=DEADLINE) as lock:
-            lock.execute("begin exclusive")
-            sent = 0
-            for received in range(total):
-                while sent < total and sent - received < 60:
-                    connection.send(json.dumps({"prompt": str(sent)}))
-                    sent += 1
-                assert receive_json(connection)["type"] == "response"
-            assert waiting(host) == total
-            lock.rollback()
+    with the_database_locked(host, first="-1") as connection:
+        sent = 0
+        for received in range(total):
+            while sent < total and sent - received < 60:
+                connection.send(json.dumps({"prompt": str(sent)}))
+                sent += 1
+            assert receive_json(connection)["type"] == "response"
+        assert waiting(host) == total
     wait_until(lambda: waiting(host) == 0, "the backlog to drain", deadline=60)
     assert [row["prompt"] for row in host.rows()] == [str(number) for number in range(-1, total)]
 
@@ -184,20 +169,12 @@ def test_a_file_that_is_no_queue_stops_the_host_with_what_to_do(run, tmp_path):
 
 @pytest.mark.parametrize("policy, code", [("reject", "busy"), ("drop", None)])
 def test_a_full_queue_on_disk_does_what_when_full_says(serve, policy, code):
-    text = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms}")
-    host = serve(text.replace("queue: outbox", f"queue: outbox, capacity: 5, when_full: {policy}"))
-    with host.connect() as connection:
-        receive_json(connection)
-        connection.send(json.dumps({"prompt": "before"}))
-        receive_json(connection)
-        host.wait_for_rows(1)
-        with sqlite3.connect(host.folder / "data" / "stagecoach.db", timeout=DEADLINE) as lock:
-            lock.execute("begin exclusive")
-            answers = []
-            for number in range(8):
-                connection.send(json.dumps({"prompt": str(number)}))
-                answers.append(receive_json(connection))
-            lock.rollback()
+    host = serve(LOCKABLE.replace("queue: outbox", f"queue: outbox, capacity: 5, when_full: {policy}"))
+    with the_database_locked(host) as connection:
+        answers = []
+        for number in range(8):
+            connection.send(json.dumps({"prompt": str(number)}))
+            answers.append(receive_json(connection))
     codes = [answer.get("error", {}).get("code") for answer in answers]
     assert codes == [None] * 5 + [code] * 3
     wait_until(lambda: waiting(host) == 0, "the queue to be empty")
