@@ -18,8 +18,8 @@ struct PipelineArguments: ParsableArguments {
     func load<Host: StagecoachHost>(
         for host: Host.Type, after former: [PipelineFile] = [], wrapping: ResourceWrapping? = nil
     ) throws -> [LoadedPipeline] {
-        let diagnostics = Environment.load(envFile: envFile).1
-        let loader = try loader(for: host, wrapping: wrapping)
+        let (environment, diagnostics) = Environment.load(envFile: envFile)
+        let loader = try loader(for: host, with: environment, wrapping: wrapping)
         // 'pipelines/*.yaml' has the tests beside the files, too.
         let paths = paths.contains { !$0.isTestFile } ? paths.filter { !$0.isTestFile } : paths
         let loaded = paths.enumerated().map { index, path in
@@ -30,27 +30,29 @@ struct PipelineArguments: ParsableArguments {
         return (diagnostics.isEmpty ? [] : [broken]) + SharedHost.check(loaded)
     }
 
-    /// Reports what is wrong with the file of variables.
+    /// The variables; what is wrong with their file goes to standard error.
     ///
     /// - Throws: `ExitCode.failure` where anything is.
-    func checkEnvironment() throws {
-        let diagnostics = Environment.load(envFile: envFile).1
-        if diagnostics.isEmpty { return }
+    func goodEnvironment() throws -> Environment {
+        let (environment, diagnostics) = Environment.load(envFile: envFile)
+        if diagnostics.isEmpty { return environment }
         StandardError.write(LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil).report)
         throw ExitCode.failure
     }
 
-    /// What reads the files, with the variables as far as they can be read.
+    /// What reads the files.
     ///
     /// - Parameters:
+    ///   - environment: The variables; as far as they can be read where it is left out.
     ///   - standIns: What takes the place of resources.
     ///   - wrapping: What is put around each resource.
     func loader<Host: StagecoachHost>(
-        for host: Host.Type, standIns: StandIns? = nil, wrapping: ResourceWrapping? = nil
+        for host: Host.Type, with environment: Environment? = nil, standIns: StandIns? = nil,
+        wrapping: ResourceWrapping? = nil
     ) throws -> PipelineLoader {
         PipelineLoader(
-            registry: try Host.registry(), environment: Environment.load(envFile: envFile).0, sections: Self.sections,
-            standIns: standIns, wrapping: wrapping)
+            registry: try Host.registry(), environment: environment ?? Environment.load(envFile: envFile).environment,
+            sections: Self.sections, standIns: standIns, wrapping: wrapping)
     }
 
     /// Reads and checks the tests that stand beside the files.

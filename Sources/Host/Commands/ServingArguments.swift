@@ -28,13 +28,11 @@ struct ServingArguments: ParsableArguments {
     ///   - watches: Whether files are read again when they have changed.
     ///   - recorder: What takes down what is said.
     ///   - announce: Takes the line that says where the host listens.
-    /// - Returns: The files.
     /// - Throws: `ExitCode.failure` where they can't be served, or something was lost.
-    @discardableResult
     func serve<Host: StagecoachHost>(
         _ pipelines: PipelineArguments, as host: Host.Type, watches: Bool = false, recorder: Recorder? = nil,
         announce: @escaping @Sendable (String) -> Void
-    ) async throws -> [PipelineFile] {
+    ) async throws {
         LogOutput.bootstrap()
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(
@@ -61,7 +59,6 @@ struct ServingArguments: ParsableArguments {
             StandardError.write("error: \(error)")
             throw ExitCode.failure
         }
-        return files
     }
 
     private func checkAddress(with settings: HostSettings, _ logger: Logger) throws {

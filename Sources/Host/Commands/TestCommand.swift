@@ -20,8 +20,8 @@ struct TestCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         LogOutput.silence()
-        try pipelines.checkEnvironment()
-        let loader = try pipelines.loader(for: Host.self, standIns: .scripted)
+        let environment = try pipelines.goodEnvironment()
+        let loader = try pipelines.loader(for: Host.self, with: environment, standIns: .scripted)
         var results: [TestResult] = []
         var isWell = true
         for path in PipelineTests.files(of: pipelines.paths) {
