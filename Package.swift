@@ -134,10 +134,12 @@ let package = Package(
             path: "Tests/FuzzTargets",
             exclude: ["Corpus"],
             swiftSettings: strict),
+        .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: strict),
         .testTarget(
             name: "PipelineTests",
             dependencies: [
                 "Pipeline",
+                "TestRandom",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -148,7 +150,7 @@ let package = Package(
             name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: strict),
         .testTarget(
             name: "StagesTests",
-            dependencies: ["Stages", "Pipeline"],
+            dependencies: ["Stages", "Pipeline", "TestRandom"],
             exclude: ["Broken"], swiftSettings: strict),
         .testTarget(
             name: "PipelineTestingTests",
@@ -164,6 +166,7 @@ let package = Package(
                 "Host",
                 "Pipeline",
                 "Stages",
+                "TestRandom",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,5 +1,6 @@
 import Foundation
 import FuzzTargets
+import TestRandom
 import Testing
 
 @Suite("What is fuzzed")

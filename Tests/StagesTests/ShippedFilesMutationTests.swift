@@ -1,4 +1,5 @@
 import Pipeline
+import TestRandom
 import Testing
 
 @Suite("Shipped pipeline files, damaged")
@@ -7,7 +8,7 @@ struct ShippedFilesMutationTests {
         "100,000 mutations of them give a chain or a diagnostic with its place, and never a crash",
         arguments: 0..<8 as Range<UInt64>)
     func mutations(seed: UInt64) async throws {
-        var random = SplitMix64(seed: seed)
+        var random = SplitMix(seed: seed)
         let loader = try ShippedFilesTests.loader
         let sources = ShippedFilesTests.sources.map { Array($0.text.utf8) }
         for number in 0..<12_500 {
@@ -28,7 +29,7 @@ struct ShippedFilesMutationTests {
         "0", "-", "?", "|", ">", "%", "@", "\u{0}", "\u{FEFF}", "é", "null", "~", "---\n", "...", ",", "<<: *a",
     ]
 
-    private func mutated(_ original: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
+    private func mutated(_ original: [UInt8], _ random: inout SplitMix) -> [UInt8] {
         var bytes = original
         for _ in 0...Int(random.next() % 3) {
             let place = Int(random.next() % UInt64(bytes.count + 1))
@@ -47,22 +48,5 @@ struct ShippedFilesMutationTests {
             if bytes.isEmpty { bytes = [0x20] }
         }
         return bytes
-    }
-}
-
-/// A seeded generator, so that a failure comes again.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,22 +1,10 @@
+import TestRandom
 import Testing
 
 @testable import Pipeline
 
 @Suite("Damaged files are read or reported, never more")
 struct YAMLMutationTests {
-    /// A repeatable sequence of random numbers (SplitMix64).
-    struct Seeded: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
-        }
-    }
-
     static let pieces: [[Unicode.Scalar]] = [
         "\t", " ", "\n", "\r\n", "\r", "- ", "? ", ": ", ":", "[", "]", "{", "}", ",", "#", " #", "&a ", "*a ", "!t ",
         "|", ">", "|-\n", "'", "\"",
@@ -27,7 +15,7 @@ struct YAMLMutationTests {
 
     @Test("twenty thousand mutations each give a tree or a located error", arguments: 0..<8)
     func mutations(seed: Int) async {
-        var random = Seeded(state: UInt64(seed) + 1)
+        var random = SplitMix(seed: UInt64(seed) + 1)
         let sample = Array(samplePipeline.unicodeScalars)
         var failures: [String] = []
         for _ in 0..<2_500 {
@@ -41,7 +29,7 @@ struct YAMLMutationTests {
         #expect(failures.isEmpty, "\(failures.prefix(3))")
     }
 
-    private static func mutated(_ sample: [Unicode.Scalar], using random: inout Seeded) -> String {
+    private static func mutated(_ sample: [Unicode.Scalar], using random: inout SplitMix) -> String {
         var scalars = sample
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             let place = Int.random(in: 0..<scalars.count, using: &random)

@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import TestRandom
 import Testing
 
 @testable import Stages
@@ -49,7 +50,7 @@ struct JSONReaderTests {
 
     @Test("what the engine writes, Foundation and this read alike", arguments: 0..<20 as Range<UInt64>)
     func roundTrip(seed: UInt64) throws {
-        var random = SplitMix64(seed: seed)
+        var random = SplitMix(seed: seed)
         for _ in 0..<50 {
             let value = JSONValue.random(&random, depth: 4)
             let text = JSONText.text(of: value)
@@ -60,7 +61,7 @@ struct JSONReaderTests {
 }
 
 extension JSONValue {
-    fileprivate static func random(_ random: inout SplitMix64, depth: Int) -> JSONValue {
+    fileprivate static func random(_ random: inout SplitMix, depth: Int) -> JSONValue {
         switch random.next() % (depth > 0 ? 7 : 5) {
         case 0: return .null
         case 1: return .bool(random.next() % 2 == 0)
@@ -76,7 +77,7 @@ extension JSONValue {
         }
     }
 
-    private static func text(_ random: inout SplitMix64) -> String {
+    private static func text(_ random: inout SplitMix) -> String {
         let scalars: [Unicode.Scalar] = (0..<random.next() % 12).map { _ in
             Unicode.Scalar(UInt32(random.next() % 0x11_0000)) ?? "\u{0}"
         }
