@@ -14,6 +14,7 @@ final class ConversationSink: MessageSink, ConversationClient {
     @exclusivity(unchecked) private var conversation: Conversation?
     @exclusivity(unchecked) private var sequence = 0
     private var held: HeldPlace?
+    private var hasRefused = false
     private let begun = NIODeadline.now()
 
     /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
@@ -36,7 +37,11 @@ final class ConversationSink: MessageSink, ConversationClient {
 
     func receive(_ text: String) { conversation?.receive(text) }
 
-    func refuse(_ text: String, with error: PipelineError) { conversation?.refuse(text, with: error) }
+    /// A client that goes on sending too much is not to fill the log as well.
+    func refuse(_ text: String, with error: PipelineError) {
+        conversation?.refuse(text, with: error, level: hasRefused ? .debug : nil)
+        hasRefused = true
+    }
 
     func receive(_ binary: ByteBuffer) { connection?.close(.unsupportedData, "text is spoken here") }
 

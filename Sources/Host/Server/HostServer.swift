@@ -27,6 +27,8 @@ struct HostServer {
             // Inherited by every connection.
             .serverChannelOption(.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), value: HostServer.unsentBytes)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // The next read of the same client waits until those of others are done.
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: highMark / 2, high: highMark))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try configure(channel) }

@@ -31,6 +31,15 @@ package struct WebSocketDecoder {
         case close(WebSocketCloseCode?, String)
         /// The peer broke the protocol or a limit; nothing comes after it.
         case violation(WebSocketViolation)
+
+        /// Bytes of its payload.
+        var size: Int {
+            switch self {
+            case .text(let text): text.utf8.count
+            case .binary(let payload), .ping(let payload), .pong(let payload): payload.readableBytes
+            case .close, .violation: 0
+            }
+        }
     }
 
     /// A data frame of which not everything has arrived.
@@ -56,6 +65,9 @@ package struct WebSocketDecoder {
     /// Memory that is held for frames and messages that are not whole, in bytes.
     package var bufferCapacity: Int { (input?.storageCapacity ?? 0) + (message?.payload.storageCapacity ?? 0) }
 
+    /// Whether there is something of which no event was made.
+    package var hasInput: Bool { input != nil }
+
     /// Takes what was read from the socket.
     package mutating func append(_ bytes: ByteBuffer) {
         guard !isFinished, bytes.readableBytes > 0 else { return }
@@ -75,7 +87,7 @@ package struct WebSocketDecoder {
             keep(bytes, untilNextRead: event == nil)
             return event
         } catch {
-            finish()
+            stop()
             return .violation(error)
         }
     }
@@ -86,8 +98,10 @@ package struct WebSocketDecoder {
         input = untilNextRead ? ByteBuffer(buffer: bytes) : bytes
     }
 
-    private mutating func finish() {
+    /// Nothing that comes counts any more.
+    package mutating func stop() {
         isFinished = true
+        input = nil
         message = nil
         frame = nil
         inflater = nil
@@ -184,7 +198,7 @@ package struct WebSocketDecoder {
         case .pong: return .pong(payload)
         default:
             let event = try closeEvent(payload)
-            finish()
+            stop()
             return event
         }
     }

@@ -4,11 +4,15 @@ import Pipeline
 /// A WebSocket connection after its handshake: bytes in, frames out, and the rules of a well-kept connection.
 ///
 /// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a turn of the event
-/// loop, so that a client which is woken finds more than one answer.
+/// loop, so that a client which is woken finds more than one answer. Of what a client has sent at once no more than a share
+/// is done in a turn, so that other clients have theirs.
 package final class WebSocketHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = Never
     package typealias OutboundOut = ByteBuffer
+
+    /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
+    private static let share = 32
 
     private let sink: any MessageSink
     private let loop: LoopConnections
@@ -16,7 +20,6 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     private let mostPending: Int
     /// Bytes that may wait for the client.
     private let mostWaiting: Int
-    private let deflater: Deflater?
 
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var decoder: WebSocketDecoder
@@ -24,10 +27,14 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     /// What either side closed it with.
     private var closeCode: WebSocketCloseCode?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
-    @exclusivity(unchecked) private var unwritten: ByteBuffer?
+    @exclusivity(unchecked) private var frames: OutgoingFrames
     @exclusivity(unchecked) private var isReading = false
     @exclusivity(unchecked) private var isDecoding = false
     @exclusivity(unchecked) private var holdsRead = false
+    /// Whether something that was read waits for its turn.
+    @exclusivity(unchecked) private var isWaiting = false
+    /// Whether what still comes is dropped, after a breach.
+    @exclusivity(unchecked) private var isDropping = false
     @exclusivity(unchecked) private var isDraining = false
     @exclusivity(unchecked) private var clock: ConnectionClock
     @exclusivity(unchecked) private var rate: FrameRate?
@@ -43,7 +50,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         self.loop = loop
         mostPending = limits.queued
         mostWaiting = limits.outbound.bytes
-        deflater = compression.map(Deflater.init)
+        frames = OutgoingFrames(compression: compression)
         decoder = WebSocketDecoder(
             limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments),
             compression: compression)
@@ -73,16 +80,19 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         clock.heard(at: .now())
         isReading = true
+        if isDropping { return waitForTurn() }
         decoder.append(Self.unwrapInboundIn(data))
         decode()
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
-        if unwritten != nil { loop.flushSoon(self) }
+        if !frames.isEmpty { loop.flushSoon(self) }
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        isWaiting = false
+        decode(share: .max)
         sink.end()
         context.fireChannelInactive()
     }
@@ -94,11 +104,34 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     /// Handles what has arrived, up to the number of messages that may wait; the rest stays undecoded until some have
     /// ended. Messages that end at once come back here, so the loop guards itself.
-    private func decode() {
-        guard !isDecoding else { return }
+    private func decode(share: Int = WebSocketHandler.share) {
+        guard !isDecoding, !isWaiting else { return }
         isDecoding = true
-        while mayDecode, let event = decoder.next() { handle(event) }
+        var left = share
+        while left > 0, mayDecode, let event = decoder.next() {
+            left -= 1 + event.size >> 10
+            handle(event)
+        }
         isDecoding = false
+        if left <= 0, decoder.hasInput { waitForTurn() }
+    }
+
+    private func waitForTurn() {
+        guard !isWaiting else { return }
+        isWaiting = true
+        loop.goOnLater(self)
+    }
+
+    /// Its turn has come.
+    ///
+    /// - Returns: Whether others may have theirs before the loop looks at its sockets: reading only to drop it is the
+    ///   dearest that a client can ask for.
+    func goOn() -> Bool {
+        guard isWaiting else { return true }
+        isWaiting = false
+        readOn()
+        flush()
+        return !isDropping
     }
 
     private var mayDecode: Bool {
@@ -117,7 +150,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
             clock.prompted()
             sink.receive(payload)
         case .ping(let payload):
-            write { WebSocketEncoder.pong(payload, into: &$0) }
+            if mayWrite { frames.pong(payload) }
         case .pong:
             break
         case .close(let code, _):
@@ -157,13 +190,15 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     private var mayRead: Bool {
-        guard let context else { return false }
+        guard let context, !isWaiting else { return false }
         if closing.hasSentClose { return true }
         guard !isDraining else { return false }
         return context.channel.isWritable && sink.pending < mostPending
     }
 
     private func readOn() {
+        // Whoever decodes reads on after it.
+        guard !isDecoding else { return }
         decode()
         guard holdsRead, mayRead else { return }
         holdsRead = false
@@ -177,27 +212,16 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     // MARK: Frames to the client
 
     package func write(text: String) {
-        if let deflater { write(text, by: deflater) } else { write { WebSocketEncoder.text(text, into: &$0) } }
+        if mayWrite { frames.text(text) }
         wasWritten()
     }
 
     package func write(binary: ByteBuffer) {
-        if let payload = deflater.flatMap({ binary.withUnsafeReadableBytes($0.deflate) }) {
-            write { WebSocketEncoder.compressed(.binary, payload, into: &$0) }
-        } else {
-            write { WebSocketEncoder.binary(binary, into: &$0) }
-        }
+        if mayWrite { frames.binary(binary) }
         wasWritten()
     }
 
-    private func write(_ text: String, by deflater: Deflater) {
-        var text = text
-        if let payload = text.withUTF8({ deflater.deflate(UnsafeRawBufferPointer($0)) }) {
-            write { WebSocketEncoder.compressed(.text, payload, into: &$0) }
-        } else {
-            write { WebSocketEncoder.text(text, into: &$0) }
-        }
-    }
+    private var mayWrite: Bool { context != nil && !closing.hasSentClose }
 
     private func wasWritten() {
         guard !isReading, !isDecoding else { return }
@@ -205,15 +229,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         flush()
     }
 
-    private func write(_ encode: (inout ByteBuffer) -> Void) {
-        guard let context, !closing.hasSentClose else { return }
-        var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 256)
-        encode(&buffer)
-        unwritten = buffer
-    }
-
     func flush() {
-        guard let context, let buffer = unwritten.take() else { return }
+        guard let context, let buffer = frames.take() else { return }
         context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
         guard !context.channel.isWritable, bytesWaiting > mostWaiting else { return }
         abort("the client takes too little of what waits for it")
@@ -232,18 +249,20 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         case .end: context.close(promise: nil)
         case .sendClose(let code, let reason, let ending):
             closeCode = code ?? .noStatus
-            var buffer = unwritten.take() ?? context.channel.allocator.buffer(capacity: 32)
-            WebSocketEncoder.close(code, reason: reason, into: &buffer)
+            let last = frames.takeAll(closingWith: code, reason)
             clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))
             sink.end()
-            let written = context.writeAndFlush(Self.wrapOutboundOut(buffer))
+            let written = context.writeAndFlush(Self.wrapOutboundOut(last))
             let channel = context.channel
             switch ending {
             case .afterAnswer: break
             case .now: written.whenComplete { _ in channel.close(promise: nil) }
             // Closing a socket with unread bytes resets it, and the client would never see why: so only our side is
             // closed, and what still comes is read and dropped.
-            case .afterPeer: written.whenComplete { _ in channel.close(mode: .output, promise: nil) }
+            case .afterPeer:
+                decoder.stop()
+                isDropping = true
+                written.whenComplete { _ in channel.close(mode: .output, promise: nil) }
             }
             readOn()
         }
@@ -285,7 +304,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         switch clock.tick(at: now, waiting: bytesWaiting, isBusy: sink.pending > 0) {
         case .nothing: break
         case .ping:
-            write { WebSocketEncoder.ping(ByteBuffer(), into: &$0) }
+            if mayWrite { frames.ping() }
             flush()
         case .close(let code, let reason): close(code, reason)
         case .abort(let reason): abort(reason)

@@ -1,0 +1,119 @@
+package import NIOCore
+import Pipeline
+
+/// The conversations of one event loop, which share its executor and its ticks.
+package final class LoopConnections {
+    let executor: EventLoopTaskExecutor
+    let metrics: HostMetrics
+    // Touched on the event loop alone; see Conversation.
+    @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
+    @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
+    @exclusivity(unchecked) private var exchanges: [ObjectIdentifier: HTTPExchange] = [:]
+    @exclusivity(unchecked) private var left: [ObjectIdentifier: ConversationKeeper] = [:]
+    private let pipelines: [LoopPipeline]
+    /// Whether connections end with what they have received.
+    private(set) var isDraining = false
+    private let rounds: Rounds
+    private var ticks: RepeatedTask?
+    private let period: TimeAmount
+
+    /// What is served.
+    var routes: HostRoutes {
+        didSet {
+            for pipeline in routes.pipelines { pipelines[pipeline.index].current = pipeline }
+        }
+    }
+
+    /// A loop whose connections have no pipelines.
+    package convenience init(_ eventLoop: any EventLoop, limits: HostLimits) {
+        let access = AccessRules(
+            isLoopback: true, isEncrypted: false, origins: [], proxies: TrustedProxies(ranges: []))
+        self.init(
+            eventLoop, limits: limits, routes: HostRoutes(pipelines: [], access: access), metrics: HostMetrics())
+    }
+
+    init(_ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes, metrics: HostMetrics) {
+        self.routes = routes
+        self.metrics = metrics
+        pipelines = routes.pipelines.map(LoopPipeline.init)
+        executor = EventLoopTaskExecutor(eventLoop)
+        rounds = Rounds(eventLoop)
+        // A quarter of the shortest limit keeps every limit within that of its value.
+        let shortest = [limits.ping, limits.idle, limits.write, limits.lifetime].filter { $0 > .zero }.min()
+        period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
+    }
+
+    /// What is served of a pipeline's file from now on.
+    func pipeline(_ pipeline: ServedPipeline) -> LoopPipeline { pipelines[pipeline.index] }
+
+    /// Connections, messages that came by HTTP, and conversations that go on without theirs.
+    var count: Int { handlers.count + exchanges.count + left.count }
+
+    /// Keeps a conversation whose client has left until its last message has ended.
+    func keep(_ conversation: Conversation, for held: HeldSession? = nil) {
+        let keeper = ConversationKeeper(conversation, self, held: held)
+        left[ObjectIdentifier(keeper)] = keeper
+        conversation.goOn(with: keeper)
+    }
+
+    func add(_ exchange: HTTPExchange) {
+        exchanges[ObjectIdentifier(exchange)] = exchange
+    }
+
+    func remove(_ exchange: HTTPExchange) {
+        exchanges[ObjectIdentifier(exchange)] = nil
+    }
+
+    func remove(_ keeper: ConversationKeeper) {
+        left[ObjectIdentifier(keeper)] = nil
+    }
+
+    func add(_ handler: WebSocketHandler) {
+        handlers[ObjectIdentifier(handler)] = handler
+        guard ticks == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: executor.eventLoop)
+        ticks = executor.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in bound.value.tick() }
+    }
+
+    func remove(_ handler: WebSocketHandler) {
+        handlers[ObjectIdentifier(handler)] = nil
+        guard handlers.isEmpty else { return }
+        ticks?.cancel()
+        ticks = nil
+    }
+
+    /// Flushes a handler's frames after the other connections that can be read have been.
+    func flushSoon(_ handler: WebSocketHandler) {
+        unflushed.append(handler)
+        guard unflushed.count == 1 else { return }
+        let loop = NIOLoopBound(self, eventLoop: executor.eventLoop)
+        executor.eventLoop.execute { loop.value.flush() }
+    }
+
+    /// Lets a handler go on with what it has read once others have had their turn.
+    func goOnLater(_ handler: WebSocketHandler) { rounds.add(handler) }
+
+    private func flush() {
+        let handlers = unflushed
+        unflushed.removeAll(keepingCapacity: true)
+        for handler in handlers { handler.flush() }
+    }
+
+    func drain() {
+        isDraining = true
+        for handler in handlers.values { handler.drain() }
+    }
+
+    /// Ends everything, whatever is in flight.
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() -> Int {
+        handlers.values.reduce(0) { $0 + $1.stop() } + exchanges.values.reduce(0) { $0 + $1.stop() }
+            + left.values.reduce(0) { $0 + $1.stop() }
+    }
+
+    private func tick() {
+        let now = NIODeadline.now()
+        for handler in handlers.values { handler.tick(at: now) }
+    }
+}
