@@ -36,20 +36,13 @@ package struct JSONText {
         return text
     }
 
-    /// A value as JSON has it, the keys of objects in their order.
-    package static func text(of value: JSONValue) -> String {
-        var text = ""
-        append(value, to: &text)
-        return text
-    }
-
-    /// Adds a value as JSON has it.
+    /// Adds a value as JSON has it, the keys of objects sorted. JSON has no number that is not finite: it is `null`.
     package static func append(_ value: JSONValue, to text: inout String) {
         switch value {
         case .null: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .int(let value): text += String(value)
-        case .double(let value): text += String(value)
+        case .double(let value): text += value.isFinite ? String(value) : "null"
         case .string(let value): append(quoted: value, to: &text)
         case .array(let values):
             for (index, value) in values.enumerated() {

@@ -62,15 +62,8 @@ public enum JSONValue: Sendable, Hashable, Codable {
 
     /// The value as JSON text, the keys of objects sorted.
     package var json: String {
-        switch self {
-        case .null: "null"
-        case .bool(let value): String(value)
-        case .int(let value): String(value)
-        case .double(let value): value.isFinite ? String(value) : "null"
-        case .string(let value): JSONText.quoted(value)
-        case .array(let values): "[\(values.map(\.json).joined(separator: ","))]"
-        case .object(let object):
-            "{\(object.sorted { $0.key < $1.key }.map { "\(JSONText.quoted($0.key)):\($0.value.json)" }.joined(separator: ","))}"
-        }
+        var text = ""
+        JSONText.append(self, to: &text)
+        return text
     }
 }

@@ -6,7 +6,7 @@ struct RequestLine: Sendable {
     private let reads: [(path: FieldPath, key: String)]
 
     init(settings: [String: JSONValue], reads: [FieldPath]) {
-        start = ",\"settings\":\(JSONText.text(of: .object(settings))),\"fields\":{"
+        start = ",\"settings\":\(JSONValue.object(settings).json),\"fields\":{"
         self.reads = reads.map { ($0, JSONText.quoted($0.name) + ":") }
     }
 

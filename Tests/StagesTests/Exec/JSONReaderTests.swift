@@ -53,7 +53,7 @@ struct JSONReaderTests {
         var random = SplitMix(seed: seed)
         for _ in 0..<50 {
             let value = JSONValue.random(&random, depth: 4)
-            let text = JSONText.text(of: value)
+            let text = value.json
             #expect(try read(text) == value)
             #expect(try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) == value)
         }
