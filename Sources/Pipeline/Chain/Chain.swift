@@ -239,7 +239,7 @@ public final class Chain: Sendable {
             let nowhere = SourceLocation(line: 1, column: 1)
             let owner = Owner(
                 "stage '\(step.modifiers.label ?? step.name)'", place: SourceRange(start: nowhere, end: nowhere))
-            return SettingBinder.bind(stage, to: nil, of: owner, with: &reader)
+            return SettingBinder.bind(Prototype(stage), to: nil, of: owner, with: &reader)
         }
         guard let stage = bound(step.stage, &reader) else { return nil }
         var copy = step

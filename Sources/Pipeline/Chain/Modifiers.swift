@@ -113,7 +113,9 @@ public struct AsyncPolicy: SettingGroup {
             reader.wrongType(node, expected: .either([.boolean, settingType]))
             return nil
         }
-        return SettingBinder.bind(AsyncPolicy(), to: node, of: Owner(reader.subject, place: node.range), with: &reader)
-            .map(Optional.some)
+        return SettingBinder.bind(
+            Prototype<AsyncPolicy>(), to: node, of: Owner(reader.subject, place: node.range), with: &reader
+        )
+        .map(Optional.some)
     }
 }

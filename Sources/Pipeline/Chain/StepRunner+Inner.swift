@@ -25,15 +25,11 @@ extension StepRunner {
 
     /// The names of the resources that the stage and its queue use.
     var usedResources: [String] {
-        (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap {
-            $0.value as? any ResourceUse
-        }.flatMap(\.names)
+        (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap(\.use).flatMap(\.names)
     }
 
     /// The resource that is its queue; `nil` where it has one of its own.
     var queueName: String? {
-        modifiers.async.flatMap { policy in
-            Property.all(of: policy).compactMap { $0.value as? any ResourceUse }.flatMap(\.names).first
-        }
+        modifiers.async.flatMap { Property.all(of: $0).compactMap(\.use).flatMap(\.names).first }
     }
 }

@@ -65,7 +65,7 @@ struct ResourceSection {
     private func make<Target: Resource>(
         _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: inout SettingReader
     ) -> (any Resource)? {
-        SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
+        SettingBinder.bind(Prototype<Target>(), to: settings, of: owner, with: &reader)
     }
 }
 

@@ -104,13 +104,13 @@ struct StageReader {
     private func make<Target: Stage>(
         _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: inout SettingReader
     ) -> (any Stage)? {
-        SettingBinder.bind(Target(), to: settings, of: owner, with: &reader)
+        SettingBinder.bind(Prototype<Target>(), to: settings, of: owner, with: &reader)
     }
 
     private func outline<Target: Stage>(
         _ type: Target.Type, _ settings: Node?, _ owner: Owner, _ reader: SettingReader
     ) -> any Stage {
-        SettingBinder.outline(Target(), of: settings, owner: owner, with: reader)
+        SettingBinder.outline(Target.self, of: settings, owner: owner, with: reader)
     }
 
     private func read(

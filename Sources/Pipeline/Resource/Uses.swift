@@ -101,7 +101,7 @@ protocol ResourceUse: Sendable {
     /// Whether it is used only where the file names it.
     var isOnlyNamed: Bool { get }
     /// The key that names it in the file.
-    func key(for property: Property, amongst count: Int) -> String
+    func key(for property: Property, amongst properties: [Property]) -> String
     /// The names of the resources that were found.
     var names: [String] { get }
     /// The same declaration with its resource; `nil` after reporting why there is none.
@@ -109,8 +109,9 @@ protocol ResourceUse: Sendable {
 }
 
 extension Uses: ResourceUse {
-    func key(for property: Property, amongst count: Int) -> String {
-        count == 1 && !isList && !isOnlyNamed ? "resource" : property.key
+    func key(for property: Property, amongst properties: [Property]) -> String {
+        if isList || isOnlyNamed { return property.key }
+        return properties.count { $0.use?.isOnlyNamed == false } == 1 ? "resource" : property.key
     }
 
     func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)? {

@@ -1,6 +1,6 @@
 /// A `Decoder` that hands a synthesized `init(from:)` the property wrappers that were filled before.
 struct BoundValues: Decoder {
-    let values: [String: Any]
+    let values: [(name: String, value: Any)]
     var codingPath: [any CodingKey] { [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
@@ -18,12 +18,17 @@ struct BoundValues: Decoder {
 
     /// Every `decode` overload that has no implementation of its own here ends in the generic one.
     private struct Properties<Key: CodingKey>: KeyedDecodingContainerProtocol {
-        let values: [String: Any]
+        let values: [(name: String, value: Any)]
         var codingPath: [any CodingKey] { [] }
-        var allKeys: [Key] { values.keys.compactMap(Key.init(stringValue:)) }
+        var allKeys: [Key] { values.map(\.name).compactMap(Key.init(stringValue:)) }
+
+        private subscript(_ key: Key) -> Any? {
+            let name = key.stringValue
+            return values.first { $0.name == name }?.value
+        }
 
         func contains(_ key: Key) -> Bool {
-            values[key.stringValue] != nil
+            self[key] != nil
         }
 
         func decodeNil(forKey key: Key) throws -> Bool {
@@ -31,7 +36,7 @@ struct BoundValues: Decoder {
         }
 
         func decode<Value>(_ type: Value.Type, forKey key: Key) throws -> Value {
-            guard let value = values[key.stringValue] as? Value else {
+            guard let value = self[key] as? Value else {
                 throw DecodingError.keyNotFound(key, .init(codingPath: [], debugDescription: "no value of \(type)"))
             }
             return value

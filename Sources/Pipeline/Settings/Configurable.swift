@@ -3,7 +3,8 @@
 /// Its `@Setting`, `@Uses` and `@State` properties are the declaration. `Decodable` is there for the compiler to write
 /// the initializer that puts checked values in; nothing is decoded from anywhere but a pipeline file.
 public protocol Configurable: Sendable, Decodable {
-    /// An instance with every default, which also serves as the declaration of its settings.
+    /// An instance with every default, which also serves as the declaration of its settings. What a type declares is
+    /// asked once: a default is the same each time.
     init()
 }
 
@@ -63,53 +64,27 @@ public struct SettingDescription: Sendable {
     public var mayBeNull = false
 }
 
-/// One property of a configurable value, found by reflection.
-struct Property {
-    /// The property's name in Swift, which is also its coding key.
-    let name: String
-    let value: Any
-
-    /// The key in pipeline files: `maxLength` is written `max_length`.
-    var key: String {
-        guard name.utf8.contains(where: { $0 < 0x61 || $0 > 0x7A }) else { return name }
-        var result = ""
-        for character in name {
-            if character.isUppercase { result += "_" }
-            result += character.lowercased()
-        }
-        return result
-    }
-
-    /// The stored properties of a value, those of wrappers under the names they are used by.
-    static func all(of value: some Configurable) -> [Property] {
-        Mirror(reflecting: value).children.compactMap { child in
-            child.label.map { Property(name: String($0.drop(while: { $0 == "_" })), value: child.value) }
-        }
-    }
-}
-
 extension Configurable {
     /// Every setting of this type, in the order of declaration.
     public static var settings: [SettingDescription] {
-        let properties = Property.all(of: Self())
-        let uses = properties.filter { ($0.value as? any ResourceUse)?.isOnlyNamed == false }
+        let properties = Property.declared(by: Self.self)
         return properties.flatMap { property -> [SettingDescription] in
-            if let inlined = property.value as? any InlinedSettings { return inlined.settings }
-            if let use = property.value as? any ResourceUse {
-                return [
+            switch property.declaration {
+            case .inlined(let inlined): inlined.settings
+            case .use(let use):
+                [
                     SettingDescription(
-                        name: use.key(for: property, amongst: uses.count), type: use.type, help: use.help,
+                        name: use.key(for: property, amongst: properties), type: use.type, help: use.help,
                         defaultText: nil, isRequired: false)
                 ]
+            case .setting(let setting):
+                [
+                    SettingDescription(
+                        name: property.key, type: setting.type, help: setting.help, defaultText: setting.defaultText,
+                        isRequired: setting.isRequired, bounds: setting.bounds, mayBeNull: setting.mayBeNull)
+                ]
+            case nil: []
             }
-            guard let declaration = property.value as? any SettingDeclaration else { return [] }
-            return [
-                SettingDescription(
-                    name: property.key, type: declaration.type, help: declaration.help,
-                    defaultText: declaration.defaultText, isRequired: declaration.isRequired,
-                    bounds: declaration.bounds,
-                    mayBeNull: declaration.mayBeNull)
-            ]
         }
     }
 }

@@ -33,6 +33,8 @@ extension Inlined: InlinedSettings {
     func reading(
         _ node: Node?, of owner: Owner, with reader: inout SettingReader
     ) -> (any InlinedSettings)? {
-        SettingBinder.bind(wrappedValue, to: node, of: owner, with: &reader).map { Inlined(wrappedValue: $0) }
+        SettingBinder.bind(Prototype(wrappedValue), to: node, of: owner, with: &reader).map {
+            Inlined(wrappedValue: $0)
+        }
     }
 }

@@ -16,74 +16,49 @@ struct Owner {
 enum SettingBinder {
     /// The value with the mapping's settings and the resources it uses; `nil` after reporting what is wrong.
     static func bind<Target: Configurable>(
-        _ prototype: Target, to node: Node?, of owner: Owner, with reader: inout SettingReader
+        _ prototype: Prototype<Target>, to node: Node?, of owner: Owner, with reader: inout SettingReader
     ) -> Target? {
-        let properties = Property.all(of: prototype)
-        let uses = properties.filter { ($0.value as? any ResourceUse)?.isOnlyNamed == false }
-        var unread = node?.entries ?? []
-        var values: [String: Any] = [:]
-        var isWhole = true
-
-        func take(_ key: String) -> Node? {
-            guard let index = unread.firstIndex(where: { $0.key.scalar?.text == key }) else { return nil }
-            defer { unread.removeAll { $0.key.scalar?.text == key } }
-            return unread[index].value
-        }
-
-        for property in properties {
-            values[property.name] = property.value
-            if let inlined = property.value as? any InlinedSettings {
-                let names = inlined.settings.map(\.name)
-                let own = unread.filter { names.contains($0.name) }
-                unread.removeAll { names.contains($0.name) }
-                let node = Node(content: .mapping(own), range: owner.place)
-                values[property.name] = inlined.reading(node, of: owner, with: &reader)
-            } else if let use = property.value as? any ResourceUse {
-                let key = use.key(for: property, amongst: uses.count)
-                let request = ResourceRequest(key: key, node: take(key), owner: owner)
-                values[property.name] = use.resolved(request, with: &reader)
-            } else if let declaration = property.value as? any SettingDeclaration {
-                if let value = take(property.key) {
-                    values[property.name] = reader.with(subject: "'\(property.key)' of \(owner.name)") {
-                        declaration.reading(value, with: &$0)
-                    }
-                } else if declaration.isRequired {
-                    reader.diagnostics.error(
-                        .missingSetting, at: owner.place,
-                        "\(owner.name) needs the setting '\(property.key)' (\(declaration.type))")
-                    values[property.name] = nil
+        var entries = SettingEntries(entries: node?.entries ?? [], owner: owner, properties: prototype.properties)
+        var values: [(name: String, value: Any)] = []
+        for property in prototype.properties {
+            let value =
+                if let declaration = property.declaration {
+                    entries.read(declaration, of: property, with: &reader)
+                } else {
+                    prototype.value(of: property)
                 }
-            }
-            isWhole = isWhole && values[property.name] != nil
+            if let value { values.append((property.name, value)) }
         }
+        let unread = entries.unread
         if !unread.isEmpty {
             let known = Target.settings.map(\.name)
             for entry in unread { reportUnknown(entry.key, of: owner, known: known, with: &reader) }
         }
-        guard isWhole, unread.isEmpty else { return nil }
+        guard values.count == prototype.properties.count, unread.isEmpty else { return nil }
         return instance(from: values, owner: owner, with: &reader)
     }
 
     /// The value with those settings that are good, for what it says of itself: what it needs and provides may depend on
     /// one setting, and another be wrong.
     static func outline<Target: Configurable>(
-        _ prototype: Target, of node: Node?, owner: Owner, with reader: SettingReader
+        _ type: Target.Type, of node: Node?, owner: Owner, with reader: SettingReader
     ) -> Target {
         var silent = reader
-        var values: [String: Any] = [:]
-        for property in Property.all(of: prototype) {
-            values[property.name] = property.value
-            guard let declaration = property.value as? any SettingDeclaration, let value = node?[property.key],
-                let read = declaration.reading(value, with: &silent)
-            else { continue }
-            values[property.name] = read
+        let prototype = Prototype<Target>()
+        let values = prototype.properties.compactMap { property -> (name: String, value: Any)? in
+            if case .setting(let setting) = property.declaration, let value = node?[property.key],
+                let read = setting.reading(value, with: &silent)
+            {
+                return (property.name, read)
+            }
+            return prototype.value(of: property).map { (property.name, $0) }
         }
-        return instance(from: values, owner: owner, with: &silent) ?? prototype
+        return instance(from: values, owner: owner, with: &silent) ?? Target()
     }
 
     /// Only a hand-written `init(from:)` can fail here; the synthesized one takes what it is given.
     private static func instance<Target: Configurable>(
-        from values: [String: Any], owner: Owner, with reader: inout SettingReader
+        from values: [(name: String, value: Any)], owner: Owner, with reader: inout SettingReader
     ) -> Target? {
         do {
             return try Target(from: BoundValues(values: values))

@@ -11,6 +11,7 @@ extension SettingGroup {
             reader.wrongType(node, expected: settingType)
             return nil
         }
-        return SettingBinder.bind(Self(), to: node, of: Owner(reader.subject, place: node.range), with: &reader)
+        return SettingBinder.bind(
+            Prototype<Self>(), to: node, of: Owner(reader.subject, place: node.range), with: &reader)
     }
 }
