@@ -12,6 +12,7 @@ from scenarios import SCENARIOS, TARGETS
 from servers import BUILD, PRODUCTS, TOOLS
 
 HEADINGS = {"rate": "messages/s", "p50": "p50 µs", "p99": "p99 µs", "cpu": "CPU µs each", "bytes": "bytes", "lost": "lost",
+            "alone": "p99 alone µs", "joining": "to join µs",
             "ms": "ms", "ns": "ns each"}
 
 

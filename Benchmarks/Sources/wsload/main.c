@@ -1,9 +1,10 @@
 /* WebSocket load from one thread: connections that each keep a number of messages in flight, or a fixed rate in all.
 
-   wsload PORT CONNECTIONS SECONDS BYTES AHEAD RATE
+   wsload PORT CONNECTIONS SECONDS BYTES AHEAD RATE [WAIT]
      BYTES  of each text message
      AHEAD  messages in flight on each connection
      RATE   messages a second in all, 0 for as many as go
+     WAIT   seconds between connecting and the first message, 0 where it is left out
 
    Prints one JSON object: messages, seconds, messages_per_second, and p50, p90, p99, p999 and max in microseconds. A
    connection that ends early or speaks nonsense ends the run with status 1: a figure with errors is no figure. */
@@ -186,9 +187,15 @@ static void open_connection(Connection *connection, int port) {
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event)) fail("epoll");
 }
 
+/* Waits for events until the next message is due; a short while without sleeping, as waking up takes as long. */
+static int wait_for_events(struct epoll_event *events, int most, double nanoseconds) {
+    struct timespec pause = {0, nanoseconds < 100e3 ? 0 : nanoseconds < 999e6 ? nanoseconds - 50e3 : 999e6};
+    return epoll_pwait2(epoll, events, most, &pause, NULL);
+}
+
 int main(int argc, char **argv) {
-    if (argc != 7) {
-        fprintf(stderr, "usage: wsload PORT CONNECTIONS SECONDS BYTES AHEAD RATE\n");
+    if (argc != 7 && argc != 8) {
+        fprintf(stderr, "usage: wsload PORT CONNECTIONS SECONDS BYTES AHEAD RATE [WAIT]\n");
         return 2;
     }
     int port = atoi(argv[1]), number = atoi(argv[2]);
@@ -198,6 +205,7 @@ int main(int argc, char **argv) {
     epoll = epoll_create1(0);
     Connection *connections = calloc(number, sizeof *connections);
     for (int index = 0; index < number; index++) open_connection(&connections[index], port);
+    if (argc == 8) usleep(atof(argv[7]) * 1e6);
 
     uint64_t start = now(), end = start + seconds * 1e9, sent = 0;
     int next = 0;
@@ -209,7 +217,8 @@ int main(int argc, char **argv) {
             for (; sent < due; sent++, next = (next + 1) % number) send_frames(&connections[next], 1);
         }
         struct epoll_event events[256];
-        int ready = epoll_wait(epoll, events, 256, rate ? 0 : 10);
+        double pause = rate ? (sent + 1) / rate * 1e9 - (now() - start) : 10e6;
+        int ready = wait_for_events(events, 256, pause);
         for (int index = 0; index < ready; index++) {
             Connection *connection = events[index].data.ptr;
             if (events[index].events & EPOLLOUT) {
