@@ -144,6 +144,10 @@ def test_a_client_that_goes_on_is_closed_with_1008(serve, flood):
         assert payload[:2] == (1008).to_bytes(2, "big")
         says(other, "still here")
     assert len(host.rows()) <= 8
+    assert host.stop() == 0
+    # Nor does it fill the log: of what is refused on a connection the first is logged.
+    is_prompts = flood[0] & 0xF == 1
+    assert len(host.entries("rate_limited")) == is_prompts
 
 
 def test_a_client_within_its_rate_is_never_refused(serve):

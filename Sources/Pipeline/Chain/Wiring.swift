@@ -44,23 +44,28 @@ struct Wiring {
     private mutating func check(_ steps: [Step], in surroundings: Surroundings) -> Fields {
         var available = surroundings.available
         for (index, step) in steps.enumerated() {
-            var here = surroundings
-            here.available = available
-            here.before.append(steps[..<index])
-            here.after.insert(steps[(index + 1)...], at: 0)
+            func here(with fields: Fields) -> Surroundings {
+                var here = surroundings
+                here.available = fields
+                here.before.append(steps[..<index])
+                here.after.insert(steps[(index + 1)...], at: 0)
+                return here
+            }
             var needed = step.modifiers.when?.requires ?? []
             needed.formUnion(step.stage.requires)
-            for field in needed where !available.contains(field) { report(field, missingAt: step, in: here) }
+            for field in needed where !available.contains(field) {
+                report(field, missingAt: step, in: here(with: available))
+            }
             // One missing field is one error, not one for every stage after it.
             available.formUnion(needed)
-            here.available = available
             var provided = step.stage.provides
             if let composite = step.composite {
-                provided = check(composite, of: step, in: here)
+                provided = check(composite, of: step, in: here(with: available))
             }
             if case .run(let instead) = step.modifiers.onError {
-                here.available.formUnion(.ofError)
-                provided = provided.intersection(check(instead, in: here))
+                var fields = available
+                fields.formUnion(.ofError)
+                provided = provided.intersection(check(instead, in: here(with: fields)))
             }
             if step.runsForEveryMessage { available.formUnion(provided) }
         }

@@ -15,7 +15,7 @@ public enum Interpolation {
         to node: Node, environment: Environment, into diagnostics: inout Diagnostics
     ) -> Node {
         var interpolator = Interpolator(environment: environment, diagnostics: diagnostics)
-        let result = interpolator.node(node)
+        let result = interpolator.filled(node) ?? node
         diagnostics = interpolator.diagnostics
         return result
     }
@@ -32,16 +32,28 @@ private struct Interpolator {
         self.diagnostics = diagnostics
     }
 
-    mutating func node(_ node: Node) -> Node {
+    /// The value with its variables filled in; `nil` where it has none.
+    mutating func filled(_ node: Node) -> Node? {
         switch node.content {
         case .scalar(let scalar):
-            guard scalar.text.utf8.contains(UInt8(ascii: "$")) else { return node }
+            guard scalar.text.utf8.contains(UInt8(ascii: "$")) else { return nil }
             return Node(content: .scalar(fill(scalar, at: node.range)), range: node.range)
-        case .sequence(let elements):
-            return Node(content: .sequence(elements.map { self.node($0) }), range: node.range)
-        case .mapping(let entries):
-            let filled = entries.map { Node.Entry(key: $0.key, value: self.node($0.value)) }
-            return Node(content: .mapping(filled), range: node.range)
+        case .sequence(var elements):
+            var isChanged = false
+            for index in elements.indices {
+                guard let filled = filled(elements[index]) else { continue }
+                elements[index] = filled
+                isChanged = true
+            }
+            return isChanged ? Node(content: .sequence(elements), range: node.range) : nil
+        case .mapping(var entries):
+            var isChanged = false
+            for index in entries.indices {
+                guard let filled = filled(entries[index].value) else { continue }
+                entries[index] = Node.Entry(key: entries[index].key, value: filled)
+                isChanged = true
+            }
+            return isChanged ? Node(content: .mapping(entries), range: node.range) : nil
         }
     }
 
