@@ -75,11 +75,11 @@ public struct Echo: Model {
         return word.isEmpty ? words : words + [word]
     }
 
+    private static let beforeTokens = #"{"object":"chat.completion","model":"echo","usage":{"total_tokens":"#
+
     private func answer(to request: CompletionRequest) -> Completion {
         let text = request.turns.last?.content ?? ""
         let tokens = 2 * ((text.utf8.count + 3) / 4)
-        return Completion(
-            text: text, tokensUsed: tokens,
-            response: "{\"object\":\"chat.completion\",\"model\":\"echo\",\"usage\":{\"total_tokens\":\(tokens)}}")
+        return Completion(text: text, tokensUsed: tokens, response: Echo.beforeTokens + "\(tokens)}}")
     }
 }

@@ -29,7 +29,12 @@ public struct Respond: Stage {
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        message.reply?.answer(message)
+        answer(message)
         return true
+    }
+
+    /// Borrows what `inout` would have copied.
+    private func answer(_ message: borrowing Message) {
+        message.reply?.answer(message)
     }
 }

@@ -264,12 +264,18 @@ final class Conversation {
 
     func settle(_ message: Message, _ frame: ServerFrame?) { settle(message.id, message.clientID, frame) }
 
-    private func settle(_ id: UniqueID, _ clientID: String?, _ frame: ServerFrame?) {
+    func settle(_ id: UniqueID, _ clientID: String?, _ frame: ServerFrame?) {
         if clientID != nil {
             if let held { held.end(id, with: frame) } else { answers.end(id, with: frame) }
         }
-        if order.settle(id, frame) { pipeline.current.meter.settled(with: frame) }
-        while let frame = order.next() { tell(frame) }
+        switch order.settle(id, frame) {
+        case .never: break
+        case .later: pipeline.current.meter.settled(with: frame)
+        case .now:
+            pipeline.current.meter.settled(with: frame)
+            if let frame { tell(frame) }
+            while let frame = order.next() { tell(frame) }
+        }
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }
 }

@@ -37,8 +37,14 @@ final class ConversationReply: Reply {
         settle(message, nil)
     }
 
+    /// Most answers come on the event loop, and those need no closure.
     private func settle(_ message: Message, _ frame: ServerFrame?) {
-        onEventLoop { $0.settle(message, frame) }
+        let (id, clientID) = (message.id, message.clientID)
+        if eventLoop.inEventLoop {
+            conversation.value.settle(id, clientID, frame)
+        } else {
+            eventLoop.execute { self.conversation.value.settle(id, clientID, frame) }
+        }
     }
 
     private func onEventLoop(_ body: @escaping @Sendable (Conversation) -> Void) {

@@ -54,16 +54,27 @@ struct ReplyOrder {
         return nil
     }
 
+    /// When an answer leaves.
+    enum Leaving {
+        /// Now, by whoever brought it; ``next()`` has what waited for it.
+        case now
+        /// After those before it.
+        case later
+        /// Another has left, or will: this one is dropped.
+        case never
+    }
+
     /// Takes a message's answer, `nil` for none. A second answer is dropped.
-    ///
-    /// - Returns: Whether it was the first.
-    @discardableResult
-    mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) -> Bool {
+    mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) -> Leaving {
         guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
-            return false
+            return .never
+        }
+        if index == places.startIndex, places[index].deltas.isEmpty {
+            places.removeFirst()
+            return .now
         }
         places[index].outcome = frame.map(Outcome.frame) ?? .nothing
-        return true
+        return .later
     }
 
     /// Takes out the next frame that may leave now.

@@ -28,6 +28,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     private var closeCode: WebSocketCloseCode?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     @exclusivity(unchecked) private var frames: OutgoingFrames
+    /// What the channel says of itself, which costs more to ask for each message.
+    @exclusivity(unchecked) private var isWritable = true
     @exclusivity(unchecked) private var isReading = false
     @exclusivity(unchecked) private var isDecoding = false
     @exclusivity(unchecked) private var holdsRead = false
@@ -60,6 +62,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isWritable = context.channel.isWritable
         loop.add(self)
         loop.metrics.webSocketOpened()
         sink.begin(on: self)
@@ -183,17 +186,18 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        clock.writability(isWritable: context.channel.isWritable, waiting: bytesWaiting, at: .now())
-        sink.isHeld = !context.channel.isWritable
-        if context.channel.isWritable { readOn() }
+        isWritable = context.channel.isWritable
+        clock.writability(isWritable: isWritable, waiting: bytesWaiting, at: .now())
+        sink.isHeld = !isWritable
+        if isWritable { readOn() }
         context.fireChannelWritabilityChanged()
     }
 
     private var mayRead: Bool {
-        guard let context, !isWaiting else { return false }
+        guard context != nil, !isWaiting else { return false }
         if closing.hasSentClose { return true }
         guard !isDraining else { return false }
-        return context.channel.isWritable && sink.pending < mostPending
+        return isWritable && sink.pending < mostPending
     }
 
     private func readOn() {
@@ -232,7 +236,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     func flush() {
         guard let context, let buffer = frames.take() else { return }
         context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
-        guard !context.channel.isWritable, bytesWaiting > mostWaiting else { return }
+        guard !isWritable, bytesWaiting > mostWaiting else { return }
         abort("the client takes too little of what waits for it")
     }
 

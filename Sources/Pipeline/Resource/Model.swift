@@ -43,16 +43,20 @@ public struct CompletionRequest: Sendable {
     public var timeout: Duration
 
     /// The conversation that it is for, so that those share a model fairly.
-    public var conversation = ""
+    public var conversation: String
 
     /// How the answer is to be made; `nil` leaves all of it to the model.
     public var options: CompletionOptions?
 
     /// A request.
-    public init(model: String, turns: [Turn], timeout: Duration) {
+    public init(
+        model: String, turns: [Turn], timeout: Duration, conversation: String = "", options: CompletionOptions? = nil
+    ) {
         self.model = model
         self.turns = turns
         self.timeout = timeout
+        self.conversation = conversation
+        self.options = options
     }
 
     /// One contribution to a conversation.

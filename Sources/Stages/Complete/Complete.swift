@@ -1,4 +1,3 @@
-import FoundationEssentials
 public import Pipeline
 
 /// Asks a model for an answer.
@@ -82,12 +81,13 @@ public struct Complete: Stage {
     public var sendsDeltas: Bool { stream }
 
     public func run(_ message: inout Message) async throws {
-        let request = request(for: message)
+        let template = template.value { RequestTemplate(self) }
+        let request = request(for: message, by: template)
         var rest = fallback[...]
         var api = api
         while true {
             do {
-                message.completion = try checked(await answer(of: api, to: request, for: message))
+                message.completion = try template.checked(await answer(of: api, to: request, for: message))
                 return
             } catch let error as PipelineError {
                 let mayFallBack = fallbackOn.contains { $0.rawValue == error.code.rawValue }
@@ -99,12 +99,13 @@ public struct Complete: Stage {
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        guard !template.value({ RequestTemplate(self) }).mustWait,
-            let completion = try api.completeWithoutWaiting(request(for: message))
+        let template = template.value { RequestTemplate(self) }
+        guard !template.mustWait,
+            let completion = try api.completeWithoutWaiting(request(for: message, by: template))
         else {
             return false
         }
-        message.completion = try checked(completion)
+        message.completion = try template.checked(completion)
         return true
     }
 
@@ -123,23 +124,12 @@ public struct Complete: Stage {
         }
     }
 
-    private func request(for message: Message) -> CompletionRequest {
-        let template = template.value { RequestTemplate(self) }
+    private func request(for message: Message, by template: RequestTemplate) -> CompletionRequest {
         var turns: [CompletionRequest.Turn] = []
         if let system = template.system { turns.append(.init(.system, system.text(for: message))) }
         if !message.history.isEmpty { turns += message.history }
         turns.append(.init(.user, template.prompt?.text(for: message) ?? message.prompt))
-        var request = CompletionRequest(model: model, turns: turns, timeout: timeout)
-        request.options = template.options
-        request.conversation = message.session.id
-        return request
-    }
-
-    /// - Throws: `model_bad_response` where the answer was to be JSON and is not.
-    private func checked(_ completion: Completion) throws(PipelineError) -> Completion {
-        guard template.value({ RequestTemplate(self) }).isJSON else { return completion }
-        let isJSON = (try? JSONDecoder().decode(JSONValue.self, from: Data(completion.text.utf8))) != nil
-        guard isJSON else { throw OpenAIError.badResponse("the answer was to be JSON and is not") }
-        return completion
+        return CompletionRequest(
+            model: model, turns: turns, timeout: timeout, conversation: message.session.id, options: template.options)
     }
 }

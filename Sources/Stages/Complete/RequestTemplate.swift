@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Pipeline
 
 /// What of the settings goes into every request, made once.
@@ -5,7 +6,7 @@ final class RequestTemplate: Sendable {
     let system: MessageTemplate?
     let prompt: MessageTemplate?
     let options: CompletionOptions?
-    let isJSON: Bool
+    private let isJSON: Bool
     let mustWait: Bool
 
     init(_ stage: Complete) {
@@ -23,5 +24,13 @@ final class RequestTemplate: Sendable {
                 extra: stage.extra.mapValues(\.value))
         isJSON = if case .object(let format) = format { format["type"] != .string("text") } else { false }
         mustWait = stage.stream || !stage.fallback.isEmpty
+    }
+
+    /// - Throws: `model_bad_response` where the answer was to be JSON and is not.
+    func checked(_ completion: Completion) throws(PipelineError) -> Completion {
+        guard isJSON else { return completion }
+        let isJSON = (try? JSONDecoder().decode(JSONValue.self, from: Data(completion.text.utf8))) != nil
+        guard isJSON else { throw OpenAIError.badResponse("the answer was to be JSON and is not") }
+        return completion
     }
 }
