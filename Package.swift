@@ -64,6 +64,7 @@ let package = Package(
                 "HTTPClient",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
@@ -150,7 +151,7 @@ let package = Package(
             name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: strict),
         .testTarget(
             name: "StagesTests",
-            dependencies: ["Stages", "Pipeline", "TestRandom"],
+            dependencies: ["Stages", "Pipeline", "TestRandom", .product(name: "GRDB", package: "GRDB.swift")],
             exclude: ["Broken"], swiftSettings: strict),
         .testTarget(
             name: "PipelineTestingTests",

@@ -88,9 +88,10 @@ struct DiskLogFile: Sendable {
         try await database.write { database in
             var tickets: [Int64] = []
             tickets.reserveCapacity(appends.count)
-            let insert = try database.cachedStatement(sql: DiskLogFile.insertion)
+            var insert = try SQLiteInsert(DiskLogFile.insertion, in: database)
             for append in appends {
-                try insert.execute(arguments: DiskLogFile.arguments(append))
+                DiskLogFile.add(append, to: &insert)
+                try insert.execute()
                 tickets.append(database.lastInsertedRowID)
             }
             for range in DiskLogFile.ranges(of: removals) {
@@ -157,13 +158,23 @@ struct DiskLogFile: Sendable {
         return result
     }
 
-    private static func arguments(_ append: DiskLog.Append) -> StatementArguments {
+    private static func add(_ append: DiskLog.Append, to insert: inout SQLiteInsert) {
         let record = MessageRecord(append.message)
-        return [
-            append.queue.consumer, append.size, record.id, record.receivedAt, record.session, record.username,
-            record.userID, record.clientID, record.prompt, record.completion, record.tokensUsed, record.response,
-            json(record.metadata), json(record.fields), json(record.trace),
-        ]
+        insert.add(append.queue.consumer)
+        insert.add(append.size)
+        insert.add(record.id)
+        insert.add(record.receivedAt)
+        insert.add(record.session)
+        insert.add(record.username)
+        insert.add(record.userID)
+        insert.add(record.clientID)
+        insert.add(record.prompt)
+        insert.add(record.completion)
+        insert.add(record.tokensUsed)
+        insert.add(record.response)
+        insert.add(json(record.metadata))
+        insert.add(json(record.fields))
+        insert.add(json(record.trace))
     }
 
     private static func json(_ values: [String: some Encodable]?) -> String? {

@@ -67,13 +67,20 @@ final class SQLiteConnection: Sendable {
         guard let queue = state.withLock(\.queue) else { throw health.error ?? databaseUnavailable("not open") }
         do {
             try await queue.write { database in
-                let statement = try database.cachedStatement(sql: SQLiteSchema(table: table).insertion)
+                var insert = try SQLiteInsert(SQLiteSchema(table: table).insertion, in: database)
                 let now = Timestamp.now.description
                 for row in rows {
-                    try statement.execute(arguments: [
-                        row.id.description, row.sessionID, row.prompt, row.response, row.tokensUsed, row.metadata,
-                        row.username, row.userID, row.createdAt.description, now,
-                    ])
+                    insert.add(row.id.description)
+                    insert.add(row.sessionID)
+                    insert.add(row.prompt)
+                    insert.add(row.response)
+                    insert.add(row.tokensUsed)
+                    insert.add(row.metadata)
+                    insert.add(row.username)
+                    insert.add(row.userID)
+                    insert.add(row.createdAt.description)
+                    insert.add(now)
+                    try insert.execute()
                 }
             }
         } catch let error as CancellationError {
