@@ -50,7 +50,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--only", default="", help="scenarios whose name holds this text")
+    parser.add_argument(
+        "--only", action="append", help="scenarios whose name holds this text; several times for several")
     parser.add_argument("--json", type=pathlib.Path, default=BUILD / "bench.json", help="where the figures go")
     options = parser.parse_args()
     if os.cpu_count() < 2:
@@ -58,7 +59,8 @@ def main():
     for tool in (PRODUCTS / "stagecoach", PRODUCTS / "microbenchmarks", TOOLS / "wsload"):
         if not shutil.which(tool):
             sys.exit(f"bench: {tool} is not built; scripts/bench builds it")
-    chosen = [scenario for scenario in SCENARIOS if options.only in scenario.name]
+    chosen = [scenario for scenario in SCENARIOS
+              if not options.only or any(text in scenario.name for text in options.only)]
     results = {scenario.name: {server.name: [] for server in scenario.servers} for scenario in chosen}
     for round in range(options.rounds):
         for scenario in chosen:

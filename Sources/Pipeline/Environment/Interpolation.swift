@@ -38,23 +38,27 @@ private struct Interpolator {
         case .scalar(let scalar):
             guard scalar.text.utf8.contains(UInt8(ascii: "$")) else { return nil }
             return Node(content: .scalar(fill(scalar, at: node.range)), range: node.range)
-        case .sequence(var elements):
-            var isChanged = false
-            for index in elements.indices {
-                guard let filled = filled(elements[index]) else { continue }
-                elements[index] = filled
-                isChanged = true
+        case .sequence(let elements):
+            return changed(elements) { $0.filled($1) }.map { Node(content: .sequence($0), range: node.range) }
+        case .mapping(let entries):
+            return changed(entries) { interpolator, entry in
+                interpolator.filled(entry.value).map { Node.Entry(key: entry.key, value: $0) }
             }
-            return isChanged ? Node(content: .sequence(elements), range: node.range) : nil
-        case .mapping(var entries):
-            var isChanged = false
-            for index in entries.indices {
-                guard let filled = filled(entries[index].value) else { continue }
-                entries[index] = Node.Entry(key: entries[index].key, value: filled)
-                isChanged = true
-            }
-            return isChanged ? Node(content: .mapping(entries), range: node.range) : nil
+            .map { Node(content: .mapping($0), range: node.range) }
         }
+    }
+
+    /// The elements, of which some are changed; `nil` where none is.
+    private mutating func changed<Element>(
+        _ elements: [Element], by change: (inout Interpolator, Element) -> Element?
+    ) -> [Element]? {
+        var result: [Element]?
+        for index in elements.indices {
+            guard let changed = change(&self, elements[index]) else { continue }
+            if result == nil { result = elements }
+            result?[index] = changed
+        }
+        return result
     }
 
     private mutating func fill(_ scalar: Scalar, at range: SourceRange) -> Scalar {

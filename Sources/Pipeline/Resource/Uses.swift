@@ -11,7 +11,7 @@
 public struct Uses<Value: Sendable>: Sendable, Decodable {
     let help: String
     let type: SettingType
-    private let isList: Bool
+    let isList: Bool
     let isOnlyNamed: Bool
     private let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
     private var value: Value?
@@ -100,8 +100,8 @@ protocol ResourceUse: Sendable {
     var type: SettingType { get }
     /// Whether it is used only where the file names it.
     var isOnlyNamed: Bool { get }
-    /// The key that names it in the file.
-    func key(for property: Property, amongst properties: [Property]) -> String
+    /// Whether it takes several resources.
+    var isList: Bool { get }
     /// The names of the resources that were found.
     var names: [String] { get }
     /// The same declaration with its resource; `nil` after reporting why there is none.
@@ -109,11 +109,6 @@ protocol ResourceUse: Sendable {
 }
 
 extension Uses: ResourceUse {
-    func key(for property: Property, amongst properties: [Property]) -> String {
-        if isList || isOnlyNamed { return property.key }
-        return properties.count { $0.use?.isOnlyNamed == false } == 1 ? "resource" : property.key
-    }
-
     func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)? {
         guard let found = find(request, &reader) else { return nil }
         var copy = self

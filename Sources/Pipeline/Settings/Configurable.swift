@@ -67,15 +67,13 @@ public struct SettingDescription: Sendable {
 extension Configurable {
     /// Every setting of this type, in the order of declaration.
     public static var settings: [SettingDescription] {
-        let properties = Property.declared(by: Self.self)
-        return properties.flatMap { property -> [SettingDescription] in
+        Property.declared(by: Self.self).flatMap { property -> [SettingDescription] in
             switch property.declaration {
             case .inlined(let inlined): inlined.settings
             case .use(let use):
                 [
                     SettingDescription(
-                        name: use.key(for: property, amongst: properties), type: use.type, help: use.help,
-                        defaultText: nil, isRequired: false)
+                        name: property.key, type: use.type, help: use.help, defaultText: nil, isRequired: false)
                 ]
             case .setting(let setting):
                 [

@@ -12,8 +12,8 @@ struct Property: Sendable {
     /// The property's name in Swift, which is also its coding key.
     let name: String
 
-    /// The key in pipeline files: `maxLength` is written `max_length`.
-    let key: String
+    /// The key in pipeline files: `maxLength` is written `max_length`, and the only resource of a stage `resource`.
+    private(set) var key: String
 
     /// `nil` for state, and for what has no wrapper: each instance has its own.
     let declaration: Declaration?
@@ -55,7 +55,17 @@ struct Property: Sendable {
 
     /// What an instance has, which may be filled already.
     static func all(of instance: some Configurable) -> [Property] {
-        values(of: instance).map(Property.init)
+        all(from: values(of: instance))
+    }
+
+    /// The properties behind the values of an instance.
+    static func all(from values: [(name: String, value: Any)]) -> [Property] {
+        var properties = values.map(Property.init)
+        let uses = properties.indices.filter { properties[$0].use?.isOnlyNamed == false }
+        if uses.count == 1, let only = uses.first, properties[only].use?.isList == false {
+            properties[only].key = "resource"
+        }
+        return properties
     }
 
     /// The stored properties of an instance, those of wrappers under the names they are used by.

@@ -14,7 +14,7 @@ struct Prototype<Target: Configurable> {
     /// One whose properties have values already.
     init(_ instance: Target) {
         own = Property.values(of: instance)
-        properties = own.map(Property.init)
+        properties = Property.all(from: own)
     }
 
     func value(of property: Property) -> Any? {

@@ -18,7 +18,7 @@ enum SettingBinder {
     static func bind<Target: Configurable>(
         _ prototype: Prototype<Target>, to node: Node?, of owner: Owner, with reader: inout SettingReader
     ) -> Target? {
-        var entries = SettingEntries(entries: node?.entries ?? [], owner: owner, properties: prototype.properties)
+        var entries = SettingEntries(entries: node?.entries ?? [], owner: owner)
         var values: [(name: String, value: Any)] = []
         for property in prototype.properties {
             let value =

@@ -2,15 +2,13 @@
 struct SettingEntries {
     let entries: [Node.Entry]
     let owner: Owner
-    let properties: [Property]
     /// The keys that are known, each of which was looked for.
     private var known: [String] = []
     private var count = 0
 
-    init(entries: [Node.Entry], owner: Owner, properties: [Property]) {
+    init(entries: [Node.Entry], owner: Owner) {
         self.entries = entries
         self.owner = owner
-        self.properties = properties
     }
 
     /// Those whose keys nobody looked for.
@@ -28,8 +26,7 @@ struct SettingEntries {
             return inlined.reading(
                 Node(content: .mapping(own), range: owner.place), of: owner, with: &reader)
         case .use(let use):
-            let key = use.key(for: property, amongst: properties)
-            let request = ResourceRequest(key: key, node: take(key)?.value, owner: owner)
+            let request = ResourceRequest(key: property.key, node: take(property.key)?.value, owner: owner)
             return use.resolved(request, with: &reader)
         case .setting(let setting):
             if let entry = take(property.key) {

@@ -28,7 +28,8 @@ struct SQLiteInsertTests {
     }
 
     private func stored(in database: Database) throws -> [Stored] {
-        try GRDB.Row.fetchAll(database, sql: "SELECT name, number, typeof(name) AS type FROM things ORDER BY rowid").map {
+        try GRDB.Row.fetchAll(database, sql: "SELECT name, number, typeof(name) AS type FROM things ORDER BY rowid").map
+        {
             Stored(name: $0["name"], number: $0["number"], type: $0["type"])
         }
     }
@@ -36,7 +37,8 @@ struct SQLiteInsertTests {
     @Test("each row has its own values, and text that is empty is not NULL")
     func values() throws {
         try withTable { database in
-            try insert([("", 1), (nil, nil), ("größer 🙂", -7), (String(repeating: "x", count: 5_000), 2)], into: database)
+            try insert(
+                [("", 1), (nil, nil), ("größer 🙂", -7), (String(repeating: "x", count: 5_000), 2)], into: database)
             #expect(
                 try stored(in: database) == [
                     Stored(name: "", number: 1, type: "text"), Stored(name: nil, number: nil, type: "null"),
