@@ -268,11 +268,9 @@ final class Conversation {
         if clientID != nil {
             if let held { held.end(id, with: frame) } else { answers.end(id, with: frame) }
         }
-        switch order.settle(id, frame) {
-        case .never: break
-        case .later: pipeline.current.meter.settled(with: frame)
-        case .now:
-            pipeline.current.meter.settled(with: frame)
+        let leaving = order.settle(id, frame)
+        if leaving != .never { pipeline.current.meter.settled(with: frame) }
+        if leaving == .now {
             if let frame { tell(frame) }
             while let frame = order.next() { tell(frame) }
         }

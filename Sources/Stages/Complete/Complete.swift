@@ -57,7 +57,7 @@ public struct Complete: Stage {
     /// Further keys of the request.
     @Setting("Further keys of the request's body.") public var extra: [String: JSONSetting] = [:]
 
-    @State private var template = Lazy<RequestTemplate>()
+    @State private var made = Lazy<RequestTemplate>()
 
     public init() {}
 
@@ -81,7 +81,7 @@ public struct Complete: Stage {
     public var sendsDeltas: Bool { stream }
 
     public func run(_ message: inout Message) async throws {
-        let template = template.value { RequestTemplate(self) }
+        let template = template
         let request = request(for: message, by: template)
         var rest = fallback[...]
         var api = api
@@ -99,7 +99,7 @@ public struct Complete: Stage {
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        let template = template.value { RequestTemplate(self) }
+        let template = template
         guard !template.mustWait,
             let completion = try api.completeWithoutWaiting(request(for: message, by: template))
         else {
@@ -123,6 +123,8 @@ public struct Complete: Stage {
             }
         }
     }
+
+    private var template: RequestTemplate { made.value { RequestTemplate(self) } }
 
     private func request(for message: Message, by template: RequestTemplate) -> CompletionRequest {
         var turns: [CompletionRequest.Turn] = []
