@@ -28,6 +28,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     private var closeCode: WebSocketCloseCode?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     @exclusivity(unchecked) private var frames: OutgoingFrames
+    @exclusivity(unchecked) private var socket: ClientSocket?
     /// What the channel says of itself, which costs more to ask for each message.
     @exclusivity(unchecked) private var isWritable = true
     @exclusivity(unchecked) private var isReading = false
@@ -62,6 +63,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        socket = ClientSocket(of: context.channel)
         isWritable = context.channel.isWritable
         loop.add(self)
         loop.metrics.webSocketOpened()
@@ -94,6 +96,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        socket = nil
         isWaiting = false
         decode(share: .max)
         sink.end()
@@ -234,7 +237,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func flush() {
-        guard let context, let buffer = frames.take() else { return }
+        guard let context, var buffer = frames.take() else { return }
+        if socket?.write(&buffer, behind: bytesWaiting) == true { return }
         context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
         guard !isWritable, bytesWaiting > mostWaiting else { return }
         abort("the client takes too little of what waits for it")

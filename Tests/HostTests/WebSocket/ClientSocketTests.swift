@@ -1,0 +1,122 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import Host
+
+@Suite("Frames that go to a client's socket")
+struct ClientSocketTests {
+    @Test("leave at once, past the channel's queue")
+    func direct() async throws {
+        let client = try await Client()
+        try await client.write(["one", "two"])
+        #expect(try client.read(10) == frames(["one", "two"]))
+        #expect(try await client.queued == 0)
+        try await client.close()
+    }
+
+    @Test("wait for what the channel was given before")
+    func behind() async throws {
+        let client = try await Client(waiting: "before")
+        try await client.write(["one"])
+        #expect(try client.read(11) == Array("before".utf8) + frames(["one"]))
+        try await client.write(["two"])
+        #expect(try client.read(5) == frames(["two"]))
+        // What was before, and the one behind it.
+        #expect(try await client.queued == 2)
+        try await client.close()
+    }
+
+    @Test("come whole and in order, however little the client takes")
+    func slow() async throws {
+        let client = try await Client()
+        let texts = (0..<300).map { "\($0) " + String(repeating: "x", count: 2_000) }
+        let expected = frames(texts)
+        let read = Task.detached { try client.read(expected.count) }
+        for first in stride(from: 0, to: texts.count, by: 3) {
+            try await client.write(Array(texts[first..<first + 3]))
+        }
+        #expect(try await read.value == expected)
+        #expect(try await client.queued > 0)
+        try await client.close()
+    }
+
+    private func frames(_ texts: [String]) -> [UInt8] {
+        var bytes = ByteBuffer()
+        for text in texts { WebSocketEncoder.text(text, into: &bytes) }
+        return Array(buffer: bytes)
+    }
+}
+
+/// The far end of a pair of sockets; the handler that is tested has the near one.
+private struct Client {
+    private let channel: any Channel
+    private let far: CInt
+    private let handler: NIOLoopBound<WebSocketHandler>
+    private let counter: NIOLoopBound<WriteCounter>
+
+    /// - Parameter waiting: What the channel was given before there was a handler.
+    init(waiting: String = "") async throws {
+        var pair: [CInt] = [-1, -1]
+        #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+        // So little that the socket takes part of a message again and again.
+        var size: CInt = 4_096
+        setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+        var patience = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        far = pair[1]
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .withConnectedSocket(pair[0]).get()
+        self.channel = channel
+        (handler, counter) = try await channel.eventLoop.submit {
+            let limits = HostLimits()
+            let handler = WebSocketHandler(
+                RecordingSink(), loop: LoopConnections(channel.eventLoop, limits: limits), limits: limits)
+            let counter = WriteCounter()
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(counter)
+            if !waiting.isEmpty { channel.write(ByteBuffer(string: waiting), promise: nil) }
+            try pipeline.addHandler(handler)
+            return (
+                NIOLoopBound(handler, eventLoop: channel.eventLoop), NIOLoopBound(counter, eventLoop: channel.eventLoop)
+            )
+        }.get()
+    }
+
+    /// How often the channel was given something to write.
+    var queued: Int {
+        get async throws { try await channel.eventLoop.submit { counter.value.count }.get() }
+    }
+
+    func write(_ texts: [String]) async throws {
+        try await channel.eventLoop.submit { for text in texts { handler.value.write(text: text) } }.get()
+    }
+
+    /// Waits for so many bytes.
+    func read(_ count: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 1_500)
+        while bytes.count < count {
+            let size = recv(far, &part, min(part.count, count - bytes.count), 0)
+            guard size > 0 else { throw IOError(errnoCode: errno, reason: "recv") }
+            bytes += part[..<size]
+        }
+        return bytes
+    }
+
+    func close() async throws {
+        try await channel.close()
+        Glibc.close(far)
+    }
+}
+
+private final class WriteCounter: ChannelOutboundHandler {
+    typealias OutboundIn = Never
+    var count = 0
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        count += 1
+        context.write(data, promise: promise)
+    }
+}

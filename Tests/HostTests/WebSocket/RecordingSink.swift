@@ -1,0 +1,34 @@
+import NIOCore
+import Pipeline
+
+@testable import Host
+
+/// Answers each message at once, as a pipeline that doesn't wait does.
+final class RecordingSink: MessageSink {
+    private var connection: WebSocketHandler?
+    private(set) var received: [String] = []
+    var isHeld = false
+    var pending: Int { 0 }
+
+    func begin(on connection: WebSocketHandler) { self.connection = connection }
+
+    func receive(_ text: String) {
+        received.append(text)
+        connection?.write(text: text)
+        connection?.messagesHaveEnded()
+    }
+
+    func refuse(_ text: String, with error: PipelineError) {}
+
+    func receive(_ binary: ByteBuffer) {}
+
+    func stop() -> Int { 0 }
+
+    func end() { connection = nil }
+
+    func hasFailed(_ error: any Error) {}
+
+    func hasEnded(with code: WebSocketCloseCode?) {}
+
+    func willBeCut(because reason: String) {}
+}
