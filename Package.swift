@@ -135,11 +135,13 @@ let package = Package(
             path: "Tests/FuzzTargets",
             exclude: ["Corpus"],
             swiftSettings: strict),
+        .target(name: "TestPatience", path: "Tests/TestPatience", swiftSettings: strict),
         .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: strict),
         .testTarget(
             name: "PipelineTests",
             dependencies: [
                 "Pipeline",
+                "TestPatience",
                 "TestRandom",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -148,10 +150,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: strict),
+            name: "HTTPClientTests", dependencies: ["HTTPClient", "TestPatience"], swiftSettings: strict),
         .testTarget(
             name: "StagesTests",
-            dependencies: ["Stages", "Pipeline", "TestRandom", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "Stages", "Pipeline", "TestPatience", "TestRandom", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             exclude: ["Broken"], swiftSettings: strict),
         .testTarget(
             name: "PipelineTestingTests",

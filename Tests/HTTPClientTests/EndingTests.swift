@@ -1,10 +1,11 @@
 import HTTPClient
+import TestPatience
 import Testing
 
 @Suite("A call that is given up", .timeLimit(.minutes(1)))
 struct EndingTests {
     /// Long enough for a busy machine, and far below what any deadline would take.
-    private static let promptly = Duration.seconds(1)
+    private static let promptly = Duration.patience(.seconds(1))
 
     @Test("by cancelling its task before the response ends at once, and closes its connection")
     func cancelled() async throws {

@@ -1,14 +1,12 @@
-import Foundation
+import TestPatience
 import Testing
 
 @testable import Pipeline
 
 @Suite("Hostile YAML costs no more than its bytes")
 struct YAMLLimitsTests {
-    /// Far above what a debug build takes on a busy machine, far below what expanding any of these would take. A build
-    /// with a sanitizer gets so many times as much.
-    private let patience =
-        Duration.seconds(5) * (ProcessInfo.processInfo.environment["PATIENCE"].flatMap { Int($0) } ?? 1)
+    /// Far above what a debug build takes on a busy machine, far below what expanding any of these would take.
+    private let patience = Duration.patience(.seconds(5))
 
     private func read(_ text: String, limits: YAMLReader.Limits = .init()) -> Reading {
         var reading: Reading?
