@@ -77,7 +77,7 @@ public final class Chain: Sendable {
     /// How each resource is, in the order of the file, and then each stage that depends on something of its own.
     public var health: [(name: String, health: Health)] {
         resources.map { ($0.name, $0.resource.health) }
-            + steps.flatMap(\.all).compactMap { step in
+            + all.compactMap { step in
                 (step.stage as? any SupervisedStage).map { (step.label, $0.health) }
             }
     }

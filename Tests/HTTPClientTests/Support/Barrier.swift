@@ -1,4 +1,5 @@
 import Foundation
+import TestPatience
 
 /// Lets its threads go on once all of them have come.
 final class Barrier: Sendable {
@@ -15,7 +16,7 @@ final class Barrier: Sendable {
         defer { condition.unlock() }
         missing -= 1
         if missing <= 0 { condition.broadcast() }
-        let limit = Date(timeIntervalSinceNow: 10)
+        let limit = Date(timeIntervalSinceNow: .patience(.seconds(10)) / .seconds(1))
         while missing > 0 {
             guard condition.wait(until: limit) else { return false }
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestPatience
 
 /// A connection as the server sees it. Reading and writing give up after some seconds, so that no test hangs for it.
 final class Connection: Sendable {
@@ -20,7 +21,7 @@ final class Connection: Sendable {
 
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        var patience = timeval(tv_sec: Int(Duration.patience(.seconds(10)) / .seconds(1)), tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
