@@ -13,9 +13,10 @@ struct BackpressureTests {
             connection.setWritePatience(milliseconds: 2_400)
             var (sent, hasStalled) = (0, false)
             while sent < whole {
-                let count = connection.write(Array(Self.pattern[(sent % Self.period)..<Self.period]))
+                let piece = Array(Self.pattern[(sent % Self.period)..<Self.period])
+                let count = connection.write(piece)
                 sent += count
-                if count == 0 {
+                if count < piece.count {
                     guard !hasStalled else { return }
                     hasStalled = true
                     stalls.report(sent)

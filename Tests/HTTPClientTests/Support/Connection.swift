@@ -76,7 +76,7 @@ final class Connection: Sendable {
 
     /// How long `write` waits for the other side.
     func setWritePatience(milliseconds: Int) {
-        var patience = timeval(tv_sec: 0, tv_usec: milliseconds * 1_000)
+        var patience = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
