@@ -2,7 +2,7 @@ import Glibc
 import NIOCore
 import NIOSSL
 
-/// The socket below a client's channel, which takes bytes without the channel's queue: that queue costs a fifth of an
+/// The socket below a client's channel, which takes bytes without the channel's queue: that queue costs a tenth of an
 /// answer, and nearly always has one entry. What the socket doesn't take, errors included, is left to the channel.
 struct ClientSocket {
     private let descriptor: CInt
