@@ -8,10 +8,11 @@ from websockets.asyncio.client import connect
 
 
 class Pace:
-    """What came of a load: delays in seconds, errors, and the ids that were answered with their session and number."""
+    """What came of a load: delays in seconds, errors with theirs, and the ids that were answered with their session and
+    number."""
 
     def __init__(self):
-        self.delays, self.errors, self.answered = [], [], []
+        self.delays, self.errors, self.error_delays, self.answered = [], [], [], []
 
     def percentile(self, part):
         return sorted(self.delays)[int(len(self.delays) * part)]
@@ -46,6 +47,7 @@ async def _drive(url, rate, seconds, connections):
                     pace.answered.append((answer["message_id"], sessions[index], number))
                 else:
                     pace.errors.append(answer)
+                    pace.error_delays.append(pace.delays[-1])
 
         await asyncio.gather(send(), receive())
 

@@ -1,8 +1,9 @@
 import DequeModule
 import Synchronization
 
-/// Messages that wait for workers, in memory and bounded. Each worker has a lane of its own, and all messages of a
-/// session go to the same one, so that they stay in order.
+/// Messages that wait for workers, in memory and bounded. Each worker has a lane of its own. A message goes to the lane
+/// where others of its session are, so that they stay in order, and otherwise to the shortest, so that no worker has
+/// nothing to do while messages wait for another.
 package final class MemoryQueue: MessageQueue {
     private struct Lane {
         var waiting = Deque<QueuedMessage>()
@@ -13,6 +14,8 @@ package final class MemoryQueue: MessageQueue {
         var wanted = 1
         /// Counts the worker's waits, so that a timer knows whether its wait is over.
         var wait: UInt64 = 0
+
+        var count: Int { waiting.count + working.count }
     }
 
     private struct State {
@@ -21,18 +24,35 @@ package final class MemoryQueue: MessageQueue {
         var count = 0
         var isClosed = false
         var producers = RoomWaiters()
+        /// In which lane a session's messages are, and how many; empty where there is but one lane.
+        var sessions: [String: (lane: Int, messages: Int)] = [:]
+
+        mutating func lane(for session: Session) -> Int {
+            guard lanes.count > 1 else { return 0 }
+            let lane = sessions[session.id]?.lane ?? shortestLane
+            sessions[session.id, default: (lane, 0)].messages += 1
+            return lane
+        }
+
+        private var shortestLane: Int {
+            if let empty = lanes.firstIndex(where: { $0.count == 0 }) { return empty }
+            return lanes.indices.min { lanes[$0].count < lanes[$1].count } ?? 0
+        }
+
+        mutating func leave(_ session: Session) {
+            guard lanes.count > 1, let place = sessions[session.id] else { return }
+            sessions[session.id] = place.messages == 1 ? nil : (place.lane, place.messages - 1)
+        }
     }
 
     /// How many messages have room where nothing is said.
     package static let defaultCapacity = 1_000
 
-    private let options: QueueOptions
     private let capacity: Int
     private let state: Mutex<State>
     private let tickets = Atomic<UInt64>(0)
 
     package init(_ options: QueueOptions) {
-        self.options = options
         capacity = options.capacity ?? MemoryQueue.defaultCapacity
         state = Mutex(State(lanes: Array(repeating: Lane(), count: options.lanes)))
     }
@@ -60,7 +80,7 @@ package final class MemoryQueue: MessageQueue {
         let (outcome, worker): (PushOutcome, CheckedContinuation<Void, Never>?) = state.withLock { state in
             guard !state.isClosed else { return (.closed, nil) }
             guard state.count < capacity else { return (.full, nil) }
-            let lane = options.lane(of: queued.message.session)
+            let lane = state.lane(for: queued.message.session)
             state.lanes[lane].waiting.append(queued)
             state.count += 1
             guard state.lanes[lane].waiting.count >= state.lanes[lane].wanted else { return (.accepted, nil) }
@@ -125,6 +145,7 @@ package final class MemoryQueue: MessageQueue {
         let producers = state.withLock { state in
             state.lanes[lane].working = []
             state.count -= messages.count
+            for queued in messages { state.leave(queued.message.session) }
             return state.producers.take(max(0, capacity - state.count))
         }
         for producer in producers { producer.resume() }

@@ -17,18 +17,14 @@ public struct QueueOptions: Sendable {
     /// How many messages may wait or be worked on; `nil` where the step says nothing.
     public let capacity: Int?
 
-    /// Into how many lanes the messages are split. Those of one session are always in the same one.
+    /// Into how many lanes the messages are split. Those of one session that are there at the same time are in the same
+    /// one.
     public let lanes: Int
 
     /// Wishes.
     public init(capacity: Int?, lanes: Int) {
         self.capacity = capacity
         self.lanes = lanes
-    }
-
-    /// The lane of a session.
-    public func lane(of session: Session) -> Int {
-        lanes == 1 ? 0 : Int(session.id.hashValue.magnitude % UInt(lanes))
     }
 }
 

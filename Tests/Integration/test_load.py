@@ -1,0 +1,116 @@
+"""More than the host can do, and clients that come and go without end: for a few seconds here, for ten minutes with
+`scripts/load`."""
+
+import os
+import socket
+import threading
+import time
+import urllib.request
+
+from conftest import DEADLINE, wait_until, waiting
+from pace import drive
+from test_protocol import KEY, frame
+
+SECONDS = float(os.environ.get("LOAD_SECONDS", "5"))
+# An optimised build takes far more than 1,000 connections a second; the one for debugging about a fifth of that.
+STORM = float(os.environ.get("LOAD_STORM", "100"))
+DELAY, WORKERS, CAPACITY = 0.02, 4, 10
+# What the workers do where none of them ever waits for a message.
+MOST = WORKERS / DELAY
+# So many that a client's last message has ended before its next.
+CLIENTS = 80
+
+OVERLOADED = f"""
+pipeline: overloaded
+resources:
+  model: {{echo: {{delay: {int(DELAY * 1000)}ms}}}}
+stages:
+  - receive: {{format: json}}
+  - validate
+  - background: {{stages: [complete, respond], workers: {WORKERS}, capacity: {CAPACITY}, when_full: reject}}
+"""
+
+
+def test_twice_of_what_it_can_do_leaves_as_many_answers_and_tells_the_rest_at_once(serve):
+    host = serve(OVERLOADED, env={"LOG_LEVEL": "critical"})
+    depths, over = [], threading.Event()
+
+    def watch():
+        while not over.wait(0.2):
+            depths.append(waiting(host))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    pace = drive(host.url(), 2 * MOST, SECONDS, connections=CLIENTS)
+    over.set()
+    watcher.join()
+    answers = len(pace.answered) / SECONDS
+    assert {error["error"]["code"] for error in pace.errors} == {"busy"}
+    late = sorted(pace.error_delays)
+    print(f"load: {answers:.0f} answers a second beside {MOST:.0f} at most, 'busy' after {late[len(late) // 2] * 1000:.1f} ms, "
+          f"{late[int(len(late) * 0.99)] * 1000:.1f} ms for one in a hundred")
+    assert answers >= 0.9 * MOST
+    assert late[int(len(late) * 0.99)] < 0.1
+    assert depths and max(depths) <= CAPACITY
+
+
+class Figures:
+    """What the host's process holds."""
+
+    def __init__(self, host):
+        process = f"/proc/{host.process.pid}"
+        self.files, self.threads = len(os.listdir(f"{process}/fd")), len(os.listdir(f"{process}/task"))
+
+    def __str__(self):
+        return f"{self.files} descriptors, {self.threads} threads"
+
+
+def others(host):
+    """Connections besides the one that asks."""
+    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
+        lines = answer.read().decode().splitlines()
+    return -1 + next(float(line.split()[1]) for line in lines if line.startswith("stagecoach_connections "))
+
+
+def come_and_go(host, rate, seconds, faults, counts):
+    """A thread's share of the storm: in, a prompt, and out, every other time without a word."""
+    hello = (f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{host.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode()
+    begin, count = time.monotonic(), 0
+    while (due := count / rate) < seconds:
+        time.sleep(max(0, begin + due - time.monotonic()))
+        try:
+            with socket.create_connection(("127.0.0.1", host.port), timeout=DEADLINE) as client:
+                client.sendall(hello)
+                if b" 101 " not in client.recv(4096):
+                    faults.append("was not let in")
+                client.sendall(frame(1, b"x") if count % 2 else frame(1, b"x") + frame(8, b"\x03\xe8"))
+        except OSError as error:
+            faults.append(repr(error))
+        count += 1
+    counts.append((count, time.monotonic() - begin))
+
+
+def test_clients_that_come_and_go_leave_nothing_behind(serve):
+    host = serve("pipeline: p\nresources: {m: echo}\nstages: [receive, validate, complete, respond]\n",
+                 env={"LOG_LEVEL": "critical"})
+    faults, counts, crowd = [], [], 8
+    come_and_go(host, 100, 0.5, faults, [])
+    wait_until(lambda: others(host) == 0, "the connections' end")
+    before = Figures(host)
+    threads = [threading.Thread(target=come_and_go, args=(host, STORM / crowd, SECONDS, faults, counts))
+               for _ in range(crowd)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults, (len(faults), faults[:5])
+    rate = sum(count / seconds for count, seconds in counts)
+    wait_until(lambda: others(host) == 0, "the connections' end")
+    after = Figures(host)
+    print(f"load: {rate:.0f} connections a second; {before}, then {after}")
+    assert rate >= 0.9 * STORM
+    assert abs(after.files - before.files) <= 5 and abs(after.threads - before.threads) <= 5, f"{before}, then {after}"
+    with host.connect() as client:
+        client.send("still here")
+        assert client.recv(timeout=DEADLINE) == "still here"

@@ -1,0 +1,63 @@
+import Testing
+
+@testable import Pipeline
+
+@Suite("A queue in memory with several workers")
+struct MemoryQueueTests {
+    private let queue = MemoryQueue(QueueOptions(capacity: nil, lanes: 3))
+
+    private func push(_ prompts: [String], of session: Session = Session()) {
+        for prompt in prompts { _ = queue.pushWithoutWaiting(Message(prompt: prompt, session: session)) }
+    }
+
+    /// What each worker gets; the queue is closed, so that none waits for more.
+    private func everything() async -> [[String]] {
+        queue.close()
+        var prompts: [[String]] = []
+        for lane in 0..<3 {
+            prompts.append(await queue.next(lane: lane, upTo: 10, lingering: .zero).map(\.message.prompt))
+        }
+        return prompts
+    }
+
+    @Test("gives every worker something while there are sessions enough")
+    func spread() async {
+        for number in 0..<6 { push(["\(number)"]) }
+        #expect(await everything().map(\.count) == [2, 2, 2])
+    }
+
+    @Test("keeps a session's messages with one worker, in order, while some of them are there")
+    func order() async {
+        let session = Session()
+        push(["first"], of: session)
+        push(["another's"])
+        push(["second", "third"], of: session)
+        #expect(await everything() == [["first", "second", "third"], ["another's"], []])
+    }
+
+    @Test("gives what comes of a session whose messages are done to whoever has least to do")
+    func afterwards() async {
+        let session = Session()
+        push(["first"], of: session)
+        let first = await queue.next(lane: 0, upTo: 1, lingering: .zero)
+        push(["second"], of: session)
+        queue.finish(first, lane: 0)
+        push(["another's", "more of another's"])
+        let second = await queue.next(lane: 0, upTo: 1, lingering: .zero)
+        queue.finish(second, lane: 0)
+        push(["a third's"])
+        push(["third"], of: session)
+        #expect((first + second).map(\.message.prompt) == ["first", "second"])
+        #expect(await everything() == [["a third's"], ["another's", "more of another's"], ["third"]])
+    }
+
+    @Test("still knows where a session's messages are when a worker has put them back")
+    func putBack() async {
+        let session = Session()
+        push(["first", "second"], of: session)
+        let batch = await queue.next(lane: 0, upTo: 10, lingering: .zero)
+        queue.putBack(batch, lane: 0)
+        push(["third"], of: session)
+        #expect(await everything() == [["first", "second", "third"], [], []])
+    }
+}
