@@ -190,7 +190,7 @@ final class Conversation {
         advance()
     }
 
-    private var mayBegin: Bool { !isHeld && running.count < pipeline.current.entry.concurrency }
+    private var mayBegin: Bool { !isHeld && running.count < pipeline.lend { $0.entry.concurrency } }
 
     /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
     /// stack.
@@ -204,7 +204,11 @@ final class Conversation {
 
     /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
     private func start(_ message: inout Message) {
-        let pipeline = pipeline.current
+        pipeline.lend { start(&message, in: $0) }
+    }
+
+    @inline(__always)
+    private func start(_ message: inout Message, in pipeline: ServedPipeline) {
         if let tracer = pipeline.chain.tracer { trace(&message, by: tracer) }
         do throws(PipelineError) {
             if let next = try pipeline.chain.runWithoutWaiting(&message) {
@@ -269,7 +273,7 @@ final class Conversation {
             if let held { held.end(id, with: frame) } else { answers.end(id, with: frame) }
         }
         let leaving = order.settle(id, frame)
-        if leaving != .never { pipeline.current.meter.settled(with: frame) }
+        if leaving != .never { pipeline.lend { $0.meter.settled(with: frame) } }
         if leaving == .now {
             if let frame { tell(frame) }
             while let frame = order.next() { tell(frame) }

@@ -1,4 +1,5 @@
 import CoreMetrics
+import Pipeline
 
 /// Counts what became of a pipeline's messages.
 struct MessageMeter: Sendable {
@@ -8,16 +9,17 @@ struct MessageMeter: Sendable {
         case unanswered
     }
 
-    private let answered: any CounterHandler
-    private let failed: any CounterHandler
-    private let cancelled: any CounterHandler
-    private let unanswered: any CounterHandler
+    private let answered: MessageCounter
+    private let failed: MessageCounter
+    private let cancelled: MessageCounter
+    private let unanswered: MessageCounter
 
     init(pipeline: String, factory: any MetricsFactory = MetricsSystem.factory) {
-        func counter(_ outcome: Outcome) -> any CounterHandler {
-            factory.makeCounter(
-                label: HostMetric.messages.rawValue,
-                dimensions: [("pipeline", pipeline), ("outcome", outcome.rawValue)])
+        func counter(_ outcome: Outcome) -> MessageCounter {
+            MessageCounter(
+                factory.makeCounter(
+                    label: HostMetric.messages.rawValue,
+                    dimensions: [("pipeline", pipeline), ("outcome", outcome.rawValue)]))
         }
         answered = counter(.answered)
         failed = counter(.failed)
@@ -26,14 +28,12 @@ struct MessageMeter: Sendable {
     }
 
     func ended(_ outcome: Outcome, _ number: Int = 1) {
-        let counter =
-            switch outcome {
-            case .answered: answered
-            case .failed: failed
-            case .cancelled: cancelled
-            case .unanswered: unanswered
-            }
-        counter.increment(by: Int64(number))
+        switch outcome {
+        case .answered: answered.add(number)
+        case .failed: failed.add(number)
+        case .cancelled: cancelled.add(number)
+        case .unanswered: unanswered.add(number)
+        }
     }
 
     /// A message's place among those that wait is settled with this frame.

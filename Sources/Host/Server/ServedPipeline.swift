@@ -64,7 +64,17 @@ final class ServedPipeline: Sendable {
 
 /// What an event loop serves of a file now: the next message goes through it. Touched on that loop alone.
 final class LoopPipeline {
-    @exclusivity(unchecked) var current: ServedPipeline
+    @exclusivity(unchecked) var current: ServedPipeline {
+        didSet { uncounted = Uncounted(current) }
+    }
+    @exclusivity(unchecked) private var uncounted: Uncounted<ServedPipeline>
 
-    init(_ current: ServedPipeline) { self.current = current }
+    init(_ current: ServedPipeline) {
+        self.current = current
+        uncounted = Uncounted(current)
+    }
+
+    /// Lends what is served now, which nothing replaces before `body` returns: that happens on the same loop.
+    @inline(__always)
+    func lend<Result>(to body: (ServedPipeline) -> Result) -> Result { uncounted.lend(to: body) }
 }

@@ -1,11 +1,14 @@
 /// Steps made ready to run, one after the other: those of a chain, or of one branch of a composite stage.
 struct Track: Sendable {
     let steps: [StepRunner]
+    /// The same, which `steps` keeps alive.
+    private let uncounted: [Uncounted<StepRunner>]
     /// `nil` where nobody takes metrics.
     private let clock: StepClock?
 
     init(_ steps: [StepRunner] = [], takesMetrics: Bool = false) {
         self.steps = steps
+        uncounted = steps.map(Uncounted.init)
         clock = takesMetrics ? .shared : nil
     }
 
@@ -32,8 +35,19 @@ struct Track: Sendable {
     func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
         var time = clock?.now ?? 0
         let slot = clock == nil ? nil : ThreadSlot.current
-        for index in steps.indices {
-            guard try steps[index].runWithoutWaiting(&message, since: &time, in: slot) else { return index }
+        // Errors come out of a closure like this, which may not throw typed ones.
+        var failure: PipelineError?
+        for index in uncounted.indices {
+            let hasRun = uncounted[index].lend { step in
+                do throws(PipelineError) {
+                    return try step.runWithoutWaiting(&message, since: &time, in: slot)
+                } catch {
+                    failure = error
+                    return false
+                }
+            }
+            if let failure { throw failure }
+            guard hasRun else { return index }
         }
         return nil
     }

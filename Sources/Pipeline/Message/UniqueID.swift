@@ -1,6 +1,3 @@
-import Glibc
-import Synchronization
-
 /// A UUID (RFC 9562): version 7 for messages, version 4 for sessions.
 ///
 /// Foundation's `UUID` knows neither version 7 nor the lower-case text that the RFC asks for.
@@ -15,7 +12,7 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
 
     /// A random id (version 4) from the system's secure generator.
     public static func random() -> UniqueID {
-        UniqueID(high: RandomPool.shared.next(), low: RandomPool.shared.next(), version: 4)
+        UniqueID(high: RandomPool.next(), low: RandomPool.next(), version: 4)
     }
 
     /// An id that sorts by time (version 7): milliseconds, then the rest of the microseconds (RFC 9562 section 6.2,
@@ -23,7 +20,7 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
     public static func timeOrdered(at time: Timestamp) -> UniqueID {
         let microseconds = UInt64(max(0, time.microseconds))
         let fraction = (microseconds % 1_000) * 4_096 / 1_000
-        return UniqueID(high: (microseconds / 1_000) << 16 | fraction, low: RandomPool.shared.next(), version: 7)
+        return UniqueID(high: (microseconds / 1_000) << 16 | fraction, low: RandomPool.next(), version: 7)
     }
 
     /// Reads the canonical text form in either case; `nil` for anything else.
@@ -80,36 +77,5 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
             }
             return place
         }
-    }
-}
-
-/// Random numbers from the kernel's secure generator, fetched many at a time: asking it for each message's id costs
-/// more than all the rest of making a message.
-private final class RandomPool: Sendable {
-    static let shared = RandomPool()
-
-    private struct State {
-        var numbers = [UInt64](repeating: 0, count: 32)
-        var used = 32
-    }
-
-    private let state = Mutex(State())
-
-    func next() -> UInt64 {
-        state.withLock { state in
-            if state.used == state.numbers.count { refill(&state) }
-            defer { state.used += 1 }
-            // A number that was given out is not kept.
-            defer { state.numbers[state.used] = 0 }
-            return state.numbers[state.used]
-        }
-    }
-
-    private func refill(_ state: inout State) {
-        var generator = SystemRandomNumberGenerator()
-        // 256 bytes are the most that one call gives.
-        let isFilled = state.numbers.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) == 0 }
-        if !isFilled { for index in state.numbers.indices { state.numbers[index] = generator.next() } }
-        state.used = 0
     }
 }

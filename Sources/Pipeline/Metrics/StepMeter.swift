@@ -6,11 +6,11 @@ import CoreMetrics
 /// thread's own row.
 final class StepMeter: Sendable {
     private let clock = StepClock.shared
-    private let received: StepCount
-    private let sent: StepCount
-    private let retries: StepCount
+    private let received: MessageCounter
+    private let sent: MessageCounter
+    private let retries: MessageCounter
     /// Only for stages that provide an answer.
-    private let tokens: StepCount?
+    private let tokens: MessageCounter?
     private let durations: any TimerHandler
     private let durationRows: SlottedCounts.Rows?
     private let errors: [PipelineError.Code: any CounterHandler]
@@ -25,10 +25,10 @@ final class StepMeter: Sendable {
         func counter(_ metric: EngineMetric, _ more: [(String, String)] = []) -> any CounterHandler {
             factory.makeCounter(label: metric.rawValue, dimensions: labels + more)
         }
-        received = StepCount(counter(.stageReceived))
-        sent = StepCount(counter(.stageSent))
-        retries = StepCount(counter(.stageRetries))
-        tokens = providesAnswer ? StepCount(counter(.modelTokens)) : nil
+        received = MessageCounter(counter(.stageReceived))
+        sent = MessageCounter(counter(.stageSent))
+        retries = MessageCounter(counter(.stageRetries))
+        tokens = providesAnswer ? MessageCounter(counter(.modelTokens)) : nil
         durations = factory.makeTimer(label: EngineMetric.stageDuration.rawValue, dimensions: labels)
         durationRows = (durations as? DurationHistogram)?.rows
         errors = Dictionary(
@@ -105,25 +105,6 @@ final class StepMeter: Sendable {
             DurationHistogram.record(duration, in: slot, of: durationRows)
         } else {
             durations.recordNanoseconds(Int64(clamping: duration))
-        }
-    }
-}
-
-/// A counter that a step increments for every message.
-private struct StepCount: Sendable {
-    private let handler: any CounterHandler
-    let rows: SlottedCounts.Rows?
-
-    init(_ handler: any CounterHandler) {
-        self.handler = handler
-        rows = (handler as? FastCounter)?.rows
-    }
-
-    func add(_ number: Int, in slot: ThreadSlot) {
-        if let rows {
-            rows.add(UInt64(max(0, number)), in: slot)
-        } else {
-            handler.increment(by: Int64(number))
         }
     }
 }

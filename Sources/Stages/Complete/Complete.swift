@@ -99,14 +99,15 @@ public struct Complete: Stage {
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        let template = template
-        guard !template.mustWait,
-            let completion = try api.completeWithoutWaiting(request(for: message, by: template))
-        else {
-            return false
+        try made.lend({ RequestTemplate(self) }) { template in
+            guard !template.mustWait,
+                let completion = try template.api.completeWithoutWaiting(request(for: message, by: template))
+            else {
+                return false
+            }
+            message.completion = try template.checked(completion)
+            return true
         }
-        message.completion = try template.checked(completion)
-        return true
     }
 
     private func answer(

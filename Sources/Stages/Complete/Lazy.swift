@@ -1,15 +1,31 @@
 import Synchronization
 
 /// Keeps what is made once, by whoever needs it first.
-final class Lazy<Value: Sendable>: Sendable {
-    private let made = Mutex<Value?>(nil)
+final class Lazy<Value: AnyObject & Sendable>: Sendable {
+    private let made = Atomic<Unmanaged<Value>?>(nil)
 
-    func value(_ make: () -> Value) -> Value {
-        made.withLock { made in
-            if let made { return made }
-            let value = make()
-            made = value
-            return value
-        }
+    /// The value; of several that are made at the same time the first stays.
+    func value(_ make: () -> Value) -> Value { reference(make).takeUnretainedValue() }
+
+    /// Lends the value without counting a reference, for what every message needs: see `Uncounted` in the engine.
+    @inline(__always)
+    func lend<Result>(_ make: () -> Value, to body: (Value) throws -> Result) rethrows -> Result {
+        try reference(make)._withUnsafeGuaranteedRef(body)
     }
+
+    @inline(__always)
+    private func reference(_ make: () -> Value) -> Unmanaged<Value> {
+        made.load(ordering: .acquiring) ?? keep(make())
+    }
+
+    @inline(never)
+    private func keep(_ value: Value) -> Unmanaged<Value> {
+        let reference = Unmanaged.passRetained(value)
+        let (isKept, former) = made.compareExchange(expected: nil, desired: reference, ordering: .acquiringAndReleasing)
+        guard !isKept, let former else { return reference }
+        reference.release()
+        return former
+    }
+
+    deinit { made.load(ordering: .acquiring)?.release() }
 }

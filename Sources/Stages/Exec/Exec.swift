@@ -60,10 +60,14 @@ public struct Exec: Stage {
     @State private var made = Lazy<Made>()
 
     /// What every message needs, made once.
-    private struct Made: Sendable {
+    private final class Made: Sendable {
         let pool: ProgramPool
         let request: RequestLine
         let contract: AnswerContract
+
+        init(pool: ProgramPool, request: RequestLine, contract: AnswerContract) {
+            (self.pool, self.request, self.contract) = (pool, request, contract)
+        }
     }
 
     public init() {}

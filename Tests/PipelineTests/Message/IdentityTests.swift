@@ -1,3 +1,6 @@
+import Dispatch
+import Foundation
+import Synchronization
 import Testing
 
 @testable import Pipeline
@@ -22,6 +25,28 @@ struct IdentityTests {
         let ids = (0..<1_000).map { _ in UniqueID.random() }
         #expect(Set(ids).count == 1_000)
         #expect(ids.allSatisfy { $0.version == 4 && $0.isStandardVariant })
+    }
+
+    @Test("ids are all different where more threads make them than have random numbers of their own")
+    func manyThreads() {
+        let threads = ThreadSlot.count + 4
+        let ids = Mutex<[UniqueID]>([])
+        let (begun, ended) = (DispatchGroup(), DispatchGroup())
+        for _ in 0..<threads {
+            begun.enter()
+            ended.enter()
+            Thread {
+                let first = UniqueID.random()
+                begun.leave()
+                // Nobody ends, and leaves room for others, before all have begun.
+                begun.wait()
+                let more = (0..<200).map { _ in UniqueID.random() }
+                ids.withLock { $0 += [first] + more }
+                ended.leave()
+            }.start()
+        }
+        ended.wait()
+        #expect(Set(ids.withLock(\.self)).count == threads * 201)
     }
 
     @Test(

@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// A thread's own row in counts, which makes counting a plain addition: nobody else writes there.
+/// A thread's own row in what many threads write to: nobody else touches it, so that it needs no lock.
 ///
-/// Threads beyond the number of rows share the first one, where additions are atomic.
+/// Threads beyond the number of rows share the first one, which whoever keeps such rows must guard.
 struct ThreadSlot: Sendable {
     /// The row; 0 is the shared one.
     let number: Int
