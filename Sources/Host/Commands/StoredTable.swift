@@ -20,11 +20,11 @@ struct StoredTable {
         }
     }
 
-    /// Waits for the connection, which a resource makes by itself.
+    /// Waits for the connection, which a resource makes by itself, for as long as what it says of its health may be old.
     ///
-    /// - Throws: What the database says where there is none after `limit`.
-    func waitUntilReady(within limit: Duration = .seconds(5)) async throws {
-        let deadline = ContinuousClock.now + limit
+    /// - Throws: What the database says where there is none after that.
+    func waitUntilReady() async throws {
+        let deadline = ContinuousClock.now + .seconds(2)
         while let error = store.health.error {
             if ContinuousClock.now >= deadline { throw error }
             try await Task.sleep(for: .milliseconds(20))
