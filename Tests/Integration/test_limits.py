@@ -1,6 +1,9 @@
 """Limits that an operator sets: connections and frames of one client, and whose address counts behind a proxy."""
 
 import json
+import os
+import pathlib
+import resource
 import time
 
 import pytest
@@ -175,3 +178,27 @@ def test_a_closed_connection_past_its_rate_does_not_hold_the_drain(serve):
             while True:
                 client.recv(timeout=DEADLINE)
         assert host.stop() == 0
+
+
+def cpu_seconds(host):
+    fields = pathlib.Path(f"/proc/{host.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_without_descriptors_the_host_neither_spins_nor_fails_and_takes_clients_again_once_it_has_some(serve):
+    host = limited(serve, "connections: 1000")
+    with host.connect() as first:
+        says(first, "before")
+        resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE, (64, 64))
+        crowd = [host.raw() for _ in range(100)]
+        says(first, "meanwhile")
+        before, began = cpu_seconds(host), time.monotonic()
+        time.sleep(3)
+        assert (cpu_seconds(host) - before) / (time.monotonic() - began) < 0.05
+        assert sum("No client can be taken" in line for line in host.log) == 1
+        says(first, "still")
+        for connection in crowd:
+            connection.close()
+        with host.connect() as late:
+            says(late, "after")
+        says(first, "at the end")

@@ -26,6 +26,11 @@ struct HostServer {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Inherited by every connection.
             .serverChannelOption(.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), value: HostServer.unsentBytes)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // The next read of the same client waits until those of others are done.
             .childChannelOption(.maxMessagesPerRead, value: 1)

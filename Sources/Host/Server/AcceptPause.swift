@@ -1,0 +1,39 @@
+import Glibc
+import Logging
+import NIOCore
+
+/// Takes no clients for a second where the process, or the machine, has no descriptors or memory for one more. SwiftNIO goes
+/// on trying, and its event loop has time for nothing else: the client that waits makes the socket readable all the time.
+final class AcceptPause: ChannelInboundHandler {
+    typealias InboundIn = any Channel
+
+    private static let pause = TimeAmount.seconds(1)
+
+    private let logger: Logger
+    /// Whether it was said since the last client came in.
+    private var isSaid = false
+
+    init(logger: Logger) { self.logger = logger }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isSaid = false
+        context.fireChannelRead(data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? IOError, [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) else {
+            return context.fireErrorCaught(error)
+        }
+        if !isSaid {
+            logger.warning(
+                "No client can be taken: the system has nothing left for one; raise its limits (ulimit -n)",
+                metadata: ["detail": "\(error)"])
+            isSaid = true
+        }
+        let channel = context.channel
+        guard (try? channel.syncOptions?.setOption(.autoRead, value: false)) != nil else { return }
+        context.eventLoop.assumeIsolated().scheduleTask(in: AcceptPause.pause) {
+            _ = try? channel.syncOptions?.setOption(.autoRead, value: true)
+        }
+    }
+}
