@@ -171,6 +171,7 @@ let package = Package(
                 "Host",
                 "Pipeline",
                 "Stages",
+                "TestPatience",
                 "TestRandom",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),

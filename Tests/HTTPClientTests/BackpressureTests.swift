@@ -10,7 +10,7 @@ struct BackpressureTests {
         try await serving { connection in
             guard connection.request() != nil else { return }
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(whole)\r\n\r\n")
-            connection.setWritePatience(milliseconds: 2_400)
+            connection.setWritePatience(.milliseconds(2_400))
             var (sent, hasStalled) = (0, false)
             while sent < whole {
                 let piece = Array(Self.pattern[(sent % Self.period)..<Self.period])

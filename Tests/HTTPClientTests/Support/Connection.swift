@@ -21,9 +21,7 @@ final class Connection: Sendable {
 
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
-        var patience = timeval(tv_sec: Int(Duration.patience(.seconds(10)) / .seconds(1)), tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] { Duration.patience(.seconds(10)).limit(option, of: descriptor) }
     }
 
     /// The next request; `nil` when there is none any more.
@@ -75,10 +73,7 @@ final class Connection: Sendable {
     }
 
     /// How long `write` waits for the other side.
-    func setWritePatience(milliseconds: Int) {
-        var patience = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    }
+    func setWritePatience(_ time: Duration) { time.limit(SO_SNDTIMEO, of: descriptor) }
 
     /// Waits until the client is gone; `false` if it is still there after some seconds.
     func waitForEnd() -> Bool {

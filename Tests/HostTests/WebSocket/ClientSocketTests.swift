@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import TestPatience
 import Testing
 
 @testable import Host
@@ -63,8 +64,7 @@ private struct Client {
         // So little that the socket takes part of a message again and again.
         var size: CInt = 4_096
         setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
-        var patience = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        Duration.patience(.seconds(20)).limit(SO_RCVTIMEO, of: pair[1])
         far = pair[1]
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .withConnectedSocket(pair[0]).get()
