@@ -1,39 +1,46 @@
 import Dispatch
+import Foundation
 import Synchronization
 import Testing
 
 @testable import Stages
 
-@Suite("What is made once")
+@Suite("What is made by who needs it first", .timeLimit(.minutes(1)))
 struct LazyTests {
     private final class Made: Sendable {
-        let count: Counter
-        init(_ count: Counter) {
-            self.count = count
-            count.alive.add(1, ordering: .relaxed)
-        }
-        deinit { count.alive.subtract(1, ordering: .relaxed) }
+        private let gone: DispatchSemaphore
+        init(_ gone: DispatchSemaphore) { self.gone = gone }
+        deinit { gone.signal() }
     }
 
-    private final class Counter: Sendable {
-        let alive = Atomic<Int>(0)
-    }
-
-    @Test("is the same for all threads that need it at the same time, and goes with its owner")
+    @Test("is one for all, though two make it at the same time, and goes with its owner")
     func once() {
-        let counter = Counter()
-        for _ in 0..<100 {
+        let gone = DispatchSemaphore(value: 0)
+        let seen = Mutex<[ObjectIdentifier]>([])
+        do {
             let lazy = Lazy<Made>()
-            let seen = Mutex<Set<ObjectIdentifier>>([])
-            DispatchQueue.concurrentPerform(iterations: 8) { _ in
-                let made = ObjectIdentifier(lazy.value { Made(counter) })
-                let lent = lazy.lend({ Made(counter) }, to: ObjectIdentifier.init)
-                seen.withLock { _ = $0.insert(made) }
-                seen.withLock { _ = $0.insert(lent) }
+            let (making, ended) = (DispatchGroup(), DispatchGroup())
+            for group in [making, making, ended, ended] { group.enter() }
+            for _ in 0..<2 {
+                Thread {
+                    let made = lazy.value {
+                        // Both are at it before either is done.
+                        making.leave()
+                        making.wait()
+                        return Made(gone)
+                    }
+                    seen.withLock { $0.append(ObjectIdentifier(made)) }
+                    ended.leave()
+                }.start()
             }
-            #expect(seen.withLock(\.count) == 1)
-            withExtendedLifetime(lazy) { #expect(counter.alive.load(ordering: .relaxed) == 1) }
+            ended.wait()
+            let lent = lazy.lend({ Made(gone) }, to: ObjectIdentifier.init)
+            #expect(seen.withLock(\.self) == [lent, lent])
+            // The second is not kept, the first is.
+            gone.wait()
+            #expect(gone.wait(timeout: .now()) == .timedOut)
+            withExtendedLifetime(lazy) {}
         }
-        #expect(counter.alive.load(ordering: .relaxed) == 0)
+        gone.wait()
     }
 }

@@ -33,7 +33,7 @@ struct MigrateCommand<Host: StagecoachHost>: AsyncParsableCommand {
         do {
             try await file.chain.openResources()
             for table in tables {
-                try await table.waitUntilReady()
+                try await table.waitUntilReady(within: .seconds(5))
                 try await table.store.migrate(table.name)
                 Swift.print("the table '\(table.name)' is ready")
             }

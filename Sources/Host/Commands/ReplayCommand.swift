@@ -53,7 +53,7 @@ struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
             throw ReplayError(description: "\(file) has lines that are no dead letters (\(lines)); mend or remove them")
         }
         try await chain.openForReruns()
-        for table in StoredTable.all(in: chain) { try? await table.waitUntilReady() }
+        for table in StoredTable.all(in: chain) { try? await table.waitUntilReady(within: .seconds(5)) }
         var done = 0
         for letter in letters {
             do throws(PipelineError) {

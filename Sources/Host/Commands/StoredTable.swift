@@ -20,11 +20,12 @@ struct StoredTable {
         }
     }
 
-    /// Waits for the connection, which a resource makes by itself, for as long as what it says of its health may be old.
+    /// Waits for the connection, which a resource makes by itself.
     ///
-    /// - Throws: What the database says where there is none after that.
-    func waitUntilReady() async throws {
-        let deadline = ContinuousClock.now + .seconds(2)
+    /// - Parameter limit: For who only looks, as long as what a resource says of its health may be old.
+    /// - Throws: What the database says where there is none after `limit`.
+    func waitUntilReady(within limit: Duration = .seconds(2)) async throws {
+        let deadline = ContinuousClock.now + limit
         while let error = store.health.error {
             if ContinuousClock.now >= deadline { throw error }
             try await Task.sleep(for: .milliseconds(20))

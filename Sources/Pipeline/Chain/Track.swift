@@ -35,7 +35,7 @@ struct Track: Sendable {
     func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
         var time = clock?.now ?? 0
         let slot = clock == nil ? nil : ThreadSlot.current
-        // Errors come out of a closure like this, which may not throw typed ones.
+        // A closure that lends can't throw a typed error: it is carried out.
         var failure: PipelineError?
         for index in uncounted.indices {
             let hasRun = uncounted[index].lend { step in

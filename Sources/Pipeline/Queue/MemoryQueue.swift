@@ -2,8 +2,7 @@ import DequeModule
 import Synchronization
 
 /// Messages that wait for workers, in memory and bounded. Each worker has a lane of its own. A message goes to the lane
-/// where others of its session are, so that they stay in order, and otherwise to the shortest, so that no worker has
-/// nothing to do while messages wait for another.
+/// where others of its session are, so that they stay in order, and otherwise to the one with the fewest messages.
 package final class MemoryQueue: MessageQueue {
     private struct Lane {
         var waiting = Deque<QueuedMessage>()
@@ -35,6 +34,7 @@ package final class MemoryQueue: MessageQueue {
         }
 
         private var shortestLane: Int {
+            // Where there are many lanes, most often one near the front is empty.
             if let empty = lanes.firstIndex(where: { $0.count == 0 }) { return empty }
             return lanes.indices.min { lanes[$0].count < lanes[$1].count } ?? 0
         }

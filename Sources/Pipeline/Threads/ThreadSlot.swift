@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// A thread's own row in what many threads write to: nobody else touches it, so that it needs no lock.
+/// A thread's own row in what many threads write to: nobody else writes there, so that it needs no lock; who reads the rows
+/// of others needs atomics.
 ///
 /// Threads beyond the number of rows share the first one, which whoever keeps such rows must guard.
 struct ThreadSlot: Sendable {

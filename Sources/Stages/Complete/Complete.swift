@@ -101,7 +101,7 @@ public struct Complete: Stage {
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
         try made.lend({ RequestTemplate(self) }) { template in
             guard !template.mustWait,
-                let completion = try template.api.completeWithoutWaiting(request(for: message, by: template))
+                let completion = try api.completeWithoutWaiting(request(for: message, by: template))
             else {
                 return false
             }

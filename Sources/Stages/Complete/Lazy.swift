@@ -1,10 +1,11 @@
 import Synchronization
 
-/// Keeps what is made once, by whoever needs it first.
+/// Keeps what whoever needs it first has made. Several may make it at the same time, of which one stays, so making it must
+/// have no effects.
 final class Lazy<Value: AnyObject & Sendable>: Sendable {
     private let made = Atomic<Unmanaged<Value>?>(nil)
 
-    /// The value; of several that are made at the same time the first stays.
+    /// The value, which is made where there is none yet.
     func value(_ make: () -> Value) -> Value { reference(make).takeUnretainedValue() }
 
     /// Lends the value without counting a reference, for what every message needs: see `Uncounted` in the engine.

@@ -3,7 +3,6 @@ import Pipeline
 
 /// What of the settings goes into every request, made once.
 final class RequestTemplate: Sendable {
-    let api: any Model
     let system: MessageTemplate?
     let prompt: MessageTemplate?
     let options: CompletionOptions?
@@ -11,7 +10,6 @@ final class RequestTemplate: Sendable {
     let mustWait: Bool
 
     init(_ stage: Complete) {
-        api = stage.api
         system = stage.system
         prompt = stage.prompt
         let format = stage.responseFormat?.value

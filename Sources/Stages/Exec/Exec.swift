@@ -59,7 +59,7 @@ public struct Exec: Stage {
 
     @State private var made = Lazy<Made>()
 
-    /// What every message needs, made once.
+    /// What every message needs. Making it starts nothing.
     private final class Made: Sendable {
         let pool: ProgramPool
         let request: RequestLine

@@ -32,11 +32,15 @@ struct IdentityTests {
         let threads = ThreadSlot.count + 4
         let ids = Mutex<[UniqueID]>([])
         let (begun, ended) = (DispatchGroup(), DispatchGroup())
+        let shared = Atomic<Int>(0)
         for _ in 0..<threads {
             begun.enter()
             ended.enter()
+        }
+        for _ in 0..<threads {
             Thread {
                 let first = UniqueID.random()
+                if ThreadSlot.current.isShared { shared.add(1, ordering: .relaxed) }
                 begun.leave()
                 // Nobody ends, and leaves room for others, before all have begun.
                 begun.wait()
@@ -46,6 +50,7 @@ struct IdentityTests {
             }.start()
         }
         ended.wait()
+        #expect(shared.load(ordering: .relaxed) > 1)
         #expect(Set(ids.withLock(\.self)).count == threads * 201)
     }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Pipeline
 
-@Suite("A queue in memory with several workers")
+@Suite("A queue in memory with several workers", .timeLimit(.minutes(1)))
 struct MemoryQueueTests {
     private let queue = MemoryQueue(QueueOptions(capacity: nil, lanes: 3))
 
@@ -59,5 +59,32 @@ struct MemoryQueueTests {
         queue.putBack(batch, lane: 0)
         push(["third"], of: session)
         #expect(await everything() == [["first", "second", "third"], [], []])
+    }
+
+    @Test("still knows it when a worker has finished some and put back the rest, and forgets the session with the last")
+    func partlyDone() async {
+        let session = Session()
+        push(["first", "second"], of: session)
+        let batch = await queue.next(lane: 0, upTo: 10, lingering: .zero)
+        queue.finish([batch[0]], lane: 0)
+        queue.putBack([batch[1]], lane: 0)
+        push(["third"], of: session)
+        let rest = await queue.next(lane: 0, upTo: 10, lingering: .zero)
+        #expect(rest.map(\.message.prompt) == ["second", "third"])
+        queue.finish(rest, lane: 0)
+        push(["another's"])
+        push(["fourth"], of: session)
+        #expect(await everything() == [["another's"], ["fourth"], []])
+    }
+
+    @Test("knows nothing of messages that it had no room for")
+    func refused() async {
+        let small = MemoryQueue(QueueOptions(capacity: 1, lanes: 2))
+        let session = Session()
+        #expect(small.pushWithoutWaiting(Message(prompt: "another's")) == .accepted)
+        #expect(small.pushWithoutWaiting(Message(prompt: "refused", session: session)) == .full)
+        small.finish(await small.next(lane: 0, upTo: 1, lingering: .zero), lane: 0)
+        #expect(small.pushWithoutWaiting(Message(prompt: "first", session: session)) == .accepted)
+        #expect(await small.next(lane: 0, upTo: 1, lingering: .zero).map(\.message.prompt) == ["first"])
     }
 }
