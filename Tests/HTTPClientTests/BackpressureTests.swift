@@ -1,4 +1,5 @@
 import HTTPClient
+import TestPatience
 import Testing
 
 @Suite("A reader that is slow", .timeLimit(.minutes(1)))
@@ -10,7 +11,7 @@ struct BackpressureTests {
         try await serving { connection in
             guard connection.request() != nil else { return }
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(whole)\r\n\r\n")
-            connection.setWritePatience(.milliseconds(2_400))
+            connection.setWritePatience(.patience(.milliseconds(2_400)))
             var (sent, hasStalled) = (0, false)
             while sent < whole {
                 let piece = Array(Self.pattern[(sent % Self.period)..<Self.period])
@@ -27,7 +28,7 @@ struct BackpressureTests {
             var request = HTTPRequest(url: server.url)
             request.bodyLimit = whole
             // Less than the stall, and more than Linux takes to look again at a window that was closed.
-            request.deadlines.idle = .milliseconds(1_800)
+            request.deadlines.idle = .patience(.milliseconds(1_800))
             let response = try await client.execute(request)
             // What the kernel's buffers of both sides take, and little more.
             #expect(try await stalls.next() < 16 << 20)
