@@ -23,9 +23,10 @@ struct HostService: Service {
     let announce: @Sendable (String) -> Void
 
     func run() async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
+        let processors = ProcessLimits.processors
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: processors)
         ProcessLimits.makeFailedWritesErrors()
-        ProcessLimits.keepFreedMemory()
+        ProcessLimits.keepFreedMemory(processors: processors)
         let routes = routes
         let connections = try await Connections(group: group, limits: limits, proxies: proxies, routes: routes)
         try await open()
