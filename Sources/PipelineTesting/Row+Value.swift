@@ -1,10 +1,9 @@
-import FoundationEssentials
 package import Pipeline
 
 extension Row {
     /// The row with its columns as tests name them.
     package func value(table: String) -> JSONValue {
-        let metadata = metadata.flatMap { try? JSONDecoder().decode(JSONValue.self, from: Data($0.utf8)) }
+        let metadata = metadata.flatMap(JSONValue.init(json:))
         return .object([
             "table": .string(table), "id": .string(id.description), "session_id": .string(sessionID),
             "prompt": .string(prompt), "response": .string(response),

@@ -1,9 +1,10 @@
 import Foundation
 import Host
 import Pipeline
+import Stages
 
-/// A client's frame in JSON format: it is a prompt, a cancel, or refused with a reason; and any JSON value comes back
-/// from its own text as it was.
+/// A client's frame in JSON format: it is a prompt, a cancel, or refused with a reason; and any JSON value is what
+/// Foundation takes it for, and comes back from its own text as it was.
 enum JSONTarget {
     static func run(_ bytes: [UInt8]) {
         let text = String(decoding: bytes, as: UTF8.self)
@@ -13,14 +14,20 @@ enum JSONTarget {
             precondition(!error.error.message.isEmpty, "refused without a reason")
         }
         _ = PresentedToken.find(in: text)
-        guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)),
-            let data = try? JSONEncoder().encode(value)
-        else { return }
-        let again = try? JSONDecoder().decode(JSONValue.self, from: data)
-        precondition(again.map { isSame(value, $0) } ?? false, "\(value) came back as \(String(describing: again))")
+        _ = try? ChatResponse.completion(from: bytes)
+        let value = JSONValue(json: text)
+        let foundation = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        guard let value else { return }
+        precondition(
+            foundation.map { isSame(value, $0) } ?? true, "\(value) is \(String(describing: foundation)) to Foundation")
+        let isPassedOver =
+            (try? JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in try reader.skip() }) != nil
+        precondition(isPassedOver, "\(value) can be read, but not passed over")
+        let again = JSONValue(json: value.json)
+        precondition(again == value, "\(value) came back as \(String(describing: again))")
     }
 
-    /// A number that 64 bits round to a whole one is written as that.
+    /// Foundation takes a number with a fraction of zero for a whole one.
     private static func isSame(_ value: JSONValue, _ other: JSONValue) -> Bool {
         switch (value, other) {
         case (.double(let one), .int(let two)): one == Double(two)

@@ -34,7 +34,7 @@ enum JSONBenchmarks {
                 }
             },
             Microbenchmark(name: "json-model-out") { count in
-                for _ in 0..<count { _ = try ChatRequest(request).json }
+                for _ in 0..<count { _ = ChatRequest(request).json }
             },
             Microbenchmark(name: "json-model-in") { count in
                 for _ in 0..<count { _ = try ChatResponse.completion(from: body) }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 package import NIOHTTP1
+import Pipeline
 
 /// The key or token that a client shows.
 package enum PresentedToken {
@@ -32,12 +33,10 @@ package enum PresentedToken {
 
     /// The token of `{"type": "auth", "token": "…"}`.
     package static func find(in frame: String) -> String? {
-        struct Frame: Decodable {
-            let type: String
-            let token: String
-        }
-        guard let frame = try? JSONDecoder().decode(Frame.self, from: Data(frame.utf8)) else { return nil }
-        return frame.type == "auth" ? frame.token : nil
+        guard case .object(let members) = JSONValue(json: frame), members["type"] == .string("auth"),
+            case .string(let token) = members["token"]
+        else { return nil }
+        return token
     }
 
     private static func subprotocols(of head: HTTPRequestHead) -> [String] {

@@ -1,16 +1,15 @@
-import FoundationEssentials
-import Pipeline
+package import Pipeline
 
 /// What a client says in JSON format.
 ///
 /// Keys that are not known are ignored.
-package enum ClientFrame: Decodable {
+package enum ClientFrame {
     /// `{"prompt": "…", "id": "c-1", "username": "…", "metadata": {…}}`: something to answer.
     case prompt(Prompt)
     /// `{"type": "cancel", "id": "c-1"}`: no answer is wanted any more.
     case cancel(id: String)
 
-    package struct Prompt: Decodable {
+    package struct Prompt {
         let prompt: String
         let id: String?
         let username: String?
@@ -23,48 +22,66 @@ package enum ClientFrame: Decodable {
         package let id: String?
     }
 
-    private enum Keys: String, CodingKey {
-        case type, id
-    }
-
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: Keys.self)
-        if (try? container.decodeIfPresent(String.self, forKey: .type)) == "cancel" {
-            self = .cancel(id: try container.decode(String.self, forKey: .id))
-        } else {
-            self = .prompt(try Prompt(from: decoder))
-        }
-    }
-
     package static func read(_ frame: String) throws(Refusal) -> ClientFrame {
-        let data = Data(frame.utf8)
-        do {
-            return try JSONDecoder().decode(ClientFrame.self, from: data)
-        } catch DecodingError.dataCorrupted {
+        guard let value = JSONValue(json: frame) else {
             throw Refusal(error: PipelineError(.invalidJSON, "Message is not valid JSON"), id: nil)
+        }
+        let members = Members(value)
+        do throws(Members.Problem) {
+            if members.says("cancel", for: "type") { return .cancel(id: try members.text("id")) }
+            return .prompt(
+                Prompt(
+                    prompt: try members.text("prompt"), id: try members.optionalText("id"),
+                    username: try members.optionalText("username"), metadata: try members.optionalObject("metadata")))
         } catch {
-            throw Refusal(error: PipelineError(.invalidMessage, ClientFrame.problem(error)), id: id(of: frame))
+            throw Refusal(error: PipelineError(.invalidMessage, error.description), id: try? members.optionalText("id"))
         }
     }
 
     /// The client's `id`, whatever else the frame says.
     static func id(of frame: String) -> String? {
-        try? JSONDecoder().decode(IDOnly.self, from: Data(frame.utf8)).id
+        JSONValue(json: frame).flatMap { try? Members($0).optionalText("id") }
     }
 
-    private struct IDOnly: Decodable {
-        let id: String
-    }
+    /// What the frame's object has.
+    private struct Members {
+        private let values: [String: JSONValue]?
 
-    private static func problem(_ error: any Error) -> String {
-        switch error {
-        case DecodingError.keyNotFound(let key, _):
-            "The message has no '\(key.stringValue)'"
-        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-            context.codingPath.first.map { "'\($0.stringValue)' of the message has the wrong type" }
-                ?? "The message is not a JSON object"
-        default:
-            "The message can't be read"
+        struct Problem: Error {
+            let description: String
+        }
+
+        init(_ value: JSONValue) {
+            values = if case .object(let members) = value { members } else { nil }
+        }
+
+        func says(_ text: String, for key: String) -> Bool { values?[key] == .string(text) }
+
+        func text(_ key: String) throws(Problem) -> String {
+            guard let values else { throw Problem(description: "The message is not a JSON object") }
+            guard let value = values[key] else { throw Problem(description: "The message has no '\(key)'") }
+            guard case .string(let text) = value else { throw wrongType(key) }
+            return text
+        }
+
+        func optionalText(_ key: String) throws(Problem) -> String? {
+            switch values?[key] {
+            case .string(let text): return text
+            case .null, nil: return nil
+            default: throw wrongType(key)
+            }
+        }
+
+        func optionalObject(_ key: String) throws(Problem) -> [String: JSONValue]? {
+            switch values?[key] {
+            case .object(let members): return members
+            case .null, nil: return nil
+            default: throw wrongType(key)
+            }
+        }
+
+        private func wrongType(_ key: String) -> Problem {
+            Problem(description: "'\(key)' of the message has the wrong type")
         }
     }
 }

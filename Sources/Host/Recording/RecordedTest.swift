@@ -38,7 +38,7 @@ struct RecordedTest {
 
     private mutating func add(_ frame: String) {
         guard conversation.format == .json else { return sent.append(text(frame)) }
-        let value = JSONValue(parsing: frame)
+        let value = JSONValue(json: frame)
         guard let value, case .object(let members) = value else {
             return refusals.append(value == nil ? .invalidJSON : .invalidMessage)
         }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import NIOCore
 import Pipeline
 import PipelineTesting
@@ -16,7 +15,7 @@ struct SaidFrame: Sendable {
     init(_ frame: ServerFrame, number: Int, format: MessageFormat) {
         let written = frame.text(sequence: number)
         kind = frame.kind
-        guard format == .json, let value = JSONValue(parsing: written) else {
+        guard format == .json, let value = JSONValue(json: written) else {
             (value, text) = (.string(written), written)
             return
         }
@@ -91,11 +90,6 @@ extension SentFrames.Frame {
 }
 
 extension JSONValue {
-    init?(parsing text: String) {
-        guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else { return nil }
-        self = value
-    }
-
     subscript(key: String) -> JSONValue? {
         if case .object(let object) = self { object[key] } else { nil }
     }

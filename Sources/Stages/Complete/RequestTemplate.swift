@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Pipeline
 
 /// What of the settings goes into every request, made once.
@@ -29,8 +28,9 @@ final class RequestTemplate: Sendable {
     /// - Throws: `model_bad_response` where the answer was to be JSON and is not.
     func checked(_ completion: Completion) throws(PipelineError) -> Completion {
         guard isJSON else { return completion }
-        let isJSON = (try? JSONDecoder().decode(JSONValue.self, from: Data(completion.text.utf8))) != nil
-        guard isJSON else { throw OpenAIError.badResponse("the answer was to be JSON and is not") }
+        guard JSONValue(json: completion.text) != nil else {
+            throw OpenAIError.badResponse("the answer was to be JSON and is not")
+        }
         return completion
     }
 }

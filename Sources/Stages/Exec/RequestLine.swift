@@ -3,11 +3,11 @@ import Pipeline
 /// The line that a program gets for a message, but for the number that comes first.
 struct RequestLine: Sendable {
     private let start: String
-    private let reads: [(path: FieldPath, key: String)]
+    private let reads: [FieldPath]
 
     init(settings: [String: JSONValue], reads: [FieldPath]) {
-        start = ",\"settings\":\(JSONValue.object(settings).json),\"fields\":{"
-        self.reads = reads.map { ($0, JSONText.quoted($0.name) + ":") }
+        start = ",\"settings\":\(JSONValue.object(settings).json),\"fields\":"
+        self.reads = reads
     }
 
     /// What comes before the number of each line.
@@ -18,16 +18,10 @@ struct RequestLine: Sendable {
 
     /// What comes after the number. Fields that the message doesn't have are left out.
     func text(for message: Message) -> String {
-        var text = start
-        var isFirst = true
-        for (path, key) in reads {
-            guard let value = path.value(in: message) else { continue }
-            if !isFirst { text += "," }
-            isFirst = false
-            text += key
-            JSONText.append(value, to: &text)
+        var fields = JSONText()
+        for path in reads {
+            if let value = path.value(in: message) { fields.add(path.name, value) }
         }
-        text += "}}\n"
-        return text
+        return "\(start)\(fields.finished)}\n"
     }
 }

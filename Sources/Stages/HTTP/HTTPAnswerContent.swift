@@ -1,4 +1,3 @@
-import FoundationEssentials
 public import Pipeline
 
 /// Where in an API's answer a value is: keys and places in lists, joined by points (`choices.0.message.content`); `.` is
@@ -30,7 +29,7 @@ struct HTTPAnswerContent {
 
     init(_ body: [UInt8]) {
         text = String(decoding: body, as: UTF8.self)
-        json = try? JSONDecoder().decode(JSONValue.self, from: Data(body))
+        json = JSONValue(json: text)
     }
 
     var isJSON: Bool { json != nil }

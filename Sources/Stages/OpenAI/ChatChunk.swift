@@ -1,28 +1,48 @@
-import FoundationEssentials
 package import Pipeline
 
 /// What is read of one event of a streamed answer.
-struct ChatChunk: Decodable {
-    struct Choice: Decodable {
-        let delta: Delta?
-        let finishReason: String?
+struct ChatChunk {
+    private(set) var id: String?
+    private(set) var created: Int?
+    private(set) var model: String?
+    private(set) var usage: JSONValue?
+    /// The text that it adds.
+    private(set) var delta = ""
+    private(set) var finishReason: String?
+    /// What went wrong, where it is that it says.
+    private(set) var error: String?
 
-        enum CodingKeys: String, CodingKey {
-            case delta
-            case finishReason = "finish_reason"
+    init(_ event: [UInt8]) throws(JSONReader.Problem) {
+        try JSONReader.read(event) { (reader) throws(JSONReader.Problem) in
+            try reader.object { (reader, key) throws(JSONReader.Problem) in
+                switch key {
+                case "id": id = try reader.string()
+                case "created": created = try reader.integer()
+                case "model": model = try reader.string()
+                case "usage": usage = try reader.value()
+                case "choices": if try !reader.takesNull() { try readChoices(&reader) }
+                case "error": if try !reader.takesNull() { error = try reader.text(of: "message") ?? "" }
+                default: try reader.skip()
+                }
+            }
         }
     }
 
-    struct Delta: Decodable {
-        let content: String?
+    /// Only the first counts: more than one is never asked for.
+    private mutating func readChoices(_ reader: inout JSONReader) throws(JSONReader.Problem) {
+        var isFirst = true
+        try reader.array { (reader) throws(JSONReader.Problem) in
+            guard isFirst else { return try reader.skip() }
+            isFirst = false
+            try reader.object { (reader, key) throws(JSONReader.Problem) in
+                switch key {
+                case "finish_reason": finishReason = try reader.string()
+                case "delta": if try !reader.takesNull() { delta = try reader.text(of: "content") ?? "" }
+                default: try reader.skip()
+                }
+            }
+        }
     }
-
-    let id: String?
-    let created: Int?
-    let model: String?
-    let choices: [Choice]?
-    let usage: JSONValue?
-    let error: ChatError.Content?
 }
 
 /// A streamed answer as it grows, and the response that it comes to: what the API would have sent in one piece.
@@ -54,20 +74,20 @@ package struct StreamedAnswer {
             isOver = true
             return ""
         }
-        guard let chunk = try? JSONDecoder().decode(ChatChunk.self, from: Data(event)) else {
-            throw OpenAIError.badResponse("an event of the stream is not the JSON it should be")
+        let chunk: ChatChunk
+        do throws(JSONReader.Problem) {
+            chunk = try ChatChunk(event)
+        } catch {
+            throw OpenAIError.badResponse("an event of the stream is not the JSON it should be: \(error)")
         }
         if let error = chunk.error {
-            throw OpenAIError.unavailable(
-                "the API ended the stream with an error: \(secrets(error.message ?? "").prefix(300))")
+            throw OpenAIError.unavailable("the API ended the stream with an error: \(secrets(error).prefix(300))")
         }
         head = head ?? chunk
         if let counted = chunk.usage, counted != .null { usage = counted }
-        guard let choice = chunk.choices?.first else { return "" }
-        finishReason = choice.finishReason ?? finishReason
-        let delta = choice.delta?.content ?? ""
-        text += delta
-        return delta
+        finishReason = chunk.finishReason ?? finishReason
+        text += chunk.delta
+        return chunk.delta
     }
 
     /// The whole answer.
@@ -77,12 +97,7 @@ package struct StreamedAnswer {
         // Some APIs leave [DONE] out.
         guard isOver || finishReason != nil else { throw OpenAIError.unavailable("the stream broke off") }
         guard head != nil else { throw OpenAIError.badResponse("the stream has no answer") }
-        return Completion(text: text, tokensUsed: tokensUsed, response: response)
-    }
-
-    private var tokensUsed: Int? {
-        guard case .object(let counts) = usage, case .int(let total) = counts["total_tokens"] else { return nil }
-        return total
+        return Completion(text: text, tokensUsed: usage.flatMap(TokenCount.total), response: response)
     }
 
     private var response: String {
@@ -96,9 +111,7 @@ package struct StreamedAnswer {
         if let created = head?.created { object.add("created", raw: String(created)) }
         if let model = head?.model { object.add("model", model) }
         object.add("choices", raw: "[\(choice.finished)]")
-        if let usage, let json = try? JSONEncoder().encode(usage) {
-            object.add("usage", raw: String(decoding: json, as: UTF8.self))
-        }
+        if let usage { object.add("usage", raw: usage.json) }
         return object.finished
     }
 }

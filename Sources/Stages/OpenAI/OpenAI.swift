@@ -82,7 +82,7 @@ public struct OpenAI: Model {
         request.model = name(of: request)
         return OpenAICall(
             url: url.text + "/chat/completions", key: key, headers: headers,
-            body: try ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout
+            body: ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout
         )
     }
 

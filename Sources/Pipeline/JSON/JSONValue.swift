@@ -62,8 +62,8 @@ public enum JSONValue: Sendable, Hashable, Codable {
 
     /// The value as JSON text, the keys of objects sorted.
     package var json: String {
-        var text = ""
-        JSONText.append(self, to: &text)
-        return text
+        var bytes: [UInt8] = []
+        JSONText.append(self, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -1,0 +1,219 @@
+/// Reads JSON (RFC 8259) in one pass: a whole value, or what is wanted of one while the rest is passed over. Foundation's
+/// decoder costs ten times as much.
+package struct JSONReader {
+    /// What is wrong with a text, and where.
+    package struct Problem: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// As deep as Foundation's decoder goes; far deeper than any sensible value, and harmless to the stack.
+    private static let deepest = 512
+
+    let bytes: UnsafeRawBufferPointer
+    var place = 0
+    private var depth = 0
+
+    /// A reader of bytes that stay where they are for as long as it reads.
+    private init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    /// Reads a text with one value, of which `body` takes what it wants.
+    package static func read(
+        _ text: [UInt8], _ body: (inout JSONReader) throws(Problem) -> Void
+    ) throws(Problem) {
+        try text.withUnsafeBufferPointer { (buffer) throws(Problem) in
+            try read(UnsafeRawBufferPointer(buffer), body)
+        }
+    }
+
+    private static func read(
+        _ bytes: UnsafeRawBufferPointer, _ body: (inout JSONReader) throws(Problem) -> Void
+    ) throws(Problem) {
+        var reader = JSONReader(bytes)
+        try body(&reader)
+        reader.skipSpace()
+        guard reader.place == bytes.count else { throw reader.problem("something follows the value") }
+    }
+
+    /// The value that the bytes are, and nothing else.
+    package static func value(of bytes: UnsafeRawBufferPointer) throws(Problem) -> JSONValue {
+        var value = JSONValue.null
+        try read(bytes) { (reader) throws(Problem) in value = try reader.value() }
+        return value
+    }
+
+    /// What is wrong with what was read last.
+    package func problem(_ what: String) -> Problem { Problem(description: "\(what) at byte \(place + 1)") }
+
+    var current: UInt8? { place < bytes.count ? bytes[place] : nil }
+
+    private mutating func skipSpace() {
+        while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { place += 1 }
+    }
+
+    mutating func take(_ byte: UInt8) -> Bool {
+        guard current == byte else { return false }
+        place += 1
+        return true
+    }
+
+    /// Whatever value comes next. Of members with the same key the last counts.
+    package mutating func value() throws(Problem) -> JSONValue {
+        skipSpace()
+        switch current {
+        case UInt8(ascii: "{"):
+            var members: [String: JSONValue] = [:]
+            try object { (reader, key) throws(Problem) in members[key] = try reader.value() }
+            return .object(members)
+        case UInt8(ascii: "["):
+            var elements: [JSONValue] = []
+            try array { (reader) throws(Problem) in elements.append(try reader.value()) }
+            return .array(elements)
+        case UInt8(ascii: "\""): return .string(try quotedText())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        case nil: throw problem("it ends too early")
+        default: return try number()
+        }
+    }
+
+    /// An object, member by member. For each key `body` reads the value, or skips it.
+    package mutating func object(_ body: (inout JSONReader, String) throws(Problem) -> Void) throws(Problem) {
+        try begin(UInt8(ascii: "{"), "an object is missing")
+        if try isAtEnd(UInt8(ascii: "}")) { return }
+        repeat {
+            skipSpace()
+            guard current == UInt8(ascii: "\"") else { throw problem("a key is missing") }
+            let key = try quotedText()
+            skipSpace()
+            guard take(UInt8(ascii: ":")) else { throw problem("a colon is missing") }
+            try body(&self, key)
+        } while try hasMore(before: UInt8(ascii: "}"))
+    }
+
+    /// A list, element by element. `body` reads each, or skips it.
+    package mutating func array(_ body: (inout JSONReader) throws(Problem) -> Void) throws(Problem) {
+        try begin(UInt8(ascii: "["), "a list is missing")
+        if try isAtEnd(UInt8(ascii: "]")) { return }
+        repeat { try body(&self) } while try hasMore(before: UInt8(ascii: "]"))
+    }
+
+    private mutating func begin(_ bracket: UInt8, _ missing: String) throws(Problem) {
+        skipSpace()
+        guard take(bracket) else { throw problem(missing) }
+        guard depth < Self.deepest else { throw problem("too much is nested") }
+        depth += 1
+    }
+
+    private mutating func isAtEnd(_ bracket: UInt8) throws(Problem) -> Bool {
+        skipSpace()
+        guard take(bracket) else { return false }
+        depth -= 1
+        return true
+    }
+
+    private mutating func hasMore(before bracket: UInt8) throws(Problem) -> Bool {
+        if try isAtEnd(bracket) { return false }
+        guard take(UInt8(ascii: ",")) else { throw problem("a comma is missing") }
+        return true
+    }
+
+    /// A string; `nil` for `null`.
+    package mutating func string() throws(Problem) -> String? {
+        switch try value() {
+        case .string(let text): return text
+        case .null: return nil
+        default: throw problem("a string is missing")
+        }
+    }
+
+    /// A whole number, also where it is written with a fraction of zero; `nil` for `null`.
+    package mutating func integer() throws(Problem) -> Int? {
+        switch try value() {
+        case .int(let number): return number
+        case .double(let number):
+            if let whole = Int(exactly: number) { return whole }
+        case .null: return nil
+        default: break
+        }
+        throw problem("a whole number is missing")
+    }
+
+    /// Takes a `null`, where that is what comes next.
+    package mutating func takesNull() throws(Problem) -> Bool {
+        skipSpace()
+        guard current == UInt8(ascii: "n") else { return false }
+        return try word("null", true)
+    }
+
+    /// Passes over a value. What nobody reads may hold what can't be read, such as half a surrogate pair or a number that
+    /// is too large.
+    package mutating func skip() throws(Problem) {
+        skipSpace()
+        switch current {
+        case UInt8(ascii: "{"): try object { (reader, _) throws(Problem) in try reader.skip() }
+        case UInt8(ascii: "["): try array { (reader) throws(Problem) in try reader.skip() }
+        case UInt8(ascii: "\""): try skipText()
+        case let byte? where byte == UInt8(ascii: "-") || JSONReader.isDigit(byte): _ = try digitsOfNumber()
+        default: _ = try value()
+        }
+    }
+
+    private mutating func word<Meaning>(_ word: StaticString, _ meaning: Meaning) throws(Problem) -> Meaning {
+        for index in 0..<word.utf8CodeUnitCount {
+            guard take(word.utf8Start[index]) else { throw problem("'\(word)' is misspelt") }
+        }
+        return meaning
+    }
+
+    private mutating func number() throws(Problem) -> JSONValue {
+        let start = place
+        let isWhole = try digitsOfNumber()
+        let text = String(decoding: bytes[start..<place], as: UTF8.self)
+        if isWhole, let whole = Int(text) { return .int(whole) }
+        guard let number = Double(text), number.isFinite else { throw problem("a number is too large") }
+        return .double(number)
+    }
+
+    /// - Returns: Whether the number has neither a fraction nor an exponent.
+    private mutating func digitsOfNumber() throws(Problem) -> Bool {
+        var isWhole = true
+        _ = take(UInt8(ascii: "-"))
+        let firstDigit = place
+        try digits()
+        if bytes[firstDigit] == UInt8(ascii: "0"), place > firstDigit + 1 { throw problem("a number begins with 0") }
+        if take(UInt8(ascii: ".")) {
+            isWhole = false
+            try digits()
+        }
+        if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
+            isWhole = false
+            if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
+            try digits()
+        }
+        return isWhole
+    }
+
+    private mutating func digits() throws(Problem) {
+        let start = place
+        while let byte = current, JSONReader.isDigit(byte) { place += 1 }
+        if place == start { throw problem("a value is missing") }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+}
+
+extension JSONValue {
+    /// The value that a text is; `nil` where it is no JSON.
+    package init?(json text: String) {
+        var value = JSONValue.null
+        do throws(JSONReader.Problem) {
+            try JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in value = try reader.value() }
+        } catch {
+            return nil
+        }
+        self = value
+    }
+}

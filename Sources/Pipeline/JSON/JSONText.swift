@@ -1,0 +1,131 @@
+/// A JSON object written key by key in one pass, in the order in which the documentation shows the keys; Foundation's
+/// encoder costs several times as much and sorts or shuffles them.
+package struct JSONText {
+    private var bytes: [UInt8] = []
+
+    package init() {
+        // A frame and most of what is stored fit in, so that nothing grows.
+        bytes.reserveCapacity(256)
+        bytes.append(UInt8(ascii: "{"))
+    }
+
+    package init(type: String) {
+        self.init()
+        add("type", type)
+    }
+
+    package mutating func add(_ key: String, _ value: String) {
+        begin(key)
+        JSONText.append(quoted: value, to: &bytes)
+    }
+
+    package mutating func add(_ key: String, _ value: JSONValue) {
+        begin(key)
+        JSONText.append(value, to: &bytes)
+    }
+
+    /// - Parameter value: JSON as it is.
+    package mutating func add(_ key: String, raw value: String) {
+        begin(key)
+        bytes.append(contentsOf: value.utf8)
+    }
+
+    package var finishedBytes: [UInt8] { bytes + CollectionOfOne(UInt8(ascii: "}")) }
+
+    package var finished: String { String(decoding: finishedBytes, as: UTF8.self) }
+
+    /// The object without its closing brace, for a last key that comes later.
+    package var unfinished: String { String(decoding: bytes, as: UTF8.self) }
+
+    private mutating func begin(_ key: String) {
+        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        JSONText.append(quoted: key, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    /// A string as JSON has it.
+    package static func quoted(_ value: String) -> String {
+        var bytes: [UInt8] = []
+        append(quoted: value, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Adds a value as JSON has it, the keys of objects sorted. JSON has no number that is not finite: it is `null`.
+    static func append(_ value: JSONValue, to bytes: inout [UInt8]) {
+        switch value {
+        case .null: bytes.append(contentsOf: "null".utf8)
+        case .bool(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
+        case .int(let value): bytes.append(contentsOf: String(value).utf8)
+        case .double(let value): bytes.append(contentsOf: (value.isFinite ? String(value) : "null").utf8)
+        case .string(let value): append(quoted: value, to: &bytes)
+        case .array(let values):
+            bytes.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                append(value, to: &bytes)
+            }
+            bytes.append(UInt8(ascii: "]"))
+        case .object(let members):
+            bytes.append(UInt8(ascii: "{"))
+            for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                append(quoted: member.key, to: &bytes)
+                bytes.append(UInt8(ascii: ":"))
+                append(member.value, to: &bytes)
+            }
+            bytes.append(UInt8(ascii: "}"))
+        }
+    }
+
+    private static func append(quoted value: String, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        var value = value
+        value.withUTF8 { text in
+            var place = 0
+            var start = 0
+            while place < text.count {
+                guard let escaped = JSONText.escaped(at: place, in: text) else {
+                    place += 1
+                    continue
+                }
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<place]))
+                append(escape: escaped.scalar, to: &bytes)
+                place += escaped.length
+                start = place
+            }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// A character that begins here and can't stand as it is, and its bytes.
+    ///
+    /// RFC 8259 section 7: quotation mark, reverse solidus and the control characters must be escaped. So are DEL,
+    /// the C1 controls and the line separators, which JSON allows and terminals or line readers obey.
+    private static func escaped(
+        at place: Int, in text: UnsafeBufferPointer<UInt8>
+    ) -> (scalar: UInt16, length: Int)? {
+        let byte = text[place]
+        switch byte {
+        case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x7F: return (UInt16(byte), 1)
+        // U+0080 to U+009F, and U+2028 and U+2029, by their bytes in UTF-8.
+        case 0xC2 where text[place + 1] < 0xA0: return (UInt16(text[place + 1]), 2)
+        case 0xE2 where text[place + 1] == 0x80 && (text[place + 2] == 0xA8 || text[place + 2] == 0xA9):
+            return (0x2000 + UInt16(text[place + 2] & 0x3F), 3)
+        default: return nil
+        }
+    }
+
+    private static func append(escape scalar: UInt16, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\\"))
+        switch scalar {
+        case 0x22, 0x5C: bytes.append(UInt8(scalar))
+        case 0x0A: bytes.append(UInt8(ascii: "n"))
+        case 0x0D: bytes.append(UInt8(ascii: "r"))
+        case 0x09: bytes.append(UInt8(ascii: "t"))
+        default:
+            let digits = String(scalar, radix: 16)
+            bytes.append(contentsOf: ("u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits).utf8)
+        }
+    }
+}
