@@ -51,7 +51,12 @@ struct ServingArguments: ParsableArguments {
             logger: logger, metrics: metrics, exporter: exporter, announce: announce)
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+                // Without a name it would be a description of the service, of everything that is served in it.
+                services: [
+                    .init(
+                        service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                        serviceName: "stagecoach")
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: LogOutput.quiet))
         do {
             try await group.run()

@@ -59,16 +59,24 @@ struct PrometheusText {
 
     /// A name with what the format doesn't allow replaced.
     static func name(_ name: String) -> String {
-        let allowed = String(
-            name.unicodeScalars.map { scalar in
-                let isGood =
-                    scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_")
-                return isGood ? Character(scalar) : "_"
-            })
-        return allowed.first?.isNumber == true ? "_\(allowed)" : allowed
+        var allowed = name
+        if !name.utf8.allSatisfy(isAllowed) {
+            allowed = String(
+                name.unicodeScalars.map { $0.isASCII && isAllowed(UInt8(ascii: $0)) ? Character($0) : "_" })
+        }
+        return allowed.utf8.first.map(isDigit) == true ? "_\(allowed)" : allowed
     }
 
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        let letter = byte | 0x20
+        return letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z") || isDigit(byte) || byte == UInt8(ascii: "_")
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+
     private static func escaped(_ label: String) -> String {
-        label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+        // Hardly any needs it, and there are thousands when a pipeline loads.
+        guard label.utf8.contains(where: { $0 == 0x5C || $0 == 0x22 || $0 == 0x0A }) else { return label }
+        return label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
     }
 }
