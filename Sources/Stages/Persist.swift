@@ -1,4 +1,3 @@
-import FoundationEssentials
 public import Pipeline
 
 /// Stores the answered message as a row.
@@ -56,15 +55,13 @@ public struct Persist: BatchStage {
 
     /// PostgreSQL takes no U+0000 in text, and SQLite's text ends there; its stand-in is U+FFFD, the same everywhere.
     private func storable(_ text: String) -> String {
-        text.utf8.contains(0) ? text.replacing("\u{0}", with: "\u{FFFD}") : text
+        text.holds(byte: 0) ? text.replacing("\u{0}", with: "\u{FFFD}") : text
     }
 
     /// The API's response as it came, with the client's own metadata added where that is asked for.
     private func metadata(of message: Message, _ completion: Completion) -> String? {
-        guard clientMetadata, !message.metadata.isEmpty,
-            let encoded = try? JSONEncoder().encode(message.metadata)
-        else { return completion.response }
-        let client = "\"client\":\(String(decoding: encoded, as: UTF8.self))"
+        guard clientMetadata, !message.metadata.isEmpty else { return completion.response }
+        let client = "\"client\":\(JSONValue.object(message.metadata).json)"
         guard let response = completion.response, let end = response.lastIndex(of: "}") else { return "{\(client)}" }
         let head = response[..<end]
         let isEmptyObject = head.allSatisfy { $0.isWhitespace || $0 == "{" }

@@ -1,4 +1,3 @@
-import Glibc
 public import Pipeline
 
 /// Refuses a message that can't succeed, before it costs anything.
@@ -48,23 +47,13 @@ public struct Validate: Stage {
             throw PipelineError(.invalidMessage, "The prompt is empty")
         }
         // PostgreSQL can't store U+0000 in text, so no pipeline takes it.
-        if prompt.holdsNull {
+        if prompt.holds(byte: 0) {
             throw PipelineError(.invalidMessage, "The prompt holds a character that can't be stored (U+0000)")
         }
         // A scalar has at least one byte, so most prompts need no counting.
         guard let maxLength, prompt.utf8.count > maxLength else { return }
         if prompt.unicodeScalars.count > maxLength {
             throw PipelineError(.tooLong, "The prompt is longer than \(maxLength) characters")
-        }
-    }
-}
-
-extension String {
-    /// Whether U+0000 is in it. `contains` goes through an iterator, a byte at a time.
-    fileprivate var holdsNull: Bool {
-        let bytes = utf8.span
-        return bytes.withUnsafeBufferPointer { bytes in
-            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
         }
     }
 }

@@ -30,7 +30,7 @@ extension Explanation {
                     : "\(step.label): nothing that was answered: it is done before the answer leaves"
             ]
         }
-        let composite = step.stage as? any CompositeStage
+        let composite = step.composite
         var lines: [String] = []
         let before = isAnswered
         for (index, branch) in (composite?.branches ?? []).enumerated() {

@@ -41,7 +41,7 @@ public struct Explanation: Sendable {
             : isAnswered ? "the client has its answer; its next message waits for this" : "the client waits"
         var lines = ["\(step.label): \(words(for: step, who))"]
         if type(of: step.stage).role == .reply { isAnswered = true }
-        guard let composite = step.stage as? any CompositeStage else { return lines }
+        guard let composite = step.composite else { return lines }
         let (before, isInside) = (isAnswered, isBehindQueue || step.background != nil)
         for (name, branch) in zip(composite.branchNames, composite.branches) {
             var isAnsweredHere = before
@@ -71,7 +71,7 @@ public struct Explanation: Sendable {
         let bound = delay.isBounded ? delay.total : nil
         let time = bound.map { $0 == .zero ? "at once" : "at most \($0.inWords)" } ?? "as long as it takes"
         let way =
-            switch (step.stage as? any CompositeStage)?.flow {
+            switch (step.composite)?.flow {
             case .oneOf(isExhaustive: true)? where step.stage is Route: "one of its cases runs; "
             case .oneOf(isExhaustive: false)?: "one of its cases runs, or none; "
             case .all?: "its branches run at the same time; "

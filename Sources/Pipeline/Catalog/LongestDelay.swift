@@ -27,7 +27,7 @@ struct LongestDelay {
             if background.guarantee.survivesProcess { exceptions.append("one commit to disk for '\(step.label)'") }
             return
         }
-        if let composite = step.stage as? any CompositeStage {
+        if let composite = step.composite {
             addBranches(of: composite)
         } else if let bound = step.stage.longestRun {
             total = bound

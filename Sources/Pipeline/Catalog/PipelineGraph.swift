@@ -47,7 +47,7 @@ extension PipelineGraph.Box {
         guarantee =
             (step.modifiers.async?.guarantee).map { [$0.whenKilled, $0.whenDown, $0.whenMachineLost] } ?? []
         instead = step.instead.map { PipelineGraph.Box($0) }
-        let composite = step.stage as? any CompositeStage
+        let composite = step.composite
         flow = composite?.flow
         branches =
             composite.map { composite in

@@ -4,7 +4,7 @@ struct Labels {
 
     /// Labels that were chosen go before those that are made up.
     init(_ steps: [Step]) {
-        taken = Set(Labels.chosen(in: steps).map(\.label))
+        taken = Set(Labels.chosen(in: steps).map(\.text))
     }
 
     mutating func label(for step: Step) -> String {
@@ -18,11 +18,13 @@ struct Labels {
         return label
     }
 
-    /// The labels that the author chose, in order, those of nested steps included.
-    static func chosen(in steps: [Step]) -> [(label: String, step: Step)] {
-        steps.flatMap { step in
-            let own = step.modifiers.label.map { [(label: $0, step: step)] } ?? []
-            return own + step.inner.flatMap(chosen)
+    /// The labels that the author chose, in order, those of nested steps included, and where their stages are.
+    static func chosen(in steps: [Step]) -> [(text: String, place: SourceRange?)] {
+        var chosen: [(text: String, place: SourceRange?)] = []
+        for step in steps {
+            if let label = step.modifiers.label { chosen.append((label, step.place)) }
+            for inner in step.inner { chosen += Labels.chosen(in: inner) }
         }
+        return chosen
     }
 }

@@ -1,7 +1,12 @@
 /// A stage with its modifiers: what a chain is made of.
 public struct Step: Sendable {
     /// The stage.
-    public var stage: any Stage
+    public var stage: any Stage {
+        didSet { isComposite = stage is any CompositeStage }
+    }
+
+    /// Whether the stage holds others. The wiring asks again and again, and a cast that fails is slow.
+    private var isComposite: Bool
 
     /// What the engine does around it.
     public var modifiers = Modifiers()
@@ -21,8 +26,12 @@ public struct Step: Sendable {
     /// A stage without modifiers.
     public init(_ stage: any Stage) {
         self.stage = stage
+        isComposite = stage is any CompositeStage
         if let background = stage as? InBackground { modifiers.async = background.policy }
     }
+
+    /// The stage, where it is one that holds others.
+    var composite: (any CompositeStage)? { isComposite ? stage as? any CompositeStage : nil }
 
     /// The stage's name.
     var name: String { type(of: stage).name }

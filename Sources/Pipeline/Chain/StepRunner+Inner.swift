@@ -2,7 +2,7 @@
 extension StepRunner {
     /// The runners inside this step: those that a composite stage holds, and those of its error policy.
     var inner: [StepRunner] {
-        ((stage as? any CompositeStage)?.branches.flatMap(\.track.steps) ?? []) + instead
+        (composite?.branches.flatMap(\.track.steps) ?? []) + instead
     }
 
     /// It and every runner inside it.
@@ -19,7 +19,7 @@ extension StepRunner {
     /// The steps in it that take an answer that broke off.
     func takersOfPart(of message: Message) -> [StepRunner] {
         if type(of: stage).takesPartialAnswers { return [self] }
-        guard let composite = stage as? any CompositeStage, modifiers.when?.matches(message) != false else { return [] }
+        guard let composite, modifiers.when?.matches(message) != false else { return [] }
         return composite.branchesForPart(of: message).flatMap(\.track.steps).flatMap { $0.takersOfPart(of: message) }
     }
 

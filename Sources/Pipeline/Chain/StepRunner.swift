@@ -5,6 +5,8 @@ import Tracing
 final class StepRunner: Sendable {
     let label: String
     let stage: any Stage
+    /// The stage, where it is one that holds others.
+    let composite: (any CompositeStage)?
     let modifiers: Modifiers
     let place: SourceRange?
     let source: Node?
@@ -25,11 +27,12 @@ final class StepRunner: Sendable {
         self.route = route
         self.label = label
         self.stage = step.stage
+        composite = step.composite
         self.modifiers = step.modifiers
         self.place = step.place
         source = step.source
         self.instead = instead
-        context = StageContext(label: label, pipeline: surroundings.pipeline, pending: surroundings.pending)
+        context = StageContext(label: label, in: surroundings)
         meter = surroundings.meter(of: step.stage, label: label)
         quick = meter?.quick
         let modifiers = step.modifiers

@@ -1,4 +1,5 @@
 import CoreMetrics
+import Logging
 
 /// What the steps of a chain have in common.
 struct StepSurroundings {
@@ -6,6 +7,8 @@ struct StepSurroundings {
     let pipeline: String
     /// What waits in the queues of the chain.
     let pending: PendingMessages
+    /// Where its stages say what they do.
+    let logger = Logger.engine
     /// Who takes metrics when the chain is made.
     private let factory = MetricsSystem.factory
 

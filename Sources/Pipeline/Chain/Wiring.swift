@@ -170,7 +170,8 @@ struct Wiring {
     }
 
     private mutating func checkEntry() {
-        let entries = all.flatMap(\.all).filter { type(of: $0.stage).role == .entry }
+        var entries: [Step] = []
+        for step in all { step.visit { if type(of: $0.stage).role == .entry { entries.append($0) } } }
         for (index, entry) in entries.enumerated() {
             if index > 0 {
                 add(.misplacedEntry, entry, "a second '\(entry.name)': messages come in at one place")
@@ -190,8 +191,11 @@ struct Wiring {
 
     private mutating func checkLabels() {
         var seen: Set<String> = []
-        for (label, step) in Labels.chosen(in: all) where !seen.insert(label).inserted {
-            add(.duplicateLabel, step, "the label '\(label)' is taken by another stage")
+        for label in Labels.chosen(in: all) where !seen.insert(label.text).inserted {
+            problems.append(
+                Problem(
+                    code: .duplicateLabel, place: label.place,
+                    message: "the label '\(label.text)' is taken by another stage"))
         }
     }
 

@@ -77,9 +77,6 @@ extension StageList: SettingValue {
 }
 
 extension Step {
-    /// The stage, where it is one that holds others.
-    var composite: (any CompositeStage)? { stage as? any CompositeStage }
-
     /// The lists of stages inside it, those that run after an error included.
     var inner: [[Step]] {
         var lists = composite?.branches.map(\.steps) ?? []
@@ -88,7 +85,18 @@ extension Step {
     }
 
     /// It and every step inside it.
-    var all: [Step] { [self] + inner.flatMap { $0.flatMap(\.all) } }
+    var all: [Step] {
+        let inner = inner
+        return inner.isEmpty ? [self] : [self] + inner.flatMap { $0.flatMap(\.all) }
+    }
+
+    /// Looks at it and at every step inside it, which ``all`` would copy.
+    func visit(_ look: (Step) -> Void) {
+        look(self)
+        for list in inner {
+            for step in list { step.visit(look) }
+        }
+    }
 
     /// Those of them that a message has been through once it leaves the step; none behind a queue.
     var inTurn: [Step] { modifiers.async == nil ? [self] + inner.flatMap { $0.flatMap(\.inTurn) } : [] }

@@ -36,7 +36,7 @@ private struct Interpolator {
     mutating func filled(_ node: Node) -> Node? {
         switch node.content {
         case .scalar(let scalar):
-            guard scalar.text.utf8.contains(UInt8(ascii: "$")) else { return nil }
+            guard scalar.text.holds(byte: UInt8(ascii: "$")) else { return nil }
             return Node(content: .scalar(fill(scalar, at: node.range)), range: node.range)
         case .sequence(let elements):
             return changed(elements) { $0.filled($1) }.map { Node(content: .sequence($0), range: node.range) }

@@ -29,7 +29,8 @@ struct StageSection {
 
     private func checkRoles(of steps: [Step], at place: SourceRange, with reader: inout SettingReader) {
         let entryNames = registry.stages.filter { $0.value.role == .entry }.map { $0.key }.sorted()
-        let roles = steps.flatMap(\.all).map { type(of: $0.stage).role }
+        var roles: [StageRole] = []
+        for step in steps { step.visit { roles.append(type(of: $0.stage).role) } }
         if !roles.contains(.entry), let name = entryNames.first {
             reader.diagnostics.error(
                 .missingEntry, at: place, "messages come in nowhere: begin with '- \(name)'")

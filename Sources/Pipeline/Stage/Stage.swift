@@ -153,10 +153,19 @@ public struct StageContext: Sendable {
 
     /// The surroundings of a stage by its label, also for tests of one.
     public init(label: String, pipeline: String = "chain", pending: PendingMessages = PendingMessages()) {
+        self.init(label: label, pipeline: pipeline, pending: pending, logger: .engine)
+    }
+
+    init(label: String, in surroundings: StepSurroundings) {
+        self.init(
+            label: label, pipeline: surroundings.pipeline, pending: surroundings.pending, logger: surroundings.logger)
+    }
+
+    private init(label: String, pipeline: String, pending: PendingMessages, logger: Logger) {
         self.label = label
         self.pipeline = pipeline
         self.pending = pending
-        var logger = Logger.engine
+        var logger = logger
         logger[metadataKey: "stage"] = "\(label)"
         self.logger = logger
     }

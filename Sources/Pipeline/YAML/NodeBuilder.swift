@@ -103,7 +103,7 @@ struct NodeBuilder: ~Copyable {
         // libyaml ends a block where the next value begins.
         if style == .literal || style == .folded { end = source.index.trimmedEnd(of: start..<end) }
         let range = SourceRange(start: place(start), end: place(end))
-        if text.utf8.contains(0) {
+        if text.holds(byte: 0) {
             throw Refusal(code: .yamlCharacter, range: range, message: "the character U+0000 is not allowed")
         }
         if event.hasProperties { diagnostics.settle(range) }

@@ -1,6 +1,8 @@
+import Pipeline
+
 /// JSON text as `jsonb` takes it: the escape `\u0000`, which it refuses, becomes `\ufffd`.
 func jsonWithoutZeros(_ text: String) -> String {
-    guard text.utf8.contains(UInt8(ascii: "\\")) else { return text }
+    guard text.holds(byte: UInt8(ascii: "\\")) else { return text }
     var bytes = Array(text.utf8)
     var index = 0
     var isChanged = false
