@@ -17,17 +17,16 @@ enum JSONTarget {
         _ = try? ChatResponse.completion(from: bytes)
         let value = JSONValue(json: text)
         let foundation = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
-        guard let value else { return }
-        precondition(
-            foundation.map { isSame(value, $0) } ?? true, "\(value) is \(String(describing: foundation)) to Foundation")
-        let isPassedOver =
-            (try? JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in try reader.skip() }) != nil
-        precondition(isPassedOver, "\(value) can be read, but not passed over")
-        let again = JSONValue(json: value.json)
-        precondition(again == value, "\(value) came back as \(String(describing: again))")
+        guard let value else { return precondition(foundation == nil, "\(text) is JSON to Foundation") }
+        precondition(foundation.map { isSame(value, $0) } ?? false, "\(text) is \(value), and not so to Foundation")
+        let isPassedOver: Void? = try? JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in
+            try reader.skip()
+        }
+        precondition(isPassedOver != nil, "\(value) can be read, but not passed over")
+        precondition(JSONValue(json: value.json) == value, "\(value) came back as \(value.json)")
     }
 
-    /// Foundation takes a number with a fraction of zero for a whole one.
+    /// Foundation takes more large numbers with a fraction or an exponent for whole ones.
     private static func isSame(_ value: JSONValue, _ other: JSONValue) -> Bool {
         switch (value, other) {
         case (.double(let one), .int(let two)): one == Double(two)

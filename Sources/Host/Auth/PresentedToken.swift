@@ -33,9 +33,13 @@ package enum PresentedToken {
 
     /// The token of `{"type": "auth", "token": "…"}`.
     package static func find(in frame: String) -> String? {
-        guard case .object(let members) = JSONValue(json: frame), members["type"] == .string("auth"),
-            case .string(let token) = members["token"]
-        else { return nil }
+        var members: [String: JSONValue]?
+        try? JSONReader.read(Array(frame.utf8)) { (reader) throws(JSONReader.Problem) in
+            members = try reader.members(["type", "token"])
+        }
+        guard let members, members["type"] == .string("auth"), case .string(let token) = members["token"] else {
+            return nil
+        }
         return token
     }
 

@@ -9,6 +9,7 @@ package enum ClientFrame {
     /// `{"type": "cancel", "id": "c-1"}`: no answer is wanted any more.
     case cancel(id: String)
 
+    /// What is asked, and what the client says beside it.
     package struct Prompt {
         let prompt: String
         let id: String?
@@ -22,11 +23,14 @@ package enum ClientFrame {
         package let id: String?
     }
 
+    /// Reads a frame.
     package static func read(_ frame: String) throws(Refusal) -> ClientFrame {
-        guard let value = JSONValue(json: frame) else {
+        let members: Members
+        do throws(JSONReader.Problem) {
+            members = try Members(frame)
+        } catch {
             throw Refusal(error: PipelineError(.invalidJSON, "Message is not valid JSON"), id: nil)
         }
-        let members = Members(value)
         do throws(Members.Problem) {
             if members.says("cancel", for: "type") { return .cancel(id: try members.text("id")) }
             return .prompt(
@@ -40,10 +44,10 @@ package enum ClientFrame {
 
     /// The client's `id`, whatever else the frame says.
     static func id(of frame: String) -> String? {
-        JSONValue(json: frame).flatMap { try? Members($0).optionalText("id") }
+        try? Members(frame, wanted: ["id"]).optionalText("id")
     }
 
-    /// What the frame's object has.
+    /// What is wanted of the frame's object; `nil` where it is none.
     private struct Members {
         private let values: [String: JSONValue]?
 
@@ -51,8 +55,14 @@ package enum ClientFrame {
             let description: String
         }
 
-        init(_ value: JSONValue) {
-            values = if case .object(let members) = value { members } else { nil }
+        init(
+            _ frame: String, wanted: [String] = ["type", "prompt", "id", "username", "metadata"]
+        ) throws(JSONReader.Problem) {
+            var values: [String: JSONValue]?
+            try JSONReader.read(Array(frame.utf8)) { (reader) throws(JSONReader.Problem) in
+                values = try reader.members(wanted)
+            }
+            self.values = values
         }
 
         func says(_ text: String, for key: String) -> Bool { values?[key] == .string(text) }

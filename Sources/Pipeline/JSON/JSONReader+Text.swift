@@ -29,8 +29,14 @@ extension JSONReader {
     mutating func skipText() throws(Problem) {
         place += 1
         while let byte = current {
-            place += byte == UInt8(ascii: "\\") ? 2 : 1
+            guard byte >= 0x20 else { throw problem("a string holds a control character") }
+            place += 1
             if byte == UInt8(ascii: "\"") { return }
+            guard byte == UInt8(ascii: "\\") else { continue }
+            guard let escape = current, #""\/bfnrtu"#.utf8.contains(escape) else {
+                throw problem("an escape is unknown")
+            }
+            place += 1
         }
         throw problem("a string does not end")
     }

@@ -3,35 +3,41 @@
 package struct JSONText {
     private var bytes: [UInt8] = []
 
+    /// An object without members yet.
     package init() {
         // A frame and most of what is stored fit in, so that nothing grows.
         bytes.reserveCapacity(256)
         bytes.append(UInt8(ascii: "{"))
     }
 
+    /// An object that says by its first member what it is.
     package init(type: String) {
         self.init()
         add("type", type)
     }
 
+    /// Adds a string.
     package mutating func add(_ key: String, _ value: String) {
         begin(key)
         JSONText.append(quoted: value, to: &bytes)
     }
 
+    /// Adds any value.
     package mutating func add(_ key: String, _ value: JSONValue) {
         begin(key)
         JSONText.append(value, to: &bytes)
     }
 
-    /// - Parameter value: JSON as it is.
+    /// Adds what is JSON already.
     package mutating func add(_ key: String, raw value: String) {
         begin(key)
         bytes.append(contentsOf: value.utf8)
     }
 
+    /// The whole object.
     package var finishedBytes: [UInt8] { bytes + CollectionOfOne(UInt8(ascii: "}")) }
 
+    /// The whole object.
     package var finished: String { String(decoding: finishedBytes, as: UTF8.self) }
 
     /// The object without its closing brace, for a last key that comes later.

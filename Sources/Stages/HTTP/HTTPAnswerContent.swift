@@ -29,7 +29,7 @@ struct HTTPAnswerContent {
 
     init(_ body: [UInt8]) {
         text = String(decoding: body, as: UTF8.self)
-        json = JSONValue(json: text)
+        json = body.withUnsafeBytes { try? JSONReader.value(of: $0) }
     }
 
     var isJSON: Bool { json != nil }

@@ -21,7 +21,7 @@ struct ChatChunk {
                 case "model": model = try reader.string()
                 case "usage": usage = try reader.value()
                 case "choices": if try !reader.takesNull() { try readChoices(&reader) }
-                case "error": if try !reader.takesNull() { error = try reader.text(of: "message") ?? "" }
+                case "error": error = try reader.takesNull() ? nil : reader.text(of: "message") ?? ""
                 default: try reader.skip()
                 }
             }
@@ -37,7 +37,7 @@ struct ChatChunk {
             try reader.object { (reader, key) throws(JSONReader.Problem) in
                 switch key {
                 case "finish_reason": finishReason = try reader.string()
-                case "delta": if try !reader.takesNull() { delta = try reader.text(of: "content") ?? "" }
+                case "delta": delta = try reader.takesNull() ? "" : reader.text(of: "content") ?? ""
                 default: try reader.skip()
                 }
             }
@@ -97,7 +97,12 @@ package struct StreamedAnswer {
         // Some APIs leave [DONE] out.
         guard isOver || finishReason != nil else { throw OpenAIError.unavailable("the stream broke off") }
         guard head != nil else { throw OpenAIError.badResponse("the stream has no answer") }
-        return Completion(text: text, tokensUsed: usage.flatMap(TokenCount.total), response: response)
+        return Completion(text: text, tokensUsed: tokensUsed, response: response)
+    }
+
+    private var tokensUsed: Int? {
+        guard case .object(let counts) = usage, case .int(let total) = counts["total_tokens"] else { return nil }
+        return total
     }
 
     private var response: String {

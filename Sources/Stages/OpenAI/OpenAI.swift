@@ -77,7 +77,7 @@ public struct OpenAI: Model {
 
     private var secrets: Redaction { Redaction([key] + headers.values) }
 
-    private func call(_ request: CompletionRequest, isStreamed: Bool) throws -> OpenAICall {
+    private func call(_ request: CompletionRequest, isStreamed: Bool) -> OpenAICall {
         var request = request
         request.model = name(of: request)
         return OpenAICall(

@@ -125,7 +125,7 @@ struct SupabaseRows {
     /// The JSON as it is, once it is known to be JSON: anything else would reach into the row beside it.
     private func metadata(of row: Row) throws(SupabaseFailure) -> String {
         guard let text = row.metadata else { return "null" }
-        guard (try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) != nil else {
+        guard JSONValue(json: text) != nil else {
             throw .badRow("the metadata is not JSON")
         }
         return jsonWithoutZeros(text)

@@ -22,6 +22,18 @@ struct ClientFrameTests {
         #expect(prompt.metadata == ["a": .array([.int(1), .double(1.5)])])
     }
 
+    @Test("what nobody asked for may be what can't be read", arguments: [#""\ud83d""#, "1e400", #"{"\ud83d": {}}"#])
+    func unknownKeys(value: String) throws {
+        guard case .prompt(let prompt) = try Host.ClientFrame.read(#"{"n": \#(value), "prompt": "x", "id": "c"}"#)
+        else {
+            Issue.record("no prompt")
+            return
+        }
+        #expect(prompt.prompt == "x")
+        #expect(Host.ClientFrame.id(of: #"{"prompt": \#(value), "id": "c"}"#) == "c")
+        #expect(PresentedToken.find(in: #"{"type": "auth", "n": \#(value), "token": "t"}"#) == "t")
+    }
+
     @Test("a cancel names its message; another type is a prompt's own matter")
     func cancel() throws {
         guard case .cancel("c-1") = try Host.ClientFrame.read(#"{"type": "cancel", "id": "c-1"}"#) else {

@@ -59,7 +59,9 @@ struct ChatCompletionsTests {
 
     @Test(
         "a count that can't be read is no count",
-        arguments: [#""many""#, "null", "[]", #"{"total_tokens": "20"}"#, #"{"total_tokens": 1.5}"#, "{}"])
+        arguments: [
+            #""many""#, "null", "[]", #"{"total_tokens": "20"}"#, #"{"total_tokens": 1.5}"#, "{}", #"{"a": 1e400}"#,
+        ])
     func unreadableCount(usage: String) throws {
         let completion = try answer(#"{"usage": \#(usage), "choices": [{"message": {"content": "4"}}]}"#)
         #expect(completion.text == "4")
@@ -85,7 +87,8 @@ struct ChatCompletionsTests {
             (#"{"choices": [{"message": {"content": 4}}]}"#, "a string is missing"),
             (#"{"choices": [{"message": {"content": "4"}}]"#, "a comma is missing"),
             (#"{"choices": [{"message": {"content": "4"}}]} x"#, "something follows"),
-            (#"{"x": "\"#, "does not end"), (#"{"x": -}"#, "a value is missing"),
+            (#"{"x": "\"#, "an escape is unknown"), (#"{"x": "a"#, "does not end"),
+            (#"{"x": -}"#, "a value is missing"),
             (String(repeating: #"{"a":"#, count: 10_000), "too much is nested"),
         ])
     func noAnswer(text: String, reason: String) {
