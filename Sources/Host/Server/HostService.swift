@@ -23,10 +23,8 @@ struct HostService: Service {
     let announce: @Sendable (String) -> Void
 
     func run() async throws {
-        let processors = ProcessLimits.processors
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: processors)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
-        ProcessLimits.keepFreedMemory(processors: processors)
         let routes = routes
         let connections = try await Connections(group: group, limits: limits, proxies: proxies, routes: routes)
         try await open()

@@ -35,18 +35,6 @@ enum ProcessLimits {
         _ = signal(SIGXFSZ, SIG_IGN)
     }
 
-    /// Keeps up to 8 MiB of freed memory for each thread's heap. By default glibc gives back what exceeds 128 KiB, and
-    /// messages of 60 KiB then fault the same pages in again and again: that more than halved their rate.
-    ///
-    /// And makes no more than two heaps for each processor, where glibc would make eight, each with freed memory that the
-    /// others can't use: half an hour of `scripts/soak` ends at 57 instead of 63 MiB, and grows by 2.4 instead of 6.1 %
-    /// after the first quarter. With a single heap it is 52 MiB, but two event loops then wait for each other.
-    static func keepFreedMemory(processors: Int) {
-        mallopt(M_ARENA_MAX, Int32(clamping: 2 * processors))
-        mallopt(M_TRIM_THRESHOLD, 8 << 20)
-        mallopt(M_MMAP_THRESHOLD, 1 << 20)
-    }
-
-    /// Gives back what ``keepFreedMemory(processors:)`` has kept.
-    static func giveBackFreedMemory() { malloc_trim(0) }
+    /// Gives back the freed memory that the heaps have kept.
+    static func giveBackFreedMemory() { stagecoach_trim() }
 }
