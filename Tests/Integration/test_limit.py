@@ -76,6 +76,17 @@ def test_a_budget_outlives_a_restart_and_ends_with_its_period(serve):
         wait_until(lambda: say(connection)["type"] == "response", "the next period")
 
 
+def test_a_budget_holds_for_who_sends_quickly(serve):
+    host = serve(FLOW.replace("LIMIT", "{tokens: 10}"))
+    with host.connect("username=ada") as connection:
+        receive_json(connection)
+        used, answers = 0, []
+        while len(answers) < 20:
+            answers.append(say(connection))
+            used += answers[-1].get("tokens_used", 0)
+            assert answers[-1]["type"] == ("response" if used - answers[-1].get("tokens_used", 0) < 10 else "error")
+
+
 def test_over_http_a_limit_is_429(serve):
     host = serve(FLOW.replace("LIMIT", "{per: address, messages: 1}"))
     assert post(host, {"prompt": "x"})[0].status == 200

@@ -88,10 +88,10 @@ public struct Limit: Stage {
         guard let tokens, let database else { return }
         let window = Window(of: .now, period: period)
         let user = StoredUser(message.session)
-        let used = try await usage.tokens(of: user, in: window) {
+        let isSpent = try await usage.hasUsed(tokens, by: user, in: window) {
             try await database.tokensUsed(by: user, since: window.start, in: table)
         }
-        guard used >= tokens else { return }
+        guard isSpent else { return }
         let wait = window.left
         var error = PipelineError(
             .budgetSpent, "The tokens for this period are used up; there are more in \(wait.roundedUp)",

@@ -19,29 +19,31 @@ struct Window: Hashable {
     var left: Duration { .microseconds(max(0, end.microseconds - Timestamp.now.microseconds)) }
 }
 
-/// What users have used, as the database said at most a second ago: one that sends many messages costs one query a
-/// second.
+/// Who has used up a budget. The database is asked for each message that may go on, as one answer can be all that is
+/// left; who has nothing left and keeps asking costs one query a second.
 final class TokenUsage: Sendable {
-    private struct Known {
+    private struct Spent {
         let window: Window
-        let tokens: Int
         let at: ContinuousClock.Instant
     }
 
     private static let age: Duration = .seconds(1)
     private static let many = 10_000
 
-    private let known = Mutex<[StoredUser: Known]>([:])
+    private let spent = Mutex<[StoredUser: Spent]>([:])
 
-    func tokens(of user: StoredUser, in window: Window, _ ask: () async throws -> Int) async throws -> Int {
-        if let known = known.withLock({ $0[user] }), known.window == window, .now - known.at < TokenUsage.age {
-            return known.tokens
+    /// - Parameter ask: How many tokens the user has used.
+    func hasUsed(
+        _ budget: Int, by user: StoredUser, in window: Window, _ ask: () async throws -> Int
+    ) async throws -> Bool {
+        if let spent = spent.withLock({ $0[user] }), spent.window == window, .now - spent.at < TokenUsage.age {
+            return true
         }
-        let tokens = try await ask()
-        known.withLock { known in
-            if known.count >= TokenUsage.many { known = [:] }
-            known[user] = Known(window: window, tokens: tokens, at: .now)
+        guard try await ask() >= budget else { return false }
+        spent.withLock { spent in
+            if spent.count >= TokenUsage.many { spent = [:] }
+            spent[user] = Spent(window: window, at: .now)
         }
-        return tokens
+        return true
     }
 }
