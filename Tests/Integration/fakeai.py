@@ -157,6 +157,15 @@ class FakeAI:
         connection.sendall(b"0\r\n\r\n")
         return True
 
+    def _stream_long(self, connection, headers):
+        """A thousand words, each in an event of two kilobytes."""
+        self._head(connection)
+        for number in range(1_000):
+            delta = {"choices": [{"delta": {"content": "word "}}], "padding": "x" * 2_000}
+            self._chunk(connection, f"data: {json.dumps(delta)}\n\n".encode())
+        self._chunk(connection, b"data: [DONE]\n\n")
+        self._chunk(connection, b"")
+
     def _half_stream(self, connection):
         self._head(connection)
         events = list(self.events(self._prompt()))

@@ -92,6 +92,16 @@ def test_connections_to_the_api_are_used_again_after_a_stream(serve, ai):
     assert len({id(call["connection"]) for call in ai.calls}) <= 2
 
 
+def test_the_length_of_an_answer_is_that_of_its_text_and_not_of_the_events(serve, ai):
+    host = start(serve, ai)
+    ai.script = ["stream_long"]
+    with host.connect() as connection:
+        receive_json(connection)
+        ask(connection)
+        *deltas, response = frames(connection)
+    assert len(deltas) == 1_000 and response["response"] == "word " * 1_000
+
+
 def test_text_clients_get_whole_answers(serve, ai):
     host = start(serve, ai)
     with host.connect("format=text") as connection:

@@ -161,15 +161,6 @@ package struct JSONReader {
         return try quotedText()
     }
 
-    /// A whole number; `nil` for `null`.
-    package mutating func integer() throws(Problem) -> Int? {
-        if try takesNull() { return nil }
-        let start = place
-        if case .int(let number) = try value() { return number }
-        place = start
-        throw problem("a whole number is missing")
-    }
-
     /// The string that an object has for a key, the rest passed over; `nil` where it has none.
     package mutating func text(of wanted: String) throws(Problem) -> String? {
         var text: String?

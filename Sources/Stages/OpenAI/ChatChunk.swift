@@ -2,9 +2,8 @@ package import Pipeline
 
 /// What is read of one event of a streamed answer.
 struct ChatChunk {
-    private(set) var id: String?
-    private(set) var created: Int?
-    private(set) var model: String?
+    /// What the answer has in common: `id`, `created`, `model` and the like, whatever their types.
+    private(set) var head: [(key: String, value: JSONValue)] = []
     private(set) var usage: JSONValue?
     /// The text that it adds.
     private(set) var delta = ""
@@ -16,12 +15,11 @@ struct ChatChunk {
         try JSONReader.read(event) { (reader) throws(JSONReader.Problem) in
             try reader.object { (reader, key) throws(JSONReader.Problem) in
                 switch key {
-                case "id": id = try reader.string()
-                case "created": created = try reader.integer()
-                case "model": model = try reader.string()
+                case "id", "created", "model", "service_tier", "system_fingerprint":
+                    head.append((key, try reader.value()))
                 case "usage": usage = try reader.value()
                 case "choices": if try !reader.takesNull() { try readChoices(&reader) }
-                case "error": error = try reader.takesNull() ? nil : reader.text(of: "message") ?? ""
+                case "error": error = try reader.takesNull() ? nil : ChatError.text(of: reader.value()) ?? ""
                 default: try reader.skip()
                 }
             }
@@ -36,7 +34,7 @@ struct ChatChunk {
             isFirst = false
             try reader.object { (reader, key) throws(JSONReader.Problem) in
                 switch key {
-                case "finish_reason": finishReason = try reader.string()
+                case "finish_reason": finishReason = try reader.value().text
                 case "delta": delta = try reader.takesNull() ? "" : reader.text(of: "content") ?? ""
                 default: try reader.skip()
                 }
@@ -47,8 +45,11 @@ struct ChatChunk {
 
 /// A streamed answer as it grows, and the response that it comes to: what the API would have sent in one piece.
 package struct StreamedAnswer {
+    /// As much as an answer that comes whole may have.
+    private static let limit = 1 << 20
+
     private let secrets: Redaction
-    private var head: ChatChunk?
+    private var head: [(key: String, value: JSONValue)]?
     private var text = ""
     private var usage: JSONValue?
     private var finishReason: String?
@@ -83,10 +84,13 @@ package struct StreamedAnswer {
         if let error = chunk.error {
             throw OpenAIError.unavailable("the API ended the stream with an error: \(secrets(error).prefix(300))")
         }
-        head = head ?? chunk
+        head = head ?? chunk.head
         if let counted = chunk.usage, counted != .null { usage = counted }
         finishReason = chunk.finishReason ?? finishReason
         text += chunk.delta
+        guard text.utf8.count <= StreamedAnswer.limit else {
+            throw OpenAIError.badResponse("the answer has more than \(StreamedAnswer.limit) bytes")
+        }
         return chunk.delta
     }
 
@@ -111,10 +115,8 @@ package struct StreamedAnswer {
         choice.add("message", raw: "{\"role\":\"assistant\",\"content\":\(JSONText.quoted(text))}")
         choice.add("finish_reason", raw: finishReason.map(JSONText.quoted) ?? "null")
         var object = JSONText()
-        if let id = head?.id { object.add("id", id) }
         object.add("object", "chat.completion")
-        if let created = head?.created { object.add("created", raw: String(created)) }
-        if let model = head?.model { object.add("model", model) }
+        for member in head ?? [] { object.add(member.key, member.value) }
         object.add("choices", raw: "[\(choice.finished)]")
         if let usage { object.add("usage", raw: usage.json) }
         return object.finished

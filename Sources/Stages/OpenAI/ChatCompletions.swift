@@ -50,11 +50,17 @@ package struct ChatResponse {
     /// The answer of a response.
     ///
     /// - Throws: `model_bad_response` where there is none.
-    package static func completion(from body: [UInt8]) throws(PipelineError) -> Completion {
+    package static func completion(
+        from body: [UInt8], hiding secrets: Redaction = Redaction([])
+    ) throws(PipelineError) -> Completion {
         var response = ChatResponse()
         do throws(JSONReader.Problem) {
             try JSONReader.read(body) { (reader) throws(JSONReader.Problem) in try response.read(&reader) }
         } catch {
+            // Some APIs say what went wrong with a status that says nothing did.
+            if let said = ChatError.text(in: body) {
+                throw OpenAIError.unavailable("the API answered: \(secrets(said).prefix(300))")
+            }
             throw OpenAIError.badResponse("the API's response is not the JSON it should be: \(error)")
         }
         guard response.choices > 0 else { throw OpenAIError.badResponse("the response has no choices") }
@@ -92,15 +98,21 @@ package struct ChatResponse {
     }
 }
 
-/// The body of an API's error.
+/// What an API says went wrong, in one of the forms that there are: `{"error": {"message": "…"}}`, `{"error": "…"}`,
+/// `{"message": "…"}` and `{"detail": "…"}`.
 enum ChatError {
+    /// `nil` where the body is none of these.
     static func text(in body: [UInt8]) -> String? {
-        var text: String?
+        var members: [String: JSONValue]?
         try? JSONReader.read(body) { (reader) throws(JSONReader.Problem) in
-            try reader.object { (reader, key) throws(JSONReader.Problem) in
-                if key == "error" { text = try reader.text(of: "message") } else { try reader.skip() }
-            }
+            members = try reader.members(["error", "message", "detail"])
         }
-        return text
+        return ["error", "message", "detail"].lazy.compactMap { members?[$0].flatMap(text(of:)) }.first
+    }
+
+    /// What the value of `error` says.
+    static func text(of error: JSONValue) -> String? {
+        guard case .object(let members) = error else { return error.text }
+        return members["message"]?.text
     }
 }

@@ -65,10 +65,10 @@ public struct OpenAI: Model {
         try await circuit.run(isOn: breaker) {
             try await ModelSpan.around(name(of: request), call(request, isStreamed: false)) { call in
                 let answer = try await connection.post(call)
-                guard answer.status == 200 else {
+                guard (200...299).contains(answer.status) else {
                     throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: secrets)
                 }
-                return try ChatResponse.completion(from: answer.body)
+                return try ChatResponse.completion(from: answer.body, hiding: secrets)
             }
         }
     }
@@ -82,8 +82,8 @@ public struct OpenAI: Model {
         request.model = name(of: request)
         return OpenAICall(
             url: url.text + "/chat/completions", key: key, headers: headers,
-            body: ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout
-        )
+            body: ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout,
+            isStreamed: isStreamed)
     }
 
     public func complete(
@@ -103,13 +103,14 @@ public struct OpenAI: Model {
         _ call: OpenAICall, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         let response = try await connection.stream(call)
-        guard response.status == 200 else {
+        guard (200...299).contains(response.status) else {
             let body = try await connection.rest(of: response)
             throw OpenAIError.refused(response.status, body, response.headers, hiding: secrets)
         }
         // An API that knows no streaming answers in one piece.
         guard response.headers["Content-Type"]?.lowercased().hasPrefix("application/json") != true else {
-            let completion = try ChatResponse.completion(from: try await connection.rest(of: response))
+            let completion = try ChatResponse.completion(
+                from: try await connection.rest(of: response), hiding: secrets)
             try await receive(completion.text)
             return completion
         }

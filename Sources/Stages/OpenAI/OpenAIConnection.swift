@@ -59,6 +59,8 @@ struct OpenAICall {
     /// How long it may take to reach the API, and how long the call in all.
     let connect: Duration
     let limit: Duration
+    /// Whether the answer comes in pieces: each has a frame of its own that is many times as long.
+    let isStreamed: Bool
     /// Fields that say which trace the call is a part of.
     var tracing: [(String, String)] = []
 
@@ -71,6 +73,7 @@ struct OpenAICall {
         let more = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value.revealed) }
         request.headers =
             (own + tracing).filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
+        if isStreamed { request.bodyLimit = 64 << 20 }
         request.deadlines.connect = connect
         request.deadlines.total = limit
         request.deadlines.idle = min(request.deadlines.idle, limit)

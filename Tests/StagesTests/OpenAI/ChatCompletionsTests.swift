@@ -97,11 +97,34 @@ struct ChatCompletionsTests {
         #expect(error?.detail?.contains(reason) == true, "\(error?.detail ?? "")")
     }
 
+    @Test(
+        "an error that comes as an answer is said, without what is secret",
+        arguments: [
+            #"{"error": {"message": "no sk-1 here"}}"#, #"{"error": "no sk-1 here"}"#, #"{"message": "no sk-1 here"}"#,
+            #"{"detail": "no sk-1 here"}"#,
+        ])
+    func errorAsAnswer(text: String) {
+        let error = #expect(throws: PipelineError.self) {
+            try ChatResponse.completion(from: Array(text.utf8), hiding: Redaction([Secret("sk-1")]))
+        }
+        #expect(error?.code == .modelUnavailable)
+        #expect(error?.detail?.contains("no ") == true && error?.detail?.contains("sk-1") == false)
+    }
+
+    @Test("an answer has a limit, however it comes")
+    func longAnswer() throws {
+        var answer = StreamedAnswer()
+        let piece = Array(#"{"choices": [{"delta": {"content": "\#(String(repeating: "x", count: 1 << 19))"}}]}"#.utf8)
+        _ = try answer.add(piece)
+        _ = try answer.add(piece)
+        #expect(throws: PipelineError.self) { try answer.add(piece) }
+    }
+
     @Test("pieces make up the answer that the API would have sent whole")
     func pieces() throws {
         var answer = StreamedAnswer()
         let events = [
-            #"{"id": "c", "created": 1.7e9, "model": "m", "choices": [{"delta": {"role": "assistant"}}]}"#,
+            #"{"id": 7, "created": 1.7e9, "model": "m", "x": 1e999, "choices": [{"delta": {"role": "assistant"}}]}"#,
             #"{"choices": [{"delta": {"content": "a\"b"}, "finish_reason": null}], "usage": null, "error": null}"#,
             #"{"choices": [{"delta": null, "finish_reason": "stop"}, {"delta": {"content": "second"}}]}"#,
             #"{"choices": [], "usage": {"total_tokens": 3}}"#, #"{"choices": null}"#, "[DONE]",
@@ -114,7 +137,7 @@ struct ChatCompletionsTests {
         let whole = try ChatResponse.completion(from: Array((completion.response ?? "").utf8))
         #expect(whole.text == "a\"b")
         #expect(whole.tokensUsed == 3)
-        #expect(completion.response?.contains(#""created":1700000000"#) == true)
+        #expect(completion.response?.contains(#""id":7,"created":1700000000,"model":"m""#) == true)
     }
 
     @Test(
@@ -124,6 +147,7 @@ struct ChatCompletionsTests {
             (#"{"choices": [{"delta": {"content": 4}}]}"#, .modelBadResponse, "a string is missing"),
             (#"{"choices": {}}"#, .modelBadResponse, "a list is missing"),
             (#"{"error": {"message": "overloaded"}}"#, .modelUnavailable, "overloaded"),
+            (#"{"error": "overloaded"}"#, .modelUnavailable, "overloaded"),
             (#"{"error": {"code": 500}}"#, .modelUnavailable, "with an error"),
         ])
     func badEvents(event: String, code: PipelineError.Code, reason: String) {
