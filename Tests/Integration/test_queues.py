@@ -122,6 +122,20 @@ def test_what_waits_while_the_database_is_down_outlives_a_stop_and_is_stored_lat
     assert [row["prompt"] for row in again.wait_for_rows(51)] == ["before", *map(str, range(50))]
 
 
+def test_what_waits_for_a_stage_that_is_not_there_any_more_is_named_and_kept(serve):
+    host = serve(LOCKABLE)
+    with the_database_locked(host) as connection:
+        connection.send(json.dumps({"prompt": "waits"}))
+        assert receive_json(connection)["type"] == "response"
+        assert host.stop() == 0, host.log
+    for text in [LOCKABLE.replace("persist:", "persist: {}\n    label: store"), LOCKABLE.replace("{queue: outbox}", "true")]:
+        host = serve(text)
+        wait_until(lambda: any("1 messages wait for a stage" in line for line in host.log), "the warning")
+        assert host.stop() == 0
+    host = serve(LOCKABLE)
+    assert [row["prompt"] for row in host.wait_for_rows(2)] == ["before", "waits"]
+
+
 def test_a_queue_of_an_earlier_version_is_worked_off(serve):
     host = serve(LOCKABLE)
     with the_database_locked(host) as connection:

@@ -109,6 +109,7 @@ public final class Chain: Sendable {
             }
             // The first message may be there already, and come to any stage.
             for step in all { try await step.startWorkers(inheriting: former?.background(like: step, of: self)) }
+            for queue in resources(of: (any QueueStore).self) { await queue.reportAbandoned() }
         } catch {
             await close(within: .zero)
             throw error

@@ -10,6 +10,14 @@ public protocol QueueStore: Resource {
     ///   - options: What the step wants of it.
     /// - Throws: What must stop the host from starting.
     func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue
+
+    /// Says in the log what waits for steps that there are no more. Called once every step has its messages.
+    func reportAbandoned() async
+}
+
+extension QueueStore {
+    /// Nothing: for queues that hold nothing of an earlier run.
+    public func reportAbandoned() async {}
 }
 
 /// What a step wants of its queue.

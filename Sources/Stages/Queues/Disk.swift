@@ -46,6 +46,10 @@ public struct Disk: QueueStore {
         try await log.queue(for: consumer, options)
     }
 
+    public func reportAbandoned() async {
+        await log.reportAbandoned()
+    }
+
     public func close() async {
         await log.close()
     }

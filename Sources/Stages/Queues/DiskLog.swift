@@ -86,6 +86,17 @@ final class DiskLog: Sendable {
         return queue
     }
 
+    /// Says what waits for steps that take nothing from here: one has another label now, or another queue.
+    func reportAbandoned() async {
+        let (file, known, logger) = state.withLock { ($0.file, Set($0.queues.map(\.consumer)), $0.logger) }
+        guard let file, let counts = try? await file.counts() else { return }
+        for (consumer, count) in counts where !known.contains(consumer) {
+            logger?.warning(
+                "\(count) messages wait for a stage that is not behind this queue; give one the label, and the queue, again",
+                metadata: ["step": "\(consumer)"])
+        }
+    }
+
     /// Puts a message into the next commit and returns once that is on disk.
     func append(_ message: Message, for queue: DiskQueue) async throws(PipelineError) -> PushOutcome {
         let size = DiskLogFile.size(of: message)

@@ -81,6 +81,15 @@ struct DiskLogFile: Sendable {
         }
     }
 
+    /// How many messages wait for each consumer that some wait for.
+    func counts() async throws -> [(consumer: String, messages: Int)] {
+        try await database.read { database in
+            try GRDB.Row.fetchAll(
+                database, sql: "SELECT consumer, count(*) FROM messages GROUP BY consumer ORDER BY consumer"
+            ).map { ($0[0], $0[1]) }
+        }
+    }
+
     /// Adds messages and removes others in one commit.
     ///
     /// - Returns: The numbers of those added.

@@ -27,6 +27,8 @@ struct FileLock: Sendable {
     }
 
     func unlock() {
+        // A process that is being started has the descriptor until its program begins, and the lock with it.
+        flock(file, LOCK_UN)
         Glibc.close(file)
     }
 }
