@@ -48,10 +48,13 @@ public struct Persist: BatchStage {
         guard let completion = message.completion else { return nil }
         return Row(
             id: message.id, sessionID: message.session.id, prompt: storable(message.prompt),
-            response: storable(completion.text), tokensUsed: completion.tokensUsed,
+            response: storable(completion.text), tokensUsed: storable(completion.tokensUsed),
             metadata: metadata(of: message, completion), username: storable(message.session.username),
             userID: message.session.userID, createdAt: message.receivedAt)
     }
+
+    /// The column is an INT; an API that counts more than two thousand million tokens in an answer counts wrong.
+    private func storable(_ tokens: Int?) -> Int? { tokens.flatMap { Int32(exactly: $0) }.map(Int.init) }
 
     /// PostgreSQL takes no U+0000 in text, and SQLite's text ends there; its stand-in is U+FFFD, the same everywhere.
     private func storable(_ text: String) -> String {

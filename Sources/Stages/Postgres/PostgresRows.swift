@@ -47,7 +47,7 @@ struct PostgresRows {
                 text.append(row.prompt)
                 text.append(row.response)
                 text.append(row.tokensUsed.map(String.init))
-                text.append(row.metadata.map(jsonWithoutZeros))
+                text.append(row.metadata.map(jsonForPostgres))
                 text.append(row.username)
                 text.append(row.userID)
                 text.append(row.createdAt.description)
@@ -147,7 +147,7 @@ struct PostgresRows {
         }
         return [
             array(\.id.description), array(\.sessionID), array(\.prompt), array(\.response),
-            array { $0.tokensUsed.map(String.init) }, array { $0.metadata.map(jsonWithoutZeros) },
+            array { $0.tokensUsed.map(String.init) }, array { $0.metadata.map(jsonForPostgres) },
             array(\.username), array(\.userID), array(\.createdAt.description),
         ]
     }

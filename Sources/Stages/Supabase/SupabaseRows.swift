@@ -125,9 +125,10 @@ struct SupabaseRows {
     /// The JSON as it is, once it is known to be JSON: anything else would reach into the row beside it.
     private func metadata(of row: Row) throws(SupabaseFailure) -> String {
         guard let text = row.metadata else { return "null" }
-        guard JSONValue(json: text) != nil else {
+        let json = jsonForPostgres(text)
+        guard JSONValue(json: json) != nil else {
             throw .badRow("the metadata is not JSON")
         }
-        return jsonWithoutZeros(text)
+        return json
     }
 }

@@ -63,18 +63,23 @@ struct PostgresTableTests {
         }
     }
 
-    @Test("U+0000 is stored as U+FFFD, in texts and in the metadata's escapes")
+    @Test(
+        "U+0000 is stored as U+FFFD, in texts and in the metadata's escapes, where half a surrogate pair is that, too")
     func zeros() async throws {
         let server = try await PostgresServer.shared
         let table = newTable()
         try await withOpen(Postgres(url: Secret(server.url()), create: true)) { store in
             try await store.prepare(table: table)
             var row = RowStoreConformance.row("a\u{0}b\u{0}")
-            row.metadata = #"{"a":"\u0000\\u0000\\\u0000x","\u0000":"\u00000\\"}"#
+            row.metadata =
+                #"{"a":"\u0000\\u0000\\\u0000x","\u0000":"\u00000\\","b":"\ud83d \uDE00\ud83d\ud83d\ude00\ud83d"}"#
             try await store.insert([row], into: table)
             let stored = try #require(try await store.rows(ofSession: "s", in: table, limit: 1).first)
             #expect(stored.prompt == "a\u{FFFD}b\u{FFFD}")
-            #expect(stored.metadata == "{\"a\": \"\u{FFFD}\\\\u0000\\\\\u{FFFD}x\", \"\u{FFFD}\": \"\u{FFFD}0\\\\\"}")
+            #expect(
+                stored.metadata
+                    == "{\"a\": \"\u{FFFD}\\\\u0000\\\\\u{FFFD}x\", \"b\": \"\u{FFFD} \u{FFFD}\u{FFFD}😀\u{FFFD}\", \"\u{FFFD}\": \"\u{FFFD}0\\\\\"}"
+            )
         }
     }
 
