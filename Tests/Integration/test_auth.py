@@ -260,6 +260,13 @@ def test_a_signed_token_lets_in_and_names_the_user(signed):
     assert (row["user_id"], row["username"]) == ("user-7", "Ann")
 
 
+def test_a_short_secret_checks_tokens_as_it_is(serve):
+    host = guarded(serve, "{jwt: {secret: short}}")
+    with enter(host, hs256("short", claims())) as client:
+        says(client)
+    assert refusal(host, headers=bearer(hs256("shorter", claims()))).status_code == 401
+
+
 def test_a_token_that_is_forged_expired_or_not_yet_good_is_401(signed):
     good = hs256(SECRET, claims())
     unsigned = f"{encoded(json.dumps({'alg': 'none'}).encode())}.{good.split('.')[1]}."

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import subprocess
 import threading
 
@@ -77,6 +78,7 @@ def test_curl_reads_an_event_stream_as_it_comes(host, ai):
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
 @pytest.mark.parametrize("fault, body, status, code", [
     (None, "{nonsense", 400, "invalid_json"), (None, {"id": "x"}, 400, "invalid_message"),
+    (None, {"type": "cancel", "id": "x"}, 400, "invalid_message"),
     (None, {"prompt": "x" * 101}, 400, "too_long"), ("429", {"prompt": "x"}, 502, "model_rate_limited"),
     ("500", {"prompt": "x"}, 502, "model_unavailable"), ("hang", {"prompt": "x"}, 504, "model_timeout")])
 def test_errors_are_statuses(host, ai, accept, fault, body, status, code):
@@ -115,6 +117,17 @@ def test_a_connection_takes_one_message_after_the_other(host):
 def test_what_is_no_message_gets_its_status(host, path, body, headers, status):
     response, _ = post(host, body, path, **headers)
     assert response.status == status
+
+
+def test_a_client_that_waits_to_be_told_to_go_on_is(host):
+    body = b'{"prompt": "x"}'
+    with socket.create_connection(("127.0.0.1", host.port), timeout=DEADLINE) as connection:
+        connection.sendall(
+            f"POST /ws HTTP/1.1\r\nHost: 127.0.0.1:{host.port}\r\nExpect: 100-continue\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode())
+        assert connection.recv(1024) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_client_that_leaves_ends_the_call(host, ai):

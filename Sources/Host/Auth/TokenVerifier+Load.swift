@@ -13,8 +13,11 @@ extension TokenVerifier {
         } else if let file = settings.jwks {
             keys = try await TokenVerifier.keySet(in: file)
         } else {
-            let collection = await JWTKeyCollection().add(
-                hmac: HMACKey(from: settings.secret?.revealed ?? ""), digestAlgorithm: .sha256)
+            // A short secret was warned of. HMAC fills it up with zeros itself (RFC 2104 section 2), but JWTKit's debug
+            // build stops the process.
+            var secret = Array((settings.secret?.revealed ?? "").utf8)
+            secret += Array(repeating: 0, count: max(0, 32 - secret.count))
+            let collection = await JWTKeyCollection().add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
             keys = await [TokenVerifier.key(of: collection)].compactMap(\.self)
         }
     }

@@ -44,6 +44,9 @@ struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
     private func replay(with chain: Chain) async throws -> (done: Int, all: Int) {
         let work = file + ".replaying"
         if !FileManager.default.fileExists(atPath: work) {
+            guard FileManager.default.fileExists(atPath: file) else {
+                throw ReplayError(description: "there is no file '\(file)' with dead letters")
+            }
             try FileManager.default.moveItem(atPath: file, toPath: work)
         }
         let (letters, unreadable) = try DeadLetterFile(path: work).read()

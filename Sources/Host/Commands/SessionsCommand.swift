@@ -29,6 +29,8 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
                 if let id { try await show(id, persist) } else { try await list(persist) }
                 return
             }
+        } catch let code as ExitCode {
+            throw code
         } catch {
             StandardError.write("error: the stored conversations can't be read: \(error)")
             throw ExitCode.failure

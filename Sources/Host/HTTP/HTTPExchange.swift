@@ -41,6 +41,11 @@ final class HTTPExchange: ConversationClient {
     func begin(_ body: String) {
         loop.add(self)
         conversation?.receive(body)
+        guard !hasEnded, conversation?.pending == 0 else { return }
+        // It was a cancel, and no other message can be there.
+        let error = PipelineError(.invalidMessage, "A request has no other message to cancel")
+        send(.error(error, clientID: nil, in: .json))
+        conversationIsIdle()
     }
 
     /// Whether the client takes what is written.

@@ -44,6 +44,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 answer(head, context, isLast: true)
             } else if gate.refusal == nil {
                 admission = routes.admission(toPost: head, from: sender)
+                if admission != nil { inviteBody(of: head, context) }
             }
         case .body(var piece):
             guard admission != nil, let head else { return }
@@ -68,6 +69,14 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         exchange?.isHeld = !context.channel.isWritable
         context.fireChannelWritabilityChanged()
+    }
+
+    /// Tells a client to go on that waits to hear whether its body is wanted (RFC 9110 section 10.1.1), as curl does with a
+    /// long one.
+    private func inviteBody(of head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard head.headers.first(name: "expect")?.lowercased() == "100-continue" else { return }
+        let go = HTTPResponseHead(version: head.version, status: .continue)
+        context.writeAndFlush(Self.wrapOutboundOut(.head(go)), promise: nil)
     }
 
     /// Shows a stored session, where the request is for one.
