@@ -122,12 +122,18 @@ def test_what_waits_while_the_database_is_down_outlives_a_stop_and_is_stored_lat
     assert [row["prompt"] for row in again.wait_for_rows(51)] == ["before", *map(str, range(50))]
 
 
-def test_what_waits_for_a_stage_that_is_not_there_any_more_is_named_and_kept(serve):
+def leave_one_waiting(serve):
+    """A host that was stopped when a message could not be stored."""
     host = serve(LOCKABLE)
     with the_database_locked(host) as connection:
         connection.send(json.dumps({"prompt": "waits"}))
         assert receive_json(connection)["type"] == "response"
         assert host.stop() == 0, host.log
+    return host
+
+
+def test_what_waits_for_a_stage_that_is_not_there_any_more_is_named_and_kept(serve):
+    leave_one_waiting(serve)
     for text in [LOCKABLE.replace("persist:", "persist: {}\n    label: store"), LOCKABLE.replace("{queue: outbox}", "true")]:
         host = serve(text)
         wait_until(lambda: any("1 messages wait for a stage" in line for line in host.log), "the warning")
@@ -137,11 +143,7 @@ def test_what_waits_for_a_stage_that_is_not_there_any_more_is_named_and_kept(ser
 
 
 def test_a_queue_of_an_earlier_version_is_worked_off(serve):
-    host = serve(LOCKABLE)
-    with the_database_locked(host) as connection:
-        connection.send(json.dumps({"prompt": "waits"}))
-        assert receive_json(connection)["type"] == "response"
-        assert host.stop() == 0, host.log
+    host = leave_one_waiting(serve)
     [file] = host.folder.glob("**/outbox.db")
     with sqlite3.connect(file) as queue:
         queue.execute("ALTER TABLE messages DROP COLUMN trace")

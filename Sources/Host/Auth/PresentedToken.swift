@@ -33,13 +33,9 @@ package enum PresentedToken {
 
     /// The token of `{"type": "auth", "token": "…"}`.
     package static func find(in frame: String) -> String? {
-        var members: [String: JSONValue]?
-        try? JSONReader.read(Array(frame.utf8)) { (reader) throws(JSONReader.Problem) in
-            members = try reader.members(["type", "token"])
-        }
-        guard let members, members["type"] == .string("auth"), case .string(let token) = members["token"] else {
-            return nil
-        }
+        guard let members = try? JSONReader.members(["type", "token"], of: Array(frame.utf8)),
+            members["type"] == .string("auth"), case .string(let token) = members["token"]
+        else { return nil }
         return token
     }
 

@@ -58,11 +58,7 @@ package enum ClientFrame {
         init(
             _ frame: String, wanted: [String] = ["type", "prompt", "id", "username", "metadata"]
         ) throws(JSONReader.Problem) {
-            var values: [String: JSONValue]?
-            try JSONReader.read(Array(frame.utf8)) { (reader) throws(JSONReader.Problem) in
-                values = try reader.members(wanted)
-            }
-            self.values = values
+            values = try JSONReader.members(wanted, of: Array(frame.utf8))
         }
 
         func says(_ text: String, for key: String) -> Bool { values?[key] == .string(text) }

@@ -46,6 +46,13 @@ package struct JSONReader {
         return value
     }
 
+    /// Those members of the object that a text is that are wanted; `nil` where the text is another value.
+    package static func members(_ wanted: [String], of text: [UInt8]) throws(Problem) -> [String: JSONValue]? {
+        var members: [String: JSONValue]?
+        try read(text) { (reader) throws(Problem) in members = try reader.members(wanted) }
+        return members
+    }
+
     /// A problem at the place that the reader has come to.
     package func problem(_ what: String) -> Problem {
         Problem(description: "\(what) at byte \(min(place, bytes.count) + 1)")

@@ -103,11 +103,9 @@ package struct ChatResponse {
 enum ChatError {
     /// `nil` where the body is none of these.
     static func text(in body: [UInt8]) -> String? {
-        var members: [String: JSONValue]?
-        try? JSONReader.read(body) { (reader) throws(JSONReader.Problem) in
-            members = try reader.members(["error", "message", "detail"])
-        }
-        return ["error", "message", "detail"].lazy.compactMap { members?[$0].flatMap(text(of:)) }.first
+        let names = ["error", "message", "detail"]
+        let members = try? JSONReader.members(names, of: body)
+        return names.lazy.compactMap { members?[$0].flatMap(text(of:)) }.first
     }
 
     /// What the value of `error` says.

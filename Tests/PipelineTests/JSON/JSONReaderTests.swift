@@ -84,11 +84,7 @@ struct JSONReaderTests {
     @Test("only those members are read that are wanted, and of two with one key the first")
     func members() throws {
         func members(_ text: String) throws -> [String: JSONValue]? {
-            var members: [String: JSONValue]?
-            try JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in
-                members = try reader.members(["a", "b"])
-            }
-            return members
+            try JSONReader.members(["a", "b"], of: Array(text.utf8))
         }
         #expect(try members(#"{"a": 1, "c": 1e999, "a": 2, "b": null}"#) == ["a": .int(1), "b": .null])
         #expect(try members("[1]") == nil)
