@@ -189,8 +189,8 @@ def connect(port):
         f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
     answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += connection.recv(4096)
+    while b"\r\n\r\n" not in answer and (more := connection.recv(4096)):
+        answer += more
     if not answer.startswith(b"HTTP/1.1 101"):
         sys.exit(f"bench: no WebSocket: {answer[:80]}")
     return connection

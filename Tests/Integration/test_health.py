@@ -1,5 +1,6 @@
 """What `/healthz` and `/readyz` say, and to whom."""
 
+import http.client
 import signal
 import urllib.error
 import urllib.request
@@ -20,14 +21,9 @@ def get(host, path):
 def ask(connection, path):
     """A request on a connection that is kept."""
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += connection.recv(65_536)
-    head, _, body = answer.partition(b"\r\n\r\n")
-    fields = dict(line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:])
-    while len(body) < int(fields["content-length"]):
-        body += connection.recv(65_536)
-    return int(head.split()[1]), body.decode()
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer.status, answer.read().decode()
 
 
 def test_every_resource_that_is_ready_is_named(offline):

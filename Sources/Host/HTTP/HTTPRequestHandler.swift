@@ -83,14 +83,14 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func show(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         do throws(HTTPRejection) {
             guard gate.refusal == nil, let history = try routes.history(head) else {
-                return answer(head, context, isLast: !head.isKeepAlive)
+                return answer(head, context, isLast: isLast(head))
             }
             context.eventLoop.makeFutureWithTask { await history.answer() }.assumeIsolated().whenSuccess { answer in
                 guard context.channel.isActive else { return }
-                self.answer(answer, head, context, isLast: !head.isKeepAlive)
+                self.answer(answer, head, context, isLast: self.isLast(head))
             }
         } catch {
-            answer(HTTPAnswer(error), head, context, isLast: !head.isKeepAlive)
+            answer(HTTPAnswer(error), head, context, isLast: isLast(head))
         }
     }
 
@@ -114,7 +114,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, _ error: any Error) {
         let rejection = error as? HTTPRejection ?? .unavailable("try again later")
         (admission, body) = (nil, ByteBuffer())
-        answer(HTTPAnswer(rejection), head, context, isLast: !head.isKeepAlive)
+        answer(HTTPAnswer(rejection), head, context, isLast: isLast(head))
     }
 
     /// Its stages have their own time limits.
@@ -156,7 +156,6 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.head = nil
         hasAnswered = true
         note(answer, to: head, context)
-        let isLast = isLast || gate.refusal != nil
         let (responseHead, body) = answer.parts(for: head, isLast: isLast, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
         if let body { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
@@ -166,6 +165,10 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         expectRequest(context)
     }
+
+    /// Whether the connection ends with the answer to this request. It is asked before the answer is made: otherwise a host
+    /// that began to stop in between would say that it is ready and close.
+    private func isLast(_ head: HTTPRequestHead) -> Bool { !head.isKeepAlive || gate.refusal != nil }
 
     private func sender(of head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Sender {
         routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)

@@ -80,10 +80,11 @@ final class Connections: Sendable {
         await onEachLoop { $0.routes = routes }
     }
 
-    /// Takes no new client any more, and lets every conversation end what it has received and say goodbye. Returns once
-    /// all have, or the time is over.
+    /// Takes no new client any more.
+    func refuseClients() { stopping.store(true, ordering: .relaxed) }
+
+    /// Lets every conversation end what it has received and say goodbye. Returns once all have, or the time is over.
     func drain(until deadline: ContinuousClock.Instant) async {
-        stopping.store(true, ordering: .relaxed)
         await onEachLoop { $0.drain() }
         while ContinuousClock.now < deadline, await openConversations > 0 {
             try? await Task.sleep(for: .milliseconds(10))

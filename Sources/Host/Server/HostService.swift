@@ -62,6 +62,7 @@ struct HostService: Service {
     private func drain(
         _ connections: Connections, _ reloader: Reloader, until deadline: ContinuousClock.Instant
     ) async -> Losses {
+        connections.refuseClients()
         await connections.drain(until: deadline)
         let pipelines = await reloader.routes.pipelines
         for pipeline in pipelines {
