@@ -13,7 +13,7 @@ package final class LoopConnections {
     private let pipelines: [LoopPipeline]
     /// Whether connections end with what they have received.
     private(set) var isDraining = false
-    private let rounds: Rounds
+    private let busy, offenders: Rounds
     private var ticks: RepeatedTask?
     private let period: TimeAmount
 
@@ -37,7 +37,8 @@ package final class LoopConnections {
         self.metrics = metrics
         pipelines = routes.pipelines.map(LoopPipeline.init)
         executor = EventLoopTaskExecutor(eventLoop)
-        rounds = Rounds(eventLoop)
+        busy = .forBusy(on: eventLoop)
+        offenders = .forOffenders(on: eventLoop)
         // A quarter of the shortest limit keeps every limit within that of its value.
         let shortest = [limits.ping, limits.idle, limits.write, limits.lifetime].filter { $0 > .zero }.min()
         period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
@@ -90,8 +91,10 @@ package final class LoopConnections {
         executor.eventLoop.execute { loop.value.flush() }
     }
 
-    /// Lets a handler go on with what it has read once others have had their turn.
-    func goOnLater(_ handler: WebSocketHandler) { rounds.add(handler) }
+    /// Lets a handler go on with what its client sends once others have had their turn.
+    ///
+    /// - Parameter offends: Whether the client sends more than it may.
+    func goOnLater(_ handler: WebSocketHandler, offends: Bool) { (offends ? offenders : busy).add(handler) }
 
     private func flush() {
         let handlers = unflushed

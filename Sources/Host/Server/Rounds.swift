@@ -1,19 +1,31 @@
 import DequeModule
 import NIOCore
 
-/// Connections that have read more than their share of a turn, each of which goes on in its turn. Between two rounds the
-/// event loop looks at its sockets, so that nobody waits for those who send more than others.
+/// Connections of which each goes on in its turn. Between two rounds the event loop looks at its sockets, so that nobody
+/// waits for those who send more than others.
 final class Rounds {
-    /// What a round adds to the time in which others are answered, but for the last share that is begun in it.
-    private static let length = TimeAmount.microseconds(250)
-    /// A task that is due is run before the sockets are looked at, also one that was added by a task: this one is not.
-    private static let pause = TimeAmount.microseconds(20)
-
     private let eventLoop: any EventLoop
+    /// What a round adds to the time in which others are answered, but for the last turn that is begun in it.
+    private let length: TimeAmount
+    private let pause: TimeAmount
     private var waiting = Deque<WebSocketHandler>()
 
-    init(_ eventLoop: any EventLoop) {
+    /// Rounds for those who have read more than their share of a turn of the loop.
+    static func forBusy(on eventLoop: any EventLoop) -> Rounds {
+        // A task that is due is run before the sockets are looked at, also one that was added by a task: after a pause it
+        // is not.
+        Rounds(eventLoop, length: .microseconds(250), pause: .microseconds(20))
+    }
+
+    /// Rounds for those who send more than they may: one turn a millisecond for all of them, whatever they send.
+    static func forOffenders(on eventLoop: any EventLoop) -> Rounds {
+        Rounds(eventLoop, length: .zero, pause: .milliseconds(1))
+    }
+
+    private init(_ eventLoop: any EventLoop, length: TimeAmount, pause: TimeAmount) {
         self.eventLoop = eventLoop
+        self.length = length
+        self.pause = pause
     }
 
     func add(_ handler: WebSocketHandler) {
@@ -23,18 +35,18 @@ final class Rounds {
 
     private func schedule() {
         let rounds = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: Rounds.pause) { rounds.value.run() }
+        eventLoop.scheduleTask(in: pause) { rounds.value.run() }
     }
 
     private func run() {
-        let end = NIODeadline.now() + Rounds.length
+        let end = NIODeadline.now() + length
         var left = waiting.count
-        while left > 0, NIODeadline.now() < end, let handler = waiting.first {
+        repeat {
             // It stays first until it has gone on, so that adding itself again is no first one.
-            let mayGoOn = handler.goOn()
+            waiting.first?.goOn()
             waiting.removeFirst()
-            left = mayGoOn ? left - 1 : 0
-        }
+            left -= 1
+        } while left > 0 && NIODeadline.now() < end
         if !waiting.isEmpty { schedule() }
     }
 }

@@ -13,6 +13,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
     private static let share = 32
+    /// What a frame counts that comes too soon, as its client is told so, before the client waits with others like it.
+    private static let refusalSize = 4
 
     private let sink: any MessageSink
     private let loop: LoopConnections
@@ -85,7 +87,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         clock.heard(at: .now())
         isReading = true
-        if isDropping { return waitForTurn() }
+        if isDropping { return waitForTurn(offends: true) }
         decoder.append(Self.unwrapInboundIn(data))
         decode()
     }
@@ -114,30 +116,32 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         guard !isDecoding, !isWaiting else { return }
         isDecoding = true
         var left = share
+        var offends = false
         while left > 0, mayDecode, let event = decoder.next() {
             left -= 1 + event.size >> 10
-            handle(event)
+            if rate != nil, refuses(event) {
+                offends = true
+                left -= Self.refusalSize
+            } else {
+                handle(event)
+            }
         }
         isDecoding = false
-        if left <= 0, decoder.hasInput { waitForTurn() }
+        if offends || (left <= 0 && decoder.hasInput) { waitForTurn(offends: offends) }
     }
 
-    private func waitForTurn() {
+    private func waitForTurn(offends: Bool) {
         guard !isWaiting else { return }
         isWaiting = true
-        loop.goOnLater(self)
+        loop.goOnLater(self, offends: offends)
     }
 
     /// Its turn has come.
-    ///
-    /// - Returns: Whether others may have theirs before the loop looks at its sockets: reading only to drop it is the
-    ///   dearest that a client can ask for.
-    func goOn() -> Bool {
-        guard isWaiting else { return true }
+    func goOn() {
+        guard isWaiting else { return }
         isWaiting = false
         readOn()
         flush()
-        return !isDropping
     }
 
     private var mayDecode: Bool {
@@ -145,7 +149,6 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     private func handle(_ event: WebSocketDecoder.Event) {
-        if rate != nil, refuses(event) { return }
         switch event {
         case .text(let text):
             guard !closing.isClosing, !isDraining else { return }

@@ -7,6 +7,7 @@ import Pipeline
 final class RecordingSink: MessageSink {
     private var connection: WebSocketHandler?
     private(set) var received: [String] = []
+    private(set) var refused: [String] = []
     var isHeld = false
     var pending: Int { 0 }
 
@@ -18,7 +19,7 @@ final class RecordingSink: MessageSink {
         connection?.messagesHaveEnded()
     }
 
-    func refuse(_ text: String, with error: PipelineError) {}
+    func refuse(_ text: String, with error: PipelineError) { refused.append(text) }
 
     func receive(_ binary: ByteBuffer) {}
 

@@ -50,6 +50,47 @@ struct WebSocketShareTests {
         #expect(try await client.received.count == 100)
     }
 
+    @Test("is the less the more of it is refused, and of all who send more than they may one goes on a millisecond")
+    func offenders() async throws {
+        let connections = try await connections()
+        var clients: [Client] = []
+        for _ in 0..<2 { clients.append(try await Client(connections, loop, framesPerSecond: 10)) }
+        for client in clients { try await client.send((0..<60).map { .text("\($0)") }) }
+        let first = try await refusals(of: clients)
+        #expect(first.allSatisfy { (1...6).contains($0) })
+        await loop.advanceTime(by: .milliseconds(1))
+        #expect(zip(try await refusals(of: clients), first).map { $0 > $1 } == [true, false])
+        await loop.advanceTime(by: .milliseconds(1))
+        #expect(zip(try await refusals(of: clients), first).map { $0 > $1 } == [true, true])
+        await loop.advanceTime(by: .seconds(1))
+        for client in clients {
+            #expect(try await client.received == (0..<10).map(String.init))
+            #expect(try await client.refused == (10..<60).map(String.init))
+        }
+    }
+
+    @Test("is one read a millisecond of what still comes after a breach")
+    func dropping() async throws {
+        let client = try await Client(try await connections(), loop)
+        var unmasked = ClientFrame.text("x")
+        unmasked.isMasked = false
+        try await client.send([unmasked])
+        try await client.send([.text("dropped")])
+        let before = try await client.reads
+        client.channel.read()
+        await loop.advanceTime(by: .microseconds(999))
+        #expect(try await client.reads == before)
+        await loop.advanceTime(by: .microseconds(1))
+        #expect(try await client.reads == before + 1)
+        #expect(try await client.received.isEmpty)
+    }
+
+    private func refusals(of clients: [Client]) async throws -> [Int] {
+        var counts: [Int] = []
+        for client in clients { counts.append(try await client.refused.count) }
+        return counts
+    }
+
     private func connections() async throws -> NIOLoopBound<LoopConnections> {
         try await loop.executeInContext { [loop] in
             NIOLoopBound(LoopConnections(loop, limits: HostLimits()), eventLoop: loop)
@@ -62,17 +103,21 @@ private struct Client {
     let channel: NIOAsyncTestingChannel
     private let loop: NIOAsyncTestingEventLoop
     private let sink: NIOLoopBound<RecordingSink>
-    private let counter: NIOLoopBound<ReadCounter>
+    private let socket: NIOLoopBound<Socket>
 
-    init(_ connections: NIOLoopBound<LoopConnections>, _ loop: NIOAsyncTestingEventLoop) async throws {
+    init(
+        _ connections: NIOLoopBound<LoopConnections>, _ loop: NIOAsyncTestingEventLoop, framesPerSecond: Int = 0
+    ) async throws {
+        var limits = HostLimits()
+        limits.framesPerSecond = framesPerSecond
         let channel = NIOAsyncTestingChannel(loop: loop)
         self.channel = channel
         self.loop = loop
-        (sink, counter) = try await loop.executeInContext {
-            let (sink, counter) = (RecordingSink(), ReadCounter())
-            let handler = WebSocketHandler(sink, loop: connections.value, limits: HostLimits())
-            try channel.pipeline.syncOperations.addHandlers([counter, handler])
-            return (NIOLoopBound(sink, eventLoop: loop), NIOLoopBound(counter, eventLoop: loop))
+        (sink, socket) = try await loop.executeInContext { [limits] in
+            let (sink, socket) = (RecordingSink(), Socket())
+            let handler = WebSocketHandler(sink, loop: connections.value, limits: limits)
+            try channel.pipeline.syncOperations.addHandlers([socket, handler])
+            return (NIOLoopBound(sink, eventLoop: loop), NIOLoopBound(socket, eventLoop: loop))
         }
         try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1))
     }
@@ -81,9 +126,13 @@ private struct Client {
         get async throws { try await loop.executeInContext { sink.value.received } }
     }
 
+    var refused: [String] {
+        get async throws { try await loop.executeInContext { sink.value.refused } }
+    }
+
     /// How often the handler has asked for more.
     var reads: Int {
-        get async throws { try await loop.executeInContext { counter.value.count } }
+        get async throws { try await loop.executeInContext { socket.value.reads } }
     }
 
     func send(_ frames: [ClientFrame]) async throws {
@@ -91,12 +140,17 @@ private struct Client {
     }
 }
 
-private final class ReadCounter: ChannelOutboundHandler {
+/// Where a socket would be: counts reads, and stays open when its output alone is closed, as the channel of a test doesn't.
+private final class Socket: ChannelOutboundHandler {
     typealias OutboundIn = Never
-    var count = 0
+    var reads = 0
 
     func read(context: ChannelHandlerContext) {
-        count += 1
+        reads += 1
         context.read()
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .output { promise?.succeed() } else { context.close(mode: mode, promise: promise) }
     }
 }
