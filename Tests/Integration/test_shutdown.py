@@ -128,6 +128,25 @@ def test_what_waits_in_memory_and_can_not_be_stored_in_time_makes_the_exit_code_
     assert host.log[-1].endswith("10 messages were lost: 10 waited for 'persist' of pipeline offline")
 
 
+def test_what_can_not_be_stored_in_time_is_in_the_dead_letters_and_not_lost(serve, run):
+    text = (ROOT / "pipelines/offline.yaml").read_text().replace(
+        "async: true", "async: {dead_letter: data/dead.jsonl}") + "\nhost: {drain: 500ms}\n"
+    assert "dead_letter" in text
+    host = serve(text)
+    database = sqlite3.connect(host.folder / "data" / "stagecoach.db", isolation_level=None, timeout=DEADLINE)
+    database.execute("begin immediate")
+    with host.connect() as client:
+        for number in range(10):
+            client.send(str(number))
+            receive(client)
+    assert host.stop() == 0
+    assert any("10 messages waiting; they are in data/dead.jsonl" in line for line in host.log)
+    database.execute("rollback")
+    replayed = run("replay", host.folder / "pipeline-0.yaml", host.folder / "data/dead.jsonl")
+    assert "10 of 10 messages replayed" in replayed.stdout, replayed.stderr
+    assert sorted(row["prompt"] for row in host.rows()) == [str(number) for number in range(10)]
+
+
 def test_a_second_signal_ends_the_host_at_once(serve, ai):
     host = serve(
         ROOT / "pipelines/chat.yaml", env={"OPENAI_BASE_URL": ai.url, "OPENAI_API_KEY": "k"}, ends_well=False)

@@ -68,7 +68,7 @@ struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
             } catch {
                 var again = letter
                 again.fail(with: error)
-                try DeadLetterFile(path: file).append(again)
+                try DeadLetterFile(path: file).append([again])
             }
         }
         await chain.close()

@@ -24,6 +24,8 @@ final class Background: Sendable {
     private let counters = Mutex(Counts())
     private let isStopping = Atomic<Bool>(false)
     private let isReplaced = Atomic<Bool>(false)
+    /// Whether the time is over in which what waits may be worked on.
+    private let isGivingUp = Atomic<Bool>(false)
     private let succession = Mutex(Succession.none)
 
     /// The step whose queue goes on in this one.
@@ -163,18 +165,19 @@ final class Background: Sendable {
         await waking.value
     }
 
-    /// Whether a message that can't be worked on now may be left in the queue: it is there again at the next start, or
-    /// for the step that takes over.
+    /// Whether a message that can't be worked on now may be left in the queue: it is there again at the next start, for the
+    /// step that takes over, or for the dead letters.
     var mayLeave: Bool {
-        isReplaced.load(ordering: .relaxed) || isStopping.load(ordering: .relaxed) && guarantee.survivesProcess
+        isReplaced.load(ordering: .relaxed) || isGivingUp.load(ordering: .relaxed)
+            || isStopping.load(ordering: .relaxed) && guarantee.survivesProcess
     }
 
     func count(_ change: (inout Counts) -> Void) {
         counters.withLock { change(&$0) }
     }
 
-    /// Works on what waits, but no longer than `limit`; what is left then is lost, or stays in a queue that outlives the
-    /// process, and the log says so.
+    /// Works on what waits, but no longer than `limit`; what is left then stays in a queue that outlives the process, goes to
+    /// the dead letters, or is lost, and the log says so.
     ///
     /// - Returns: How many messages are lost.
     func flush(within limit: Duration) async -> Int {
@@ -191,7 +194,9 @@ final class Background: Sendable {
         isStopping.store(true, ordering: .relaxed)
         let queue = current
         queue.close()
-        let isFlushed: Void? = try? await withTimeout(limit, orThrow: PipelineError.stopping) {
+        let isKept = policy.deadLetter != nil && !guarantee.survivesProcess
+        // Writing dead letters takes a part of the time, too.
+        let isFlushed: Void? = try? await withTimeout(isKept ? limit * 0.9 : limit, orThrow: PipelineError.stopping) {
             if case .begun(let start) = succession { await start.value }
             for worker in self.workers.withLock(\.self) { await worker.value }
         }
@@ -202,11 +207,41 @@ final class Background: Sendable {
         }
         let left = queue.depth.messages
         guard left > 0 else { return 0 }
+        if isKept, let path = policy.deadLetter { return await keepRest(of: queue, in: DeadLetterFile(path: path)) }
         if guarantee.survivesProcess {
             logger.notice("\(left) messages stay in the queue for the next start", metadata: ["waiting": "\(left)"])
             return 0
         }
         logger.error("Stopped with \(left) messages waiting; they are lost", metadata: ["lost": "\(left)"])
         return left
+    }
+
+    /// Writes down what is left of a queue at the end.
+    ///
+    /// - Returns: How many messages are lost all the same.
+    private func keepRest(of queue: any MessageQueue, in file: DeadLetterFile) async -> Int {
+        isGivingUp.store(true, ordering: .relaxed)
+        let workers = workers.withLock(\.self)
+        for worker in workers { worker.cancel() }
+        // What a worker is at that doesn't heed this is written down, too: it may never end.
+        try? await withTimeout(.milliseconds(250), orThrow: PipelineError.stopping) {
+            for worker in workers { await worker.value }
+        }
+        let messages = queue.giveUp()
+        defer { for message in messages { message.reply?.abandon(message) } }
+        count { $0.failed += messages.count }
+        let about: Logger.Metadata = ["waiting": "\(messages.count)", "dead_letter": "\(file.path)"]
+        do {
+            try file.append(messages.map { DeadLetter($0, step: label, error: .stopping) })
+            logger.warning(
+                "Stopped with \(messages.count) messages waiting; they are in \(file.path), for 'stagecoach replay'",
+                metadata: about)
+            return 0
+        } catch {
+            logger.error(
+                "Stopped with \(messages.count) messages waiting, which could not be written to \(file.path); they are lost",
+                metadata: about.merging(["detail": "\(error)"]) { $1 })
+            return messages.count
+        }
     }
 }

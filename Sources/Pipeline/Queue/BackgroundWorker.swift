@@ -132,7 +132,7 @@ struct BackgroundWorker: Sendable {
     private func keep(_ message: Message, after error: PipelineError) async {
         guard let path = policy.deadLetter else { return }
         do {
-            try DeadLetterFile(path: path).append(DeadLetter(message, step: step.label, error: error))
+            try DeadLetterFile(path: path).append([DeadLetter(message, step: step.label, error: error)])
         } catch {
             logger.error(
                 "The dead letter could not be written; the message is lost",

@@ -43,7 +43,7 @@ public struct DeadLetter: Sendable, Codable {
     }
 }
 
-/// A file of dead letters. Each is appended with one write, so that several processes may share it.
+/// A file of dead letters. They are appended with one write, so that several processes may share it.
 public struct DeadLetterFile: Sendable {
     /// Where it is.
     public let path: String
@@ -53,19 +53,20 @@ public struct DeadLetterFile: Sendable {
         self.path = path
     }
 
-    /// Appends a letter and waits until it is on disk.
+    /// Appends letters and waits until they are on disk.
     ///
-    /// - Throws: `POSIXError` where it can't be written.
-    public func append(_ letter: DeadLetter) throws {
+    /// - Throws: `POSIXError` where they can't be written.
+    public func append(_ letters: [DeadLetter]) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let line = Array(try encoder.encode(letter)) + [UInt8(ascii: "\n")]
+        var lines: [UInt8] = []
+        for letter in letters { lines += Array(try encoder.encode(letter)) + [UInt8(ascii: "\n")] }
         let folder = URL(filePath: path).deletingLastPathComponent()
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let file = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw POSIXError(errno) }
         defer { Glibc.close(file) }
-        guard write(file, line, line.count) == line.count, fsync(file) == 0 else { throw POSIXError(errno) }
+        guard write(file, lines, lines.count) == lines.count, fsync(file) == 0 else { throw POSIXError(errno) }
     }
 
     /// The letters, and the numbers of lines that are none.

@@ -182,4 +182,13 @@ package final class MemoryQueue: MessageQueue {
         for worker in workers { worker.resume() }
         for producer in producers { producer.resume() }
     }
+
+    package func giveUp() -> [Message] {
+        state.withLock { state in
+            let messages = state.lanes.flatMap { ($0.working + $0.waiting).map(\.message) }
+            state.lanes = Array(repeating: Lane(), count: state.lanes.count)
+            state.count = 0
+            return messages
+        }
+    }
 }

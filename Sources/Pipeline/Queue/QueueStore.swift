@@ -73,6 +73,12 @@ public protocol MessageQueue: Sendable {
     /// Takes no message any more. What waits in memory alone is still handed out; what is kept elsewhere stays there.
     func close()
 
+    /// Gives up what waits in memory alone or is being worked on, and is lost otherwise when the process ends. Called after
+    /// ``close()``, once nobody can work on it any more.
+    ///
+    /// - Returns: Those messages; none that are kept elsewhere.
+    func giveUp() -> [Message]
+
     /// How full it is.
     var depth: QueueDepth { get }
 }
