@@ -112,11 +112,28 @@ def test_a_connection_takes_one_message_after_the_other(host):
 
 @pytest.mark.parametrize("path, body, headers, status", [
     ("/nowhere", "{}", {}, 404), ("/healthz", "{}", {}, 405), ("/ws?session=1", "{}", {}, 400),
-    ("/ws", "x" * 70_000, {}, 413), ("/ws", b'{"prompt": "\xff"}', {}, 400),
     ("/ws", "{}", {"Origin": "https://elsewhere.example"}, 403), ("/ws", "{}", {"Host": "elsewhere.example"}, 403)])
 def test_what_is_no_message_gets_its_status(host, path, body, headers, status):
     response, _ = post(host, body, path, **headers)
     assert response.status == status
+
+
+@pytest.mark.parametrize("body, status, code", [
+    ("x" * 70_000, 413, "too_long"), (b'{"prompt": "\xff"}', 400, "invalid_json")])
+def test_a_message_that_can_not_be_read_gets_the_error_of_one(host, body, status, code):
+    response, text = post(host, body)
+    assert response.status == status and response.getheader("Content-Type") == "application/json"
+    answer = json.loads(text)
+    assert answer["type"] == "error" and answer["error"]["code"] == code and not answer["error"]["retryable"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE"])
+def test_another_method_is_told_which_there_are(host, method):
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=DEADLINE)
+    connection.request(method, "/ws")
+    response = connection.getresponse()
+    assert response.status == 405 and response.getheader("Allow") == "GET, POST"
+    connection.close()
 
 
 def test_a_client_that_waits_to_be_told_to_go_on_is(host):

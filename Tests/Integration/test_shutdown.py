@@ -71,7 +71,7 @@ def test_readiness_turns_false_and_new_clients_get_503_while_the_host_drains(cha
         request = urllib.request.Request(chat.http + "/ws", data=b'{"prompt": "late"}')
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(request, timeout=DEADLINE)
-        assert refused.value.code == 503
+        assert refused.value.code == 503 and json.load(refused.value)["error"]["code"] == "stopping"
         ai.released.release()
         assert receive(busy) == "in flight"
     assert chat.process.wait(timeout=DEADLINE) == 0

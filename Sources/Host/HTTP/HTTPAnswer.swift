@@ -1,5 +1,7 @@
 import NIOCore
 import NIOHTTP1
+import Pipeline
+import Stages
 
 /// A whole HTTP response.
 struct HTTPAnswer {
@@ -20,6 +22,13 @@ struct HTTPAnswer {
         self.init(rejection.status, body: rejection.reason + "\n")
         headers = rejection.headers
         refusal = rejection.kind
+    }
+
+    /// What somebody gets whose posted message is not worked on: the form of every error of a message.
+    init(_ error: PipelineError, _ status: HTTPResponseStatus? = nil, refusal: RefusalReason? = nil) {
+        let frame = ServerFrame.error(error, clientID: nil, in: .json)
+        self.init(status ?? frame.status, "application/json", body: frame.text(sequence: 1) + "\n")
+        self.refusal = refusal
     }
 
     /// The response's head, and its body's bytes; a `HEAD` request gets the head alone.

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOHTTP1
+import Pipeline
 
 /// Answers HTTP requests one after the other, and closes a connection that takes too long to make one.
 final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -52,8 +53,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard body.readableBytes > gate.limits.message.bytes else { return }
             admission = nil
             let limit = gate.limits.message.bytes
-            let rejection = HTTPRejection(.payloadTooLarge, "a message has at most \(limit) bytes")
-            answer(HTTPAnswer(rejection), head, context, isLast: true)
+            let error = PipelineError(.tooLong, "A message has at most \(limit) bytes")
+            answer(HTTPAnswer(error, .payloadTooLarge, refusal: .tooBig), head, context, isLast: true)
         case .end:
             guard let head else { return }
             if let admission { begin(admission, head, context) } else { show(head, context) }
@@ -124,7 +125,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         (self.head, self.admission, body) = (nil, nil, ByteBuffer())
         hasAnswered = true
         guard let text else {
-            return answer(HTTPAnswer(HTTPRejection(.badRequest, "the body is not UTF-8")), head, context, isLast: true)
+            let error = PipelineError(.invalidJSON, "Message is not valid JSON: it is not UTF-8")
+            return answer(HTTPAnswer(error, refusal: .badRequest), head, context, isLast: true)
         }
         let begun = HTTPExchange(admission, head, context, loop: gate.loop, logger: logger) { [self] in
             exchange = nil
@@ -143,6 +145,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
         let isForOperators = HostRoutes.operatorPaths.contains(RequestTarget(head.uri).path)
         let refusal = isForOperators ? nil : gate.refusal
+        if refusal?.kind == .stopping, routes.isMessage(head) {
+            return self.answer(HTTPAnswer(.stopping, refusal: .stopping), head, context, isLast: isLast)
+        }
         let answer =
             (rejection ?? refusal).map(HTTPAnswer.init)
             ?? routes.answer(

@@ -22,6 +22,9 @@ struct HostRoutes: Sendable {
             try access.check(head)
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
+                guard head.method == .GET || head.method == .POST else {
+                    throw HTTPRejection(.methodNotAllowed, "only GET and POST are served here", headers: ["allow": "GET, POST"])
+                }
                 if head.method == .POST { _ = try admission(to: target, head, from: sender) }
                 _ = try admit(head, from: sender)
                 throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
@@ -45,6 +48,11 @@ struct HostRoutes: Sendable {
 
     /// What is answered also by a host that is full or stops: whoever watches it must not take that for the end of it.
     static let operatorPaths: Set = ["/healthz", "/readyz", "/metrics"]
+
+    /// Whether a request is somebody's message.
+    func isMessage(_ head: HTTPRequestHead) -> Bool {
+        head.method == .POST && pipelines.contains { $0.path == RequestTarget(head.uri).path }
+    }
 
     /// What somebody gets who posts a message; `nil` where ``answer(_:from:isStopping:)`` says what is wrong.
     func admission(toPost head: HTTPRequestHead, from sender: Sender) -> Admission? {
