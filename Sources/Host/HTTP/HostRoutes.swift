@@ -23,7 +23,8 @@ struct HostRoutes: Sendable {
             let target = RequestTarget(head.uri)
             if pipelines.contains(where: { $0.path == target.path }) {
                 guard head.method == .GET || head.method == .POST else {
-                    throw HTTPRejection(.methodNotAllowed, "only GET and POST are served here", headers: ["allow": "GET, POST"])
+                    throw HTTPRejection(
+                        .methodNotAllowed, "only GET and POST are served here", headers: ["allow": "GET, POST"])
                 }
                 if head.method == .POST { _ = try admission(to: target, head, from: sender) }
                 _ = try admit(head, from: sender)
