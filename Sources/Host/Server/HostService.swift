@@ -99,7 +99,7 @@ struct HostService: Service {
     private var routes: HostRoutes {
         let access = AccessRules(
             isLoopback: ListenAddress(host).isLoopback, isEncrypted: credentials.certificates != nil,
-            origins: settings.origins, proxies: proxies)
+            origins: settings.origins.map(\.text), proxies: proxies)
         return HostRoutes(
             pipelines: pipelines, access: access, authenticator: credentials.authenticator, metrics: settings.metrics,
             meters: metrics, history: settings.history, compression: settings.compression)

@@ -1,0 +1,25 @@
+import Testing
+
+@testable import Host
+
+@Suite("Origins of web pages in a file")
+struct WebOriginTests {
+    @Test(
+        "are kept as browsers send them",
+        arguments: [
+            ("https://chat.example", "https://chat.example"), ("HTTPS://Chat.Example:443", "https://chat.example"),
+            ("http://chat.example:80", "http://chat.example"), ("http://[::1]:8080", "http://[::1]:8080"),
+            ("https://chat.example:80", "https://chat.example:80"), ("chrome-extension://abc", "chrome-extension://abc"),
+            ("null", "null"),
+        ])
+    func kept(text: String, sent: String) {
+        #expect(WebOrigin(text)?.text == sent)
+    }
+
+    @Test(
+        "are none where no browser sends that",
+        arguments: ["", "*", "chat.example", "https://chat.example/", "https://", "://x", "https://*.example", "https:/x"])
+    func refused(text: String) {
+        #expect(WebOrigin(text) == nil)
+    }
+}
