@@ -9,7 +9,8 @@ struct WebOriginTests {
         arguments: [
             ("https://chat.example", "https://chat.example"), ("HTTPS://Chat.Example:443", "https://chat.example"),
             ("http://chat.example:80", "http://chat.example"), ("http://[::1]:8080", "http://[::1]:8080"),
-            ("https://chat.example:80", "https://chat.example:80"), ("chrome-extension://abc", "chrome-extension://abc"),
+            ("https://chat.example:80", "https://chat.example:80"),
+            ("chrome-extension://abc", "chrome-extension://abc"),
             ("null", "null"),
         ])
     func kept(text: String, sent: String) {
@@ -18,7 +19,9 @@ struct WebOriginTests {
 
     @Test(
         "are none where no browser sends that",
-        arguments: ["", "*", "chat.example", "https://chat.example/", "https://", "://x", "https://*.example", "https:/x"])
+        arguments: [
+            "", "*", "chat.example", "https://chat.example/", "https://", "://x", "https://*.example", "https:/x",
+        ])
     func refused(text: String) {
         #expect(WebOrigin(text) == nil)
     }
