@@ -55,6 +55,7 @@ def test_an_upstream_fault_has_its_code_one_log_entry_and_no_row(short, ai, faul
         assert (frame["type"], frame["id"]) == ("error", "c-1")
         assert (frame["error"]["code"], frame["error"]["retryable"]) == (code, retryable)
         assert frame["error"]["stage"] == "complete"
+        assert fault != "404" or frame["error"]["message"] == "The model's API refused the request"
         assert code != "model_timeout" or frame["error"]["message"] == "The model did not answer in time"
         ai.script = []
         client.send("{\"prompt\": \"next\"}")

@@ -48,7 +48,7 @@ enum OpenAIError {
                 .modelRateLimited, "The model is asked too much; try again later", isRetryable: true, detail: detail)
         case 408, 504: return timeout(detail)
         case 500...: return unavailable(detail)
-        default: return badResponse(detail)
+        default: return PipelineError(.modelBadResponse, "The model's API refused the request", detail: detail)
         }
     }
 }
