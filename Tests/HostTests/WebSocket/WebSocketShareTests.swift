@@ -64,8 +64,12 @@ struct WebSocketShareTests {
         #expect(zip(try await refusals(of: clients), first).map { $0 > $1 } == [true, true])
         await loop.advanceTime(by: .seconds(1))
         for client in clients {
-            #expect(try await client.received == (0..<10).map(String.init))
-            #expect(try await client.refused == (10..<60).map(String.init))
+            let received = try await client.received.compactMap(Int.init)
+            let refused = try await client.refused.compactMap(Int.init)
+            // The rate is one of real time, in which a slow machine may let some more through.
+            #expect(received.starts(with: 0..<10))
+            #expect(received == received.sorted() && refused == refused.sorted())
+            #expect((received + refused).sorted() == Array(0..<60))
         }
     }
 
