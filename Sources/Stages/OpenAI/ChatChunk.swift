@@ -5,8 +5,8 @@ struct ChatChunk {
     /// What the answer has in common: `id`, `created`, `model` and the like, whatever their types.
     private(set) var head: [(key: String, value: JSONValue)] = []
     private(set) var usage: JSONValue?
-    /// The text that it adds.
-    private(set) var delta = ""
+    /// The text that it adds, if it has any.
+    private(set) var delta: String?
     private(set) var finishReason: String?
     /// What went wrong, where it is that it says.
     private(set) var error: String?
@@ -35,7 +35,7 @@ struct ChatChunk {
             try reader.object { (reader, key) throws(JSONReader.Problem) in
                 switch key {
                 case "finish_reason": finishReason = try reader.value().text
-                case "delta": delta = try reader.takesNull() ? "" : reader.text(of: "content") ?? ""
+                case "delta": delta = try reader.takesNull() ? nil : reader.text(of: "content")
                 default: try reader.skip()
                 }
             }
@@ -50,7 +50,7 @@ package struct StreamedAnswer {
 
     private let secrets: Redaction
     private var head: [(key: String, value: JSONValue)]?
-    private var text = ""
+    private var text: String?
     private var usage: JSONValue?
     private var finishReason: String?
 
@@ -87,11 +87,12 @@ package struct StreamedAnswer {
         head = head ?? chunk.head
         if let counted = chunk.usage, counted != .null { usage = counted }
         finishReason = chunk.finishReason ?? finishReason
-        text += chunk.delta
-        guard text.utf8.count <= StreamedAnswer.limit else {
+        guard let delta = chunk.delta else { return "" }
+        if text?.append(delta) == nil { text = delta }
+        guard text?.utf8.count ?? 0 <= StreamedAnswer.limit else {
             throw OpenAIError.badResponse("the answer has more than \(StreamedAnswer.limit) bytes")
         }
-        return chunk.delta
+        return delta
     }
 
     /// The whole answer.
@@ -101,7 +102,9 @@ package struct StreamedAnswer {
         // Some APIs leave [DONE] out.
         guard isOver || finishReason != nil else { throw OpenAIError.unavailable("the stream broke off") }
         guard head != nil else { throw OpenAIError.badResponse("the stream has no answer") }
-        return Completion(text: text, tokensUsed: tokensUsed, response: response)
+        // As of an answer that comes whole: the model asked for tools, or refused.
+        guard let text else { throw OpenAIError.badResponse("the answer has no text") }
+        return Completion(text: text, tokensUsed: tokensUsed, response: response(text))
     }
 
     private var tokensUsed: Int? {
@@ -109,7 +112,7 @@ package struct StreamedAnswer {
         return total
     }
 
-    private var response: String {
+    private func response(_ text: String) -> String {
         var choice = JSONText()
         choice.add("index", raw: "0")
         choice.add("message", raw: "{\"role\":\"assistant\",\"content\":\(JSONText.quoted(text))}")

@@ -120,6 +120,19 @@ struct ChatCompletionsTests {
         #expect(throws: PipelineError.self) { try answer.add(piece) }
     }
 
+    @Test("an answer without a text is none, whole or in pieces; an empty one is")
+    func noText() throws {
+        let call = #"{"tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}"#
+        let ends = [(call, nil), (#"{"content": null}"#, nil), (#"{"content": ""}"#, ""), (#"{"content": "4"}"#, "4")]
+        for (message, text) in ends {
+            let whole = Array(#"{"choices": [{"message": \#(message), "finish_reason": "stop"}]}"#.utf8)
+            #expect((try? ChatResponse.completion(from: whole))?.text == text)
+            var answer = StreamedAnswer()
+            _ = try answer.add(Array(#"{"choices": [{"delta": \#(message), "finish_reason": "stop"}]}"#.utf8))
+            #expect((try? answer.completion())?.text == text)
+        }
+    }
+
     @Test("pieces make up the answer that the API would have sent whole")
     func pieces() throws {
         var answer = StreamedAnswer()
