@@ -1,14 +1,18 @@
 """More than the host can do, and clients that come and go without end: for a few seconds here, for ten minutes with
 `scripts/load`."""
 
+import contextlib
+import itertools
 import os
+import resource
+import selectors
 import socket
 import threading
 import time
 
 import pytest
 
-from conftest import DEADLINE, wait_until, waiting
+from conftest import DEADLINE, receive, wait_until, waiting
 from pace import drive
 from test_disconnects import files
 from test_metrics import Metrics
@@ -124,3 +128,65 @@ def test_clients_that_come_and_go_leave_nothing_behind(serve):
     with host.connect() as client:
         client.send("still here")
         assert client.recv(timeout=DEADLINE) == "still here"
+
+
+def trickle(sockets, over):
+    """A byte of a request each second on every second socket, and nothing on the others."""
+    request = itertools.cycle(b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Padding: " + b"x" * 1000)
+    while not over.wait(1):
+        byte = bytes([next(request)])
+        for client in sockets[::2]:
+            with contextlib.suppress(OSError):
+                client.send(byte)
+
+
+def closing_times(sockets, seconds):
+    """After how long each was closed; those that were not are left out."""
+    begin, times = time.monotonic(), {}
+    with selectors.DefaultSelector() as selector:
+        for client in sockets:
+            selector.register(client, selectors.EVENT_READ)
+        while len(times) < len(sockets) and time.monotonic() < begin + seconds:
+            for key, _ in selector.select(timeout=0.1):
+                with contextlib.suppress(ConnectionResetError):
+                    if key.fileobj.recv(4096):
+                        continue
+                times[key.fileobj] = time.monotonic() - begin
+                selector.unregister(key.fileobj)
+    return list(times.values())
+
+
+def test_thousands_that_never_finish_their_handshake_are_closed_and_keep_nobody_out(serve):
+    limit, patience = 5, 2
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = min(5_000, hard // 2 - 500)
+    host = serve("pipeline: p\nresources: {m: echo}\nstages: [receive, complete, respond]\n"
+                 f"host: {{limits: {{handshake: {limit}s}}}}\n", env={"LOG_LEVEL": "critical"})
+    joined, over = [], threading.Event()
+
+    def join():
+        while not over.is_set():
+            begin = time.monotonic()
+            with host.connect() as client:
+                joined.append(time.monotonic() - begin)
+                client.send("hello")
+                assert receive(client) == "hello"
+            over.wait(0.01)
+
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(host.raw()) for _ in range(count)]
+        for client in sockets:
+            client.setblocking(False)
+        threads = [threading.Thread(target=join), threading.Thread(target=trickle, args=(sockets, over))]
+        for thread in threads:
+            thread.start()
+        times = closing_times(sockets, limit + patience)
+        over.set()
+        for thread in threads:
+            thread.join()
+    rarely = sorted(joined)[int(len(joined) * 0.99)]
+    print(f"load: {len(times)} of {count} closed after {max(times):.2f} s at most, meanwhile {len(joined)} let in, "
+          f"one in a hundred after {rarely * 1000:.0f} ms")
+    assert len(times) == count and len(joined) > 50
+    assert rarely < 1

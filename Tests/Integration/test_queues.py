@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from conftest import DEADLINE, receive_json, wait_until, waiting
 
@@ -35,21 +35,21 @@ LOCKABLE = DURABLE.replace("stagecoach.db}", "stagecoach.db, busy_timeout: 100ms
 class Talker(threading.Thread):
     """A client that sends one prompt after the other and notes what was answered, until the connection breaks."""
 
-    def __init__(self, host, name):
+    def __init__(self, host, name, most=1_000_000):
         super().__init__(daemon=True)
-        self.host, self.label, self.answered = host, name, []
+        self.host, self.label, self.most, self.answered = host, name, most, []
 
     def run(self):
         try:
             with self.host.connect() as connection:
                 session = receive_json(connection)["session_id"]
-                for number in range(1_000_000):
+                for number in range(self.most):
                     prompt = f"{self.label}/{number}"
                     connection.send(json.dumps({"prompt": prompt}))
                     answer = receive_json(connection)
                     if answer["type"] == "response":
                         self.answered.append((answer["message_id"], session, prompt))
-        except (ConnectionClosed, OSError, TimeoutError):
+        except (WebSocketException, OSError, TimeoutError):
             pass
 
 
