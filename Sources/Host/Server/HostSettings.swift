@@ -27,8 +27,8 @@ package struct HostLimits: SettingGroup {
     // The fields that RFC 6455 section 4.1 asks of a handshake take some 200 bytes.
     @Setting("Header fields of a request, together.", in: ByteSize(bytes: 256)...)
     package var headers = ByteSize.kibibytes(8)
-    @Setting("A message, whole or in fragments.", in: ByteSize(bytes: 1)...) package var message = ByteSize.kibibytes(
-        64)
+    @Setting("A message, whole or in fragments.", in: ByteSize(bytes: 1)...)
+    package var message = ByteSize.kibibytes(64)
     @Setting("Fragments of a message.", in: 1...) package var fragments = 128
     @Setting("Between two pings; two that are missed close the connection.") package var ping: Duration = .seconds(30)
     @Setting("Without a prompt.") package var idle: Duration = .seconds(600)

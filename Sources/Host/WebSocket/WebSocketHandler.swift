@@ -13,7 +13,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
     private static let share = 32
-    /// What a frame counts that comes too soon, as its client is told so, before the client waits with others like it.
+    /// What a frame counts besides that comes too soon: its client is told so, and then waits with others like it.
     private static let refusalSize = 4
 
     private let sink: any MessageSink

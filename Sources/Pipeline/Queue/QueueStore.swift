@@ -73,8 +73,8 @@ public protocol MessageQueue: Sendable {
     /// Takes no message any more. What waits in memory alone is still handed out; what is kept elsewhere stays there.
     func close()
 
-    /// Gives up what waits in memory alone or is being worked on, and is lost otherwise when the process ends. Called after
-    /// ``close()``, once nobody can work on it any more.
+    /// Lets go of what would be lost when the process ends: what waits in memory alone, and what is being worked on. Called
+    /// after ``close()``, when the time of those who work on it is over.
     ///
     /// - Returns: Those messages; none that are kept elsewhere.
     func giveUp() -> [Message]
