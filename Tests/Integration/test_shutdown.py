@@ -15,6 +15,20 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from conftest import DEADLINE, ROOT, receive, receive_json, wait_until
 
 
+def locked_database(host):
+    """A connection to the host's database; while it is there and does not roll back, the host can't write."""
+    database = sqlite3.connect(host.folder / "data" / "stagecoach.db", isolation_level=None, timeout=DEADLINE)
+    database.execute("begin immediate")
+    return database
+
+
+def have_ten_answered(host):
+    with host.connect() as client:
+        for number in range(10):
+            client.send(str(number))
+            receive(client)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_message_in_flight_is_answered_and_clients_get_1001(chat, ai, number):
     ai.script = ["gate"]
@@ -83,8 +97,7 @@ def test_a_stop_waits_for_what_was_answered_and_is_not_stored(serve):
     text = (ROOT / "pipelines/offline.yaml").read_text()
     stages = "  - respond\n  - persist: {table: requests}\n"
     host = serve(re.sub(r"  - persist:.*\n(    .*\n)*  - respond\n", stages, text))
-    database = sqlite3.connect(host.folder / "data" / "stagecoach.db", isolation_level=None, timeout=DEADLINE)
-    database.execute("begin immediate")
+    database = locked_database(host)
     with host.connect() as client:
         client.send("answered")
         receive(client)
@@ -118,12 +131,8 @@ def test_what_the_drain_has_no_time_for_is_told_to_clients_and_makes_the_exit_co
 def test_what_waits_in_memory_and_can_not_be_stored_in_time_makes_the_exit_code_1(serve):
     text = (ROOT / "pipelines/offline.yaml").read_text() + "\nhost: {drain: 500ms}\n"
     host = serve(text, ends_well=False)
-    database = sqlite3.connect(host.folder / "data" / "stagecoach.db", isolation_level=None, timeout=DEADLINE)
-    database.execute("begin immediate")
-    with host.connect() as client:
-        for number in range(10):
-            client.send(str(number))
-            receive(client)
+    database = locked_database(host)
+    have_ten_answered(host)
     assert host.stop() == 1
     assert host.log[-1].endswith("10 messages were lost: 10 waited for 'persist' of pipeline offline")
 
@@ -133,12 +142,8 @@ def test_what_can_not_be_stored_in_time_is_in_the_dead_letters_and_not_lost(serv
         "async: true", "async: {dead_letter: data/dead.jsonl}") + "\nhost: {drain: 500ms}\n"
     assert "dead_letter" in text
     host = serve(text)
-    database = sqlite3.connect(host.folder / "data" / "stagecoach.db", isolation_level=None, timeout=DEADLINE)
-    database.execute("begin immediate")
-    with host.connect() as client:
-        for number in range(10):
-            client.send(str(number))
-            receive(client)
+    database = locked_database(host)
+    have_ten_answered(host)
     assert host.stop() == 0
     assert any("10 messages waiting; they are in data/dead.jsonl" in line for line in host.log)
     database.execute("rollback")

@@ -21,7 +21,7 @@ struct HostRoutes: Sendable {
         do throws(HTTPRejection) {
             try access.check(head)
             let target = RequestTarget(head.uri)
-            if pipelines.contains(where: { $0.path == target.path }) {
+            if pipeline(at: target) != nil {
                 guard head.method == .GET || head.method == .POST else {
                     throw HTTPRejection(
                         .methodNotAllowed, "only GET and POST are served here", headers: ["allow": "GET, POST"])
@@ -52,7 +52,11 @@ struct HostRoutes: Sendable {
 
     /// Whether a request is somebody's message.
     func isMessage(_ head: HTTPRequestHead) -> Bool {
-        head.method == .POST && pipelines.contains { $0.path == RequestTarget(head.uri).path }
+        head.method == .POST && pipeline(at: RequestTarget(head.uri)) != nil
+    }
+
+    private func pipeline(at target: RequestTarget) -> ServedPipeline? {
+        pipelines.first { $0.path == target.path }
     }
 
     /// What somebody gets who posts a message; `nil` where ``answer(_:from:isStopping:)`` says what is wrong.
@@ -65,7 +69,7 @@ struct HostRoutes: Sendable {
     private func admission(
         to target: RequestTarget, _ head: HTTPRequestHead, from sender: Sender, mayShowTokenLater: Bool = false
     ) throws(HTTPRejection) -> Admission {
-        guard let pipeline = pipelines.first(where: { $0.path == target.path }) else {
+        guard let pipeline = pipeline(at: target) else {
             throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
         }
         let identity = try identity(of: head)

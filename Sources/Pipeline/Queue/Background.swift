@@ -194,9 +194,10 @@ final class Background: Sendable {
         isStopping.store(true, ordering: .relaxed)
         let queue = current
         queue.close()
-        let isKept = policy.deadLetter != nil && !guarantee.survivesProcess
+        let letters = guarantee.survivesProcess ? nil : policy.deadLetter.map(DeadLetterFile.init)
         // Writing dead letters takes a part of the time, too.
-        let isFlushed: Void? = try? await withTimeout(isKept ? limit * 0.9 : limit, orThrow: PipelineError.stopping) {
+        let patience = letters == nil ? limit : limit * 0.9
+        let isFlushed: Void? = try? await withTimeout(patience, orThrow: PipelineError.stopping) {
             if case .begun(let start) = succession { await start.value }
             for worker in self.workers.withLock(\.self) { await worker.value }
         }
@@ -207,7 +208,7 @@ final class Background: Sendable {
         }
         let left = queue.depth.messages
         guard left > 0 else { return 0 }
-        if isKept, let path = policy.deadLetter { return await keepRest(of: queue, in: DeadLetterFile(path: path)) }
+        if let letters { return await keepRest(of: queue, in: letters) }
         if guarantee.survivesProcess {
             logger.notice("\(left) messages stay in the queue for the next start", metadata: ["waiting": "\(left)"])
             return 0
