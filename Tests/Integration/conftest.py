@@ -55,11 +55,11 @@ def waiting(host):
 class Host:
     """A running `stagecoach serve`, or another command that serves."""
 
-    def __init__(self, folder, files, env, arguments, variable="STAGECOACH", command="serve"):
+    def __init__(self, folder, files, env, arguments, variable="STAGECOACH", command="serve", prefix=()):
         self.folder = folder
         self.log = []
         self.process = subprocess.Popen(
-            [program(variable), command, *map(str, files), "--port", "0", *arguments],
+            [*prefix, os.path.abspath(program(variable)), command, *map(str, files), "--port", "0", *arguments],
             cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put, lambda: self.lines.put(None)),
@@ -161,7 +161,8 @@ def serve(tmp_path):
     """Starts hosts; stops them by process id and expects them to have ended well."""
     hosts = []
 
-    def start(*pipelines, env=None, arguments=(), variable="STAGECOACH", ends_well=True, command="serve"):
+    def start(*pipelines, env=None, arguments=(), variable="STAGECOACH", ends_well=True, command="serve",
+              prefix=()):
         files = []
         for index, pipeline in enumerate(pipelines):
             if isinstance(pipeline, pathlib.Path):
@@ -171,7 +172,7 @@ def serve(tmp_path):
                 file.write_text(pipeline)
                 files.append(file)
         clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **(env or {})}
-        host = Host(tmp_path, files, clean, list(arguments), variable, command)
+        host = Host(tmp_path, files, clean, list(arguments), variable, command, prefix)
         hosts.append((host, ends_well))
         return host
 

@@ -1,5 +1,3 @@
-import FoundationEssentials
-import GRDB
 import Logging
 import Pipeline
 import Synchronization
@@ -54,11 +52,10 @@ final class DiskLog: Sendable {
     ///
     /// - Throws: ``DiskLogError`` where another process has it, or it is no queue.
     func open(path: String, size: Int, logger: Logger) async throws {
-        let folder = URL(filePath: path).deletingLastPathComponent()
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        do throws(FileProblem) {
+            try DurableFiles.makeFolder(DurableFiles.folder(of: path))
         } catch {
-            throw DiskLogError("the folder of the queue '\(path)' can't be made: \(error)")
+            throw DiskLogError("the queue '\(path)' can't be made: \(error)")
         }
         let lock = try FileLock(path: path + ".lock", of: path)
         let file = try await DiskLogFile.open(path: path)

@@ -20,16 +20,13 @@ struct DiskLogFile: Sendable {
     /// - Throws: ``DiskLogError`` where it is something else, or damaged.
     static func open(path: String) async throws -> DiskLogFile {
         var configuration = Configuration()
-        configuration.journalMode = .wal
         configuration.prepareDatabase { database in
-            // Every commit is synced: what was promised survives the loss of power, too.
-            try database.execute(sql: "PRAGMA synchronous = FULL")
             try database.execute(sql: "PRAGMA journal_size_limit = 67108864")
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 8000")
             try database.execute(sql: "PRAGMA cache_size = -16384")
         }
         do {
-            let database = try DatabaseQueue(path: path, configuration: configuration)
+            let database = try SQLiteFile.open(path, configuration)
             try await database.write { database in
                 try database.execute(sql: schema)
                 // Files of before have no such column.

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 import Glibc
 import Logging
@@ -151,10 +150,7 @@ final class SQLiteConnection: Sendable {
 
     private func connect() throws {
         guard let settings = settings.withLock(\.self) else { return }
-        let folder = URL(filePath: settings.path).deletingLastPathComponent()
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         var configuration = Configuration()
-        configuration.journalMode = .wal
         configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
         configuration.prepareDatabase { database in
             // Rows of a thousand conversations touch as many pages of an index; SQLite's own 2 MiB would read and write
@@ -162,7 +158,7 @@ final class SQLiteConnection: Sendable {
             try database.execute(sql: "PRAGMA cache_size = -16384")
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
         }
-        let queue = try DatabaseQueue(path: settings.path, configuration: configuration)
+        let queue = try SQLiteFile.open(settings.path, configuration)
         let tables = state.withLock(\.tables)
         try queue.write { database in
             for table in tables { try SQLiteSchema(table: table).prepare(database) }
