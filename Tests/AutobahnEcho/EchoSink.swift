@@ -7,6 +7,7 @@ final class EchoSink: MessageSink {
     private var connection: WebSocketHandler?
     var isHeld = false
     var pending: Int { 0 }
+    var pendingBytes: Int { 0 }
 
     func begin(on connection: WebSocketHandler) { self.connection = connection }
 

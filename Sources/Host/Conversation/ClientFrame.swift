@@ -47,6 +47,25 @@ package enum ClientFrame {
         try? Members(frame, wanted: ["id"]).optionalText("id")
     }
 
+    /// What must be known at once of a frame that is read in its turn.
+    enum Glance {
+        /// It ends a message, and waits for no turn.
+        case cancel(id: String)
+        /// It is the client's message with that `id`.
+        case message(id: String, PromptMark)
+        /// It is a message without one, or can't be read.
+        case other
+    }
+
+    /// Looks at a frame without keeping what it holds.
+    static func glance(at frame: String) -> Glance {
+        guard let members = try? Members(frame, wanted: ["type", "id", "prompt"]), let id = try? members.text("id")
+        else { return .other }
+        if members.says("cancel", for: "type") { return .cancel(id: id) }
+        guard let prompt = try? members.text("prompt") else { return .other }
+        return .message(id: id, PromptMark(prompt))
+    }
+
     /// What is wanted of the frame's object; `nil` where it is none.
     private struct Members {
         private let values: [String: JSONValue]?

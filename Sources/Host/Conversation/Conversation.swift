@@ -1,17 +1,7 @@
-import DequeModule
 import Logging
 import NIOCore
 import Pipeline
 import Stages
-
-/// Where a conversation's frames go. Called on the event loop.
-protocol ConversationClient: AnyObject {
-    /// Writes a frame, after those before it.
-    func send(_ frame: ServerFrame)
-
-    /// The last message that was received has ended.
-    func conversationIsIdle()
-}
 
 /// One connection's messages: each is read, run through the chain in its turn, and answered in order.
 ///
@@ -28,21 +18,15 @@ final class Conversation {
     // throughput of many small messages.
     @exclusivity(unchecked) private var client: (any ConversationClient)?
     @exclusivity(unchecked) private var reply: (any Reply)?
-    @exclusivity(unchecked) private var inbox = Deque<Message>()
+    @exclusivity(unchecked) private var inbox = Inbox()
     @exclusivity(unchecked) var order = ReplyOrder()
-    @exclusivity(unchecked) private var running: [Running] = []
+    @exclusivity(unchecked) private var running: [RunningMessage] = []
     @exclusivity(unchecked) private var isAdvancing = false
 
     private let held: HeldSession?
     private let recorder: Recorder?
     let origin: TraceFields?
     @exclusivity(unchecked) private var answers = KnownAnswers()
-
-    private struct Running {
-        let message: UniqueID
-        let clientID: String?
-        var task: Task<Void, Never>?
-    }
 
     /// While it is held, no further message is begun: the client takes too little of what it has been told.
     var isHeld = false {
@@ -86,42 +70,94 @@ final class Conversation {
     /// Messages that were received and have not ended.
     var pending: Int { max(inbox.count + running.count, order.count) }
 
+    /// What the client sent of them.
+    var pendingBytes: Int { max(inbox.bytes + running.reduce(0) { $0 + $1.size }, order.bytes) }
+
     /// Greets the client, where the format has a greeting.
     func begin() {
         if let greeting = ServerFrame.session(id: session.id, in: format) { client?.send(greeting) }
     }
 
-    /// Takes a client's frame.
+    /// Takes a client's frame. One that has to wait stays as it came, and is read in its turn.
     func receive(_ frame: String) {
         recorder?.heard(frame, in: session)
-        switch format {
-        case .text:
-            accept(Message(prompt: frame, session: session, reply: reply))
-        case .json:
-            do throws(ClientFrame.Refusal) {
-                switch try ClientFrame.read(frame) {
-                case .prompt(let message): receive(message)
-                case .cancel(let id):
-                    cancel(id)
-                }
-            } catch {
-                refuse(error)
+        guard inbox.isEmpty, mayBegin, !isAdvancing else { return wait(with: frame) }
+        isAdvancing = true
+        read(frame, as: nil)
+        isAdvancing = false
+        advance()
+    }
+
+    private func wait(with frame: String) {
+        var (clientID, prompt): (String?, PromptMark?)
+        if format == .json {
+            switch ClientFrame.glance(at: frame) {
+            case .cancel(let id): return cancel(id)
+            case .message(let id, let mark):
+                // The answer to the first is that of the second.
+                if inbox.holds(clientID: id, mark) || isRunning(id, mark) { return }
+                (clientID, prompt) = (id, mark)
+            case .other: break
             }
+        }
+        let now = Timestamp.now
+        let waiting = Inbox.WaitingFrame(
+            id: .timeOrdered(at: now), receivedAt: now, text: frame, clientID: clientID, prompt: prompt)
+        order.expect(waiting.id, size: waiting.size)
+        inbox.append(waiting)
+    }
+
+    private func isRunning(_ clientID: String, _ prompt: PromptMark) -> Bool {
+        running.contains {
+            $0.clientID?.isExactly(clientID) == true && $0.prompt == prompt && order.isWaiting($0.message)
         }
     }
 
-    /// Takes a prompt; one that comes again, by the client's own id, gets the answer it had, or will get.
-    private func receive(_ prompt: ClientFrame.Prompt) {
-        let message = Message(
-            prompt: prompt.prompt, session: speaker(prompt.username), clientID: prompt.id,
-            metadata: prompt.metadata ?? [:], reply: reply)
+    /// Reads a frame and begins what it asks for.
+    ///
+    /// - Parameter place: Where it has waited, and has a place in the order of answers.
+    private func read(_ frame: String, as place: Inbox.WaitingFrame?) {
+        guard format == .json else {
+            var message = message(frame, as: place)
+            return begin(&message, size: frame.utf8.count, hasPlace: place != nil)
+        }
+        do throws(ClientFrame.Refusal) {
+            switch try ClientFrame.read(frame) {
+            case .prompt(let prompt): begin(prompt, size: frame.utf8.count, as: place)
+            case .cancel(let id): cancel(id)
+            }
+        } catch {
+            refuse(error, as: place?.id)
+        }
+    }
+
+    private func message(
+        _ prompt: String, of speaker: Session? = nil, clientID: String? = nil, metadata: [String: JSONValue] = [:],
+        as place: Inbox.WaitingFrame?
+    ) -> Message {
+        let now = place?.receivedAt ?? .now
+        return Message(
+            id: place?.id ?? .timeOrdered(at: now), receivedAt: now, session: speaker ?? session, clientID: clientID,
+            prompt: prompt, metadata: metadata, reply: reply)
+    }
+
+    /// Begins a prompt; one that comes again, by the client's own id, gets the answer it had, or will get.
+    private func begin(_ prompt: ClientFrame.Prompt, size: Int, as place: Inbox.WaitingFrame?) {
+        var message = message(
+            prompt.prompt, of: speaker(prompt.username), clientID: prompt.id, metadata: prompt.metadata ?? [:],
+            as: place)
         switch held?.begin(message) ?? answers.begin(message) {
-        case .new: accept(message)
-        case .inFlight: break
+        case .new: begin(&message, size: size, hasPlace: place != nil)
+        case .inFlight: if place != nil { settle(message, nil) }
         case .answered(let frame):
-            order.expect(message.id)
+            if place == nil { order.expect(message.id, size: size) }
             settle(message, frame)
         }
+    }
+
+    private func begin(_ message: inout Message, size: Int, hasPlace: Bool) {
+        if !hasPlace { order.expect(message.id, size: size) }
+        start(&message, size: size)
     }
 
     /// Whether there is something to go on with once the client has gone.
@@ -135,7 +171,7 @@ final class Conversation {
 
     /// Ends what was not answered yet: the client has gone. What was answered is still worked on to its end.
     func end() {
-        inbox.removeAll()
+        inbox = Inbox()
         for message in running where order.isWaiting(message.message) { message.task?.cancel() }
         pipeline.current.meter.ended(.cancelled, order.waiting)
         order = ReplyOrder()
@@ -148,21 +184,22 @@ final class Conversation {
     ///
     /// - Returns: How many messages had not been begun. Those that had are counted by their pipeline.
     func stop() -> Int {
-        let unbegun = inbox
-        inbox.removeAll()
-        for message in unbegun { ended(message, in: pipeline.current, .stopping) }
+        let unbegun = inbox.count
+        while let frame = inbox.popFirst() { ended(frame, .stopping) }
         for message in running where order.isWaiting(message.message) {
             settle(message.message, message.clientID, .error(.stopping, clientID: message.clientID, in: format))
             message.task?.cancel()
         }
-        return unbegun.count
+        return unbegun
     }
 
     /// Ends a message that has no answer yet; one that has, or that nobody knows, is left alone.
     private func cancel(_ id: String) {
-        if let index = inbox.firstIndex(where: { $0.clientID == id }) {
-            ended(inbox.remove(at: index), in: pipeline.current, .cancelled)
-        } else if let message = running.first(where: { $0.clientID == id && order.isWaiting($0.message) }) {
+        if let frame = inbox.remove(clientID: id) {
+            ended(frame, .cancelled)
+        } else if let message = running.first(where: {
+            $0.clientID?.isExactly(id) == true && order.isWaiting($0.message)
+        }) {
             message.task?.cancel()
         }
     }
@@ -178,18 +215,6 @@ final class Conversation {
         return Session(id: session.id, username: username, userID: session.userID, address: session.address)
     }
 
-    private func accept(_ message: consuming Message) {
-        order.expect(message.id)
-        if inbox.isEmpty, mayBegin, !isAdvancing {
-            isAdvancing = true
-            start(&message)
-            isAdvancing = false
-        } else {
-            inbox.append(message)
-        }
-        advance()
-    }
-
     private var mayBegin: Bool { !isHeld && running.count < pipeline.lend { $0.entry.concurrency } }
 
     /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
@@ -197,22 +222,22 @@ final class Conversation {
     private func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
-        while mayBegin, var message = inbox.popFirst() { start(&message) }
+        while mayBegin, let frame = inbox.popFirst() { read(frame.text, as: frame) }
         isAdvancing = false
         if pending == 0 { client?.conversationIsIdle() }
     }
 
     /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
-    private func start(_ message: inout Message) {
-        pipeline.lend { start(&message, in: $0) }
+    private func start(_ message: inout Message, size: Int) {
+        pipeline.lend { start(&message, size: size, in: $0) }
     }
 
     @inline(__always)
-    private func start(_ message: inout Message, in pipeline: ServedPipeline) {
+    private func start(_ message: inout Message, size: Int, in pipeline: ServedPipeline) {
         if let tracer = pipeline.chain.tracer { trace(&message, by: tracer) }
         do throws(PipelineError) {
             if let next = try pipeline.chain.runWithoutWaiting(&message) {
-                wait(for: message, in: pipeline, from: next)
+                wait(for: message, size: size, in: pipeline, from: next)
             } else {
                 ended(message, in: pipeline, nil)
             }
@@ -221,10 +246,10 @@ final class Conversation {
         }
     }
 
-    private func wait(for message: Message, in pipeline: ServedPipeline, from step: Int) {
+    private func wait(for message: Message, size: Int, in pipeline: ServedPipeline, from step: Int) {
         pipeline.begin()
         let id = message.id
-        running.append(Running(message: id, clientID: message.clientID))
+        running.append(RunningMessage(message, size: size))
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
         let task = Task.immediate(executorPreference: executor) {
             var message = message
@@ -239,6 +264,7 @@ final class Conversation {
             conversation.ended(message, in: pipeline, failure)
             pipeline.end()
             conversation.advance()
+            conversation.client?.messageHasEnded()
         }
         if let index = running.firstIndex(where: { $0.message == id }) { running[index].task = task }
     }
@@ -251,6 +277,12 @@ final class Conversation {
         } else if !pipeline.chain.answersInBackground {
             settle(message, nil)
         }
+    }
+
+    /// Ends a message whose turn has not come.
+    private func ended(_ frame: Inbox.WaitingFrame, _ error: PipelineError) {
+        let message = message(format == .text ? frame.text : "", clientID: frame.clientID, as: frame)
+        ended(message, in: pipeline.current, error)
     }
 
     func send(_ delta: ServerFrame, of id: UniqueID) {

@@ -47,6 +47,8 @@ final class ConversationSink: MessageSink, ConversationClient {
 
     var pending: Int { conversation?.pending ?? 0 }
 
+    var pendingBytes: Int { conversation?.pendingBytes ?? 0 }
+
     var isHeld: Bool {
         get { conversation?.isHeld ?? false }
         set { conversation?.isHeld = newValue }
@@ -61,6 +63,8 @@ final class ConversationSink: MessageSink, ConversationClient {
     func write(text: String) { connection?.write(text: text) }
 
     func conversationIsIdle() { connection?.messagesHaveEnded() }
+
+    func messageHasEnded() { connection?.messagesHaveEnded() }
 
     func stop() -> Int { conversation?.stop() ?? 0 }
 

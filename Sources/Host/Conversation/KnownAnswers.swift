@@ -18,15 +18,10 @@ struct KnownAnswers {
     /// How much is kept of a session: the oldest answers go first.
     private static let bytes = 256 << 10
 
-    /// The client's id and a hash of the prompt: another prompt under the same id is another message.
+    /// Another prompt under the same id is another message.
     private struct Key: Hashable {
-        let id: String
-        let prompt: Int
-
-        init(_ message: Message, _ id: String) {
-            self.id = id
-            prompt = message.prompt.hashValue
-        }
+        let id: ExactText
+        let prompt: PromptMark
     }
 
     private var inFlight: [UniqueID: Key] = [:]
@@ -37,7 +32,7 @@ struct KnownAnswers {
     /// Notes a message that came, before any stage has changed it.
     mutating func begin(_ message: Message) -> Finding {
         guard let id = message.clientID else { return .new }
-        let key = Key(message, id)
+        let key = Key(id: ExactText(id), prompt: PromptMark(message.prompt))
         if let answer = answers[key] { return .answered(answer) }
         if inFlight.values.contains(key) { return .inFlight }
         inFlight[message.id] = key

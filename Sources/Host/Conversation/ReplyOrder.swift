@@ -7,6 +7,8 @@ import Pipeline
 struct ReplyOrder {
     private struct Place {
         let id: UniqueID
+        /// What the client's message takes while it waits.
+        let bytes: Int
         /// Pieces of the answer that wait for the answers before it.
         var deltas: [ServerFrame] = []
         var outcome: Outcome
@@ -20,6 +22,9 @@ struct ReplyOrder {
 
     private var places = Deque<Place>()
 
+    /// What the messages take whose answers have not left.
+    private(set) var bytes = 0
+
     /// How many messages have no answer yet or one that waits for those before it.
     var count: Int { places.count }
 
@@ -31,24 +36,30 @@ struct ReplyOrder {
     }
 
     /// Notes a message that will be answered.
-    mutating func expect(_ id: UniqueID) {
-        places.append(Place(id: id, outcome: .waiting))
+    ///
+    /// - Parameter size: How many bytes the client sent.
+    mutating func expect(_ id: UniqueID, size: Int) {
+        places.append(Place(id: id, bytes: size, outcome: .waiting))
+        bytes += size
     }
 
     /// Whether the message still has its one answer to come.
-    func isWaiting(_ id: UniqueID) -> Bool {
-        places.contains { place in
+    func isWaiting(_ id: UniqueID) -> Bool { indexOfWaiting(id) != nil }
+
+    /// A message that is tried again may have the id of one whose error has not left yet.
+    private func indexOfWaiting(_ id: UniqueID) -> Int? {
+        places.firstIndex { place in
             if case .waiting = place.outcome { place.id == id } else { false }
         }
     }
+
+    private mutating func leave() { bytes -= places.removeFirst().bytes }
 
     /// Takes a piece of a message's answer; one after the answer is dropped.
     ///
     /// - Returns: The piece, where it may leave now.
     mutating func add(_ delta: ServerFrame, to id: UniqueID) -> ServerFrame? {
-        guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
-            return nil
-        }
+        guard let index = indexOfWaiting(id) else { return nil }
         if index == places.startIndex { return delta }
         places[index].deltas.append(delta)
         return nil
@@ -66,11 +77,9 @@ struct ReplyOrder {
 
     /// Takes a message's answer, `nil` for none. A second answer is dropped.
     mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) -> Leaving {
-        guard let index = places.firstIndex(where: { $0.id == id }), case .waiting = places[index].outcome else {
-            return .never
-        }
+        guard let index = indexOfWaiting(id) else { return .never }
         if index == places.startIndex, places[index].deltas.isEmpty {
-            places.removeFirst()
+            leave()
             return .now
         }
         places[index].outcome = frame.map(Outcome.frame) ?? .nothing
@@ -82,7 +91,7 @@ struct ReplyOrder {
         while let first = places.first {
             if !first.deltas.isEmpty { return places[places.startIndex].deltas.removeFirst() }
             if case .waiting = first.outcome { return nil }
-            places.removeFirst()
+            leave()
             if case .frame(let frame) = first.outcome { return frame }
         }
         return nil

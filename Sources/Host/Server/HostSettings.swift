@@ -34,10 +34,15 @@ package struct HostLimits: SettingGroup {
     @Setting("Without a prompt.") package var idle: Duration = .seconds(600)
     @Setting("For a client to take anything of what waits for it.") package var write: Duration = .seconds(10)
     @Setting("Bytes that wait for a client.", in: ByteSize(bytes: 1)...) package var outbound = ByteSize.mebibytes(1)
-    @Setting("Messages that wait on one connection; then reading stops.", in: 1...) package var queued = 64
+    @Setting("Messages that wait on one connection, 256 KiB of them at most; then reading stops.", in: 1...)
+    package var queued = 64
     @Setting("Of a connection in all.") package var lifetime: Duration = .zero
     @Setting("Messages and control frames of a connection a second; 0 is no limit.", in: 0...1_000_000)
     package var framesPerSecond = 0
+
+    /// Bytes of messages that wait on one connection, as they came, decompressed: four of the largest by default. A message
+    /// is taken while fewer wait, so that one that is larger than all of this gets its turn, too.
+    static let queuedBytes = 256 << 10
 
     package init() {}
 }

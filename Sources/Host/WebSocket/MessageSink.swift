@@ -20,6 +20,9 @@ package protocol MessageSink: AnyObject {
     /// ``WebSocketHandler/messagesHaveEnded()``.
     var pending: Int { get }
 
+    /// About how many bytes these are; past ``HostLimits/queuedBytes`` nothing more is read either.
+    var pendingBytes: Int { get }
+
     /// While it is true, the client takes too little of what it has been told.
     var isHeld: Bool { get set }
 

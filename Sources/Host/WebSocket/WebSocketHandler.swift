@@ -145,8 +145,11 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     private var mayDecode: Bool {
-        closing.isClosing || sink.pending < mostPending
+        closing.isClosing || hasRoom
     }
+
+    /// Whether the client's next message may wait beside those it has sent.
+    private var hasRoom: Bool { sink.pending < mostPending && sink.pendingBytes < HostLimits.queuedBytes }
 
     private func handle(_ event: WebSocketDecoder.Event) {
         switch event {
@@ -203,7 +206,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         guard context != nil, !isWaiting else { return false }
         if closing.hasSentClose { return true }
         guard !isDraining else { return false }
-        return isWritable && sink.pending < mostPending
+        return isWritable && hasRoom
     }
 
     private func readOn() {
@@ -290,7 +293,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         closeIfDrained()
     }
 
-    /// The sink has no pending messages any more.
+    /// The sink has fewer pending messages than before, or none.
     package func messagesHaveEnded() {
         closeIfDrained()
         readOn()

@@ -64,9 +64,9 @@ public struct Message: Sendable {
     }
 
     /// A message that was received earlier.
-    init(
+    package init(
         id: UniqueID, receivedAt: Timestamp, session: Session, clientID: String?, prompt: String,
-        metadata: [String: JSONValue] = [:]
+        metadata: [String: JSONValue] = [:], reply: (any Reply)? = nil
     ) {
         self.id = id
         self.receivedAt = receivedAt
@@ -74,6 +74,7 @@ public struct Message: Sendable {
         self.clientID = clientID
         self.prompt = prompt
         self.metadata = metadata
+        self.reply = reply
     }
 
     /// The value of a field that a custom stage made up.

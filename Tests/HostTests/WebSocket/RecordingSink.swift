@@ -10,6 +10,7 @@ final class RecordingSink: MessageSink {
     private(set) var refused: [String] = []
     var isHeld = false
     var pending: Int { 0 }
+    var pendingBytes: Int { 0 }
 
     func begin(on connection: WebSocketHandler) { self.connection = connection }
 
