@@ -36,11 +36,14 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMalloc"),
+        // Not by pkg-config: of its flags, SwiftPM takes no -pthread.
+        .target(name: "CPattern", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CProcess"),
         .systemLibrary(name: "CTicks"),
         .target(
             name: "Pipeline",
             dependencies: [
+                "CPattern",
                 "CTicks",
                 "CYAML",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -186,7 +189,8 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: strict),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )
 
 // libFuzzer's driver is there only where the compiler is told to add it, as scripts/fuzz does.

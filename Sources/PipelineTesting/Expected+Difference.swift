@@ -60,11 +60,12 @@ extension Expected {
         return value.map { isSame(expected, $0) } ?? false ? nil : here()
     }
 
-    /// `4` and `4.0` are the same number.
+    /// `4` and `4.0` are the same number; texts are compared scalar by scalar.
     private static func isSame(_ left: JSONValue, _ right: JSONValue) -> Bool {
         switch (left, right) {
         case (.int(let left), .double(let right)): Double(left) == right
         case (.double(let left), .int(let right)): left == Double(right)
+        case (.string(let left), .string(let right)): left.hasSameScalars(as: right)
         default: left == right
         }
     }

@@ -1,8 +1,6 @@
-import Synchronization
-
 /// Which messages a stage is for: tests on fields, all of which must hold.
 public struct Condition: Sendable {
-    /// A test of one field's value.
+    /// A test of one field's value. Texts are looked at as Unicode scalars, never as what they look like together.
     public enum Test: Sendable {
         /// The value is this one.
         case equals(JSONValue)
@@ -62,29 +60,16 @@ extension Condition.Test {
         case .equals(let wanted): value.map { isSame($0, wanted) } ?? false
         case .oneOf(let wanted): value.map { value in wanted.contains { isSame(value, $0) } } ?? false
         case .matches(let pattern): value?.text.map(pattern.matches) ?? false
-        case .startsWith(let prefix): value?.text?.hasPrefix(prefix) ?? false
+        case .startsWith(let prefix): value?.text.map { $0.utf8.starts(with: prefix.utf8) } ?? false
         case .longerThan(let length): value?.text.map { $0.unicodeScalars.count > length } ?? false
         }
     }
 
-    /// YAML's `5` is the same as a client's `5` and as a text field's `"5"`.
+    /// YAML's `5` is the same as a client's `5` and as a text field's `"5"`. Texts are compared scalar by scalar.
     private func isSame(_ value: JSONValue, _ wanted: JSONValue) -> Bool {
-        value == wanted || value.text.map { $0 == wanted.text } ?? false
-    }
-}
-
-/// A regular expression that several messages may use at once.
-public final class Pattern: Sendable {
-    private let regex: Mutex<Regex<AnyRegexOutput>>
-
-    /// Compiles an expression in Swift's syntax, which takes that of PCRE.
-    ///
-    /// - Throws: What is wrong with the expression.
-    public init(_ expression: String) throws {
-        regex = Mutex(try Regex(expression))
-    }
-
-    func matches(_ text: String) -> Bool {
-        regex.withLock { (try? $0.firstMatch(in: text)) != nil }
+        guard let text = value.text, let wantedText = wanted.text else { return value == wanted }
+        if text.hasSameScalars(as: wantedText) { return true }
+        if case .string = value { return false }
+        return value == wanted
     }
 }

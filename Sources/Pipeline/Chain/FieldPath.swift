@@ -54,7 +54,12 @@ package enum FieldPath: Sendable, Hashable {
         case .sessionID: .string(message.session.id)
         case .username: .string(message.session.username)
         case .userID: message.session.userID.map(JSONValue.string)
-        case .metadata(let key): message.metadata[key]
+        case .metadata(let key):
+            message.metadata.index(forKey: key).flatMap { index in
+                // A dictionary takes keys that look alike for one.
+                let (name, value) = message.metadata[index]
+                return name.hasSameScalars(as: key) ? value : nil
+            }
         case .custom(let field): message[field]
         }
     }

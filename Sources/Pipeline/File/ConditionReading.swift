@@ -44,11 +44,11 @@ extension Condition.Test {
         case "present": return Bool.read(node, with: &reader).map(Condition.Test.present)
         case "matches":
             guard let expression = String.read(node, with: &reader) else { return nil }
-            do {
+            do throws(PatternProblem) {
                 return .matches(try Pattern(expression))
             } catch {
-                reader.diagnostics.error(
-                    .badValue, at: node.range, "\(reader.subject) is not a regular expression: \(error)")
+                let place = error.range.flatMap { reader.diagnostics.source.range(of: $0, in: node) }
+                reader.diagnostics.error(.badValue, at: place ?? node.range, "\(reader.subject) \(error)")
                 return nil
             }
         default:

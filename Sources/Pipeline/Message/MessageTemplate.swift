@@ -17,17 +17,18 @@ public struct MessageTemplate: Sendable, SettingValue {
     /// - Throws: ``Problem`` where a brace is not closed or stands around no name.
     public init(_ text: String) throws(Problem) {
         var parts: [Part] = []
-        var rest = text[...]
-        while let open = rest.firstRange(of: "{{") {
-            guard let close = rest[open.upperBound...].firstRange(of: "}}") else {
+        // By scalars: a mark behind a brace is no part of it.
+        var rest = text.unicodeScalars[...]
+        while let open = rest.firstRange(of: "{{".unicodeScalars) {
+            guard let close = rest[open.upperBound...].firstRange(of: "}}".unicodeScalars) else {
                 throw Problem("has '{{' without '}}'")
             }
-            let name = rest[open.upperBound..<close.lowerBound].filter { !$0.isWhitespace }
+            let name = rest[open.upperBound..<close.lowerBound].filter { !$0.properties.isWhitespace }
             guard !name.isEmpty, !name.contains("{") else {
                 throw Problem("has no field's name between '{{' and '}}'")
             }
             if open.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<open.lowerBound]))) }
-            parts.append(.field(FieldPath(String(name))))
+            parts.append(.field(FieldPath(String(String.UnicodeScalarView(name)))))
             rest = rest[close.upperBound...]
         }
         if !rest.isEmpty { parts.append(.text(String(rest))) }

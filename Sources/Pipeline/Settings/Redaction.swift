@@ -17,7 +17,10 @@ package struct Redaction: Sendable {
 
     package func callAsFunction(_ text: String) -> String {
         secrets.reduce(text) { text, secret in
-            if secret.utf8.count >= Self.shortest { return text.replacing(secret, with: "<secret>") }
+            // By scalars: an accent behind a secret hides nothing of it.
+            if secret.utf8.count >= Self.shortest {
+                return String(text.unicodeScalars.replacing(secret.unicodeScalars, with: "<secret>".unicodeScalars))
+            }
             return Self.replacing(word: secret, in: text)
         }
     }

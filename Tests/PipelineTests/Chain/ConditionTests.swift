@@ -41,9 +41,39 @@ struct ConditionTests {
         #expect(!Condition("prompt", .matches(try Pattern("^World"))).matches(message))
     }
 
+    @Test(
+        "tests work on scalars, whatever these look like together",
+        arguments: [
+            ("secret\u{301}", Condition.Test.startsWith("secret"), true),
+            ("/help\u{200D}me", .startsWith("/help"), true),
+            ("a\r\nb", .startsWith("a\r"), true),
+            ("e\u{301}", .equals(.string("é")), false),
+            ("é", .equals(.string("é")), true),
+            ("e\u{301}", .oneOf([.string("x"), .string("é")]), false),
+            ("e\u{301}", .startsWith("e"), true),
+            ("é", .startsWith("e\u{301}"), false),
+            ("\r\n", .longerThan(1), true),
+        ])
+    func scalars(prompt: String, test: Condition.Test, holds: Bool) {
+        #expect(Condition("prompt", test).matches(Message(prompt: prompt)) == holds)
+    }
+
+    @Test("the name of metadata is compared by its scalars")
+    func names() {
+        let message = Message(prompt: "x", metadata: ["e\u{301}": .int(1)])
+        #expect(!Condition("metadata.é", .present(true)).matches(message))
+        #expect(Condition("metadata.e\u{301}", .present(true)).matches(message))
+    }
+
     @Test("several tests must all hold")
     func conjunction() {
         let condition = Condition("prompt", .longerThan(3)).and("session.username", .equals(.string("bob")))
         #expect(!condition.matches(message))
+    }
+
+    @Test("templates go by scalars, too")
+    func template() throws {
+        let template = try MessageTemplate("{{prompt}}\u{301}{{ prompt }}\r\n")
+        #expect(Array(template.text(for: Message(prompt: "e")).utf8) == Array("e\u{301}e\r\n".utf8))
     }
 }

@@ -12,6 +12,7 @@ struct RedactionTests {
             ("abcdefgh alone", "<secret> alone"),
             ("at postgres://ada:pass:word@host/db", "at <secret>"),
             ("the password is pass:word", "the password is <secret>"),
+            ("sk-1234567890\u{301} with an accent", "<secret>\u{301} with an accent"),
             ("nothing of it", "nothing of it"),
         ])
     func takenOut(text: String, expected: String) {
