@@ -37,26 +37,30 @@ public struct Recall: Stage {
     public func run(_ message: inout Message) async throws {
         // The queues come first: a message that is stored in between is then seen twice, not never.
         let waiting = await surroundings.pending.messages(ofSession: message.session.id)
+        let stored = try await database.rows(ofSession: message.session.id, in: table, limit: turns)
         var exchanges: [UniqueID: Exchange] = [:]
-        for earlier in waiting where earlier.id != message.id {
+        for (index, row) in stored.enumerated() where row.id != message.id {
+            exchanges[row.id] = Exchange(row.createdAt, index, row.prompt, row.response)
+        }
+        for (index, earlier) in waiting.enumerated() where earlier.id != message.id && exchanges[earlier.id] == nil {
             guard let completion = earlier.completion else { continue }
-            exchanges[earlier.id] = Exchange(earlier.receivedAt, earlier.prompt, completion.text)
+            exchanges[earlier.id] = Exchange(
+                earlier.receivedAt, stored.count + index, earlier.prompt, completion.text)
         }
-        for row in try await database.rows(ofSession: message.session.id, in: table, limit: turns)
-        where row.id != message.id {
-            exchanges[row.id] = Exchange(row.createdAt, row.prompt, row.response)
-        }
-        let last = exchanges.sorted { ($0.value.time, $0.key) < ($1.value.time, $1.key) }.suffix(turns)
-        message.history = last.flatMap { [.init(.user, $0.value.prompt), .init(.assistant, $0.value.answer)] }
+        // Rows of one second, as other programs write them, stay in the table's order.
+        let last = exchanges.values.sorted { ($0.time, $0.place) < ($1.time, $1.place) }.suffix(turns)
+        message.history = last.flatMap { [.init(.user, $0.prompt), .init(.assistant, $0.answer)] }
     }
 
     private struct Exchange {
         let time: Timestamp
+        let place: Int
         let prompt: String
         let answer: String
 
-        init(_ time: Timestamp, _ prompt: String, _ answer: String) {
+        init(_ time: Timestamp, _ place: Int, _ prompt: String, _ answer: String) {
             self.time = time
+            self.place = place
             self.prompt = prompt
             self.answer = answer
         }

@@ -18,8 +18,9 @@ enum StoredSessions {
         for table in tables(of: pipelines) {
             rows += try await table.store.rows(ofSession: id, in: table.name, limit: limit)
         }
-        return Array(
-            rows.sorted { ($0.createdAt, $0.id.description) < ($1.createdAt, $1.id.description) }.suffix(limit))
+        // Rows of one second, as other programs write them, stay in the table's order.
+        let sorted = rows.enumerated().sorted { ($0.element.createdAt, $0.offset) < ($1.element.createdAt, $1.offset) }
+        return sorted.suffix(limit).map(\.element)
     }
 
     private static func tables(of pipelines: [ServedPipeline]) -> [StoredTable] {

@@ -8,11 +8,14 @@ struct Doctor {
     struct Finding {
         let what: String
         let isWell: Bool
+        /// Whether it is well and might be better.
+        var isAdvice = false
         let seen: String
         var remedy: String?
 
         var line: String {
-            "\(isWell ? "✓" : "✗") \(what): \(TerminalText.safe(seen))" + (remedy.map { "\n    \($0)" } ?? "")
+            "\(isAdvice ? "!" : isWell ? "✓" : "✗") \(what): \(TerminalText.safe(seen))"
+                + (remedy.map { "\n    \($0)" } ?? "")
         }
     }
 
@@ -69,14 +72,14 @@ struct Doctor {
         var findings = [Finding(what: "database", isWell: true, seen: "\(kind) is connected")]
         do {
             try await table.store.prepare(table: table.name)
-            let problems = try await table.store.problems(of: table.name)
-            if let problem = TableProblem(problems) {
-                let migrate = "'stagecoach migrate \(file.path)' makes what is missing where it can"
-                return findings + [
-                    Finding(what: "table", isWell: false, seen: problem.description, remedy: migrate)
-                ]
-            }
+            if let problem = TableProblem(try await table.store.problems(of: table.name)) { throw problem }
             findings.append(Finding(what: "table", isWell: true, seen: "'\(table.name)' has every column"))
+            findings += try await table.advice().map { Finding(what: "table", isWell: true, isAdvice: true, seen: $0) }
+        } catch let problem as TableProblem {
+            var problems = problem.problems.map { Finding(what: "table", isWell: false, seen: $0) }
+            problems[problems.endIndex - 1].remedy =
+                "'stagecoach migrate \(file.path)' makes what is missing where it can"
+            return findings + problems
         } catch {
             return findings + [Finding(what: "table", isWell: false, seen: "\(error)")]
         }

@@ -24,6 +24,7 @@ enum LiveCheck {
                     for problem in try await table.store.problems(of: table.name) {
                         found.error(.table, at: place, problem)
                     }
+                    for sentence in try await table.advice() { found.warning(.table, at: place, sentence) }
                 } catch {
                     found.error(
                         .unreachable, at: place, "the database of stage '\(table.stage)' does not answer: \(error)")

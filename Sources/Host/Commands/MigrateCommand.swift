@@ -36,11 +36,14 @@ struct MigrateCommand<Host: StagecoachHost>: AsyncParsableCommand {
                 try await table.waitUntilReady(within: .seconds(5))
                 try await table.store.migrate(table.name)
                 Swift.print("the table '\(table.name)' is ready")
+                for sentence in try await table.advice() { Swift.print(sentence) }
             }
             await file.chain.close()
         } catch {
             await file.chain.close(within: .zero)
-            StandardError.write("error: \(file.path): \(error)")
+            for problem in (error as? TableProblem)?.problems ?? ["\(error)"] {
+                StandardError.write("error: \(file.path): \(problem)")
+            }
             throw ExitCode.failure
         }
     }

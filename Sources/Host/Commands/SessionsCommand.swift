@@ -19,7 +19,12 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Option(help: "How many sessions or messages are shown at most.")
     var limit = 100
 
+    func validate() throws {
+        guard limit >= 0 else { throw ValidationError("--limit must be 0 or more.") }
+    }
+
     func run() async throws {
+        LogOutput.bootstrap()
         var arguments = PipelineArguments()
         arguments.paths = [pipeline]
         arguments.envFile = envFile
@@ -45,7 +50,8 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
         for session in sessions {
             let count = String(session.messages)
             let padding = String(repeating: " ", count: max(0, 8 - count.count))
-            print("\(session.id)  \(padding)\(count)  \(session.lastMessageAt)  \(session.username)")
+            let (id, username) = (TerminalText.safe(session.id), TerminalText.safe(session.username))
+            print("\(id)  \(padding)\(count)  \(session.lastMessageAt)  \(username)")
         }
     }
 
@@ -57,8 +63,8 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
         }
         for row in rows {
             let tokens = row.tokensUsed.map { ", \($0) tokens" } ?? ""
-            print("\(row.createdAt)  \(row.id)\(tokens)")
-            print("  \(row.username): \(TerminalText.safe(row.prompt))")
+            print("\(row.createdAt)  \(TerminalText.safe(row.idText))\(tokens)")
+            print("  \(TerminalText.safe(row.username)): \(TerminalText.safe(row.prompt))")
             print("  answer: \(TerminalText.safe(row.response))")
         }
     }

@@ -20,6 +20,11 @@ struct StoredTable {
         }
     }
 
+    /// What works and is perhaps not meant, of the table and of its server, each in a sentence.
+    func advice() async throws -> [String] {
+        try await store.advice(on: name) + store.serverAdvice()
+    }
+
     /// Waits for the connection, which a resource makes by itself.
     ///
     /// - Parameter limit: For who only looks, as long as what a resource says of its health may be old.

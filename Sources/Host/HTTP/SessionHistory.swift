@@ -24,6 +24,12 @@ struct SessionHistory: Sendable {
         guard !own.isEmpty else { return HTTPAnswer(HTTPRejection(.notFound, "there is no such session")) }
         return HTTPAnswer(
             .ok, "application/json",
-            body: "[\(own.map { $0.json(metadata: $0.metadata ?? "null") }.joined(separator: ","))]\n")
+            body: "[\(own.map { $0.json(metadata: SessionHistory.json($0.metadata)) }.joined(separator: ","))]\n")
+    }
+
+    /// Metadata as it is, where it is JSON; as a string where another program stored something else.
+    private static func json(_ metadata: String?) -> String {
+        guard let metadata else { return "null" }
+        return JSONValue(json: metadata) == nil ? JSONValue.string(metadata).json : metadata
     }
 }

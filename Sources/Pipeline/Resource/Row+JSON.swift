@@ -4,7 +4,7 @@ extension Row {
     /// - Parameter metadata: JSON that stands for the row's own.
     package func json(metadata: String) -> String {
         var object = JSONText()
-        object.add("id", id.description)
+        object.add("id", idText)
         object.add("session_id", sessionID)
         object.add("prompt", prompt)
         object.add("response", response)

@@ -33,6 +33,18 @@ public protocol RowStore: Resource {
     /// - Throws: ``PipelineError`` with the code `database_unavailable` where the store can't be reached.
     func problems(of table: String) async throws -> [String]
 
+    /// Looks at the table without changing anything: what works and is perhaps not meant, such as a table that loses its
+    /// rows in a crash, each in a sentence with what to do; empty where there is nothing.
+    ///
+    /// - Throws: As ``problems(of:)``.
+    func advice(on table: String) async throws -> [String]
+
+    /// Asks the server what it does not promise of rows that it has taken, each in a sentence; empty for a store without
+    /// a server. Works before ``Resource/open(_:)``, too.
+    ///
+    /// - Throws: As ``problems(of:)``.
+    func serverAdvice() async throws -> [String]
+
     /// The SQL that makes the table, its indexes and what keeps `updated_at`. Running it twice does no harm.
     func migration(for table: String) -> String
 
@@ -45,6 +57,12 @@ public protocol RowStore: Resource {
 extension RowStore {
     /// Nothing bounds it.
     public var longestInsert: Duration? { nil }
+
+    /// None.
+    public func advice(on table: String) async throws -> [String] { [] }
+
+    /// None.
+    public func serverAdvice() async throws -> [String] { [] }
 }
 
 /// A store that can't run SQL: the migration is to be run by hand.
@@ -60,8 +78,11 @@ public struct MigrationUnsupported: Error, CustomStringConvertible {
 
 /// One answered message, as the `requests` table has it.
 public struct Row: Sendable, Hashable {
-    /// The message's id: the primary key.
+    /// The message's id: the primary key. For a row that another program stored under an id of its own, one that stands
+    /// for it.
     public var id: UniqueID
+    /// The id as another program stored it, where it is not the canonical form of a UUID.
+    public var storedID: String?
     /// The conversation's id.
     public var sessionID: String
     /// What was asked.
@@ -79,6 +100,9 @@ public struct Row: Sendable, Hashable {
     /// When the message was received.
     public var createdAt: Timestamp
 
+    /// The id as the table has it.
+    public var idText: String { storedID ?? id.description }
+
     /// A row.
     public init(
         id: UniqueID, sessionID: String, prompt: String, response: String, tokensUsed: Int? = nil,
@@ -93,6 +117,18 @@ public struct Row: Sendable, Hashable {
         self.username = username
         self.userID = userID
         self.createdAt = createdAt
+    }
+
+    /// A row as a table has it, whatever its id is.
+    public init(
+        storedID: String, sessionID: String, prompt: String, response: String, tokensUsed: Int? = nil,
+        metadata: String? = nil, username: String, userID: String? = nil, createdAt: Timestamp
+    ) {
+        let id = UniqueID(storedID) ?? UniqueID(standingFor: storedID)
+        self.init(
+            id: id, sessionID: sessionID, prompt: prompt, response: response, tokensUsed: tokensUsed,
+            metadata: metadata, username: username, userID: userID, createdAt: createdAt)
+        if id.description != storedID { self.storedID = storedID }
     }
 }
 
@@ -118,7 +154,7 @@ public struct StoredSession: Sendable, Hashable {
     public var username: String
     /// How many messages it has.
     public var messages: Int
-    /// When its last message was received, as stored.
+    /// When its last message was received, in UTC.
     public var lastMessageAt: String
 
     /// A conversation in short.

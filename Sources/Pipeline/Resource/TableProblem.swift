@@ -3,8 +3,8 @@ public struct TableProblem: Error, CustomStringConvertible {
     /// Each thing that is wrong, in a sentence with what to do.
     public let problems: [String]
 
-    /// All of it in one line.
-    public var description: String { problems.joined(separator: "; ") }
+    /// All of it, one problem a line.
+    public var description: String { problems.joined(separator: "\n") }
 
     /// What is wrong; `nil` where nothing is.
     public init?(_ problems: [String]) {

@@ -60,7 +60,9 @@ public struct Postgres: RowStore {
     }
 
     public func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row] {
-        try await connection.run(settings) { try PostgresRows(table).rows(ofSession: id, limit: limit, with: $0) }
+        try await connection.run(settings) { [connection] in
+            try PostgresRows(table, noting: connection.unreadable).rows(ofSession: id, limit: limit, with: $0)
+        }
     }
 
     public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
@@ -73,6 +75,14 @@ public struct Postgres: RowStore {
 
     public func problems(of table: String) async throws -> [String] {
         try await connection.run(settings) { try PostgresSchema(table: table).problems(in: $0) }
+    }
+
+    public func advice(on table: String) async throws -> [String] {
+        try await connection.run(settings) { try PostgresAdvice(table: table).onTable(in: $0) }
+    }
+
+    public func serverAdvice() async throws -> [String] {
+        try await connection.run(settings) { try PostgresAdvice.onServer(in: $0) }
     }
 
     public func migration(for table: String) -> String { PostgresSchema(table: table).migration }

@@ -9,6 +9,9 @@ final class PostgresConnection: Sendable {
         let watch: PostgresWatch
     }
 
+    /// Rows that were left out.
+    let unreadable = UnreadableRows()
+
     private let status = DatabaseHealth()
     private let state = Mutex<Open?>(nil)
 
@@ -17,6 +20,7 @@ final class PostgresConnection: Sendable {
     /// Begins to connect, and returns after the first try, whether it succeeded or not.
     func open(_ settings: PostgresSettings, _ context: ResourceContext) async {
         status.begin(context.logger)
+        unreadable.begin(context)
         let watch = PostgresWatch(settings, status)
         let pool = PostgresPool(settings) { [status] failure in
             guard !failure.isOfTheRows, !failure.isPassing else { return }

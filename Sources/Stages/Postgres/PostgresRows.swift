@@ -2,10 +2,14 @@ import Pipeline
 
 /// Reads and writes the rows of a table.
 struct PostgresRows {
+    private let name: String
     private let table: String
+    private let unreadable: UnreadableRows?
 
-    init(_ table: String) {
-        self.table = PostgresSchema(table: table).identifier
+    init(_ name: String, noting unreadable: UnreadableRows? = nil) {
+        self.name = name
+        table = PostgresSchema(table: name).identifier
+        self.unreadable = unreadable
     }
 
     /// Stores rows in their order.
@@ -41,7 +45,9 @@ struct PostgresRows {
             guard !rest.isEmpty else { return nil }
             var text = PostgresCopy()
             // The server works on one piece while the next is written.
-            for row in rest.prefix(100) {
+            var count = 0
+            for row in rest.prefix(100) where text.bytes.count < PostgresRows.piece {
+                count += 1
                 text.append(row.id.description)
                 text.append(row.sessionID)
                 text.append(row.prompt)
@@ -53,10 +59,13 @@ struct PostgresRows {
                 text.append(row.createdAt.description)
                 text.endLine()
             }
-            rest = rest.dropFirst(100)
+            rest = rest.dropFirst(count)
             return text.bytes
         }
     }
+
+    /// How many bytes are sent at once, a row more or less.
+    private static let piece = 4 << 20
 
     private static let columns =
         "id, session_id, prompt, response, tokens_used, metadata, username, user_id, created_at"
@@ -77,7 +86,8 @@ struct PostgresRows {
         let result = try session.run(
             """
             SELECT session_id, max(username), count(*), \(time("max(created_at)")) FROM \(table)
-            GROUP BY session_id ORDER BY max(created_at) DESC NULLS LAST, session_id COLLATE "C" LIMIT $1::bigint
+            WHERE isfinite(created_at) AND session_id IS NOT NULL AND prompt IS NOT NULL AND response IS NOT NULL
+            GROUP BY session_id ORDER BY max(created_at) DESC, session_id COLLATE "C" LIMIT $1::bigint
             """, [number(limit)])
         var sessions: [StoredSession] = []
         for row in 0..<result.count {
@@ -90,25 +100,45 @@ struct PostgresRows {
     }
 
     func rows(ofSession id: String, limit: Int, with session: PostgresSession) throws(PostgresFailure) -> [Row] {
-        let result = try session.run(
-            """
-            SELECT id, session_id, prompt, response, tokens_used, metadata, username, user_id, \(time("created_at"))
-            FROM \(table) WHERE session_id = $1::text ORDER BY created_at DESC, id DESC LIMIT $2::bigint
-            """, [Array(id.utf8), number(limit)])
         var rows: [Row] = []
-        for row in (0..<result.count).reversed() {
-            // A row that another program wrote without a time is left out.
-            guard let id = result.text(row, 0).flatMap({ UniqueID($0) }),
-                let createdAt = result.text(row, 8).flatMap({ Timestamp($0) })
-            else { continue }
-            rows.append(
-                Row(
-                    id: id, sessionID: result.text(row, 1) ?? "", prompt: result.text(row, 2) ?? "",
-                    response: result.text(row, 3) ?? "", tokensUsed: result.text(row, 4).flatMap { Int($0) },
-                    metadata: result.text(row, 5), username: result.text(row, 6) ?? "WebUser",
-                    userID: result.text(row, 7), createdAt: createdAt))
+        var read = 0
+        // What can't be read makes room for the next.
+        while rows.count < limit {
+            let wanted = limit - rows.count
+            let result = try session.run(
+                """
+                SELECT id, prompt, response, tokens_used, metadata, username, user_id, \(time("created_at"))
+                FROM \(table) WHERE session_id = $1::text
+                ORDER BY created_at DESC NULLS LAST, id DESC LIMIT $2::bigint OFFSET $3::bigint
+                """, [Array(id.utf8), number(wanted), number(read)])
+            for index in 0..<result.count {
+                if let row = row(index, of: result, session: id) { rows.append(row) }
+            }
+            if result.count < wanted { break }
+            read += result.count
         }
-        return rows
+        return rows.reversed()
+    }
+
+    /// A row that another program wrote without a time, or with something in its place, is left out.
+    private func row(_ index: Int, of result: borrowing PostgresResult, session: String) -> Row? {
+        var texts: [String?] = []
+        for column in 0..<8 { texts.append(result.text(index, column)) }
+        let tokens = texts[3].flatMap(wholeNumber)
+        let createdAt = texts[7].flatMap { Timestamp($0) }
+        guard let id = texts[0], let prompt = texts[1], let response = texts[2], texts[3] == nil || tokens != nil,
+            let createdAt
+        else {
+            let names = ["id", "prompt", "response", "tokens_used"]
+            let column =
+                names.indices.first { $0 < 3 ? texts[$0] == nil : texts[$0] != nil && tokens == nil }.map { names[$0] }
+            let found = column == "tokens_used" ? "another number" : column == nil ? "no ordinary time" : "NULL"
+            unreadable?.note(name, id: texts[0], column: column ?? "created_at", found: found)
+            return nil
+        }
+        return Row(
+            storedID: id, sessionID: session, prompt: prompt, response: response, tokensUsed: tokens,
+            metadata: texts[4], username: texts[5] ?? "WebUser", userID: texts[6], createdAt: createdAt)
     }
 
     func tokensUsed(
@@ -116,9 +146,13 @@ struct PostgresRows {
     ) throws(PostgresFailure) -> Int {
         let (whose, value) =
             user.userID.map { ("user_id = $1::text", $0) } ?? ("user_id IS NULL AND username = $1::text", user.username)
+        // A column of the type numeric may hold NaN, which is greater than any number, and more than a number has here.
         let result = try session.run(
-            "SELECT coalesce(sum(tokens_used), 0) FROM \(table) WHERE \(whose) AND created_at >= $2::timestamptz",
-            [Array(value.utf8), Array(time.description.utf8)])
+            """
+            SELECT least(trunc(coalesce(sum(tokens_used::numeric)
+                FILTER (WHERE tokens_used::numeric BETWEEN 0 AND \(Int.max)), 0)), \(Int.max))
+            FROM \(table) WHERE \(whose) AND created_at >= $2::timestamptz
+            """, [Array(value.utf8), Array(time.description.utf8)])
         return result.text(0, 0).flatMap { Int($0) } ?? 0
     }
 
@@ -152,9 +186,9 @@ struct PostgresRows {
         ]
     }
 
-    /// Independent of the session's time zone and style.
+    /// Independent of the session's style. The session's time zone is UTC, and so are times without one.
     private func time(_ expression: String) -> String {
-        "to_char(\(expression) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        "to_char(\(expression), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
     }
 
     private func number(_ number: Int) -> [UInt8] {

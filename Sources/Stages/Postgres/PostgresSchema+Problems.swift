@@ -44,7 +44,8 @@ extension PostgresSchema {
         let result = try session.run(
             """
             SELECT attname, format_type(atttypid, NULL),
-              attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = ''
+              attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = '', attgenerated <> '',
+              CASE WHEN atttypmod > 4 AND atttypid = 'varchar'::regtype THEN atttypmod - 4 END
             FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
             """, [Array(identifier.utf8)])
         var types: [String: String] = [:]
@@ -52,6 +53,16 @@ extension PostgresSchema {
         for row in 0..<result.count {
             let column = result.text(row, 0) ?? ""
             types[column] = result.text(row, 1)
+            if result.text(row, 3) == "t", PostgresSchema.columns.contains(where: { $0.name == column }) {
+                problems.append(
+                    "the column '\(column)' of the table '\(table)' is computed, so that nothing can be stored in it: "
+                        + "ALTER TABLE \(identifier) ALTER COLUMN \(column) DROP EXPRESSION;")
+            }
+            if let width = result.text(row, 4).flatMap({ Int($0) }), width < PostgresSchema.least[column] ?? 0 {
+                problems.append(
+                    "the column '\(column)' of the table '\(table)' takes \(width) characters at most, where every row "
+                        + "has more: ALTER TABLE \(identifier) ALTER COLUMN \(column) TYPE text;")
+            }
             let isKnown = PostgresSchema.columns.contains { $0.name == column && $0.name != "updated_at" }
             if !isKnown, result.text(row, 2) == "t" {
                 problems.append(
@@ -68,6 +79,9 @@ extension PostgresSchema {
         }
         return problems
     }
+
+    /// How many characters every row has in a column.
+    private static let least = ["session_id": 36, "username": 7]
 
     func problem(missing column: Column) -> String {
         // Rows that are there already need a value.

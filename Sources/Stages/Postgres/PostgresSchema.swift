@@ -30,8 +30,22 @@ struct PostgresSchema {
         case "text": ["text", "character varying", "citext"].contains(type)
         case "integer": ["integer", "bigint", "numeric"].contains(type)
         case "jsonb": ["jsonb", "json"].contains(type)
+        // Without a time zone they are taken as UTC.
+        case "timestamp with time zone": [documented, "timestamp without time zone"].contains(type)
         default: type == documented
         }
+    }
+
+    /// What to do about a column whose times have no time zone, where somebody minds.
+    func adviceWithoutTimeZone(_ column: String) -> String {
+        "the column '\(column)' of the table '\(table)' has no time zone, and its times are taken as UTC; to give it one: "
+            + withTimeZone(column)
+    }
+
+    /// The statement that gives a column of times in UTC its time zone.
+    func withTimeZone(_ column: String) -> String {
+        "ALTER TABLE \(identifier) ALTER COLUMN \(column) TYPE timestamp with time zone "
+            + "USING \(column) AT TIME ZONE 'UTC';"
     }
 
     /// What each index is called, by its column.
@@ -52,7 +66,7 @@ struct PostgresSchema {
             \(columns)
             );
             \(indexes.joined())\
-            CREATE OR REPLACE FUNCTION "\(function)"() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE OR REPLACE FUNCTION "\(function)"() RETURNS trigger LANGUAGE plpgsql SET timezone TO 'UTC' AS $$
             BEGIN
               IF NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at THEN NEW.updated_at := now(); END IF;
               RETURN NEW;

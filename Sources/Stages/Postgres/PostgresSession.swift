@@ -37,6 +37,8 @@ final class PostgresSession {
         self.patience = patience
         PQsetNoticeReceiver(connection, { _, _ in }, nil)
         try finishConnecting()
+        // Of columns without a time zone the server takes the session's for theirs.
+        _ = try run("SET timezone TO 'UTC'")
     }
 
     deinit { PQfinish(connection) }

@@ -28,7 +28,7 @@ public struct SQLite: RowStore {
     public var longestInsert: Duration? { busyTimeout }
 
     public func open(_ context: ResourceContext) async throws {
-        await connection.open(path: path, busyTimeout: busyTimeout, logger: context.logger)
+        await connection.open(path: path, busyTimeout: busyTimeout, context)
     }
 
     public func prepare(table: String) async throws {
@@ -51,7 +51,9 @@ public struct SQLite: RowStore {
         try await reader.tokensUsed(by: user, since: time, in: table)
     }
 
-    private var reader: SQLiteReader { SQLiteReader(path: path, open: connection.database) }
+    private var reader: SQLiteReader {
+        SQLiteReader(path: path, connection: connection.database, unreadable: connection.unreadable)
+    }
 
     public func delete(_ ids: [UniqueID], from table: String) async throws {
         try await connection.delete(ids, from: table)
@@ -59,6 +61,10 @@ public struct SQLite: RowStore {
 
     public func problems(of table: String) async throws -> [String] {
         try await connection.write { try SQLiteSchema(table: table).problems(in: $0) }
+    }
+
+    public func advice(on table: String) async throws -> [String] {
+        try await connection.write { try SQLiteSchema(table: table).advice(in: $0) }
     }
 
     public func migration(for table: String) -> String { SQLiteSchema(table: table).migration }

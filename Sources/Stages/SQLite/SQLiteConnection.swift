@@ -12,6 +12,8 @@ final class SQLiteConnection: Sendable {
         var queue: DatabaseQueue?
         var file: FileIdentity?
         var tables: Set<String> = []
+        /// Tables that the log has said of what may refuse rows.
+        var advised: Set<String> = []
         var health = Health.failing(.databaseUnavailable("not opened yet"))
         var isClosed = false
         var watch: Task<Void, Never>?
@@ -23,6 +25,9 @@ final class SQLiteConnection: Sendable {
         let logger: Logger
     }
 
+    /// Rows that were left out.
+    let unreadable = UnreadableRows()
+
     private let state = Mutex(State())
     private let settings = Mutex<Settings?>(nil)
 
@@ -32,8 +37,9 @@ final class SQLiteConnection: Sendable {
     var database: DatabaseQueue? { state.withLock(\.queue) }
 
     /// Opens the file, and goes on trying where it can't be opened.
-    func open(path: String, busyTimeout: Duration, logger: Logger) async {
-        settings.withLock { $0 = Settings(path: path, busyTimeout: busyTimeout, logger: logger) }
+    func open(path: String, busyTimeout: Duration, _ context: ResourceContext) async {
+        unreadable.begin(context)
+        settings.withLock { $0 = Settings(path: path, busyTimeout: busyTimeout, logger: context.logger) }
         do {
             try connect()
             report(nil)
@@ -54,12 +60,23 @@ final class SQLiteConnection: Sendable {
         state.withLock { _ = $0.tables.insert(table) }
         guard let queue = state.withLock(\.queue) else { return }
         do {
-            try await queue.write { try SQLiteSchema(table: table).prepare($0) }
+            say(try await queue.write { try makeReady(table, in: $0) }, of: table)
         } catch let error as TableProblem {
             throw error
         } catch {
             report(databaseUnavailable(error))
         }
+    }
+
+    private func makeReady(_ table: String, in database: Database) throws -> [String] {
+        let schema = SQLiteSchema(table: table)
+        try schema.prepare(database)
+        return state.withLock({ $0.advised.contains(table) }) ? [] : try schema.advice(in: database)
+    }
+
+    private func say(_ advice: [String], of table: String) {
+        guard state.withLock({ $0.advised.insert(table).inserted }) else { return }
+        for sentence in advice { settings.withLock(\.self)?.logger.warning("\(sentence)") }
     }
 
     func insert(_ rows: [Pipeline.Row], into table: String) async throws {
@@ -96,7 +113,8 @@ final class SQLiteConnection: Sendable {
 
     func delete(_ ids: [UniqueID], from table: String) async throws {
         try await write { database in
-            let statement = try database.cachedStatement(sql: "DELETE FROM \(table) WHERE id = ?")
+            let statement = try database.cachedStatement(
+                sql: "DELETE FROM \(SQLiteSchema(table: table).identifier) WHERE id = ?")
             for id in ids { try statement.execute(arguments: [id.description]) }
         }
     }
@@ -157,12 +175,14 @@ final class SQLiteConnection: Sendable {
             // them again and again.
             try database.execute(sql: "PRAGMA cache_size = -16384")
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+            SQLiteFunctions.add(to: database)
         }
         let queue = try SQLiteFile.open(settings.path, configuration)
         let tables = state.withLock(\.tables)
-        try queue.write { database in
-            for table in tables { try SQLiteSchema(table: table).prepare(database) }
+        let advice = try queue.write { database in
+            try tables.sorted().map { ($0, try makeReady($0, in: database)) }
         }
+        for (table, sentences) in advice { say(sentences, of: table) }
         state.withLock { state in
             state.queue = queue
             state.file = FileIdentity(path: settings.path)

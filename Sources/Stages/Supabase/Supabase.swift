@@ -53,7 +53,9 @@ public struct Supabase: RowStore {
     }
 
     public func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row] {
-        try await connection.run(project) { try await SupabaseRows(table, $0).rows(ofSession: id, limit: limit) }
+        try await connection.run(project) { [connection] in
+            try await SupabaseRows(table, $0, noting: connection.unreadable).rows(ofSession: id, limit: limit)
+        }
     }
 
     public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
@@ -66,6 +68,10 @@ public struct Supabase: RowStore {
 
     public func problems(of table: String) async throws -> [String] {
         try await connection.run(project) { try await SupabaseTable(table, $0).problems() }
+    }
+
+    public func advice(on table: String) async throws -> [String] {
+        try await connection.run(project) { try await SupabaseTable(table, $0).advice() }
     }
 
     public func migration(for table: String) -> String { SupabaseTable.migration(for: table) }

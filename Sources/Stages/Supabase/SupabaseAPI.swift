@@ -1,4 +1,3 @@
-import FoundationEssentials
 import HTTPClient
 import Pipeline
 
@@ -27,15 +26,17 @@ struct SupabaseAPI: Sendable {
         await client.shutdown()
     }
 
-    /// Reads rows as JSON.
-    func select<Value: Decodable>(
-        _ type: Value.Type, from table: String, _ query: [(String, String)]
-    ) async throws(SupabaseFailure) -> [Value] {
+    /// Reads rows as JSON, whatever their columns hold.
+    func select(
+        from table: String, _ query: [(String, String)]
+    ) async throws(SupabaseFailure) -> [[String: JSONValue]] {
         let response = try await call("GET", table, query)
-        do {
-            return try JSONDecoder().decode([Value].self, from: Data(response.body))
-        } catch {
+        let rows = response.body.withUnsafeBytes { try? JSONReader.value(of: $0) }
+        guard case .array(let rows)? = rows else {
             throw SupabaseFailure(said: "what the API answered are no rows: status \(response.status)")
+        }
+        return rows.map { row in
+            if case .object(let columns) = row { columns } else { [:] }
         }
     }
 

@@ -17,6 +17,9 @@ final class SupabaseConnection: Sendable {
     private static let interval: Duration = .seconds(1)
     private static let patience: Duration = .milliseconds(800)
 
+    /// Rows that were left out.
+    let unreadable = UnreadableRows()
+
     private let status = DatabaseHealth()
     private let state = Mutex(State())
 
@@ -25,6 +28,7 @@ final class SupabaseConnection: Sendable {
     /// Begins to look, and returns after the first time, whether it was well or not.
     func open(_ project: SupabaseProject, _ context: ResourceContext) async {
         status.begin(context.logger)
+        unreadable.begin(context)
         let api = SupabaseAPI(project)
         state.withLock { $0.api = api }
         await look(api)

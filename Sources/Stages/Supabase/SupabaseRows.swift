@@ -1,22 +1,10 @@
-import FoundationEssentials
 import Pipeline
 
 /// Reads and writes the rows of a table.
 struct SupabaseRows {
-    private struct Stored: Decodable {
-        let id: String
-        let session_id: String
-        let prompt: String
-        let response: String
-        let tokens_used: Int?
-        let metadata: String?
-        let username: String?
-        let user_id: String?
-        let created_at: String?
-    }
-
+    /// The count as text: as a number it may be larger than any that can be read.
     private static let columns =
-        "id,session_id,prompt,response,tokens_used,metadata::text,username,user_id,created_at"
+        "id,session_id,prompt,response,tokens_used::text,metadata::text,username,user_id,created_at"
     /// Supabase gives no more rows at once unless a project says so.
     private static let page = 1_000
     /// Far below what gateways take.
@@ -24,10 +12,12 @@ struct SupabaseRows {
 
     private let table: String
     private let api: SupabaseAPI
+    private let unreadable: UnreadableRows?
 
-    init(_ table: String, _ api: SupabaseAPI) {
+    init(_ table: String, _ api: SupabaseAPI, noting unreadable: UnreadableRows? = nil) {
         self.table = table
         self.api = api
+        self.unreadable = unreadable
     }
 
     /// Stores rows in their order, as many at a time as one call takes well.
@@ -64,15 +54,17 @@ struct SupabaseRows {
     /// The last rows of a conversation, the first of them first.
     func rows(ofSession id: String, limit: Int) async throws(SupabaseFailure) -> [Row] {
         var rows: [Row] = []
+        var read = 0
         while rows.count < limit {
             let wanted = min(limit - rows.count, SupabaseRows.page)
             let stored = try await api.select(
-                Stored.self, from: table,
+                from: table,
                 [
-                    ("select", SupabaseRows.columns), ("session_id", "eq.\(id)"), ("order", "created_at.desc,id.desc"),
-                    ("limit", "\(wanted)"), ("offset", "\(rows.count)"),
+                    ("select", SupabaseRows.columns), ("session_id", "eq.\(id)"),
+                    ("order", "created_at.desc.nullslast,id.desc"), ("limit", "\(wanted)"), ("offset", "\(read)"),
                 ])
-            rows += stored.compactMap(row)
+            rows += stored.compactMap { row($0, ofSession: id) }
+            read += stored.count
             // A project may allow fewer rows at once than were asked for, but hardly fewer than a hundred.
             if stored.isEmpty || (stored.count < wanted && wanted <= 100) { break }
         }
@@ -81,9 +73,8 @@ struct SupabaseRows {
 
     /// A project allows no sums by default, so the numbers are read and added up.
     func tokensUsed(by user: StoredUser, since time: Timestamp) async throws(SupabaseFailure) -> Int {
-        struct Count: Decodable { let tokens_used: Int? }
         var query = [
-            ("select", "tokens_used"), ("created_at", "gte.\(time)"), ("order", "id"), ("tokens_used", "gt.0"),
+            ("select", "tokens_used::text"), ("created_at", "gte.\(time)"), ("order", "id"), ("tokens_used", "gt.0"),
         ]
         if let userID = user.userID {
             query.append(("user_id", "eq.\(userID)"))
@@ -93,9 +84,13 @@ struct SupabaseRows {
         var (total, read) = (0, 0)
         while true {
             let page = [("limit", "\(SupabaseRows.page)"), ("offset", "\(read)")]
-            let counts = try await api.select(Count.self, from: table, query + page)
+            let counts = try await api.select(from: table, query + page)
             if counts.isEmpty { return total }
-            total += counts.reduce(0) { $0 + ($1.tokens_used ?? 0) }
+            for count in counts {
+                // A sum that is larger than any number is larger than any budget.
+                let (sum, isTooLarge) = total.addingReportingOverflow(max(0, SupabaseRows.count(count) ?? 0))
+                total = isTooLarge ? .max : sum
+            }
             read += counts.count
         }
     }
@@ -107,15 +102,30 @@ struct SupabaseRows {
         }
     }
 
-    /// A row that another program wrote without a time is left out.
-    private func row(_ stored: Stored) -> Row? {
-        guard let id = UniqueID(stored.id), let createdAt = stored.created_at.flatMap(Timestamp.init(rfc3339:)) else {
+    /// A row that another program wrote without a time, or with something in its place, is left out.
+    func row(_ stored: [String: JSONValue], ofSession session: String) -> Row? {
+        let createdAt = stored["created_at"]?.text.flatMap { Timestamp(iso8601: $0) }
+        guard let id = stored["id"]?.text, let prompt = stored["prompt"]?.text, let createdAt,
+            let response = stored["response"]?.text,
+            stored["tokens_used"] == .null || SupabaseRows.count(stored) != nil
+        else {
+            let isReadable: [(String, Bool)] = [
+                ("id", stored["id"]?.text != nil), ("prompt", stored["prompt"]?.text != nil),
+                ("response", stored["response"]?.text != nil), ("created_at", createdAt != nil),
+            ]
+            let column = isReadable.first { !$0.1 }?.0 ?? "tokens_used"
+            let found = stored[column].map { $0 == .null ? "NULL" : "another value" } ?? "nothing"
+            unreadable?.note(table, id: stored["id"]?.text, column: column, found: found)
             return nil
         }
         return Row(
-            id: id, sessionID: stored.session_id, prompt: stored.prompt, response: stored.response,
-            tokensUsed: stored.tokens_used, metadata: stored.metadata, username: stored.username ?? "WebUser",
-            userID: stored.user_id, createdAt: createdAt)
+            storedID: id, sessionID: session, prompt: prompt, response: response,
+            tokensUsed: SupabaseRows.count(stored), metadata: stored["metadata"]?.text,
+            username: stored["username"]?.text ?? "WebUser", userID: stored["user_id"]?.text, createdAt: createdAt)
+    }
+
+    private static func count(_ stored: [String: JSONValue]) -> Int? {
+        stored["tokens_used"]?.text.flatMap(wholeNumber)
     }
 
     private func json(_ row: Row) throws(SupabaseFailure) -> String {

@@ -5,12 +5,6 @@ import Pipeline
 /// A project allows no aggregates by default, so the latest rows are read, those of conversations found left out of the
 /// next page, and the messages of each counted.
 struct SupabaseSessions {
-    private struct Stored: Decodable {
-        let session_id: String
-        let username: String?
-        let created_at: String
-    }
-
     private static let page = 1_000
     private static let callsAtOnce = 8
 
@@ -34,19 +28,23 @@ struct SupabaseSessions {
                 ("order", "created_at.desc,session_id"), ("limit", "\(SupabaseSessions.page)"),
             ]
             if !leftOut.isEmpty { query.append(("session_id", "not.in.(\(leftOut.joined(separator: ",")))")) }
-            let rows = try await api.select(Stored.self, from: table, query)
-            guard let last = rows.last else { break }
-            let new = rows.filter { seen.insert($0.session_id).inserted }
-            if new.isEmpty, last.created_at == from { break }
-            sessions += new.map { row in
-                StoredSession(
-                    id: row.session_id, username: row.username ?? "", messages: 0,
-                    lastMessageAt: Timestamp(rfc3339: row.created_at)?.description ?? row.created_at)
-            }
-            from = last.created_at
-            leftOut = Set(rows.map(\.session_id)).prefix(100).map(SupabaseSessions.quoted)
+            let rows = try await api.select(from: table, query)
+            guard let last = rows.last?["created_at"]?.text else { break }
+            let new = rows.compactMap(SupabaseSessions.session).filter { seen.insert($0.id).inserted }
+            if new.isEmpty, last == from { break }
+            sessions += new
+            from = last
+            leftOut = Set(rows.compactMap { $0["session_id"]?.text }).prefix(100).map(SupabaseSessions.quoted)
         }
-        return try await counted(Array(sessions.prefix(limit)))
+        return try await counted(Array(sessions.prefix(max(0, limit))))
+    }
+
+    private static func session(_ row: [String: JSONValue]) -> StoredSession? {
+        guard let id = row["session_id"]?.text, let time = row["created_at"]?.text,
+            let last = Timestamp(iso8601: time)
+        else { return nil }
+        return StoredSession(
+            id: id, username: row["username"]?.text ?? "", messages: 0, lastMessageAt: last.description)
     }
 
     private func counted(_ sessions: [StoredSession]) async throws -> [StoredSession] {

@@ -24,6 +24,9 @@ struct SupabaseTable {
             \(schema.migration)
             -- Who has the project's anon key may read and write this table. Where Stagecoach has the service_role key, keep
             -- others out with: ALTER TABLE \(schema.identifier) ENABLE ROW LEVEL SECURITY;
+            -- Times without a time zone, as tables of before may have them, are taken as UTC. To give them one:
+            --   \(schema.withTimeZone("created_at"))
+            --   \(schema.withTimeZone("updated_at"))
             NOTIFY pgrst, 'reload schema';
             """
     }
@@ -52,6 +55,17 @@ struct SupabaseTable {
         }
     }
 
+    /// What works and is perhaps not meant, each in a sentence with what to do.
+    func advice() async throws -> [String] {
+        var advice: [String] = []
+        for column in ["created_at", "updated_at"] {
+            if case .type("timestamp without time zone") = try await look(at: column) {
+                advice.append(PostgresSchema(table: table).adviceWithoutTimeZone(column))
+            }
+        }
+        return advice
+    }
+
     private func problem(ofColumnAt index: Int) async throws -> String? {
         let schema = PostgresSchema(table: table)
         let column = PostgresSchema.columns[index]
@@ -66,8 +80,7 @@ struct SupabaseTable {
 
     private func look(at column: String) async throws -> Column {
         do {
-            _ = try await api.select(
-                [String: JSONValue].self, from: table, [("select", column), (column, "eq.~"), ("limit", "1")])
+            _ = try await api.select(from: table, [("select", column), (column, "eq.~"), ("limit", "1")])
             return .type("text")
         } catch {
             if error.isOfAMissingColumn { return .missing }
@@ -81,7 +94,7 @@ struct SupabaseTable {
         if let start = message.firstRange(of: "for type ")?.upperBound {
             let type = String(message[start...].prefix { $0 != ":" })
             // A value of type jsonb is read as json is.
-            return type == "json" ? "jsonb" : type
+            return ["json": "jsonb", "timestamp": "timestamp without time zone"][type] ?? type
         }
         if let start = message.firstRange(of: "operator does not exist: ")?.upperBound {
             return message[start...].split(separator: " = ").first.map(String.init)

@@ -62,30 +62,10 @@ struct SupabaseFailureTests {
             (#"invalid input syntax for type timestamp with time zone: "~""#, "timestamp with time zone"),
             (#"invalid input syntax for type json"#, "jsonb"), ("operator does not exist: json = unknown", "json"),
             (#"invalid input syntax for type integer: "~""#, "integer"),
+            (#"invalid input syntax for type timestamp: "~""#, "timestamp without time zone"),
         ])
     func types(_ message: String, _ type: String) {
         #expect(SupabaseTable.type(in: message) == type)
-    }
-
-    @Test(
-        "times as PostgreSQL writes them in JSON",
-        arguments: [
-            ("1970-01-01T00:00:01+00:00", 1_000_000), ("1970-01-01T00:00:00.1+00:00", 100_000),
-            ("1970-01-01T00:00:00.000001Z", 1), ("1970-01-01T02:30:00+02:30", 0),
-            ("1969-12-31 19:00:00.5-05", 500_000),
-        ])
-    func times(_ text: String, _ microseconds: Int64) {
-        #expect(Timestamp(rfc3339: text) == Timestamp(microseconds: microseconds))
-    }
-
-    @Test(
-        "what is no time is none",
-        arguments: [
-            "", "infinity", "1970-01-01", "1970-01-01T00:00:00", "1970-01-01T00:00:00.1234567Z", "T+",
-            "1970-01-01T0:0:0+x",
-        ])
-    func noTimes(_ text: String) {
-        #expect(Timestamp(rfc3339: text) == nil)
     }
 
     private func failure(_ status: Int, _ code: String) -> SupabaseFailure {
