@@ -5,11 +5,14 @@ final class CurlCalls {
     private let multi: UnsafeMutableRawPointer
     private let allowsHTTP2: Bool
     private let unproxied = CurlProxy.unproxiedHosts
+    private let sockets: CurlSockets
 
     /// Retains a handle exactly as long as libcurl knows of it.
     private var running: [ObjectIdentifier: CurlEasy] = [:]
     private var spare: [CurlEasy] = []
     private var full: [CurlEasy] = []
+    /// Calls that start when it is known whether kept connections may be used again.
+    private var heldBack: [Call] = []
 
     /// No deadline passes before it.
     private var nextCheck = ContinuousClock.now
@@ -17,9 +20,10 @@ final class CurlCalls {
     /// Handles that are kept for later calls; each holds about 6 KiB.
     private static let spareLimit = 64
 
-    init(multi: UnsafeMutableRawPointer, allowsHTTP2: Bool) {
+    init(multi: UnsafeMutableRawPointer, allowsHTTP2: Bool, sockets: CurlSockets) {
         self.multi = multi
         self.allowsHTTP2 = allowsHTTP2
+        self.sockets = sockets
     }
 
     func obey(_ command: CurlWorker.Command) {
@@ -34,10 +38,23 @@ final class CurlCalls {
 
     private func start(_ call: Call) {
         guard !call.isOver else { return }
+        switch sockets.rule() {
+        case .wait:
+            heldBack.append(call)
+            noteObservation()
+        case .anyConnection: begin(call) { _ in }
+        case .ownConnection: begin(call) { $0.takeOwnConnection() }
+        }
+    }
+
+    private func begin(_ call: Call, _ prepare: (CurlEasy) -> Void) {
         guard let easy = spare.popLast() ?? CurlEasy() else {
             return call.fail(HTTPClientError(.other, "there is no memory for another call"))
         }
-        easy.begin(call, allowsHTTP2: allowsHTTP2, unproxied: unproxied) { [unowned self] in full.append(easy) }
+        easy.begin(call, allowsHTTP2: allowsHTTP2, unproxied: unproxied, sockets: sockets) { [unowned self] in
+            full.append(easy)
+        }
+        prepare(easy)
         guard curl_multi_add_handle(multi, easy.pointer) == CURLM_OK else {
             easy.reset()
             return call.fail(HTTPClientError(.other, "libcurl refused the call"))
@@ -66,13 +83,34 @@ final class CurlCalls {
             guard message.pointee.msg == CURLMSG_DONE, let pointer = message.pointee.easy_handle else { continue }
             let code = message.pointee.data.result
             guard let easy = CurlEasy.of(pointer), let call = easy.call else { continue }
-            easy.finish(call, code)
-            remove(easy, call)
+            if easy.hasStaleConnection {
+                // Nothing was sent, so it is sent once over a connection that nobody has used.
+                remove(easy, call)
+                begin(call) { $0.takeNewConnection() }
+            } else {
+                easy.finish(call, code)
+                remove(easy, call)
+                noteObservation()
+            }
         }
+    }
+
+    private func noteObservation() {
+        if let end = sockets.trust.observationEnd { nextCheck = min(nextCheck, end) }
+    }
+
+    private func endObservation(_ now: ContinuousClock.Instant) {
+        guard let end = sockets.trust.observationEnd else { return }
+        guard now >= end else { return noteObservation() }
+        sockets.endObservation()
+        let calls = heldBack
+        heldBack = []
+        for call in calls { start(call) }
     }
 
     private func endThoseLate(_ now: ContinuousClock.Instant) {
         nextCheck = now + .seconds(60)
+        endObservation(now)
         for easy in running.values {
             guard let call = easy.call else { continue }
             if let deadline = easy.passedDeadline(call, now: now) {
@@ -90,7 +128,8 @@ final class CurlCalls {
             call.fail(error)
             remove(easy, call)
         }
-        spare = []
+        for call in heldBack { call.fail(error) }
+        (spare, heldBack) = ([], [])
     }
 
     /// Takes a call from libcurl, which closes its connection unless the response was whole.

@@ -15,6 +15,12 @@ final class CurlEasy {
     private var lastByte: ContinuousClock.Instant?
     private var isPaused = false
     private var failure: HTTPClientError?
+    private var framing = ResponseFraming()
+    private var sockets: CurlSockets?
+    private var connection: CurlSockets.Connection?
+
+    /// Whether the connection that the call was given can't be used again; nothing of the call was sent.
+    private(set) var hasStaleConnection = false
 
     /// The largest head that is taken, interim responses included: four times what Node takes by default.
     private static let headLimit = 64 << 10
@@ -39,16 +45,23 @@ final class CurlEasy {
 
     /// Makes the handle ready for a call.
     ///
-    /// - Parameter onFull: called when so much waits for the reader that the call should pause.
-    func begin(_ call: Call, allowsHTTP2: Bool, unproxied: String, onFull: @escaping () -> Void) {
+    /// - Parameters:
+    ///   - sockets: told of the connection that the call gets.
+    ///   - onFull: called when so much waits for the reader that the call should pause.
+    func begin(
+        _ call: Call, allowsHTTP2: Bool, unproxied: String, sockets: CurlSockets, onFull: @escaping () -> Void
+    ) {
         self.call = call
         self.onFull = onFull
+        self.sockets = sockets
         fields = CurlOptions.apply(call, to: pointer, allowsHTTP2: allowsHTTP2, unproxied: unproxied)
         // Unretained: `CurlCalls` keeps this object for as long as libcurl knows of the handle.
         let context = Unmanaged.passUnretained(self).toOpaque()
         curl_set_pointer(pointer, CURLOPT_PRIVATE, context)
         curl_set_pointer(pointer, CURLOPT_HEADERDATA, context)
         curl_set_pointer(pointer, CURLOPT_WRITEDATA, context)
+        curl_set_pointer(pointer, CURLOPT_PREREQDATA, context)
+        sockets.watch(pointer)
         curl_set_callback(pointer, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
             guard let bytes, let context else { return 0 }
             let easy = Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue()
@@ -59,6 +72,28 @@ final class CurlEasy {
             let easy = Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue()
             return easy.takeBody(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
         }
+        curl_set_prereq(pointer) { context, remote, local, remotePort, localPort in
+            guard let context, let remote, let local else { return Int32(CURL_PREREQFUNC_OK) }
+            let easy = Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue()
+            let address = CurlAddress(remote: remote, local: local, remotePort: remotePort, localPort: localPort)
+            return Int32(easy.maySend(over: address) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT)
+        }
+    }
+
+    /// Gives the call a new connection, which another may use later.
+    func takeNewConnection() {
+        curl_set_long(pointer, CURLOPT_FRESH_CONNECT, 1)
+    }
+
+    /// Has the call's connection closed after it.
+    private func forbidReuse() {
+        curl_set_long(pointer, CURLOPT_FORBID_REUSE, 1)
+    }
+
+    /// Gives the call a connection that no other has.
+    func takeOwnConnection() {
+        takeNewConnection()
+        forbidReuse()
     }
 
     /// Forgets the call, its header values and its body; the handle must not be in a multi handle any more.
@@ -66,12 +101,14 @@ final class CurlEasy {
         curl_easy_reset(pointer)
         curl_slist_free_all(fields)
         (fields, call, onFull, failure, lastByte) = (nil, nil, {}, nil, nil)
+        (framing, sockets, connection, hasStaleConnection) = (ResponseFraming(), nil, nil, false)
         (status, received, hasHead, isPaused) = (0, 0, false, false)
         (block, body) = ([], [])
     }
 
     /// Gives the call its end as libcurl tells it.
     func finish(_ call: Call, _ code: CURLcode) {
+        if code == CURLE_OK { releaseConnection() }
         if code != CURLE_OK {
             call.fail(failure ?? CurlFailure.error(of: code, pointer, call.request.deadlines))
         } else if !hasHead {
@@ -82,6 +119,37 @@ final class CurlEasy {
         } else {
             call.finish(.success(HTTPResponse(status: status, headers: HTTPHeaderFields(block: block), body: body)))
         }
+    }
+}
+
+// MARK: Connections
+
+extension CurlEasy {
+    private func maySend(over address: CurlAddress) -> Bool {
+        guard let sockets else { return true }
+        let maySend: Bool
+        (connection, maySend) = sockets.take(address, by: pointer)
+        hasStaleConnection = !maySend
+        return maySend
+    }
+
+    private func releaseConnection() {
+        if let connection { sockets?.release(connection) }
+    }
+
+    /// libcurl 7.88 drops what it has read past the end of such a body, and keeps the connection; it says so in its log
+    /// alone.
+    private func watchForLeftovers() {
+        curl_set_debug(pointer) { handle, kind, bytes, count, _ in
+            guard kind == CURLINFO_TEXT, let handle, let bytes, let easy = CurlEasy.of(handle) else { return 0 }
+            let text = UnsafeRawBufferPointer(start: bytes, count: count)
+            if text.starts(with: "Leftovers after chunking".utf8) || text.starts(with: "Excess found".utf8) {
+                easy.forbidReuse()
+                easy.sockets?.noteExcess()
+            }
+            return 0
+        }
+        curl_set_long(pointer, CURLOPT_VERBOSE, 1)
     }
 }
 
@@ -102,19 +170,29 @@ extension CurlEasy {
             let digits = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().prefix(3)
             status = digits.reduce(0) { $0 * 10 + Int($1 & 0x0F) }
             block.removeAll(keepingCapacity: true)
+            framing = ResponseFraming()
         } else if line.first == UInt8(ascii: "\r") || line.first == UInt8(ascii: "\n") {
-            if status >= 200 { endHead() }
+            return status < 200 || endHead()
         } else {
             block.append(contentsOf: line)
+            framing.take(line)
         }
         return true
     }
 
-    private func endHead() {
+    private func endHead() -> Bool {
+        guard !framing.hasTwoLengths else {
+            failure = HTTPClientError(.invalidResponse, "the response has two lengths")
+            return false
+        }
+        if framing.isAmbiguous { forbidReuse() }
+        let hasNoBody = status == 204 || status == 304 || call?.request.method == "HEAD"
+        if framing.isChunked || hasNoBody { watchForLeftovers() }
         hasHead = true
         received = 0
-        guard let call, call.isStreamed else { return }
+        guard let call, call.isStreamed else { return true }
         call.finish(.success(HTTPResponse(status: status, headers: HTTPHeaderFields(block: block), body: [])))
+        return true
     }
 
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -32,8 +32,11 @@ final class CurlWorker: Sendable {
     private let configuration: HTTPClientConfiguration
     private let state = Mutex(State())
 
-    init(_ configuration: HTTPClientConfiguration) {
+    private let report: @Sendable (String) -> Void
+
+    init(_ configuration: HTTPClientConfiguration, report: @escaping @Sendable (String) -> Void) {
         self.configuration = configuration
+        self.report = report
     }
 
     /// Hands a command to the thread, which starts with the first one.
@@ -87,13 +90,15 @@ final class CurlWorker: Sendable {
             return end(HTTPClientError(.other, "libcurl could not be started"))
         }
         curl_set_multi_long(pointer, CURLMOPT_MAXCONNECTS, max(1, configuration.keptConnections))
-        let calls = CurlCalls(multi: pointer, allowsHTTP2: configuration.allowsHTTP2)
+        let sockets = CurlSockets(report: report)
+        let calls = CurlCalls(multi: pointer, allowsHTTP2: configuration.allowsHTTP2, sockets: sockets)
         while obeyCommands(calls) {
             let patience = calls.advance()
             if fallAsleep(Multi(pointer: pointer)) { curl_multi_poll(pointer, nil, 0, patience, nil) }
         }
         calls.endAll(.shutDown)
-        curl_multi_cleanup(pointer)
+        // Which closes the connections, and tells `sockets` of it.
+        withExtendedLifetime(sockets) { _ = curl_multi_cleanup(pointer) }
         end(.shutDown)
     }
 

@@ -6,12 +6,22 @@
 ///
 /// A call that was sent over a kept connection which the host closes without a byte of response is sent once more over
 /// a new one, whatever its method: that is how a host ends a connection that was kept for too long.
+///
+/// A connection on which anything has come that belongs to no call is never used again, and then each call gets a
+/// connection of its own for 10 minutes: a host that answers one call twice must not have the second answer taken for
+/// another call's. For the same reason the calls after a client's first answer wait until 50 ms have passed since it.
 public final class HTTPClient: Sendable {
     private let worker: CurlWorker
 
     /// A client without connections.
-    public init(configuration: HTTPClientConfiguration = HTTPClientConfiguration()) {
-        worker = CurlWorker(configuration)
+    ///
+    /// - Parameter report: Told, in one sentence for the log, what hosts do that they should not; called on the client's
+    ///   own thread.
+    public init(
+        configuration: HTTPClientConfiguration = HTTPClientConfiguration(),
+        report: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        worker = CurlWorker(configuration, report: report)
     }
 
     deinit {

@@ -53,7 +53,7 @@ public struct HTTP: Stage {
     public var longestRun: Duration? { timeout }
 
     public func open(_ context: StageContext) async throws {
-        calls.open()
+        calls.open(context.logger)
     }
 
     public func close() async {

@@ -53,7 +53,7 @@ public struct OpenAI: Model {
     }
 
     public func open(_ context: ResourceContext) async throws {
-        connection.open()
+        connection.open(context.logger)
     }
 
     public func complete(_ request: CompletionRequest) async throws -> Completion {

@@ -1,4 +1,5 @@
 import HTTPClient
+import Logging
 import Pipeline
 import Synchronization
 
@@ -6,8 +7,8 @@ import Synchronization
 final class OpenAIConnection: Sendable {
     private let client = Mutex<HTTPClient?>(nil)
 
-    func open() {
-        client.withLock { $0 = HTTPClient() }
+    func open(_ logger: Logger) {
+        client.withLock { $0 = HTTPClient(report: { logger.warning("\($0)") }) }
     }
 
     func close() async {
