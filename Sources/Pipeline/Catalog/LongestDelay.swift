@@ -41,11 +41,10 @@ struct LongestDelay {
         }
         if let retry = step.modifiers.retry, total > .zero {
             let once = total
-            total = once * retry.attempts
-            for failures in 1..<max(2, retry.attempts) where retry.attempts > 1 {
-                total += retry.longestDelay(afterFailures: failures)
-            }
+            // What an API asks to wait is waited for up to 'max_backoff', however short the waits of our own are.
+            total = once * retry.attempts + retry.maxBackoff * (retry.attempts - 1)
         }
+        add(LongestDelay(of: step.instead))
     }
 
     private mutating func add(_ next: LongestDelay) {

@@ -46,12 +46,7 @@ public struct RetryPolicy: SettingGroup {
 
     /// The wait after a number of failed runs, with up to a quarter taken off by chance so that clients spread.
     func delay(afterFailures failures: Int) -> Duration {
-        longestDelay(afterFailures: failures) * Double.random(in: 0.75...1)
-    }
-
-    /// The wait with nothing taken off.
-    func longestDelay(afterFailures failures: Int) -> Duration {
-        min(backoff * (1 << min(failures - 1, 30)), maxBackoff)
+        min(backoff * (1 << min(failures - 1, 30)), maxBackoff) * Double.random(in: 0.75...1)
     }
 }
 

@@ -48,6 +48,14 @@ public struct PipelineLoader: Sendable {
         guard let raw = YAMLReader.read(source, into: &diagnostics) else {
             return LoadedPipeline(file: nil, diagnostics: diagnostics.sorted, source: source)
         }
+        guard raw.scalar == nil || source.looksLikePipeline else {
+            let problem = Diagnostic(
+                severity: .error, code: .notAPipeline,
+                message: "a pipeline file is a mapping with 'pipeline', 'resources' and 'stages', not a text",
+                path: source.path, range: SourceRange(at: .start))
+            // Without the source no line of it is shown.
+            return LoadedPipeline(file: nil, diagnostics: [problem], source: nil)
+        }
         let bare = standIns?.applied(to: raw, knowing: registry) ?? raw
         let root = Interpolation.apply(to: bare, environment: environment, into: &diagnostics)
         var reader = SettingReader(diagnostics: diagnostics, resources: [])

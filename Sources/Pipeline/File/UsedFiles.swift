@@ -73,8 +73,13 @@ struct UsedFile {
             reader.diagnostics.error(failure.code, at: place, "'\(path)' can't be used: \(failure.message)")
             return nil
         }
-        var diagnostics = Diagnostics(source: source)
         reader.used.sources[path] = source
+        guard source.looksLikePipeline else {
+            reader.diagnostics.error(
+                .notAPipeline, at: place, "'\(path)' is no pipeline file: it has no line that begins with 'stages:'")
+            return nil
+        }
+        var diagnostics = Diagnostics(source: source)
         guard let raw = YAMLReader.read(source, into: &diagnostics) else {
             reader.used.diagnostics += diagnostics.sorted
             return nil
