@@ -60,9 +60,10 @@ extension PatternReader {
             return .shorthand(peek(1) ?? "w")
         }
         let start = at
-        let end = peek(2) == "{" ? scalars[at...].firstIndex(of: "}") ?? scalars.count - 1 : at + 2
-        var name = text(peek(2) == "{" ? at + 3..<end : at + 2..<at + 3)
-        at = min(end + 1, scalars.count)
+        let isBraced = peek(2) == "{"
+        let end = isBraced ? scalars[at...].firstIndex(of: "}") ?? scalars.count : at + 3
+        var name = text(isBraced ? at + 3..<end : at + 2..<end)
+        at = min(isBraced ? end + 1 : end, scalars.count)
         var isNegated = letter == "P"
         if name.unicodeScalars.first == "^" {
             name.unicodeScalars.removeFirst()
