@@ -47,9 +47,9 @@ public struct Persist: BatchStage {
     private func row(_ message: Message) -> Row? {
         guard let completion = message.completion else { return nil }
         return Row(
-            id: message.id, sessionID: message.session.id, prompt: storable(message.prompt),
-            response: storable(completion.text), tokensUsed: storable(completion.tokensUsed),
-            metadata: metadata(of: message, completion), username: storable(message.session.username),
+            id: message.id, sessionID: message.session.id, prompt: Persist.storable(message.prompt),
+            response: Persist.storable(completion.text), tokensUsed: storable(completion.tokensUsed),
+            metadata: metadata(of: message, completion), username: Persist.storable(message.session.username),
             userID: message.session.userID, createdAt: message.receivedAt)
     }
 
@@ -57,7 +57,7 @@ public struct Persist: BatchStage {
     private func storable(_ tokens: Int?) -> Int? { tokens.flatMap { Int32(exactly: $0) }.map(Int.init) }
 
     /// PostgreSQL takes no U+0000 in text, and SQLite's text ends there; its stand-in is U+FFFD, the same everywhere.
-    private func storable(_ text: String) -> String {
+    package static func storable(_ text: String) -> String {
         text.holds(byte: 0) ? text.replacing("\u{0}", with: "\u{FFFD}") : text
     }
 

@@ -21,6 +21,11 @@ public struct Receive: Stage {
     @Setting("What happens to messages whose client leaves before their answer.")
     public var onDisconnect = OnDisconnect.cancel
 
+    /// For how long a message that comes again gets the answer it had.
+    @Setting(
+        "For how long a message that comes again, by the client's id, gets the answer it had, or stored: by the table.")
+    public var remember = Remember.memory(.seconds(600))
+
     public init() {}
 
     /// An entry at a path.

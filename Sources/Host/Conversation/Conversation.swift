@@ -10,23 +10,27 @@ final class Conversation {
     let pipeline: LoopPipeline
     let session: Session
     let format: MessageFormat
-    private let executor: EventLoopTaskExecutor
+    let executor: EventLoopTaskExecutor
     let logger: Logger
     private let isNamed: Bool
 
     // Touched on the event loop alone, by code that doesn't call itself: checking every access costs a tenth of the
     // throughput of many small messages.
-    @exclusivity(unchecked) private var client: (any ConversationClient)?
+    @exclusivity(unchecked) var client: (any ConversationClient)?
     @exclusivity(unchecked) private var reply: (any Reply)?
     @exclusivity(unchecked) private var inbox = Inbox()
     @exclusivity(unchecked) var order = ReplyOrder()
-    @exclusivity(unchecked) private var running: [RunningMessage] = []
-    @exclusivity(unchecked) private var isAdvancing = false
+    @exclusivity(unchecked) var running: [RunningMessage] = []
+    @exclusivity(unchecked) private(set) var isAdvancing = false
 
-    private let held: HeldSession?
-    private let recorder: Recorder?
+    let retained: RetainedSession?
+    let recorder: Recorder?
     let origin: TraceFields?
-    @exclusivity(unchecked) private var answers = KnownAnswers()
+    let kept: Kept
+    /// Messages that came with an id of the client's, and what they are remembered by.
+    @exclusivity(unchecked) var remembered: [(message: UniqueID, key: RememberedAnswers.Key)] = []
+    /// Messages whose answer comes from somebody else's work.
+    @exclusivity(unchecked) var awaiting: [UniqueID: AwaitedAnswer] = [:]
 
     /// While it is held, no further message is begun: the client takes too little of what it has been told.
     var isHeld = false {
@@ -44,13 +48,13 @@ final class Conversation {
     ///   - isNamed: Whether the session's name is known, and clients can't choose another.
     ///   - takesDeltas: Whether the client takes answers in pieces; they have no form in text format.
     ///   - origin: What the client's request is a part of.
-    ///   - held: What is known of the session beyond this connection.
+    ///   - retained: The session, where it is kept beyond this connection.
+    ///   - kept: What is kept of all clients.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: LoopPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
         logger: Logger, isNamed: Bool = false, takesDeltas: Bool = true, origin: TraceFields? = nil,
-        held: HeldSession? = nil,
-        client: some ConversationClient
+        retained: RetainedSession? = nil, kept: Kept = Kept(), client: some ConversationClient
     ) {
         self.pipeline = pipeline
         self.session = session
@@ -59,12 +63,18 @@ final class Conversation {
         self.logger = logger
         self.isNamed = isNamed
         self.client = client
-        self.held = held
+        self.retained = retained
+        self.kept = kept
         self.origin = origin
         recorder = pipeline.current.recorder
         recorder?.begin(session, format)
         reply = ConversationReply(
             self, executor.eventLoop, format: format, takesDeltas: takesDeltas && format == .json)
+    }
+
+    deinit {
+        // Messages that a queue has dropped without a word.
+        for (_, key) in remembered { kept.answers.end(key, .failed, for: .zero) }
     }
 
     /// Messages that were received and have not ended.
@@ -92,7 +102,7 @@ final class Conversation {
         var (clientID, prompt): (String?, PromptMark?)
         if format == .json {
             switch ClientFrame.glance(at: frame) {
-            case .cancel(let id): return cancel(id)
+            case .cancel(let id): return cancelAnywhere(id)
             case .message(let id, let mark):
                 // The answer to the first is that of the second.
                 if inbox.holds(clientID: id, mark) || isRunning(id, mark) { return }
@@ -119,49 +129,36 @@ final class Conversation {
     private func read(_ frame: String, as place: Inbox.WaitingFrame?) {
         guard format == .json else {
             var message = message(frame, as: place)
-            return begin(&message, size: frame.utf8.count, hasPlace: place != nil)
+            let asked = AskedMessage(size: frame.utf8.count)
+            if place == nil { order.expect(message.id, size: asked.size) }
+            return start(&message, asked)
         }
         do throws(ClientFrame.Refusal) {
             switch try ClientFrame.read(frame) {
             case .prompt(let prompt): begin(prompt, size: frame.utf8.count, as: place)
-            case .cancel(let id): cancel(id)
+            case .cancel(let id): cancelAnywhere(id)
             }
         } catch {
             refuse(error, as: place?.id)
         }
     }
 
-    private func message(
+    func message(
         _ prompt: String, of speaker: Session? = nil, clientID: String? = nil, metadata: [String: JSONValue] = [:],
-        as place: Inbox.WaitingFrame?
+        as place: Inbox.WaitingFrame?, id: UniqueID? = nil
     ) -> Message {
         let now = place?.receivedAt ?? .now
         return Message(
-            id: place?.id ?? .timeOrdered(at: now), receivedAt: now, session: speaker ?? session, clientID: clientID,
-            prompt: prompt, metadata: metadata, reply: reply)
-    }
-
-    /// Begins a prompt; one that comes again, by the client's own id, gets the answer it had, or will get.
-    private func begin(_ prompt: ClientFrame.Prompt, size: Int, as place: Inbox.WaitingFrame?) {
-        var message = message(
-            prompt.prompt, of: speaker(prompt.username), clientID: prompt.id, metadata: prompt.metadata ?? [:],
-            as: place)
-        switch held?.begin(message) ?? answers.begin(message) {
-        case .new: begin(&message, size: size, hasPlace: place != nil)
-        case .inFlight: if place != nil { settle(message, nil) }
-        case .answered(let frame):
-            if place == nil { order.expect(message.id, size: size) }
-            settle(message, frame)
-        }
-    }
-
-    private func begin(_ message: inout Message, size: Int, hasPlace: Bool) {
-        if !hasPlace { order.expect(message.id, size: size) }
-        start(&message, size: size)
+            id: id ?? place?.id ?? .timeOrdered(at: now), receivedAt: now, session: speaker ?? session,
+            clientID: clientID, prompt: prompt, metadata: metadata, reply: reply)
     }
 
     /// Whether there is something to go on with once the client has gone.
-    var outlivesClient: Bool { pipeline.current.entry.onDisconnect != .cancel && pending > 0 }
+    ///
+    /// A client whose session is retained may come back for its answers, also where the file has changed since it came.
+    var outlivesClient: Bool {
+        pending > 0 && (retained != nil || pipeline.current.entry.onDisconnect != .cancel)
+    }
 
     /// Goes on with somebody in the client's place.
     func goOn(with keeper: some ConversationClient) {
@@ -172,7 +169,10 @@ final class Conversation {
     /// Ends what was not answered yet: the client has gone. What was answered is still worked on to its end.
     func end() {
         inbox = Inbox()
-        for message in running where order.isWaiting(message.message) { message.task?.cancel() }
+        for message in running where order.isWaiting(message.message) {
+            message.task?.cancel()
+            _ = withdraw(message.message)
+        }
         pipeline.current.meter.ended(.cancelled, order.waiting)
         order = ReplyOrder()
         reply = nil
@@ -183,25 +183,38 @@ final class Conversation {
     /// Answers everything that has no answer yet with an error: the host stops now.
     ///
     /// - Returns: How many messages had not been begun. Those that had are counted by their pipeline.
-    func stop() -> Int {
+    func stop(with error: PipelineError = .stopping) -> Int {
         let unbegun = inbox.count
-        while let frame = inbox.popFirst() { ended(frame, .stopping) }
+        while let frame = inbox.popFirst() { ended(frame, error) }
         for message in running where order.isWaiting(message.message) {
-            settle(message.message, message.clientID, .error(.stopping, clientID: message.clientID, in: format))
+            settle(message.message, message.clientID, .error(error, clientID: message.clientID, in: format))
             message.task?.cancel()
+            _ = withdraw(message.message)
         }
         return unbegun
     }
 
+    private func cancelAnywhere(_ id: String) {
+        if !cancel(id) { client?.cancelElsewhere(id) }
+    }
+
     /// Ends a message that has no answer yet; one that has, or that nobody knows, is left alone.
-    private func cancel(_ id: String) {
+    ///
+    /// - Returns: Whether there is such a message here.
+    func cancel(_ id: String) -> Bool {
         if let frame = inbox.remove(clientID: id) {
             ended(frame, .cancelled)
-        } else if let message = running.first(where: {
-            $0.clientID?.isExactly(id) == true && order.isWaiting($0.message)
-        }) {
-            message.task?.cancel()
+            return true
         }
+        let found = running.first { $0.clientID?.isExactly(id) == true && order.isWaiting($0.message) }
+        guard let found else { return false }
+        if let message = withdraw(found.message) {
+            ended(message, in: pipeline.current, .cancelled)
+            advance()
+        } else {
+            found.task?.cancel()
+        }
+        return true
     }
 
     private func releaseWaiting() {
@@ -210,8 +223,8 @@ final class Conversation {
         for continuation in waiting { continuation.resume() }
     }
 
-    private func speaker(_ username: String?) -> Session {
-        guard let username, !username.isEmpty, !isNamed else { return session }
+    func speaker(_ username: String?) -> Session {
+        guard let username, !isNamed else { return session }
         return Session(id: session.id, username: username, userID: session.userID, address: session.address)
     }
 
@@ -219,64 +232,12 @@ final class Conversation {
 
     /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
     /// stack.
-    private func advance() {
+    func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
         while mayBegin, let frame = inbox.popFirst() { read(frame.text, as: frame) }
         isAdvancing = false
         if pending == 0 { client?.conversationIsIdle() }
-    }
-
-    /// Runs the message as far as that goes without waiting, and the rest in a task on this event loop.
-    private func start(_ message: inout Message, size: Int) {
-        pipeline.lend { start(&message, size: size, in: $0) }
-    }
-
-    @inline(__always)
-    private func start(_ message: inout Message, size: Int, in pipeline: ServedPipeline) {
-        if let tracer = pipeline.chain.tracer { trace(&message, by: tracer) }
-        do throws(PipelineError) {
-            if let next = try pipeline.chain.runWithoutWaiting(&message) {
-                wait(for: message, size: size, in: pipeline, from: next)
-            } else {
-                ended(message, in: pipeline, nil)
-            }
-        } catch {
-            ended(message, in: pipeline, error)
-        }
-    }
-
-    private func wait(for message: Message, size: Int, in pipeline: ServedPipeline, from step: Int) {
-        pipeline.begin()
-        let id = message.id
-        running.append(RunningMessage(message, size: size))
-        let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
-        let task = Task.immediate(executorPreference: executor) {
-            var message = message
-            var failure: PipelineError?
-            do throws(PipelineError) {
-                try await pipeline.chain.run(&message, from: step)
-            } catch {
-                failure = error
-            }
-            let conversation = conversation.value
-            conversation.running.removeAll { $0.message == id }
-            conversation.ended(message, in: pipeline, failure)
-            pipeline.end()
-            conversation.advance()
-            conversation.client?.messageHasEnded()
-        }
-        if let index = running.firstIndex(where: { $0.message == id }) { running[index].task = task }
-    }
-
-    private func ended(_ message: Message, in pipeline: ServedPipeline, _ error: PipelineError?) {
-        message.trace?.end(error)
-        if let error {
-            logger.failure(error, of: message)
-            settle(message, .error(error, clientID: message.clientID, in: format))
-        } else if !pipeline.chain.answersInBackground {
-            settle(message, nil)
-        }
     }
 
     /// Ends a message whose turn has not come.
@@ -285,31 +246,7 @@ final class Conversation {
         ended(message, in: pipeline.current, error)
     }
 
-    func send(_ delta: ServerFrame, of id: UniqueID) {
-        if let delta = order.add(delta, to: id) { client?.send(delta) }
-    }
-
-    private func tell(_ frame: ServerFrame) {
-        recorder?.told(frame, in: session)
-        client?.send(frame)
-    }
-
     func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
         if isHeld, client != nil { waitingForRoom.append(continuation) } else { continuation.resume() }
-    }
-
-    func settle(_ message: Message, _ frame: ServerFrame?) { settle(message.id, message.clientID, frame) }
-
-    func settle(_ id: UniqueID, _ clientID: String?, _ frame: ServerFrame?) {
-        if clientID != nil {
-            if let held { held.end(id, with: frame) } else { answers.end(id, with: frame) }
-        }
-        let leaving = order.settle(id, frame)
-        if leaving != .never { pipeline.lend { $0.meter.settled(with: frame) } }
-        if leaving == .now {
-            if let frame { tell(frame) }
-            while let frame = order.next() { tell(frame) }
-        }
-        if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }
 }

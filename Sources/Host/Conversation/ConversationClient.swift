@@ -8,8 +8,13 @@ protocol ConversationClient: AnyObject {
 
     /// A message has ended that waited for something; others have not.
     func messageHasEnded()
+
+    /// A message is to be cancelled that this conversation does not know.
+    func cancelElsewhere(_ clientID: String)
 }
 
 extension ConversationClient {
     func messageHasEnded() {}
+
+    func cancelElsewhere(_ clientID: String) {}
 }

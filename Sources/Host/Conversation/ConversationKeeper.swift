@@ -1,21 +1,33 @@
+import NIOCore
+import Pipeline
+
 /// Stands in for a client that has left, until the last of its messages has ended.
 final class ConversationKeeper: ConversationClient {
     private let conversation: Conversation
     private let loop: LoopConnections
-    private let held: HeldSession?
+    private let retained: RetainedSession?
 
-    /// - Parameter held: Takes what the client is told, for when it comes back.
-    init(_ conversation: Conversation, _ loop: LoopConnections, held: HeldSession?) {
-        self.held = held
+    /// - Parameter retained: Takes what the client is told, for when it comes back.
+    init(_ conversation: Conversation, _ loop: LoopConnections, retained: RetainedSession?) {
+        self.retained = retained
         self.conversation = conversation
         self.loop = loop
     }
 
-    func send(_ frame: ServerFrame) { held?.deliver(frame) }
+    func send(_ frame: ServerFrame) { retained?.deliver(frame) }
 
     func conversationIsIdle() {
         conversation.end()
         loop.remove(self)
+    }
+
+    /// Ends a message, by the client's `id`.
+    func cancel(_ clientID: String) { _ = conversation.cancel(clientID) }
+
+    /// Ends the conversation, whatever is in flight: too much goes on for clients who have left.
+    func giveUp() {
+        _ = conversation.stop(with: .tooManyUnattended)
+        conversationIsIdle()
     }
 
     /// Ends the conversation, whatever is in flight.
@@ -26,4 +38,10 @@ final class ConversationKeeper: ConversationClient {
         conversationIsIdle()
         return unbegun
     }
+}
+
+extension PipelineError {
+    fileprivate static let tooManyUnattended = PipelineError(
+        .cancelled, "The message was cancelled",
+        detail: "too much is kept for clients who have left: host: {limits: {kept: …}}")
 }

@@ -13,14 +13,14 @@ final class ConversationSink: MessageSink, ConversationClient {
     @exclusivity(unchecked) private var connection: WebSocketHandler?
     @exclusivity(unchecked) private var conversation: Conversation?
     @exclusivity(unchecked) private var sequence = 0
-    private var held: HeldPlace?
+    private var retained: RetainedPlace?
     private var hasRefused = false
     private let begun = NIODeadline.now()
 
-    /// - Parameter held: The session's place among those that are kept, where the pipeline keeps them.
-    init(_ admission: Admission, held: HeldPlace?, loop: LoopConnections, logger: Logger) {
+    /// - Parameter retained: The client's place in its session, where that is kept beyond the connection.
+    init(_ admission: Admission, retained: RetainedPlace?, loop: LoopConnections, logger: Logger) {
         self.admission = admission
-        self.held = held
+        self.retained = retained
         self.loop = loop
         self.logger = logger
     }
@@ -30,7 +30,7 @@ final class ConversationSink: MessageSink, ConversationClient {
         let conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
             executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
-            origin: admission.origin, held: held?.session, client: self)
+            origin: admission.origin, retained: retained?.session, kept: loop.routes.kept, client: self)
         self.conversation = conversation
         if !resume() { conversation.begin() }
     }
@@ -55,7 +55,7 @@ final class ConversationSink: MessageSink, ConversationClient {
     }
 
     func send(_ frame: ServerFrame) {
-        if let held { return held.session.deliver(frame) }
+        if let retained { return retained.session.deliver(frame) }
         sequence += 1
         connection?.write(text: frame.text(sequence: sequence))
     }
@@ -73,12 +73,21 @@ final class ConversationSink: MessageSink, ConversationClient {
         connection = nil
         guard let conversation else { return }
         self.conversation = nil
-        if conversation.outlivesClient { loop.keep(conversation, for: held?.session) } else { conversation.end() }
-        guard let held, case .hold(let time) = admission.pipeline.entry.onDisconnect else { return }
-        guard held.session.detach(held.generation) else { return }
-        _ = loop.executor.eventLoop.scheduleTask(in: TimeAmount(time)) { [admission] in
-            held.sessions.forget(held.session, of: admission, since: held.generation)
+        if conversation.outlivesClient {
+            loop.keep(conversation, of: SessionKey(admission.pipeline, admission.session), for: retained?.session)
+        } else {
+            conversation.end()
         }
+        if let retained { retained.session.detach(retained.generation, at: .now()) }
+    }
+
+    /// It may be one that the client asked for on a connection before, which has gone or is about to.
+    func cancelElsewhere(_ clientID: String) {
+        let (key, userID) = (SessionKey(admission.pipeline, admission.session), admission.session.userID)
+        let cancel: @Sendable () -> Void = { [unattended = loop.routes.kept.unattended] in
+            unattended.cancel(clientID, of: key, userID: userID)
+        }
+        if let retained { retained.session.afterFormerClient(cancel) } else { cancel() }
     }
 
     func hasFailed(_ error: any Error) { logger.debug("A connection failed", metadata: ["detail": "\(error)"]) }
@@ -101,12 +110,12 @@ final class ConversationSink: MessageSink, ConversationClient {
     ///
     /// - Returns: Whether it was greeted as one that comes back.
     private func resume() -> Bool {
-        guard var held else { return false }
+        guard var retained else { return false }
         let bound = NIOLoopBound(self, eventLoop: loop.executor.eventLoop)
-        let place = held.session.attach(bound, after: admission.seen ?? .max)
-        held.generation = place.generation
-        self.held = held
-        guard held.isKnown, let seen = admission.seen else { return false }
+        let place = retained.session.attach(bound, after: admission.seen ?? .max)
+        retained.generation = place.generation
+        self.retained = retained
+        guard retained.isKnown, let seen = admission.seen else { return false }
         let greeting = ServerFrame.session(id: admission.session.id, isResumed: true, in: admission.format)
         for text in [greeting?.text(sequence: seen)].compactMap(\.self) + place.missed { write(text: text) }
         return true

@@ -6,7 +6,7 @@ import Pipeline
 /// A pure value: it says which frames may leave now.
 struct ReplyOrder {
     private struct Place {
-        let id: UniqueID
+        var id: UniqueID
         /// What the client's message takes while it waits.
         let bytes: Int
         /// Pieces of the answer that wait for the answers before it.
@@ -41,6 +41,12 @@ struct ReplyOrder {
     mutating func expect(_ id: UniqueID, size: Int) {
         places.append(Place(id: id, bytes: size, outcome: .waiting))
         bytes += size
+    }
+
+    /// Gives a message that will be answered another id.
+    mutating func rename(_ id: UniqueID, to other: UniqueID) {
+        guard id != other, let index = indexOfWaiting(id) else { return }
+        places[index].id = other
     }
 
     /// Whether the message still has its one answer to come.

@@ -11,6 +11,7 @@ final class HTTPExchange: ConversationClient {
     private let head: HTTPRequestHead
     private let loop: LoopConnections
     private let session: Session
+    private let key: SessionKey
     private let isEventStream: Bool
     private let ended: () -> Void
     private var conversation: Conversation?
@@ -28,24 +29,26 @@ final class HTTPExchange: ConversationClient {
         self.loop = loop
         self.ended = ended
         session = admission.session
+        key = SessionKey(admission.pipeline, admission.session)
         isEventStream = head.headers[canonicalForm: "accept"].contains {
             $0.lowercased().hasPrefix("text/event-stream")
         }
         conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: session, format: .json, executor: loop.executor,
             logger: logger, isNamed: admission.identity?.username != nil, takesDeltas: isEventStream,
-            origin: admission.origin, client: self)
+            origin: admission.origin, kept: loop.routes.kept, client: self)
     }
 
     /// Works on the message.
     func begin(_ body: String) {
         loop.add(self)
         conversation?.receive(body)
-        guard !hasEnded, conversation?.pending == 0 else { return }
-        // It was a cancel, and no other message can be there.
+    }
+
+    /// A request is one message, and has no other.
+    func cancelElsewhere(_ clientID: String) {
         let error = PipelineError(.invalidMessage, "A request has no other message to cancel")
         send(.error(error, clientID: nil, in: .json))
-        conversationIsIdle()
     }
 
     /// Whether the client takes what is written.
@@ -58,7 +61,7 @@ final class HTTPExchange: ConversationClient {
     func leave() {
         hasEnded = true
         guard let conversation else { return }
-        if conversation.outlivesClient { loop.keep(conversation) } else { conversation.end() }
+        if conversation.outlivesClient { loop.keep(conversation, of: key) } else { conversation.end() }
         forget()
     }
 

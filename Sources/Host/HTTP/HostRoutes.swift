@@ -11,6 +11,8 @@ struct HostRoutes: Sendable {
     /// Who may see the metrics.
     var metrics = MetricsRule.loopback
     var meters = PrometheusMetrics()
+    /// What is kept of clients beyond their connections.
+    var kept = Kept()
     /// Whether stored sessions are shown.
     var history = false
     /// Whether permessage-deflate is taken where it is offered.
@@ -147,6 +149,7 @@ struct HostRoutes: Sendable {
         meters.write(to: &text)
         QueueMetrics.write(pipelines, to: &text)
         ResourceMetrics.write(pipelines, to: &text)
+        KeptMetrics.write(kept, to: &text)
         ProcessMetrics.write(to: &text)
         return HTTPAnswer(.ok, PrometheusText.contentType, body: text.text)
     }

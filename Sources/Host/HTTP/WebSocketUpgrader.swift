@@ -12,7 +12,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
     private let requests: HTTPRequestHandler
     private var admission: Admission?
     private var compression: PermessageDeflate?
-    private var held: HeldPlace?
+    private var retained: RetainedPlace?
 
     init(gate: ConnectionGate, requests: HTTPRequestHandler, logger: Logger) {
         self.requests = requests
@@ -32,11 +32,11 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
             responseHeaders.add(contentsOf: headers)
             if admission.awaitsToken { return channel.eventLoop.makeSucceededFuture(responseHeaders) }
             guard let claim = try entrance.claim(admission, on: channel.eventLoop) else {
-                held = try entrance.place(for: admission)
+                retained = try entrance.place(for: admission)
                 return channel.eventLoop.makeSucceededFuture(responseHeaders)
             }
             return claim.assumeIsolated().flatMapThrowing { [responseHeaders] in
-                self.held = try self.entrance.place(for: admission)
+                self.retained = try self.entrance.place(for: admission)
                 return responseHeaders
             }.nonisolated()
         } catch {
@@ -51,7 +51,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
             if admission.awaitsToken, let authenticator = entrance.routes.authenticator {
                 try pipeline.addHandler(WebSocketDoor(admission, authenticator, entrance))
             } else {
-                try pipeline.addHandler(entrance.handler(for: admission, in: held, compression: compression))
+                try pipeline.addHandler(entrance.handler(for: admission, in: retained, compression: compression))
             }
             return pipeline.removeHandler(requests)
         } catch {

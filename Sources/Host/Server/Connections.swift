@@ -14,7 +14,6 @@ final class Connections: Sendable {
     private let proxies: TrustedProxies
     private let rate: ConnectRate?
     private let places: AddressPlaces?
-    let held = HeldSessions()
     let owners = SessionOwners()
     let metrics = HostMetrics()
 

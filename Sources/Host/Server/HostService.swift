@@ -39,7 +39,7 @@ struct HostService: Service {
             source, routes: routes, connections: connections, settings: settings, credentials: credentials,
             logger: logger)
         let reloading = await reloadWhenTold(reloader)
-        let tidying = Task { await giveBackMemory(of: connections) }
+        let tidying = Task { await giveBackMemory(of: connections, kept: routes.kept) }
         let exporting = exporter.map { exporter in Task { await exporter.run() } }
         announce(places(of: channel))
         try? await gracefulShutdown()
@@ -102,7 +102,8 @@ struct HostService: Service {
             origins: settings.origins.map(\.text), proxies: proxies)
         return HostRoutes(
             pipelines: pipelines, access: access, authenticator: credentials.authenticator, metrics: settings.metrics,
-            meters: metrics, history: settings.history, compression: settings.compression)
+            meters: metrics, kept: Kept(limit: settings.limits.kept.bytes), history: settings.history,
+            compression: settings.compression)
     }
 
     /// Opens every chain; where one fails those before it are closed again.
@@ -127,11 +128,13 @@ struct HostService: Service {
         return [atSignal, Task { await FileWatch { await reloader.watched }.run { await reloader.reload() } }]
     }
 
-    /// What a busy hour took is given back once everybody has left; while somebody is there it would soon be taken again.
-    private func giveBackMemory(of connections: Connections) async {
+    /// Lets go of what is kept for clients who have not come back. What a busy hour took is given back once everybody has
+    /// left; while somebody is there it would soon be taken again.
+    private func giveBackMemory(of connections: Connections, kept: Kept) async {
         var counted = connections.count.ever
         while true {
             do { try await Task.sleep(for: .seconds(5)) } catch { return }
+            kept.sweep()
             let count = connections.count
             guard count.now == 0, count.ever != counted else { continue }
             ProcessLimits.giveBackFreedMemory()

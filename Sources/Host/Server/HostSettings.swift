@@ -36,6 +36,10 @@ package struct HostLimits: SettingGroup {
     @Setting("Bytes that wait for a client.", in: ByteSize(bytes: 1)...) package var outbound = ByteSize.mebibytes(1)
     @Setting("Messages that wait on one connection, 256 KiB of them at most; then reading stops.", in: 1...)
     package var queued = 64
+    @Setting(
+        "Retained sessions, remembered answers, and messages of clients who have left, of all together; the oldest go first.",
+        in: ByteSize(bytes: 1)...)
+    package var kept = ByteSize.mebibytes(32)
     @Setting("Of a connection in all.") package var lifetime: Duration = .zero
     @Setting("Messages and control frames of a connection a second; 0 is no limit.", in: 0...1_000_000)
     package var framesPerSecond = 0

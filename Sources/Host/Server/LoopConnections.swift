@@ -51,9 +51,12 @@ package final class LoopConnections {
     var count: Int { handlers.count + exchanges.count + left.count }
 
     /// Keeps a conversation whose client has left until its last message has ended.
-    func keep(_ conversation: Conversation, for held: HeldSession? = nil) {
-        let keeper = ConversationKeeper(conversation, self, held: held)
+    func keep(_ conversation: Conversation, of key: SessionKey, for retained: RetainedSession? = nil) {
+        let keeper = ConversationKeeper(conversation, self, retained: retained)
         left[ObjectIdentifier(keeper)] = keeper
+        routes.kept.unattended.add(
+            NIOLoopBound(keeper, eventLoop: executor.eventLoop), of: key, userID: conversation.session.userID,
+            bytes: conversation.pendingBytes)
         conversation.goOn(with: keeper)
     }
 
@@ -67,6 +70,7 @@ package final class LoopConnections {
 
     func remove(_ keeper: ConversationKeeper) {
         left[ObjectIdentifier(keeper)] = nil
+        routes.kept.unattended.remove(keeper)
     }
 
     func add(_ handler: WebSocketHandler) {

@@ -25,20 +25,17 @@ struct WebSocketEntrance {
         try gate.connections.owners.claim(admission, of: routes.pipelines, on: eventLoop)
     }
 
-    /// The client's place among the sessions that are kept, where its pipeline keeps them.
-    func place(for admission: Admission) throws(HTTPRejection) -> HeldPlace? {
-        guard case .hold = admission.pipeline.entry.onDisconnect else { return nil }
-        let sessions = gate.connections.held
-        let held = try sessions.session(for: admission, limit: gate.limits.outbound.bytes)
-        return HeldPlace(session: held.session, isKnown: held.isKnown, sessions: sessions)
+    /// The client's place in its session, where that is kept beyond the connection.
+    func place(for admission: Admission) throws(HTTPRejection) -> RetainedPlace? {
+        try routes.kept.sessions.place(for: admission, limit: gate.limits.outbound.bytes)
     }
 
     /// The connection of a client that is in.
     func handler(
-        for admission: Admission, in place: HeldPlace?, compression: PermessageDeflate? = nil
+        for admission: Admission, in place: RetainedPlace?, compression: PermessageDeflate? = nil
     ) -> WebSocketHandler {
         WebSocketHandler(
-            ConversationSink(admission, held: place, loop: gate.loop, logger: logger), loop: gate.loop,
+            ConversationSink(admission, retained: place, loop: gate.loop, logger: logger), loop: gate.loop,
             limits: gate.limits, compression: compression,
             expires: admission.identity?.deadline(now: .now(), at: .now))
     }

@@ -12,6 +12,9 @@ public final class Chain: Sendable {
     /// Who takes traces when the chain is made; `nil` where nobody does.
     package let tracer: (any Tracer)?
 
+    /// What its queues hold.
+    package let pending = PendingMessages()
+
     private let track: Track
     let resources: [NamedResource]
     private let opened = OpenedParts()
@@ -26,13 +29,13 @@ public final class Chain: Sendable {
     ///
     /// - Parameter name: What it is called in metrics.
     init(checked steps: [Step], resources: [NamedResource], name: String) {
-        let surroundings = StepSurroundings(pipeline: name, pending: PendingMessages())
+        let surroundings = StepSurroundings(pipeline: name, pending: pending)
         track = StepRunner.track(of: steps, in: surroundings)
         let tracer = InstrumentationSystem.tracer
         self.tracer = tracer is NoOpTracer ? nil : tracer
         self.resources = resources
         answersInBackground = track.steps.contains(where: \.answersInBackground)
-        surroundings.pending.watch(all.compactMap(\.background))
+        pending.watch(all.compactMap(\.background))
     }
 
     /// A chain written in Swift. Each stage gets the resources it uses, by kind or by name, as from a pipeline file.

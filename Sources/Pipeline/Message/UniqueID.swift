@@ -1,4 +1,5 @@
-/// A UUID (RFC 9562): version 7 for messages, version 4 for sessions.
+/// A UUID (RFC 9562): version 7 for messages, version 4 for sessions, version 8 for
+/// messages whose id is made of the client's own.
 ///
 /// Foundation's `UUID` knows neither version 7 nor the lower-case text that the RFC asks for.
 public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible {
@@ -31,6 +32,11 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
         for byte in text.utf8 { hash = (hash ^ UInt128(byte)) &* 0x0100_0000_0000_0000_0000_013B }
         self.init(
             high: UInt64(truncatingIfNeeded: hash >> 64), low: UInt64(truncatingIfNeeded: hash), version: 8)
+    }
+
+    /// An id made of something else (version 8): the first 122 bits of a digest that count.
+    package init(digest: (UInt64, UInt64)) {
+        self.init(high: digest.0, low: digest.1, version: 8)
     }
 
     /// Reads the canonical text form in either case; `nil` for anything else.

@@ -10,7 +10,8 @@ public protocol RowStore: Resource {
     /// - Throws: Where the table lacks a column that a row needs.
     func prepare(table: String) async throws
 
-    /// Stores rows. Storing a row again, by its id, changes nothing.
+    /// Stores rows. Storing a row again, by its id, changes nothing; but a row of a part of an answer (whose `metadata` says
+    /// `"partial": true`) gives way to another with the same id of version 8, which a message has that came again.
     ///
     /// - Throws: ``PipelineError`` with the code `database_unavailable` where the store can't be reached or is full.
     func insert(_ rows: [Row], into table: String) async throws
@@ -20,6 +21,11 @@ public protocol RowStore: Resource {
 
     /// The rows of a conversation, the first first; where there are more than the limit, the last of them.
     func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row]
+
+    /// The row with an id, of that conversation; `nil` where there is none.
+    ///
+    /// - Throws: ``PipelineError`` with the code `database_unavailable` where the store can't be reached.
+    func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row?
 
     /// The tokens of a user's rows from a time on.
     func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int
@@ -63,6 +69,11 @@ extension RowStore {
 
     /// None.
     public func serverAdvice() async throws -> [String] { [] }
+
+    /// Looks through the last 1,000 rows of the conversation. A store that can look for an id does that.
+    public func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row? {
+        try await rows(ofSession: session, in: table, limit: 1_000).first { $0.id == id }
+    }
 }
 
 /// A store that can't run SQL: the migration is to be run by hand.

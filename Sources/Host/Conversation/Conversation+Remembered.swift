@@ -1,0 +1,107 @@
+import NIOCore
+import Pipeline
+import Stages
+
+/// Messages that come again, by the clients' own ids.
+extension Conversation {
+    /// Begins a prompt; one that comes again gets the answer it had, or will get.
+    func begin(_ prompt: ClientFrame.Prompt, size: Int, as place: Inbox.WaitingFrame?) {
+        let (name, remember) = pipeline.lend { ($0.name, $0.entry.remember) }
+        guard let clientID = prompt.id, remember != .off else {
+            var message = message(prompt, as: place)
+            if place == nil { order.expect(message.id, size: size) }
+            return start(&message, AskedMessage(size: size, prompt: prompt.id.map { _ in PromptMark(prompt.prompt) }))
+        }
+        let isStored = remember == .stored
+        let mark = PromptMark(prompt.prompt)
+        let key = RememberedAnswers.Key(
+            pipeline: ExactText(name), session: session.id, user: session.userID.map { ExactText($0) },
+            id: ExactText(clientID), prompt: isStored ? nil : mark)
+        let id = isStored ? UniqueID(name, session: session.id, clientID: clientID) : nil
+        var message = message(prompt, as: place, id: id)
+        let asked = AskedMessage(size: size, prompt: mark, isStored: isStored)
+        let finding = kept.answers.begin(key, mark, for: owner) {
+            .init(message: message.id, owner: owner, conversation: NIOLoopBound(self, eventLoop: executor.eventLoop))
+        }
+        switch finding {
+        case .new:
+            remembered.append((message.id, key))
+            expect(message.id, size: size, as: place)
+            start(&message, asked)
+        case .asked:
+            if let place { vacate(place.id) }
+        case .awaited:
+            expect(message.id, size: size, as: place)
+            running.append(RunningMessage(message, asked))
+            awaiting[message.id] = AwaitedAnswer(message: message, asked: asked, key: key)
+        case .answered(let frame):
+            expect(message.id, size: size, as: place)
+            settle(message.id, nil, frame)
+        case .otherPrompt:
+            refuse(ClientFrame.Refusal(error: .usedID, id: clientID), as: place?.id)
+        }
+    }
+
+    /// Whose client gets the answers: that of this conversation, or whoever has the retained session.
+    private var owner: ObjectIdentifier { retained.map { ObjectIdentifier($0) } ?? ObjectIdentifier(self) }
+
+    private func message(_ prompt: ClientFrame.Prompt, as place: Inbox.WaitingFrame?, id: UniqueID? = nil) -> Message {
+        message(
+            prompt.prompt, of: speaker(prompt.username), clientID: prompt.id, metadata: prompt.metadata ?? [:],
+            as: place, id: id)
+    }
+
+    private func expect(_ id: UniqueID, size: Int, as place: Inbox.WaitingFrame?) {
+        if let place { order.rename(place.id, to: id) } else { order.expect(id, size: size) }
+    }
+
+    /// Notes how the work on a message has ended.
+    func remember(_ id: UniqueID, _ outcome: RememberedAnswers.Outcome, in pipeline: ServedPipeline) {
+        guard let index = remembered.firstIndex(where: { $0.message == id }) else { return }
+        kept.answers.end(remembered.remove(at: index).key, outcome, for: pipeline.entry.remember.time)
+    }
+
+    /// Goes on with a message that somebody else has worked on: with his answer, or with work of our own where he had none.
+    func proceed(_ id: UniqueID, with outcome: RememberedAnswers.Outcome) {
+        guard let awaited = awaiting.removeValue(forKey: id) else { return }
+        guard var message = awaited.message else {
+            // It was cancelled meanwhile. Whoever waits next goes on.
+            if case .failed = outcome { kept.answers.end(awaited.key, .failed, for: .zero) }
+            return
+        }
+        running.removeAll { $0.message == id }
+        switch outcome {
+        case .answered(let frame): settle(id, nil, frame)
+        case .failed:
+            remembered.append((id, awaited.key))
+            start(&message, awaited.asked)
+        }
+        advance()
+        client?.messageHasEnded()
+    }
+
+    /// Waits no longer for somebody else's work.
+    ///
+    /// - Returns: The message; `nil` where it did not wait for any.
+    func withdraw(_ id: UniqueID) -> Message? {
+        guard let message = awaiting[id]?.message, let key = awaiting[id]?.key else { return nil }
+        running.removeAll { $0.message == id }
+        awaiting[id]?.message = nil
+        // Otherwise it is being told, and is looked for once more.
+        if kept.answers.withdraw(id, from: key) { awaiting[id] = nil }
+        return message
+    }
+}
+
+extension PipelineError {
+    /// The same id was used for another prompt.
+    static let usedID = PipelineError(.invalidMessage, "'id' of the message was used for another prompt")
+}
+
+extension UniqueID {
+    /// The id of a message that has the same on any host: UUID version 8 (RFC 9562 section 5.8), the first bits of a SHA-256.
+    init(_ pipeline: String, session: String, clientID: String) {
+        let words = TextDigest(pipeline, session, clientID).words
+        self.init(digest: (words[0], words[1]))
+    }
+}

@@ -1,0 +1,117 @@
+import NIOCore
+import Synchronization
+
+/// What the host keeps of clients beyond their connections, of all of them together.
+final class Kept: Sendable {
+    let budget: KeptBudget
+    let answers: RememberedAnswers
+    let sessions: RetainedSessions
+    let unattended: UnattendedConversations
+
+    /// - Parameter limit: How many bytes may be kept; past them what is oldest goes first.
+    init(limit: Int = 32 << 20) {
+        budget = KeptBudget(limit: limit)
+        answers = RememberedAnswers(budget)
+        sessions = RetainedSessions(budget)
+        unattended = UnattendedConversations(budget)
+        budget.watch([answers, sessions, unattended])
+    }
+
+    /// Lets go of what nobody may come back to any more.
+    func sweep(at now: NIODeadline = .now()) {
+        answers.sweep(at: now)
+        sessions.sweep(at: now)
+    }
+}
+
+/// One kind of what is kept.
+protocol KeptKind: AnyObject, Sendable {
+    static var kind: KeptBudget.Kind { get }
+
+    /// When the oldest of it was kept or used last, as a stamp of the budget's.
+    var oldest: Int? { get }
+
+    /// Lets the oldest go, and says to the budget what that has freed.
+    func dropOldest()
+}
+
+/// Counts the bytes of everything that is kept, and lets the oldest go where they are too many.
+///
+/// The bytes are those that the allocator gives, not those of the texts alone: a short answer costs ten times its length.
+final class KeptBudget: Sendable {
+    enum Kind: String, CaseIterable, Sendable {
+        case answers, sessions, messages
+    }
+
+    let limit: Int
+    private let answers = Atomic<Int>(0)
+    private let sessions = Atomic<Int>(0)
+    private let messages = Atomic<Int>(0)
+    private let droppedAnswers = Atomic<Int>(0)
+    private let droppedSessions = Atomic<Int>(0)
+    private let droppedMessages = Atomic<Int>(0)
+    private let latest = Atomic<Int>(0)
+    /// Held while something is dropped.
+    private let kinds = Mutex<[any KeptKind]>([])
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    func watch(_ kinds: [any KeptKind]) { self.kinds.withLock { $0 = kinds } }
+
+    /// A number greater than all before it.
+    func stamp() -> Int { latest.add(1, ordering: .relaxed).newValue }
+
+    /// How many stamps there were since that one.
+    func age(of stamp: Int) -> Int { latest.load(ordering: .relaxed) - stamp }
+
+    /// How many bytes of a kind are kept, and how many of it had to go.
+    func state(of kind: Kind) -> (bytes: Int, dropped: Int) {
+        switch kind {
+        case .answers: (answers.load(ordering: .relaxed), droppedAnswers.load(ordering: .relaxed))
+        case .sessions: (sessions.load(ordering: .relaxed), droppedSessions.load(ordering: .relaxed))
+        case .messages: (messages.load(ordering: .relaxed), droppedMessages.load(ordering: .relaxed))
+        }
+    }
+
+    private var total: Int {
+        answers.load(ordering: .relaxed) + sessions.load(ordering: .relaxed) + messages.load(ordering: .relaxed)
+    }
+
+    /// Notes that more is kept, or less. Never called with a lock of a ``KeptKind`` held: that may be asked to drop something.
+    func add(_ bytes: Int, of kind: Kind) {
+        count(bytes, of: kind)
+        if bytes > 0, total > limit { trim() }
+    }
+
+    private func count(_ bytes: Int, of kind: Kind) {
+        switch kind {
+        case .answers: answers.add(bytes, ordering: .relaxed)
+        case .sessions: sessions.add(bytes, ordering: .relaxed)
+        case .messages: messages.add(bytes, ordering: .relaxed)
+        }
+    }
+
+    private func trim() {
+        // What is used again while this goes on is not looked at twice.
+        let now = stamp()
+        kinds.withLock { kinds in
+            while total > limit {
+                let oldest = kinds.compactMap { kind in kind.oldest.map { (kind: kind, stamp: $0) } }
+                    .min { $0.stamp < $1.stamp }
+                guard let oldest, oldest.stamp < now else { return }
+                oldest.kind.dropOldest()
+                dropped(type(of: oldest.kind).kind)
+            }
+        }
+    }
+
+    private func dropped(_ kind: Kind) {
+        switch kind {
+        case .answers: droppedAnswers.add(1, ordering: .relaxed)
+        case .sessions: droppedSessions.add(1, ordering: .relaxed)
+        case .messages: droppedMessages.add(1, ordering: .relaxed)
+        }
+    }
+}

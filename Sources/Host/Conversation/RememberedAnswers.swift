@@ -1,0 +1,174 @@
+import DequeModule
+import NIOCore
+import Pipeline
+import Synchronization
+
+/// The answers to clients' messages by the clients' own ids, so that a message which comes again is worked on once,
+/// whichever connection or request it comes by.
+///
+/// Errors are not kept: the same message may be tried again.
+final class RememberedAnswers: KeptKind {
+    static let kind = KeptBudget.Kind.answers
+
+    /// What makes two messages the same.
+    struct Key: Sendable, Hashable {
+        let pipeline: ExactText
+        let session: String
+        /// Who was authenticated: another user's answers are nobody's business.
+        let user: ExactText?
+        let id: ExactText
+        /// Another prompt under the same id is another message; `nil` where it is an error.
+        let prompt: PromptMark?
+
+        /// About what it takes, with a slot among the answers and one in their order.
+        var size: Int {
+            768 + pipeline.text.utf8.count + session.utf8.count + (user?.text.utf8.count ?? 0) + id.text.utf8.count
+                + (prompt?.size ?? 0)
+        }
+    }
+
+    /// What to do with a message.
+    enum Finding {
+        /// It is new: whoever asked works on it, and says how that ended.
+        case new
+        /// Who asked has asked before, and will be answered once.
+        case asked
+        /// Somebody else asked before; who asks now is told what comes of it.
+        case awaited
+        /// It was answered, with nothing where the pipeline says nothing.
+        case answered(ServerFrame?)
+        /// Its id was used for another prompt.
+        case otherPrompt
+    }
+
+    /// How the work on a message has ended.
+    enum Outcome {
+        /// With this answer, or with none where the pipeline has none to give.
+        case answered(ServerFrame?)
+        /// With an error: it may be tried again.
+        case failed
+    }
+
+    /// Somebody who waits for what comes of another's message.
+    struct Waiter: Sendable {
+        let message: UniqueID
+        let owner: ObjectIdentifier
+        let conversation: NIOLoopBound<Conversation>
+    }
+
+    private struct Work {
+        let owner: ObjectIdentifier
+        let prompt: PromptMark
+        var waiters: [Waiter] = []
+    }
+
+    private struct Answer {
+        let frame: ServerFrame?
+        let prompt: PromptMark
+        let stamp: Int
+        let expires: NIODeadline
+    }
+
+    private struct State {
+        var work: [Key: Work] = [:]
+        var answers: [Key: Answer] = [:]
+        /// The answers, the oldest first; one that was replaced or has expired may still have its line.
+        var order = Deque<(key: Key, stamp: Int, size: Int, expires: NIODeadline)>()
+    }
+
+    private let budget: KeptBudget
+    private let state = Mutex(State())
+
+    init(_ budget: KeptBudget) {
+        self.budget = budget
+    }
+
+    /// Notes a message that came, before any stage has changed it.
+    ///
+    /// - Parameters:
+    ///   - owner: Whose client gets the answer: who asks twice is answered once.
+    ///   - waiter: Made where the answer is to come from somebody else's work.
+    func begin(
+        _ key: Key, _ prompt: PromptMark, for owner: ObjectIdentifier, at now: NIODeadline = .now(),
+        waiter: () -> Waiter
+    ) -> Finding {
+        state.withLock { state in
+            if let answer = state.answers[key], answer.expires > now {
+                return answer.prompt == prompt ? .answered(answer.frame) : .otherPrompt
+            }
+            guard let work = state.work[key] else {
+                state.work[key] = Work(owner: owner, prompt: prompt)
+                return .new
+            }
+            if work.prompt != prompt { return .otherPrompt }
+            if work.owner == owner || work.waiters.contains(where: { $0.owner == owner }) { return .asked }
+            state.work[key]?.waiters.append(waiter())
+            return .awaited
+        }
+    }
+
+    /// Notes how the work on a message has ended, and tells who waits for it: all of them the answer, or the first of them
+    /// to go on himself.
+    func end(_ key: Key, _ outcome: Outcome, for time: Duration, at now: NIODeadline = .now()) {
+        let size = key.size
+        var grown = 0
+        let told: [Waiter] = state.withLock { state in
+            guard var work = state.work.removeValue(forKey: key) else { return [] }
+            switch outcome {
+            case .answered(let frame):
+                let (stamp, expires) = (budget.stamp(), now + TimeAmount(time))
+                let size = size + (frame?.size ?? 0)
+                state.answers[key] = Answer(frame: frame, prompt: work.prompt, stamp: stamp, expires: expires)
+                state.order.append((key, stamp, size, expires))
+                grown = size - expire(&state, at: now)
+                return work.waiters
+            case .failed:
+                guard let next = work.waiters.first else { return [] }
+                work.waiters.removeFirst()
+                state.work[key] = Work(
+                    owner: next.owner, prompt: work.prompt, waiters: work.waiters)
+                return [next]
+            }
+        }
+        budget.add(grown, of: Self.kind)
+        for waiter in told {
+            waiter.conversation.eventLoop.execute { waiter.conversation.value.proceed(waiter.message, with: outcome) }
+        }
+    }
+
+    /// Takes somebody away who waited; `false` where he was told already.
+    func withdraw(_ message: UniqueID, from key: Key) -> Bool {
+        state.withLock { state in
+            guard let index = state.work[key]?.waiters.firstIndex(where: { $0.message == message }) else {
+                return false
+            }
+            state.work[key]?.waiters.remove(at: index)
+            return true
+        }
+    }
+
+    /// Lets go of answers whose time is over.
+    func sweep(at now: NIODeadline) {
+        let freed = state.withLock { expire(&$0, at: now) }
+        budget.add(-freed, of: Self.kind)
+    }
+
+    var oldest: Int? { state.withLock { $0.order.first?.stamp } }
+
+    func dropOldest() {
+        let freed = state.withLock { removeOldest(&$0) }
+        budget.add(-freed, of: Self.kind)
+    }
+
+    private func expire(_ state: inout State, at now: NIODeadline) -> Int {
+        var freed = 0
+        while let first = state.order.first, first.expires <= now { freed += removeOldest(&state) }
+        return freed
+    }
+
+    private func removeOldest(_ state: inout State) -> Int {
+        guard let oldest = state.order.popFirst() else { return 0 }
+        if state.answers[oldest.key]?.stamp == oldest.stamp { state.answers[oldest.key] = nil }
+        return oldest.size
+    }
+}

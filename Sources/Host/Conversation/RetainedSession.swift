@@ -1,0 +1,147 @@
+import DequeModule
+import NIOCore
+import Pipeline
+import Synchronization
+
+/// A session that outlives its connection for a while: the frames it was sent, for a client that comes back, whichever
+/// event loop that is on.
+final class RetainedSession: Sendable {
+    private struct State {
+        var sequence = 0
+        /// The last frames with their numbers.
+        var frames = Deque<(sequence: Int, text: String)>()
+        var bytes = 0
+        var client: NIOLoopBound<ConversationSink>?
+        /// Where the client before was, which may not have gone yet.
+        var formerLoop: (any EventLoop)?
+        /// Counts clients, so that one which has left long ago ends nothing.
+        var generation = 0
+        /// When it is forgotten where no client has come by then.
+        var expires: NIODeadline
+        var stamp: Int
+        var isForgotten = false
+    }
+
+    /// A slot among the frames, and what the allocator adds to a text.
+    private static let frameSize = 96
+
+    let userID: String?
+    /// How long it is kept once its client has left.
+    let time: Duration
+    /// What it takes without frames, with its slot among the sessions.
+    let size: Int
+    private let limit: Int
+    private let budget: KeptBudget
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - limit: How many bytes of frames are kept.
+    ///   - time: For how long the session is kept without a client.
+    init(userID: String?, limit: Int, for time: Duration, budget: KeptBudget, at now: NIODeadline) {
+        self.userID = userID
+        self.limit = limit
+        self.time = time
+        self.budget = budget
+        size = 1_024 + (userID?.utf8.count ?? 0)
+        state = Mutex(State(expires: now + TimeAmount(time), stamp: budget.stamp()))
+    }
+
+    /// When it was used last.
+    var stamp: Int { state.withLock(\.stamp) }
+
+    /// Puts off its end for a client that is on its way.
+    func expectClient(at now: NIODeadline) -> Bool {
+        state.withLock { state in
+            guard !state.isForgotten, state.client != nil || state.expires > now else { return false }
+            state.expires = now + TimeAmount(time)
+            state.stamp = budget.stamp()
+            return true
+        }
+    }
+
+    /// Puts a client in the place of the one before, which is closed.
+    ///
+    /// - Returns: What it missed after the frame that it saw last, and its generation.
+    func attach(
+        _ client: NIOLoopBound<ConversationSink>, after seen: Int
+    ) -> (missed: [String], generation: Int) {
+        let (former, missed, generation) = state.withLock { state in
+            let former = state.client
+            state.client = client
+            state.formerLoop = former?.eventLoop
+            state.generation += 1
+            let missed = state.frames.filter { $0.sequence > seen }.map(\.text)
+            return (former, missed, state.generation)
+        }
+        if let former { former.eventLoop.execute { former.value.giveWay() } }
+        return (missed, generation)
+    }
+
+    /// Notes that a client has left; nothing changes where another has come.
+    func detach(_ generation: Int, at now: NIODeadline) {
+        state.withLock { state in
+            guard state.generation == generation else { return }
+            state.client = nil
+            state.expires = now + TimeAmount(time)
+            state.stamp = budget.stamp()
+        }
+    }
+
+    /// Does something once the client before this one has left.
+    func afterFormerClient(_ body: @escaping @Sendable () -> Void) {
+        if let loop = state.withLock(\.formerLoop) { loop.execute(body) } else { body() }
+    }
+
+    /// Numbers a frame, keeps it, and sends it to the client there is now.
+    func deliver(_ frame: ServerFrame) {
+        let grown = state.withLock { state in
+            state.sequence += 1
+            let text = frame.text(sequence: state.sequence)
+            // In the lock, so that frames arrive in the order of their numbers.
+            if let client = state.client { client.eventLoop.execute { client.value.write(text: text) } }
+            if budget.age(of: state.stamp) > 64 { state.stamp = budget.stamp() }
+            return state.isForgotten ? 0 : keep(text, in: &state)
+        }
+        budget.add(grown, of: .sessions)
+    }
+
+    /// - Returns: How many bytes more are kept now.
+    private func keep(_ text: String, in state: inout State) -> Int {
+        let before = state.bytes + state.frames.count * Self.frameSize
+        state.frames.append((state.sequence, text))
+        state.bytes += text.utf8.count
+        while state.bytes > limit, let oldest = state.frames.popFirst() { state.bytes -= oldest.text.utf8.count }
+        return state.bytes + state.frames.count * Self.frameSize - before
+    }
+
+    /// Why a session is to be let go of.
+    enum Reason {
+        /// Nobody came back in time.
+        case expired(NIODeadline)
+        /// Too much is kept. Of one whose client is there the frames go, which it has been sent.
+        case surplus
+    }
+
+    /// Lets go of it.
+    ///
+    /// - Returns: How many bytes of frames that has freed, and whether the session is forgotten.
+    func drop(because reason: Reason) -> (freed: Int, isForgotten: Bool) {
+        state.withLock { state in
+            if case .expired(let now) = reason, state.client != nil || state.expires > now { return (0, false) }
+            let freed = state.bytes + state.frames.count * Self.frameSize
+            state.frames = Deque()
+            state.bytes = 0
+            state.isForgotten = state.client == nil
+            state.stamp = budget.stamp()
+            return (freed, state.isForgotten)
+        }
+    }
+}
+
+/// A connection's place in a session that is kept.
+struct RetainedPlace {
+    let session: RetainedSession
+    /// Whether the session was there before the connection.
+    let isKnown: Bool
+    var generation = 0
+}

@@ -1,0 +1,50 @@
+import Pipeline
+import Stages
+
+/// Answers that are in the table already, or on their way there, by the ids that messages have on any host.
+enum StoredAnswers {
+    /// The answer to a message that came before; `nil` where there is none, or a part of one.
+    ///
+    /// - Throws: `invalid_message` where its id was used for another prompt, `database_unavailable` where the table can't
+    ///   be asked.
+    static func completion(of message: Message, in chain: Chain) async throws(PipelineError) -> Completion? {
+        // The queues come first: a message that is stored in between is then found twice, not never.
+        for waiting in await chain.pending.messages(ofSession: message.session.id) where waiting.id == message.id {
+            guard let completion = waiting.completion else { continue }
+            try check(waiting.prompt, waiting.session.userID, against: message)
+            if !isPartial(completion.response) { return completion }
+        }
+        for table in StoredTable.all(in: chain) {
+            guard let row = try await row(of: message, in: table) else { continue }
+            try check(row.prompt, row.userID, against: message)
+            if !isPartial(row.metadata) {
+                return Completion(text: row.response, tokensUsed: row.tokensUsed, response: row.metadata)
+            }
+        }
+        return nil
+    }
+
+    private static func row(of message: Message, in table: StoredTable) async throws(PipelineError) -> Row? {
+        do {
+            return try await table.store.row(message.id, ofSession: message.session.id, in: table.name)
+        } catch let error as PipelineError {
+            throw error.code == .databaseUnavailable || error.code == .cancelled
+                ? error : .databaseUnavailable(error.detail ?? error.message)
+        } catch is CancellationError {
+            throw .cancelled
+        } catch {
+            throw .databaseUnavailable("\(error)")
+        }
+    }
+
+    private static func check(_ prompt: String, _ userID: String?, against message: Message) throws(PipelineError) {
+        guard prompt.isExactly(Persist.storable(message.prompt)) || prompt.isExactly(message.prompt),
+            userID.isExactly(message.session.userID)
+        else { throw .usedID }
+    }
+
+    private static func isPartial(_ metadata: String?) -> Bool {
+        guard let metadata else { return false }
+        return (try? JSONReader.members(["partial"], of: Array(metadata.utf8)))?["partial"] == .bool(true)
+    }
+}
