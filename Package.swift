@@ -159,7 +159,8 @@ let package = Package(
         .testTarget(
             name: "StagesTests",
             dependencies: [
-                "Stages", "Pipeline", "TestPatience", "TestRandom", .product(name: "GRDB", package: "GRDB.swift"),
+                "Stages", "Pipeline", "PipelineTesting", "TestPatience", "TestRandom",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             exclude: ["Broken"], swiftSettings: strict),
         .testTarget(

@@ -20,6 +20,9 @@ final class CallLimit: Sendable {
 
     private let state = Mutex(State())
 
+    /// How many wait for their turn.
+    var waiting: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
+
     /// Makes a call when it is its turn.
     ///
     /// - Throws: What the call throws; `model_timeout` where its turn does not come in time; `CancellationError`.
@@ -27,14 +30,14 @@ final class CallLimit: Sendable {
         atMost limit: Int?, for request: CompletionRequest, _ call: (CompletionRequest) async throws -> Value
     ) async throws -> Value {
         guard let limit else { return try await call(request) }
-        let start = ContinuousClock.now
+        let start = EngineTime.now
         guard await enter(limit, request) else {
             try Task.checkCancellation()
             throw OpenAIError.timeout("\(limit) calls were running all the time")
         }
         defer { leave() }
         var request = request
-        request.timeout = max(request.timeout - (.now - start), .milliseconds(1))
+        request.timeout = max(request.timeout - (EngineTime.now - start), .milliseconds(1))
         return try await call(request)
     }
 
@@ -48,11 +51,8 @@ final class CallLimit: Sendable {
             return state.numbers
         }
         guard let number else { return true }
-        let timer = Task {
-            try await Task.sleep(for: request.timeout)
-            self.giveUp(number, request.conversation)
-        }
-        defer { timer.cancel() }
+        let stopTimer = EngineTime.alarm(after: request.timeout) { self.giveUp(number, request.conversation) }
+        defer { stopTimer() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { wait(Waiter(number: number, turn: $0), limit, request.conversation) }
         } onCancel: {

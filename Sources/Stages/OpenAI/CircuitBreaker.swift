@@ -22,7 +22,7 @@ final class CircuitBreaker: Sendable {
     var isOpen: Bool {
         state.withLock { state in
             guard let until = state.openUntil else { return false }
-            return state.isTrying || until > .now
+            return state.isTrying || until > EngineTime.now
         }
     }
 
@@ -33,7 +33,7 @@ final class CircuitBreaker: Sendable {
         guard isOn else { return try await call() }
         let mayCall = state.withLock { state in
             guard let until = state.openUntil else { return true }
-            guard until <= .now, !state.isTrying else { return false }
+            guard until <= EngineTime.now, !state.isTrying else { return false }
             state.isTrying = true
             return true
         }
@@ -46,7 +46,7 @@ final class CircuitBreaker: Sendable {
             state.withLock { state in
                 state.failures += 1
                 state.isTrying = false
-                if state.failures >= CircuitBreaker.limit { state.openUntil = .now + CircuitBreaker.rest }
+                if state.failures >= CircuitBreaker.limit { state.openUntil = EngineTime.now + CircuitBreaker.rest }
             }
             throw error
         } catch {

@@ -19,6 +19,16 @@ struct WebSocketLimitsTests {
         #expect(WebSocketDecoder.events(frames, limits: small) == [.violation(1009)])
     }
 
+    @Test("where compression is agreed on, a plain message in fragments has the limit of every other")
+    func plainFragmentsBesideCompression() {
+        let fragments = fragmented([UInt8](repeating: 0x61, count: 1_001), into: 7).flatMap(\.bytes)
+        var decoder = WebSocketDecoder.compressed(limit: 1_000)
+        #expect(decoder.read(fragments) == [.violation(1009)])
+        var other = WebSocketDecoder.compressed(limit: 1_000)
+        let whole = fragmented([UInt8](repeating: 0x61, count: 1_000), into: 7).flatMap(\.bytes)
+        #expect(other.read(whole) == [.text(String(repeating: "a", count: 1_000))])
+    }
+
     @Test("the default is 64 KiB")
     func theDefault() {
         #expect(WebSocketDecoder.events([.binary([UInt8](repeating: 0, count: 65_537))]) == [.violation(1009)])

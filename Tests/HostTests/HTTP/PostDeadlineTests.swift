@@ -1,0 +1,82 @@
+import Logging
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import NIOPosix
+import Pipeline
+import Stages
+import Testing
+
+@testable import Host
+
+@Suite("The time for a request", .timeLimit(.minutes(1)))
+struct PostDeadlineTests {
+    /// Answers nobody until it is cancelled.
+    private struct Silent: Model {
+        static let name = "silent"
+        @State var begun = AsyncStream<Void>.makeStream()
+
+        func complete(_ request: CompletionRequest) async throws -> Completion {
+            begun.continuation.yield()
+            try await Task.sleep(for: .seconds(3_600))
+            throw CancellationError()
+        }
+    }
+
+    private func channel(asking model: Silent) async throws -> NIOAsyncTestingChannel {
+        let chain = try Chain(resources: ["model": model]) {
+            Receive()
+            Complete()
+            Respond()
+        }
+        let pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)
+        let access = AccessRules(isLoopback: true, origins: [], proxies: TrustedProxies(ranges: []))
+        let routes = HostRoutes(pipelines: [pipeline], access: access)
+        let connections = try await Connections(
+            group: MultiThreadedEventLoopGroup.singleton, limits: HostLimits(), proxies: TrustedProxies(ranges: []),
+            routes: routes)
+        let channel = NIOAsyncTestingChannel()
+        try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
+        try await channel.testingEventLoop.executeInContext {
+            let loop = LoopConnections(
+                channel.testingEventLoop, limits: HostLimits(), routes: routes, metrics: HostMetrics())
+            let gate = ConnectionGate(
+                connections: connections, loop: loop, limits: HostLimits(), refusalAtAccept: nil, place: nil)
+            try channel.pipeline.syncOperations.addHandler(
+                HTTPRequestHandler(gate: gate, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        }
+        return channel
+    }
+
+    private func begin(_ body: String, length: Int, on channel: NIOAsyncTestingChannel) async throws {
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .POST, uri: "/ws",
+            headers: ["Host": "localhost", "Content-Length": "\(length)"])
+        try await channel.writeInbound(HTTPServerRequestPart.head(head))
+        try await channel.writeInbound(HTTPServerRequestPart.body(ByteBuffer(string: body)))
+    }
+
+    @Test("is over once it came whole: its stages may take longer than a handshake")
+    func slowStages() async throws {
+        let model = Silent()
+        let channel = try await channel(asking: model)
+        let body = #"{"prompt": "x"}"#
+        try await begin(body, length: body.utf8.count, on: channel)
+        try await channel.writeInbound(HTTPServerRequestPart.end(nil))
+        for await _ in model.begun.stream { break }
+        await channel.testingEventLoop.advanceTime(by: .seconds(25))
+        #expect(channel.isActive)
+        try await channel.close()
+    }
+
+    @Test("is not lengthened by the bytes of its body")
+    func slowBody() async throws {
+        let channel = try await channel(asking: Silent())
+        try await begin(#"{"prompt": ""#, length: 100, on: channel)
+        await channel.testingEventLoop.advanceTime(by: .seconds(9))
+        try await channel.writeInbound(HTTPServerRequestPart.body(ByteBuffer(string: "x")))
+        #expect(channel.isActive)
+        await channel.testingEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+    }
+}

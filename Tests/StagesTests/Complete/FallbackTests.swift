@@ -1,0 +1,121 @@
+import Logging
+import Pipeline
+import PipelineTesting
+import Testing
+
+@testable import Stages
+
+@Suite("Models that stand in for another", .timeLimit(.minutes(1)))
+struct FallbackTests {
+    private let first = ScriptedModel()
+    private let second = ScriptedModel()
+    private let third = ScriptedModel()
+
+    private func ask(_ settings: String = "") async throws -> Message {
+        let loader = PipelineLoader(registry: try Registry(stages: [Complete.self]), environment: Environment())
+        let entry = "complete: {resource: first, fallback: [second, third]\(settings)}"
+        let (chain, problems) = loader.loadEntry(
+            SourceFile(path: "entry", text: entry), resources: ["first": first, "second": second, "third": third])
+        var message = Message(prompt: "2 + 2")
+        try await #require(chain, "\(problems)").run(&message)
+        return message
+    }
+
+    private var calls: [Int] { [first, second, third].map(\.requests.count) }
+
+    @Test(
+        "are asked one after the other, until one answers",
+        arguments: [
+            PipelineError.Code.modelUnavailable, .modelTimeout, .modelRateLimited, .modelUnauthorized, .modelKeyMissing,
+            .modelBadResponse,
+        ])
+    func order(code: PipelineError.Code) async throws {
+        first.reply([.failure(PipelineError(code, "no"))])
+        second.reply([.failure(PipelineError(code, "neither"))])
+        #expect(try await ask().completion?.text == "2 + 2")
+        #expect(calls == [1, 1, 1])
+        #expect(third.requests[0].turns == first.requests[0].turns)
+    }
+
+    @Test("are not asked while the first answers")
+    func notNeeded() async throws {
+        #expect(try await ask().completion?.text == "2 + 2")
+        #expect(calls == [1, 0, 0])
+    }
+
+    @Test("leave the last one's error where each fails")
+    func nobody() async throws {
+        first.reply([.failure(.modelUnavailable)])
+        second.reply([.failure(.modelUnavailable)])
+        third.reply([.failure(.modelTimeout)])
+        let error = await #expect(throws: PipelineError.self) { try await ask() }
+        #expect(error?.code == .modelTimeout)
+        #expect(calls == [1, 1, 1])
+    }
+
+    @Test("are asked after the errors of fallback_on alone")
+    func otherErrors() async throws {
+        first.reply([.failure(.modelUnavailable), .failure(.modelTimeout)])
+        let settings = ", fallback_on: [model_timeout]"
+        let error = await #expect(throws: PipelineError.self) { try await ask(settings) }
+        #expect(error?.code == .modelUnavailable)
+        #expect(calls == [1, 0, 0])
+        #expect(try await ask(settings).completion != nil)
+        #expect(calls == [2, 1, 0])
+    }
+
+    @Test("are not asked for a message that was cancelled")
+    func cancelled() async throws {
+        first.reply([.failure(PipelineError(.cancelled, "gone"))])
+        let error = await #expect(throws: PipelineError.self) { try await ask() }
+        #expect(error?.code == .cancelled)
+        #expect(calls == [1, 0, 0])
+    }
+}
+
+@Suite("The first piece of an answer", .timeLimit(.minutes(1)))
+struct FirstPieceTests {
+    private let clock = TestClock()
+
+    private func timed<Result: Sendable>(_ body: () async throws -> Result) async rethrows -> Result {
+        let surroundings = TestSurroundings(clock: clock) { _ in SwiftLogNoOpLogHandler() }
+        return try await TestSurroundings.$current.withValue(surroundings, operation: body)
+    }
+
+    /// A call that marks its first piece where `begins`, and ends where the test says so.
+    private func call(begins: Bool, until end: FirstOutcome<Void>, marked: FirstOutcome<Void>) async throws
+        -> Completion
+    {
+        try await timed {
+            try await withFirstPiece(within: .seconds(2)) { first in
+                if begins { first.mark() }
+                marked.finish(.success(()))
+                try await end.value()
+                return Completion(text: "4")
+            }
+        }
+    }
+
+    @Test("that does not come in time ends the call, which is a time-out of the model")
+    func late() async throws {
+        let (end, marked) = (FirstOutcome<Void>(), FirstOutcome<Void>())
+        let asking = Task { try await call(begins: false, until: end, marked: marked) }
+        try await marked.value()
+        await clock.waitForSleepers()
+        await clock.advance(by: .seconds(2))
+        let error = await #expect(throws: PipelineError.self) { try await asking.value }
+        #expect(error?.code == .modelTimeout)
+        // The call was cancelled, not left behind.
+        #expect(end.isThere)
+    }
+
+    @Test("that comes in time leaves the rest all the time it needs")
+    func inTime() async throws {
+        let (end, marked) = (FirstOutcome<Void>(), FirstOutcome<Void>())
+        let asking = Task { try await call(begins: true, until: end, marked: marked) }
+        try await marked.value()
+        await clock.advance(by: .seconds(60))
+        end.finish(.success(()))
+        #expect(try await asking.value.text == "4")
+    }
+}
