@@ -37,6 +37,7 @@ public struct Persist: BatchStage {
     }
 
     public func run(_ message: inout Message) async throws {
+        message.settleClaims()
         try await run(batch: [message])
     }
 

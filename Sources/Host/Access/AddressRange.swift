@@ -1,4 +1,5 @@
 package import Pipeline
+import Stages
 
 /// One address, or those that begin with the same bits: `10.0.0.0/8`.
 package struct AddressRange: Hashable, Sendable, SettingValue {

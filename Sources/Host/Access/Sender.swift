@@ -1,4 +1,5 @@
 package import NIOHTTP1
+import Stages
 
 /// Where a request comes from.
 package struct Sender {

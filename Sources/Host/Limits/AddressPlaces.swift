@@ -1,3 +1,4 @@
+import Stages
 import Synchronization
 
 /// How many connections each client has by its address; of IPv6 the network counts.

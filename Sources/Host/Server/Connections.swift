@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import Stages
 import Synchronization
 
 /// Every connection of the host: how many there are, and how to end them all.

@@ -1,3 +1,5 @@
+import Stages
+
 /// The address that the host listens on.
 struct ListenAddress {
     let text: String

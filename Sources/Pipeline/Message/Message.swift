@@ -35,14 +35,32 @@ public struct Message: Sendable {
 
     private(set) var fields: [Field: JSONValue] = [:]
 
+    /// What the engine carries along; `nil` for most messages.
+    private var luggage: Luggage?
+
     /// What a composite stage has still to do with it; `nil` but between the run that stopped and the one that goes on.
-    var pause: Pause?
+    var pause: Pause? {
+        get { luggage?.pause }
+        set { luggage = Luggage(pause: newValue, claims: luggage?.claims ?? []) }
+    }
+
+    /// What has been reserved for it. A claim ends with the last copy of the message.
+    package var claims: [any MessageClaim] {
+        get { luggage?.claims ?? [] }
+        set { luggage = Luggage(pause: luggage?.pause, claims: newValue) }
+    }
 
     /// What is left to do, for the stage that goes on with it.
     mutating func takePause() -> Pause? {
-        guard let rest = pause else { return nil }
+        guard let rest = luggage?.pause else { return nil }
         pause = nil
         return rest
+    }
+
+    /// Says to who reserved something for it what its answer has cost.
+    package func settleClaims() {
+        guard let luggage, let completion else { return }
+        for claim in luggage.claims { claim.settle(tokens: completion.tokensUsed) }
     }
 
     /// A message with an id of its own, received now.
@@ -112,9 +130,12 @@ public struct Session: Sendable, Hashable {
     /// Where the client connects from; `nil` for messages that come again from a queue, and in tests.
     public var address: String? { storage.address }
 
+    /// The name of those who say none.
+    public static let anonymous = "WebUser"
+
     /// A session, by default a new one.
     public init(
-        id: String = UniqueID.random().description, username: String = "WebUser", userID: String? = nil,
+        id: String = UniqueID.random().description, username: String = Session.anonymous, userID: String? = nil,
         address: String? = nil
     ) {
         storage = Storage(id, username, userID, address)

@@ -61,8 +61,14 @@ final class Background: Sendable {
         await current.waiting(ofSession: id)
     }
 
+    /// Messages in memory that wait or are being worked on, and pass a test.
+    func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] {
+        current.waiting(where: passes)
+    }
+
     /// Hands a message over. Waits for room only where the policy says so.
     func send(_ message: Message) async throws(PipelineError) {
+        message.settleClaims()
         let queue = current
         while true {
             do throws(PipelineError) {

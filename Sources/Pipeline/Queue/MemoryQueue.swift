@@ -173,6 +173,12 @@ package final class MemoryQueue: MessageQueue {
         }
     }
 
+    package func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] {
+        state.withLock { state in
+            state.lanes.flatMap { ($0.working + $0.waiting).lazy.map(\.message).filter(passes) }
+        }
+    }
+
     package func close() {
         let (workers, producers) = state.withLock { state in
             state.isClosed = true

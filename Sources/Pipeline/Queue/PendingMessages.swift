@@ -17,4 +17,17 @@ public final class PendingMessages: Sendable {
         for background in backgrounds.withLock(\.self) { result += await background.waiting(ofSession: id) }
         return result
     }
+
+    /// Whether there are none.
+    package var isEmpty: Bool {
+        backgrounds.withLock(\.self).allSatisfy { $0.depth.messages == 0 }
+    }
+
+    /// Those in memory that pass a test; one that waits for several steps comes once.
+    package func messages(where passes: @Sendable (Message) -> Bool) -> [Message] {
+        var known: Set<UniqueID> = []
+        return backgrounds.withLock(\.self).flatMap { $0.waiting(where: passes) }.filter {
+            known.insert($0.id).inserted
+        }
+    }
 }

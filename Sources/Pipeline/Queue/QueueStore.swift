@@ -70,6 +70,9 @@ public protocol MessageQueue: Sendable {
     /// Messages of a session that wait or are being worked on, in order.
     func waiting(ofSession id: String) async -> [Message]
 
+    /// Messages in memory that wait or are being worked on, and pass a test. It may look at each of them.
+    func waiting(where passes: @Sendable (Message) -> Bool) -> [Message]
+
     /// Takes no message any more. What waits in memory alone is still handed out; what is kept elsewhere stays there.
     func close()
 
@@ -81,6 +84,11 @@ public protocol MessageQueue: Sendable {
 
     /// How full it is.
     var depth: QueueDepth { get }
+}
+
+extension MessageQueue {
+    /// None.
+    public func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] { [] }
 }
 
 /// A message in a queue, with what the queue knows it by.

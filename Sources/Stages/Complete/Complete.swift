@@ -88,6 +88,7 @@ public struct Complete: Stage {
         while true {
             do {
                 message.completion = try template.checked(await answer(of: api, to: request, for: message))
+                message.settleClaims()
                 return
             } catch let error as PipelineError {
                 let mayFallBack = fallbackOn.contains { $0.rawValue == error.code.rawValue }

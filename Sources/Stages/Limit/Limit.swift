@@ -1,4 +1,5 @@
 public import Pipeline
+import Synchronization
 
 /// Refuses messages of clients that send too many, or have used up their tokens.
 public struct Limit: Stage {
@@ -41,7 +42,12 @@ public struct Limit: Stage {
     @Setting("The table's name.", problem: TableName.problem) public var table = "requests"
 
     @State private var buckets = TokenBuckets()
-    @State private var usage = TokenUsage()
+    @State private var budget = Budget()
+
+    /// The accounts, which are there from the opening on.
+    private final class Budget: Sendable {
+        let ledger = Mutex<TokenLedger?>(nil)
+    }
 
     public init() {}
 
@@ -63,11 +69,14 @@ public struct Limit: Stage {
             throw PipelineError(.stageFailed, "'limit' counts tokens in a database, and 'resources' has none")
         }
         try await database.prepare(table: table)
+        let ledger = TokenLedger.shared(for: database, table: table, period: period)
+        ledger.watch(context.pending)
+        budget.ledger.withLock { $0 = ledger }
     }
 
     public func run(_ message: inout Message) async throws {
         try checkRate(of: message)
-        try await checkBudget(of: message)
+        try await checkBudget(of: &message)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
@@ -84,15 +93,18 @@ public struct Limit: Stage {
         throw error
     }
 
-    private func checkBudget(of message: Message) async throws {
-        guard let tokens, let database else { return }
-        let window = Window(of: .now, period: period)
+    private func checkBudget(of message: inout Message) async throws {
+        guard let tokens, let database, let ledger = budget.ledger.withLock(\.self) else { return }
         let user = StoredUser(message.session)
-        let isSpent = try await usage.hasUsed(tokens, by: user, in: window) {
+        let window: () -> Window = { Window(of: .now, period: period) }
+        let claim = try await ledger.admit(message, user, to: tokens, in: window) { window in
             try await database.tokensUsed(by: user, since: window.start, in: table)
         }
-        guard isSpent else { return }
-        let wait = window.left
+        if let claim {
+            if !message.claims.contains(where: { $0 === claim }) { message.claims.append(claim) }
+            return
+        }
+        let wait = window().left
         var error = PipelineError(
             .budgetSpent, "The tokens for this period are used up; there are more in \(wait.roundedUp)",
             isRetryable: true)
@@ -100,13 +112,18 @@ public struct Limit: Stage {
         throw error
     }
 
-    private func key(of message: Message) -> String {
+    private func key(of message: Message) -> ClientKey {
         let session = message.session
-        return switch per {
-        case .session: session.id
-        case .user: session.userID.map { "id \($0)" } ?? "name \(session.username)"
-        case .address: session.address ?? ""
+        switch per {
+        case .session: return ClientKey(.session, session.id)
+        case .user:
+            if let id = session.userID { return ClientKey(.id, id) }
+            // Who says no name shares none with all the others who don't.
+            if session.username != Session.anonymous { return ClientKey(.name, session.username) }
+        case .address: break
         }
+        guard let text = session.address else { return ClientKey(.session, session.id) }
+        return ClientKey(.address, IPAddress(text)?.network.description ?? text)
     }
 }
 

@@ -4,31 +4,60 @@ import Synchronization
 /// A token bucket for each client: full at first, refilled evenly.
 ///
 /// As the field knows them from "Token bucket" in Turner, "New directions in communications", IEEE 1986.
+///
+/// Buckets are in two generations. Who comes is put into the young one; when that is as old as an empty bucket takes to be
+/// full, or has its share of clients, it becomes the old one and the old one is forgotten whole. So a message costs the
+/// same however many clients there are, and what is forgotten is full again, but where more than 50,000 clients come in
+/// the time: then those that have not come for longest get a full bucket, never more.
 final class TokenBuckets: Sendable {
     private struct Bucket {
         var level: Double
         var at: ContinuousClock.Instant
     }
 
-    /// From how many on those that are full again are forgotten.
-    private static let many = 10_000
+    private struct Generations {
+        var young: [ClientKey: Bucket] = [:]
+        var old: [ClientKey: Bucket] = [:]
+        var began: ContinuousClock.Instant?
+    }
 
-    private let buckets = Mutex<[String: Bucket]>([:])
+    /// How many clients a generation has at most: 32 bytes each.
+    static let share = 50_000
+
+    private let generations = Mutex(Generations())
+
+    /// How many are kept.
+    var count: Int { generations.withLock { $0.young.count + $0.old.count } }
 
     /// Takes one from a client's bucket.
     ///
     /// - Returns: How long until there is one; `nil` where there was.
-    func take(_ key: String, capacity: Int, every time: Duration, now: ContinuousClock.Instant = EngineTime.now)
+    func take(_ key: ClientKey, capacity: Int, every time: Duration, now: ContinuousClock.Instant = EngineTime.now)
         -> Duration?
     {
         let pause = time / capacity
-        return buckets.withLock { buckets in
-            func level(_ bucket: Bucket) -> Double { min(Double(capacity), bucket.level + (now - bucket.at) / pause) }
-            if buckets.count >= TokenBuckets.many { buckets = buckets.filter { level($0.value) < Double(capacity) } }
-            let level = buckets[key].map(level) ?? Double(capacity)
-            guard level >= 1 else { return pause * (1 - level) }
-            buckets[key] = Bucket(level: level - 1, at: now)
-            return nil
+        let full = Double(capacity)
+        var forgotten: [ClientKey: Bucket] = [:]
+        defer { withExtendedLifetime(forgotten) {} }
+        return generations.withLock { generations in
+            let began = generations.began ?? now
+            if now - began >= time || generations.young.count >= TokenBuckets.share {
+                // Let go of outside of the lock.
+                forgotten = generations.old
+                generations.old = generations.young
+                generations.young = [:]
+                generations.began = now
+            } else if generations.began == nil {
+                generations.began = now
+            }
+            var bucket = generations.young[key] ?? generations.old[key] ?? Bucket(level: full, at: now)
+            bucket.level = min(full, bucket.level + (now - bucket.at) / pause)
+            bucket.at = now
+            let isTaken = bucket.level >= 1
+            if isTaken { bucket.level -= 1 }
+            // Who is refused comes again, too: it is the last to be forgotten.
+            generations.young[key] = bucket
+            return isTaken ? nil : pause * (1 - bucket.level)
         }
     }
 }

@@ -124,6 +124,8 @@ final class DiskQueue: MessageQueue {
         return spilled == 0 ? held : held + (await log.messages(ofSession: id, for: consumer, after: after))
     }
 
+    func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] { memory.waiting(where: passes) }
+
     func waitForRoom() async {
         let ticket = tickets.add(1, ordering: .relaxed).newValue
         await withTaskCancellationHandler {

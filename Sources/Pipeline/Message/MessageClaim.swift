@@ -1,0 +1,20 @@
+/// Something that was reserved for a message, such as tokens of a budget. It is given back when the last copy of the
+/// message is gone, whatever ended it, so no way out can forget it.
+package protocol MessageClaim: AnyObject, Sendable {
+    /// The message has an answer that cost so much; called again where another takes its place.
+    ///
+    /// - Parameter tokens: `nil` where the model says nothing.
+    func settle(tokens: Int?)
+}
+
+/// What few messages have, in one reference, so that every copy of the others costs no more.
+final class Luggage: Sendable {
+    let pause: Pause?
+    let claims: [any MessageClaim]
+
+    /// `nil` where there is nothing to carry.
+    init?(pause: Pause?, claims: [any MessageClaim]) {
+        if pause == nil, claims.isEmpty { return nil }
+        (self.pause, self.claims) = (pause, claims)
+    }
+}
