@@ -95,6 +95,13 @@ def test_a_stream_that_breaks_off_ends_in_an_error_event(host, ai):
     assert json.loads(host.wait_for_rows(1)[0]["metadata"])["partial"] is True
 
 
+def test_an_answer_may_take_longer_than_a_request(serve):
+    host = serve("pipeline: p\nhost: {limits: {handshake: 1s}}\nresources: {m: {echo: {delay: 2s}}}\n"
+                 "stages: [receive, complete, respond]\n")
+    response, text = post(host, {"prompt": "x"})
+    assert response.status == 200 and json.loads(text)["response"] == "x"
+
+
 def test_without_a_key_the_status_says_so(serve, ai):
     host = serve(FLOW, env={"OPENAI_BASE_URL": ai.url})
     response, text = post(host, {"prompt": "x"})

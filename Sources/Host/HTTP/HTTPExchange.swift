@@ -9,23 +9,26 @@ import Stages
 final class HTTPExchange: ConversationClient {
     private let context: ChannelHandlerContext
     private let head: HTTPRequestHead
+    /// Whether the connection ends with the answer.
+    private var isLast: Bool
     private let loop: LoopConnections
     private let session: Session
     private let key: SessionKey
     private let isEventStream: Bool
-    private let ended: () -> Void
+    private let ended: (_ isLast: Bool) -> Void
     private var conversation: Conversation?
     private var sequence = 0
     private var hasBegun = false
     private var hasEnded = false
 
-    /// - Parameter ended: Called once the whole answer is written.
+    /// - Parameter ended: Called once the whole answer is written, but for its end; with whether the connection ends with it.
     init(
         _ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, loop: LoopConnections,
-        logger: Logger, ended: @escaping () -> Void
+        logger: Logger, ended: @escaping (_ isLast: Bool) -> Void
     ) {
         self.context = context
         self.head = head
+        isLast = !head.isKeepAlive
         self.loop = loop
         self.ended = ended
         session = admission.session
@@ -63,6 +66,13 @@ final class HTTPExchange: ConversationClient {
         guard let conversation else { return }
         if conversation.outlivesClient { loop.keep(conversation, of: key) } else { conversation.end() }
         forget()
+    }
+
+    /// Ends it with an error, as the connection has lived long enough.
+    func expire() {
+        isLast = true
+        send(.error(.connectionTooOld, clientID: nil, in: .json))
+        leave()
     }
 
     /// Ends it, whatever is in flight.
@@ -107,11 +117,7 @@ final class HTTPExchange: ConversationClient {
 
     private func end() {
         hasEnded = true
-        let (channel, isLast) = (context.channel, !head.isKeepAlive)
-        context.writeAndFlush(HTTPRequestHandler.wrapOutboundOut(.end(nil))).whenComplete { _ in
-            if isLast { channel.close(promise: nil) }
-        }
-        ended()
+        ended(isLast)
     }
 
     private func write(
@@ -124,7 +130,7 @@ final class HTTPExchange: ConversationClient {
         if let contentType { headers.add(name: "content-type", value: contentType) }
         if let length { headers.add(name: "content-length", value: String(length)) }
         if let retryAfter { headers.add(name: "retry-after", value: String(retryAfter)) }
-        if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
+        if isLast { headers.add(name: "connection", value: "close") }
         let response = HTTPResponseHead(version: head.version, status: status, headers: headers)
         context.write(HTTPRequestHandler.wrapOutboundOut(.head(response)), promise: nil)
     }
@@ -133,6 +139,12 @@ final class HTTPExchange: ConversationClient {
         let buffer = context.channel.allocator.buffer(string: body)
         context.write(HTTPRequestHandler.wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
     }
+}
+
+extension PipelineError {
+    /// What ends an answer that takes longer than its connection may live.
+    fileprivate static let connectionTooOld = PipelineError(
+        .cancelled, "The connection has lived long enough", isRetryable: true)
 }
 
 extension ServerFrame {

@@ -31,4 +31,13 @@ package struct HTTPRejection: Error {
     static func unavailable(_ reason: String, retryAfter seconds: Int = 5) -> HTTPRejection {
         HTTPRejection(.serviceUnavailable, reason, headers: ["retry-after": String(seconds)])
     }
+
+    /// 503 for one connection too many.
+    static func tooMany(_ reason: String) -> HTTPRejection {
+        var rejection = unavailable(reason)
+        rejection.kind = .tooMany
+        return rejection
+    }
+
+    static let tooManyOfAddress = tooMany("there are too many connections from this address")
 }

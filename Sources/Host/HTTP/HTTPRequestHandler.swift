@@ -3,12 +3,14 @@ import NIOCore
 import NIOHTTP1
 import Pipeline
 
-/// Answers HTTP requests one after the other, and closes a connection that takes too long to make one.
+/// Answers HTTP requests one after the other, and closes a connection that takes too long to make one. The next comes once
+/// the client has taken the answer to the one before, but for what fills a socket's buffers.
 final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let gate: ConnectionGate
+    private let feeder: RequestFeeder?
     private let logger: Logger
     private var routes: HostRoutes { gate.loop.routes }
     private var head: HTTPRequestHead?
@@ -18,26 +20,40 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var exchange: HTTPExchange?
     /// Why a handshake was refused, whose request comes next.
     private var rejection: HTTPRejection?
-    private var deadline: Scheduled<Void>?
+    private var deadline, lifetime: Scheduled<Void>?
     private var hasAnswered = false
+    /// Whether a request has begun whose answer has not been written.
+    private var isBusy = false
+    /// Whether the connection has lived long enough: it ends with what is under way.
+    private var isOld = false
+    /// An answer that is written but for its end, until the client takes more; and whether the connection ends with it.
+    private var unended: Bool?
 
-    init(gate: ConnectionGate, logger: Logger) {
+    /// - Parameter feeder: Holds back what follows a request until that is answered; `nil` where nothing can follow it.
+    init(gate: ConnectionGate, feeder: RequestFeeder?, logger: Logger) {
         self.logger = logger
         self.gate = gate
+        self.feeder = feeder
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         expectRequest(context)
+        guard gate.limits.lifetime > .zero else { return }
+        lifetime = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(gate.limits.lifetime)) {
+            self.grewOld(context)
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadline?.cancel()
+        lifetime?.cancel()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch Self.unwrapInboundIn(data) {
         case .head(let head):
             self.head = head
+            isBusy = true
             let sender = sender(of: head, context)
             gate.received(from: sender)
             // A handshake that was refused: its answer need not wait for a body that it should not have.
@@ -56,6 +72,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             let error = PipelineError(.tooLong, "A message has at most \(limit) bytes")
             answer(HTTPAnswer(error, .payloadTooLarge, refusal: .tooBig), head, context, isLast: true)
         case .end:
+            // One that was refused early has had its answer.
+            if isBusy { feeder?.requestReceived() }
             guard let head else { return }
             if let admission { begin(admission, head, context) } else { show(head, context) }
         }
@@ -69,6 +87,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         exchange?.isHeld = !context.channel.isWritable
+        if context.channel.isWritable, let isLast = unended { finish(context, isLast: isLast) }
         context.fireChannelWritabilityChanged()
     }
 
@@ -128,12 +147,21 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             let error = PipelineError(.invalidJSON, "Message is not valid JSON: it is not UTF-8")
             return answer(HTTPAnswer(error, refusal: .badRequest), head, context, isLast: true)
         }
-        let begun = HTTPExchange(admission, head, context, loop: gate.loop, logger: logger) { [self] in
+        let begun = HTTPExchange(admission, head, context, loop: gate.loop, logger: logger) { [self] isLast in
             exchange = nil
-            expectRequest(context)
+            finish(context, isLast: isLast)
         }
         exchange = begun
         begun.begin(text)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ConnectionEvent.clientTakesNothing? = event as? ConnectionEvent {
+            logger.info(
+                "Closed a connection: the client takes nothing of what waits for it",
+                metadata: ["address": "\(context.remoteAddress?.ipAddress ?? "")"])
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -164,16 +192,38 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         let (responseHead, body) = answer.parts(for: head, isLast: isLast, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
         if let body { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        finish(context, isLast: isLast)
+    }
+
+    /// Ends an answer once the client has taken most of it. Only then is the next request looked at: a client that asks and
+    /// does not read is told one thing more than a socket takes.
+    private func finish(_ context: ChannelHandlerContext, isLast: Bool) {
+        context.flush()
+        guard context.channel.isWritable else {
+            deadline?.cancel()
+            unended = isLast
+            return
+        }
+        unended = nil
+        isBusy = false
+        gate.answered()
+        expectRequest(context)
+        if !isLast { feeder?.answerTaken() }
         let channel = context.channel
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil))).whenComplete { _ in
             if isLast { channel.close(promise: nil) }
         }
-        expectRequest(context)
+        feeder?.feed()
     }
 
     /// Whether the connection ends with the answer to this request. It is asked before the answer is made: otherwise a host
     /// that began to stop in between would say that it is ready and close.
-    private func isLast(_ head: HTTPRequestHead) -> Bool { !head.isKeepAlive || gate.refusal != nil }
+    private func isLast(_ head: HTTPRequestHead) -> Bool { !head.isKeepAlive || isOld || gate.refusal != nil }
+
+    private func grewOld(_ context: ChannelHandlerContext) {
+        isOld = true
+        if let exchange { exchange.expire() } else if !isBusy { context.close(promise: nil) }
+    }
 
     private func sender(of head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Sender {
         routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
@@ -186,7 +236,11 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         let channel = context.channel
         // One that has had an answer only stayed for a further request.
         let metrics = hasAnswered ? nil : gate.connections.metrics
-        deadline = context.eventLoop.scheduleTask(in: TimeAmount(gate.limits.handshake)) {
+        let hasWriteLimit = gate.limits.write > .zero
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(gate.limits.handshake)) {
+            // Who has yet to take its answer can't be expected to ask for more; `write` is its limit.
+            let waiting = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+            if hasWriteLimit, waiting > 0 { return self.expectRequest(context) }
             metrics?.refused(.handshakeTimeout)
             channel.close(promise: nil)
         }

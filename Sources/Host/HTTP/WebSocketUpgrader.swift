@@ -10,12 +10,14 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
 
     private let entrance: WebSocketEntrance
     private let requests: HTTPRequestHandler
+    private let feeder: RequestFeeder
     private var admission: Admission?
     private var compression: PermessageDeflate?
     private var retained: RetainedPlace?
 
-    init(gate: ConnectionGate, requests: HTTPRequestHandler, logger: Logger) {
+    init(gate: ConnectionGate, requests: HTTPRequestHandler, feeder: RequestFeeder, logger: Logger) {
         self.requests = requests
+        self.feeder = feeder
         entrance = WebSocketEntrance(gate: gate, logger: logger)
     }
 
@@ -53,7 +55,9 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
             } else {
                 try pipeline.addHandler(entrance.handler(for: admission, in: retained, compression: compression))
             }
-            return pipeline.removeHandler(requests)
+            return pipeline.removeHandler(feeder).assumeIsolated().flatMap { [requests] in
+                pipeline.removeHandler(requests)
+            }.nonisolated()
         } catch {
             return context.eventLoop.makeFailedFuture(error)
         }

@@ -55,5 +55,6 @@ final class AddressPlace {
     func leave() {
         if let network { places.leave(network) }
         network = nil
+        isRefused = false
     }
 }

@@ -8,6 +8,8 @@ final class HostMetrics: Sendable {
     private let refusals: [RefusalReason: any CounterHandler]
     private let closes: [UInt16: any CounterHandler]
     private let otherCloses: any CounterHandler
+    private let cuts: [CutReason: any CounterHandler]
+    private let outbound, inbound: any MeterHandler
 
     /// By swift-metrics, whoever is behind that.
     init(factory: any MetricsFactory = MetricsSystem.factory) {
@@ -23,6 +25,14 @@ final class HostMetrics: Sendable {
         self.refusals = Dictionary(RefusalReason.allCases.map { ($0, refusals($0)) }) { first, _ in first }
         self.closes = Dictionary((1000...1015).map { ($0, closes(String($0))) }) { first, _ in first }
         otherCloses = closes("other")
+        cuts = Dictionary(
+            CutReason.allCases.map { reason in
+                let labels = [("reason", reason.rawValue)]
+                return (reason, factory.makeCounter(label: HostMetric.cut.rawValue, dimensions: labels))
+            }
+        ) { first, _ in first }
+        outbound = factory.makeMeter(label: HostMetric.outbound.rawValue, dimensions: [])
+        inbound = factory.makeMeter(label: HostMetric.inbound.rawValue, dimensions: [])
     }
 
     func connectionOpened() {
@@ -48,6 +58,26 @@ final class HostMetrics: Sendable {
     func refused(_ reason: RefusalReason) {
         refusals[reason]?.increment(by: 1)
     }
+
+    func cut(_ reason: CutReason) {
+        cuts[reason]?.increment(by: 1)
+    }
+
+    func outboundChanged(by bytes: Int) {
+        outbound.increment(by: Double(bytes))
+    }
+
+    func inboundChanged(by bytes: Int) {
+        inbound.increment(by: Double(bytes))
+    }
+}
+
+/// Which limit a connection went past that was reset.
+enum CutReason: String, CaseIterable {
+    /// Nothing of what waited for the client was taken for too long.
+    case write
+    /// Too much waited for the client.
+    case outbound
 }
 
 /// Why a handshake or request was refused, in metrics and the log.

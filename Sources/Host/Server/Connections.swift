@@ -19,18 +19,21 @@ final class Connections: Sendable {
     let metrics = HostMetrics()
 
     init(
-        group: any EventLoopGroup, limits: HostLimits, proxies: TrustedProxies, routes: HostRoutes
+        group: any EventLoopGroup, limits: HostLimits, proxies: TrustedProxies, routes: HostRoutes,
+        mostRefused: Int = 64
     ) async throws {
         self.limits = limits
         self.proxies = proxies
         rate = ConnectRate(perSecond: limits.connectsPerSecond)
         places = AddressPlaces(limit: limits.connectionsPerAddress)
         eventLoops = Array(group.makeIterator())
+        let share = max(2, mostRefused / max(1, eventLoops.count))
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for eventLoop in eventLoops {
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit { [metrics] in
                 NIOLoopBound(
-                    LoopConnections(eventLoop, limits: limits, routes: routes, metrics: metrics),
+                    LoopConnections(
+                        eventLoop, limits: limits, routes: routes, metrics: metrics, mostRefused: share),
                     eventLoop: eventLoop)
             }.get()
         }
@@ -45,24 +48,29 @@ final class Connections: Sendable {
         (accepted.load(ordering: .relaxed), acceptedEver.load(ordering: .relaxed))
     }
 
+    /// What becomes of a connection that was accepted.
+    enum Arrival {
+        case served(ConnectionGate)
+        case refused(RefusedConnection)
+    }
+
     /// Counts a connection for as long as it lives. Called on its event loop.
-    func accept(_ channel: any Channel) -> ConnectionGate? {
+    func accept(_ channel: any Channel) -> Arrival? {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return nil }
-        let count = accepted.add(1, ordering: .relaxed).newValue
         acceptedEver.add(1, ordering: .relaxed)
         metrics.connectionOpened()
-        channel.closeFuture.whenComplete { _ in
-            self.accepted.subtract(1, ordering: .relaxed)
-            self.metrics.connectionClosed()
+        channel.closeFuture.whenComplete { _ in self.metrics.connectionClosed() }
+        guard accepted.add(1, ordering: .relaxed).newValue <= limits.connections else {
+            accepted.subtract(1, ordering: .relaxed)
+            return .refused(RefusedConnection(.tooMany("the host has too many connections"), self, loop))
         }
-        var refusal: HTTPRejection?
-        if count > limits.connections {
-            refusal = .unavailable("the host has too many connections")
-        } else if let rate, !rate.take() {
-            refusal = .unavailable("too many clients connect at once")
+        channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
+        let place = place(of: channel)
+        if let rate, !rate.take() {
+            return .refused(RefusedConnection(.tooMany("too many clients connect at once"), self, loop))
         }
-        return ConnectionGate(
-            connections: self, loop: loop, limits: limits, refusalAtAccept: refusal, place: place(of: channel))
+        guard place?.isRefused != true else { return .refused(RefusedConnection(.tooManyOfAddress, self, loop)) }
+        return .served(ConnectionGate(connections: self, loop: loop, limits: limits, place: place))
     }
 
     /// The connection's place among those of its address; a trusted proxy's is taken when a request says whose it is.
@@ -85,7 +93,8 @@ final class Connections: Sendable {
 
     /// Lets every conversation end what it has received and say goodbye. Returns once all have, or the time is over.
     func drain(until deadline: ContinuousClock.Instant) async {
-        await onEachLoop { $0.drain() }
+        let time = max(.zero, deadline - .now)
+        await onEachLoop { $0.drain(within: time) }
         while ContinuousClock.now < deadline, await openConversations > 0 {
             try? await Task.sleep(for: .milliseconds(10))
         }
@@ -123,24 +132,36 @@ final class Connections: Sendable {
 }
 
 /// What one accepted connection knows of the host.
-struct ConnectionGate {
+final class ConnectionGate {
     let connections: Connections
     let loop: LoopConnections
     let limits: HostLimits
-    let refusalAtAccept: HTTPRejection?
-    let place: AddressPlace?
+    private let place: AddressPlace?
+    /// Whether its place is that of a request which came by a proxy.
+    private var isForwarded = false
+
+    init(connections: Connections, loop: LoopConnections, limits: HostLimits, place: AddressPlace?) {
+        (self.connections, self.loop, self.limits, self.place) = (connections, loop, limits, place)
+    }
 
     /// Why this connection gets nothing, if it gets nothing.
     var refusal: HTTPRejection? {
         if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping", kind: .stopping) }
-        if let refusalAtAccept { return refusalAtAccept }
-        if place?.isRefused == true { return .unavailable("there are too many connections from this address") }
-        return nil
+        return place?.isRefused == true ? .tooManyOfAddress : nil
     }
 
-    /// Notes whose request came by a proxy: the client's connections are counted, not the proxy's.
+    /// Notes whose request came by a proxy: the client's are counted, not the proxy's. A connection that a proxy keeps
+    /// counts for nobody between two requests.
     func received(from sender: Sender) {
         guard let place, sender.isForwarded, let address = sender.address.flatMap(IPAddress.init) else { return }
         place.take(for: address)
+        isForwarded = true
+    }
+
+    /// The request was answered, and its connection goes on.
+    func answered() {
+        guard isForwarded else { return }
+        place?.leave()
+        isForwarded = false
     }
 }

@@ -42,17 +42,42 @@ struct HostServer {
     }
 
     private func configure(_ channel: any Channel) throws {
-        guard let gate = connections.accept(channel) else { throw ChannelError.operationUnsupported }
-        let requests = HTTPRequestHandler(gate: gate, logger: logger)
-        let upgrader = WebSocketUpgrader(gate: gate, requests: requests, logger: logger)
+        switch connections.accept(channel) {
+        case .served(let gate): try serve(channel, gate)
+        case .refused(let refused): try refuse(channel, refused)
+        case nil: throw ChannelError.operationUnsupported
+        }
+    }
+
+    private func serve(_ channel: any Channel, _ gate: ConnectionGate) throws {
+        let pipeline = channel.pipeline.syncOperations
+        let feeder = RequestFeeder(turns: gate.loop.busy)
+        let requests = HTTPRequestHandler(gate: gate, feeder: feeder, logger: logger)
+        let upgrader = WebSocketUpgrader(gate: gate, requests: requests, feeder: feeder, logger: logger)
+        try pipeline.addHandler(BackpressureHandler(loop: gate.loop))
+        if let certificates { try pipeline.addHandler(certificates.handler()) }
+        try pipeline.addHandler(feeder)
+        try pipeline.configureHTTPServerPipeline(
+            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
+            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
+        try pipeline.addHandler(requests)
+    }
+
+    private func refuse(_ channel: any Channel, _ refused: RefusedConnection) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let certificates { try pipeline.addHandler(certificates.handler()) }
+        // It is answered before it has asked, where it does not ask.
+        try pipeline.configureHTTPServerPipeline(
+            withPipeliningAssistance: false, withEncoderConfiguration: .init(),
+            withDecoderLimitConfiguration: decoding)
+        try pipeline.addHandler(refused)
+    }
+
+    private var decoding: NIOHTTPDecoderLimitConfiguration {
         var decoding = NIOHTTPDecoderLimitConfiguration()
         decoding.maxHeaderFieldSize = limits.headers.bytes
         decoding.maxHeaderListSize = limits.headers.bytes
         decoding.maxHeaderFieldCount = 100
-        if let certificates { try channel.pipeline.syncOperations.addHandler(certificates.handler()) }
-        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
-        try channel.pipeline.syncOperations.addHandler(requests)
+        return decoding
     }
 }

@@ -26,7 +26,8 @@ struct HostService: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
         let routes = routes
-        let connections = try await Connections(group: group, limits: limits, proxies: proxies, routes: routes)
+        let connections = try await Connections(
+            group: group, limits: limits, proxies: proxies, routes: routes, mostRefused: mostRefused)
         try await open()
         let channel: any Channel
         do {
@@ -88,6 +89,9 @@ struct HostService: Service {
         limits.connections = min(limits.connections, ProcessLimits.raiseOpenFiles() / 2)
         return limits
     }
+
+    /// Connections past a limit that are told so at the same time: few, as they are more than half of what there is.
+    private var mostRefused: Int { min(64, ProcessLimits.raiseOpenFiles() / 32) }
 
     private var proxies: TrustedProxies { TrustedProxies(ranges: settings.trustedProxies) }
 

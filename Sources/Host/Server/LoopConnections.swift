@@ -13,9 +13,20 @@ package final class LoopConnections {
     private let pipelines: [LoopPipeline]
     /// Whether connections end with what they have received.
     private(set) var isDraining = false
-    private let busy, offenders: Rounds
+    /// Those who have sent more than their share of a turn; and more than they may.
+    let busy, offenders: Rounds
+    /// Connections past a limit that are being told so.
+    let refused: RefusedConnections
+    /// How long a client may take nothing of what waits for it; `nil` where that is not limited.
+    private(set) var writeLimit: Duration?
+    /// How often it is looked at what a client takes.
+    var lookInterval: TimeAmount {
+        TimeAmount(min(max((writeLimit ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
+    }
     private var ticks: RepeatedTask?
     private let period: TimeAmount
+    /// Bytes that had come and waited when they were last counted.
+    private var inbound = 0
 
     /// What is served.
     var routes: HostRoutes {
@@ -32,7 +43,12 @@ package final class LoopConnections {
             eventLoop, limits: limits, routes: HostRoutes(pipelines: [], access: access), metrics: HostMetrics())
     }
 
-    init(_ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes, metrics: HostMetrics) {
+    /// - Parameter mostRefused: Connections past a limit that are told so at the same time.
+    init(
+        _ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes, metrics: HostMetrics, mostRefused: Int = 8
+    ) {
+        refused = RefusedConnections(limit: mostRefused)
+        writeLimit = limits.write > .zero ? limits.write : nil
         self.routes = routes
         self.metrics = metrics
         pipelines = routes.pipelines.map(LoopPipeline.init)
@@ -40,7 +56,7 @@ package final class LoopConnections {
         busy = .forBusy(on: eventLoop)
         offenders = .forOffenders(on: eventLoop)
         // A quarter of the shortest limit keeps every limit within that of its value.
-        let shortest = [limits.ping, limits.idle, limits.write, limits.lifetime].filter { $0 > .zero }.min()
+        let shortest = [limits.ping, limits.idle, limits.lifetime].filter { $0 > .zero }.min()
         period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
     }
 
@@ -85,6 +101,7 @@ package final class LoopConnections {
         guard handlers.isEmpty else { return }
         ticks?.cancel()
         ticks = nil
+        noteInbound(0)
     }
 
     /// Flushes a handler's frames after the other connections that can be read have been.
@@ -98,7 +115,7 @@ package final class LoopConnections {
     /// Lets a handler go on with what its client sends once others have had their turn.
     ///
     /// - Parameter offends: Whether the client sends more than it may.
-    func goOnLater(_ handler: WebSocketHandler, offends: Bool) { (offends ? offenders : busy).add(handler) }
+    func goOnLater(_ connection: some TurnTaker, offends: Bool) { (offends ? offenders : busy).add(connection) }
 
     private func flush() {
         let handlers = unflushed
@@ -106,8 +123,11 @@ package final class LoopConnections {
         for handler in handlers { handler.flush() }
     }
 
-    func drain() {
+    /// Lets everything that was begun end. Who takes nothing of its answer is not waited for longer than a quarter of the
+    /// time that the stop may take.
+    func drain(within time: Duration) {
         isDraining = true
+        writeLimit = min(writeLimit ?? time / 4, time / 4)
         for handler in handlers.values { handler.drain() }
     }
 
@@ -121,6 +141,16 @@ package final class LoopConnections {
 
     private func tick() {
         let now = NIODeadline.now()
-        for handler in handlers.values { handler.tick(at: now) }
+        var inbound = 0
+        for handler in handlers.values {
+            handler.tick(at: now)
+            inbound += handler.inboundBytes
+        }
+        noteInbound(inbound)
+    }
+
+    private func noteInbound(_ bytes: Int) {
+        if bytes != inbound { metrics.inboundChanged(by: bytes - inbound) }
+        inbound = bytes
     }
 }

@@ -1,6 +1,11 @@
 import DequeModule
 import NIOCore
 
+/// Who goes on with what it has in its turn.
+protocol TurnTaker: AnyObject {
+    func goOn()
+}
+
 /// Connections of which each goes on in its turn. Between two rounds the event loop looks at its sockets, so that nobody
 /// waits for those who send more than others.
 final class Rounds {
@@ -8,7 +13,7 @@ final class Rounds {
     /// What a round adds to the time in which others are answered, but for the last turn that is begun in it.
     private let length: TimeAmount
     private let pause: TimeAmount
-    private var waiting = Deque<WebSocketHandler>()
+    private var waiting = Deque<any TurnTaker>()
 
     /// Rounds for those who have read more than their share of a turn of the loop.
     static func forBusy(on eventLoop: any EventLoop) -> Rounds {
@@ -28,8 +33,8 @@ final class Rounds {
         self.pause = pause
     }
 
-    func add(_ handler: WebSocketHandler) {
-        waiting.append(handler)
+    func add(_ connection: some TurnTaker) {
+        waiting.append(connection)
         if waiting.count == 1 { schedule() }
     }
 

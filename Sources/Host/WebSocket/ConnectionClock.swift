@@ -10,13 +10,12 @@ struct ConnectionClock {
         case abort(String)
     }
 
-    private let ping, idle, write, lifetime: TimeAmount?
+    private let ping, idle, lifetime: TimeAmount?
     private let expires: NIODeadline?
     private let start: NIODeadline
     private var lastHeard: NIODeadline
     private var lastPrompt: NIODeadline
     private var lastPing: NIODeadline
-    private var stuck: (since: NIODeadline, bytes: Int)?
     private var closeDeadline: NIODeadline?
 
     /// - Parameter expires: When the client's token does.
@@ -24,7 +23,6 @@ struct ConnectionClock {
         self.expires = expires
         ping = limits.ping.timeAmount
         idle = limits.idle.timeAmount
-        write = limits.write.timeAmount
         lifetime = limits.lifetime.timeAmount
         start = now
         lastHeard = now
@@ -41,19 +39,8 @@ struct ConnectionClock {
         closeDeadline = closeDeadline ?? now + limit
     }
 
-    mutating func writability(isWritable: Bool, waiting: Int, at now: NIODeadline) {
-        stuck = isWritable ? nil : (now, waiting)
-    }
-
-    mutating func tick(at now: NIODeadline, waiting: Int, isBusy: Bool) -> Action {
+    mutating func tick(at now: NIODeadline, isBusy: Bool) -> Action {
         if let closeDeadline { return now > closeDeadline ? .abort("the client did not answer the close") : .nothing }
-        if let before = stuck, let write {
-            if waiting < before.bytes {
-                stuck = (now, waiting)
-            } else if now - before.since > write {
-                return .abort("the client takes nothing of what waits for it")
-            }
-        }
         if let expires, now >= expires { return .close(.policyViolation, "the token has expired") }
         if let lifetime, now - start > lifetime { return .close(.normal, "the connection has lived long enough") }
         if isBusy { lastPrompt = now }

@@ -4,15 +4,26 @@ import NIOCore
 struct OutgoingFrames {
     private let deflater: Deflater?
     private var bytes: ByteBuffer?
+    /// The answer to the last ping that came while the client had not taken what was before it. Of those pings only the
+    /// last need be answered (RFC 6455 section 5.5.3).
+    private var waitingPong: ByteBuffer?
 
     init(compression: PermessageDeflate?) {
         deflater = compression.map(Deflater.init)
     }
 
-    var isEmpty: Bool { bytes == nil }
+    var isEmpty: Bool { bytes == nil && waitingPong == nil }
+
+    /// Whether a pong waits for the client to take what is before it.
+    var holdsPong: Bool { waitingPong != nil }
 
     /// All of them, which are not here any more.
-    mutating func take() -> ByteBuffer? { bytes.take() }
+    ///
+    /// - Parameter isTaken: Whether the client has taken all that left before; asked where a pong waits for that.
+    mutating func take(isTaken: @autoclosure () -> Bool = true) -> ByteBuffer? {
+        if waitingPong != nil, isTaken(), let payload = waitingPong.take() { pong(payload) }
+        return bytes.take()
+    }
 
     mutating func text(_ text: String) {
         guard let deflater else { return add { WebSocketEncoder.text(text, into: &$0) } }
@@ -36,19 +47,22 @@ struct OutgoingFrames {
         add { WebSocketEncoder.ping(ByteBuffer(), into: &$0) }
     }
 
+    /// A pong that leaves once the client has taken what is before it; of several the last.
+    mutating func pongLater(_ payload: ByteBuffer) { waitingPong = payload }
+
     mutating func pong(_ payload: ByteBuffer) {
         add { WebSocketEncoder.pong(payload, into: &$0) }
     }
 
     /// All of them and, as the last, a Close.
     mutating func takeAll(closingWith code: WebSocketCloseCode?, _ reason: String) -> ByteBuffer {
-        var last = take() ?? ByteBuffer()
+        var last = bytes.take() ?? ByteBuffer()
         WebSocketEncoder.close(code, reason: reason, into: &last)
         return last
     }
 
     private mutating func add(_ encode: (inout ByteBuffer) -> Void) {
-        var buffer = take() ?? ByteBufferAllocator().buffer(capacity: 256)
+        var buffer = bytes.take() ?? ByteBufferAllocator().buffer(capacity: 256)
         encode(&buffer)
         bytes = buffer
     }

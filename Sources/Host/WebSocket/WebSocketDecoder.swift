@@ -79,6 +79,9 @@ package struct WebSocketDecoder {
         }
     }
 
+    /// What was appended and is in no event yet, which is not here any more: another decoder's.
+    package mutating func takeInput() -> ByteBuffer? { input.take() }
+
     /// The next event in what was appended; `nil` where more bytes are needed.
     package mutating func next() -> Event? {
         guard var bytes = input.take() else { return nil }

@@ -1,7 +1,8 @@
 import NIOCore
 
 /// A WebSocket connection whose client has yet to say who it is: its first message is `{"type": "auth", "token": "…"}`,
-/// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on.
+/// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on, and what
+/// the client sends is bounded as its header fields were.
 final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -17,6 +18,11 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var deadline: Scheduled<Void>?
     private var state = State.waiting
     private var holdsRead = false
+    /// Bytes that the client may still send before its token is whole.
+    private var room: Int
+    /// Whether a pong is on its way to the client; and what a later one is to say, of several the last.
+    private var isPongLeaving = false
+    private var nextPong: ByteBuffer?
 
     private enum State {
         case waiting
@@ -31,7 +37,9 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
         self.authenticator = authenticator
         self.entrance = entrance
         // A token is no longer than the headers that it would otherwise stand in.
-        decoder = WebSocketDecoder(limits: .init(maxMessageBytes: entrance.gate.limits.headers.bytes))
+        let longest = entrance.gate.limits.headers.bytes
+        decoder = WebSocketDecoder(limits: .init(maxMessageBytes: longest))
+        room = 2 * longest
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -66,26 +74,35 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
             if state == .deciding { received.writeImmutableBuffer(bytes) }
             return
         }
-        // Byte by byte, so that it is known where the first message ends; it is short.
-        for index in bytes.readableBytesView.indices {
-            guard let byte = bytes.getSlice(at: index, length: 1) else { break }
-            decoder.append(byte)
-            while state == .waiting, let event = decoder.next() { handle(event, context) }
-            guard state != .waiting else { continue }
-            if state == .over { break }
-            received = bytes.getSlice(at: index + 1, length: bytes.writerIndex - index - 1) ?? ByteBuffer()
-            break
-        }
+        room -= bytes.readableBytes
+        decoder.append(bytes)
+        while state == .waiting, let event = decoder.next() { handle(event, context) }
+        // What follows the token is no longer the door's.
+        if state == .deciding { received = decoder.takeInput() ?? ByteBuffer() }
+        if state == .waiting, room < 0 { refuse(context, "the first message must be the token") }
     }
 
     private func handle(_ event: WebSocketDecoder.Event, _ context: ChannelHandlerContext) {
         switch event {
         case .text(let text): enter(with: PresentedToken.find(in: text), context)
-        case .ping(let payload): write(context) { WebSocketEncoder.pong(payload, into: &$0) }
+        case .ping(let payload): answer(payload, context)
         case .pong: break
         case .close(let code, _): end(context, code ?? .normal, "")
         case .violation(let violation): end(context, violation.code, violation.reason)
         case .binary: end(context, .unsupportedData, "text is spoken here")
+        }
+    }
+
+    /// One pong at a time is on its way: a client that pings and does not read makes nothing grow.
+    private func answer(_ ping: ByteBuffer, _ context: ChannelHandlerContext) {
+        if isPongLeaving {
+            nextPong = ping
+            return
+        }
+        isPongLeaving = true
+        write(context) { WebSocketEncoder.pong(ping, into: &$0) }.assumeIsolated().whenSuccess {
+            self.isPongLeaving = false
+            if self.state == .waiting, let next = self.nextPong.take() { self.answer(next, context) }
         }
     }
 
@@ -133,15 +150,17 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
         guard state != .over else { return }
         state = .over
         deadline?.cancel()
-        write(context) { WebSocketEncoder.close(code, reason: reason, into: &$0) }
+        _ = write(context) { WebSocketEncoder.close(code, reason: reason, into: &$0) }
         context.close(mode: .output, promise: nil)
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) { context.close(promise: nil) }
         context.read()
     }
 
-    private func write(_ context: ChannelHandlerContext, _ encode: (inout ByteBuffer) -> Void) {
+    private func write(
+        _ context: ChannelHandlerContext, _ encode: (inout ByteBuffer) -> Void
+    ) -> EventLoopFuture<Void> {
         var buffer = context.channel.allocator.buffer(capacity: 64)
         encode(&buffer)
-        context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+        return context.writeAndFlush(Self.wrapOutboundOut(buffer))
     }
 }

@@ -6,7 +6,7 @@ import Pipeline
 /// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a turn of the event
 /// loop, so that a client which is woken finds more than one answer. Of what a client has sent at once no more than a share
 /// is done in a turn, so that other clients have theirs.
-package final class WebSocketHandler: ChannelDuplexHandler {
+package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = Never
     package typealias OutboundOut = ByteBuffer
@@ -16,8 +16,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     /// What a frame counts besides that comes too soon: its client is told so, and then waits with others like it.
     private static let refusalSize = 4
 
-    private let sink: any MessageSink
-    private let loop: LoopConnections
+    let sink: any MessageSink
+    let loop: LoopConnections
     /// Messages that may wait; past it nothing is read. Of the limits only what is needed is kept: there are many of these.
     private let mostPending: Int
     /// Bytes that may wait for the client.
@@ -25,11 +25,11 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var decoder: WebSocketDecoder
-    @exclusivity(unchecked) private var closing = WebSocketCloseState()
+    @exclusivity(unchecked) var closing = WebSocketCloseState()
     /// What either side closed it with.
     private var closeCode: WebSocketCloseCode?
-    @exclusivity(unchecked) private var context: ChannelHandlerContext?
-    @exclusivity(unchecked) private var frames: OutgoingFrames
+    @exclusivity(unchecked) var context: ChannelHandlerContext?
+    @exclusivity(unchecked) var frames: OutgoingFrames
     @exclusivity(unchecked) private var socket: ClientSocket?
     /// What the channel says of itself, which costs more to ask for each message.
     @exclusivity(unchecked) private var isWritable = true
@@ -40,8 +40,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     @exclusivity(unchecked) private var isWaiting = false
     /// Whether what still comes is dropped, after a breach.
     @exclusivity(unchecked) private var isDropping = false
-    @exclusivity(unchecked) private var isDraining = false
-    @exclusivity(unchecked) private var clock: ConnectionClock
+    @exclusivity(unchecked) var isDraining = false
+    @exclusivity(unchecked) var clock: ConnectionClock
     @exclusivity(unchecked) private var rate: FrameRate?
 
     /// - Parameters:
@@ -162,7 +162,8 @@ package final class WebSocketHandler: ChannelDuplexHandler {
             clock.prompted()
             sink.receive(payload)
         case .ping(let payload):
-            if mayWrite { frames.pong(payload) }
+            guard mayWrite else { break }
+            if bytesWaiting > 0 { frames.pongLater(payload) } else { frames.pong(payload) }
         case .pong:
             break
         case .close(let code, _):
@@ -188,6 +189,9 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         return true
     }
 
+    /// Bytes of the client's that have arrived and are not worked on yet.
+    var inboundBytes: Int { decoder.bufferCapacity + sink.pendingBytes }
+
     // MARK: Backpressure
 
     package func read(context: ChannelHandlerContext) {
@@ -196,9 +200,11 @@ package final class WebSocketHandler: ChannelDuplexHandler {
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        clock.writability(isWritable: isWritable, waiting: bytesWaiting, at: .now())
         sink.isHeld = !isWritable
-        if isWritable { readOn() }
+        if isWritable {
+            readOn()
+            if frames.holdsPong { flush() }
+        }
         context.fireChannelWritabilityChanged()
     }
 
@@ -209,7 +215,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         return isWritable && hasRoom
     }
 
-    private func readOn() {
+    func readOn() {
         // Whoever decodes reads on after it.
         guard !isDecoding else { return }
         decode()
@@ -234,7 +240,7 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         wasWritten()
     }
 
-    private var mayWrite: Bool { context != nil && !closing.hasSentClose }
+    var mayWrite: Bool { context != nil && !closing.hasSentClose }
 
     private func wasWritten() {
         guard !isReading, !isDecoding else { return }
@@ -243,10 +249,11 @@ package final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func flush() {
-        guard let context, var buffer = frames.take() else { return }
+        guard let context, var buffer = frames.take(isTaken: bytesWaiting == 0) else { return }
         if socket?.write(&buffer, behind: bytesWaiting) == true { return }
         context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
         guard !isWritable, bytesWaiting > mostWaiting else { return }
+        loop.metrics.cut(.outbound)
         abort("the client takes too little of what waits for it")
     }
 
@@ -282,46 +289,13 @@ package final class WebSocketHandler: ChannelDuplexHandler {
         }
     }
 
-    private func abort(_ reason: String) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ConnectionEvent { sink.willBeCut(because: "the client takes nothing of what waits for it") }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func abort(_ reason: String) {
         sink.willBeCut(because: reason)
         context?.close(promise: nil)
-    }
-
-    /// Takes no further prompt, lets those that were received end, then says goodbye.
-    func drain() {
-        isDraining = true
-        closeIfDrained()
-    }
-
-    /// The sink has fewer pending messages than before, or none.
-    package func messagesHaveEnded() {
-        closeIfDrained()
-        readOn()
-    }
-
-    private func closeIfDrained() {
-        if isDraining, !closing.isClosing, sink.pending == 0 { close(.goingAway, "the host is stopping") }
-    }
-
-    /// Ends the connection now, whatever is in flight.
-    ///
-    /// - Returns: How many messages had not been begun.
-    func stop() -> Int {
-        let unbegun = sink.stop()
-        close(.goingAway, "the host is stopping")
-        context?.close(promise: nil)
-        return unbegun
-    }
-
-    /// Called about once a second: pings, and closes what is silent, stuck or too old.
-    func tick(at now: NIODeadline) {
-        switch clock.tick(at: now, waiting: bytesWaiting, isBusy: sink.pending > 0) {
-        case .nothing: break
-        case .ping:
-            if mayWrite { frames.ping() }
-            flush()
-        case .close(let code, let reason): close(code, reason)
-        case .abort(let reason): abort(reason)
-        }
     }
 }

@@ -32,9 +32,10 @@ struct StoppingTests {
         let channel = EmbeddedChannel()
         let loop = LoopConnections(group.next(), limits: HostLimits(), routes: routes, metrics: HostMetrics())
         let gate = ConnectionGate(
-            connections: connections, loop: loop, limits: HostLimits(), refusalAtAccept: nil, place: nil)
+            connections: connections, loop: loop, limits: HostLimits(), place: nil)
         try channel.pipeline.syncOperations.addHandler(
-            HTTPRequestHandler(gate: gate, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+            HTTPRequestHandler(gate: gate, feeder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        )
 
         let ready = try answer(of: channel)
         #expect(ready.status == .ok && ready.headers["connection"].isEmpty)

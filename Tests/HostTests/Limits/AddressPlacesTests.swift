@@ -41,6 +41,17 @@ struct AddressPlacesTests {
         #expect(!direct.isRefused)
     }
 
+    @Test("a connection that was refused may be another's later")
+    func again() throws {
+        let places = try #require(AddressPlaces(limit: 1))
+        let (first, proxied) = (AddressPlace(places), AddressPlace(places))
+        first.take(for: here)
+        proxied.take(for: here)
+        #expect(proxied.isRefused)
+        proxied.leave()
+        #expect(!proxied.isRefused)
+    }
+
     @Test("nothing is kept of those that have left, however often they leave")
     func forgets() throws {
         let places = try #require(AddressPlaces(limit: 1))

@@ -26,6 +26,23 @@ struct InflaterLimitsTests {
     }
 
     @Test(
+        "the fragments of a message that is not compressed have the limit itself, and nothing of what compressing takes"
+    )
+    func plainFragments() {
+        var decoder = WebSocketDecoder.compressed(limit: 1_000)
+        var events: [DecodedEvent] = []
+        let piece = [UInt8](repeating: 0x61, count: 100)
+        for number in 0..<100 where events.isEmpty {
+            let fragment =
+                number == 0 ? ClientFrame.text(bytes: piece, isFinal: false) : .continuation(piece, isFinal: false)
+            events = decoder.read(fragment.bytes)
+            if number < 10 { #expect(events.isEmpty) }
+        }
+        #expect(events == [.violation(1009)])
+        #expect(decoder.bufferCapacity == 0)
+    }
+
+    @Test(
         "a bomb is refused before it takes more memory than a message may have", arguments: [10_000, 64 << 10, 1 << 20])
     func bomb(limit: Int) {
         var decoder = WebSocketDecoder.compressed(limit: limit)

@@ -1,0 +1,122 @@
+import Glibc
+import NIOCore
+
+/// Hands the HTTP decoder what a client sends, one request after the other: what follows a request waits as it came until
+/// that one is answered and its answer taken. Parsed ahead it would be thirty times as long.
+///
+/// A client that sends many requests at once has its share of a turn of the event loop, as one with many messages has.
+final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTaker {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = Never
+    typealias OutboundOut = Never
+
+    /// What is done for one client while others wait: so many pieces, and so many more for each answer.
+    private static let share = 32
+    private static let answerSize = 8
+    /// How long a piece is at most.
+    private static let longest = 4 << 10
+
+    private let turns: Rounds
+    private var context: ChannelHandlerContext?
+    private var input: ByteBuffer?
+    private var left = 0
+    private var isFeeding = false
+    private var isAnswering = false
+    private var isWaiting = false
+    private var holdsRead = false
+
+    /// - Parameter turns: Those in which clients go on that have sent more than their share.
+    init(turns: Rounds) {
+        self.turns = turns
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = Self.unwrapInboundIn(data)
+        if input == nil {
+            input = bytes
+        } else {
+            input?.discardReadBytes()
+            input?.writeImmutableBuffer(bytes)
+        }
+        feed()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if input == nil { context.read() } else { holdsRead = true }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        input = nil
+        context.fireChannelInactive()
+    }
+
+    /// Another protocol begins: what is here is its.
+    func removeHandler(context: ChannelHandlerContext, removalToken: ChannelHandlerContext.RemovalToken) {
+        if let rest = input.take() { context.fireChannelRead(Self.wrapInboundOut(rest)) }
+        if holdsRead { context.read() }
+        context.leavePipeline(removalToken: removalToken)
+    }
+
+    /// A request is whole: what follows it waits.
+    func requestReceived() { isAnswering = true }
+
+    /// Its answer has been taken. What follows it comes with ``feed()``.
+    func answerTaken() {
+        isAnswering = false
+        left -= Self.answerSize
+    }
+
+    /// Goes on with what is there.
+    func feed() {
+        guard !isFeeding, !isWaiting else { return }
+        isFeeding = true
+        left = Self.share
+        while left > 0, !isAnswering, let context, let piece = nextPiece() {
+            left -= 1
+            context.fireChannelRead(Self.wrapInboundOut(piece))
+        }
+        isFeeding = false
+        if input != nil {
+            guard !isAnswering, context != nil else { return }
+            isWaiting = true
+            turns.add(self)
+        } else if holdsRead {
+            holdsRead = false
+            context?.read()
+        }
+    }
+
+    /// Its turn has come.
+    func goOn() {
+        isWaiting = false
+        feed()
+        context?.fireChannelReadComplete()
+    }
+
+    /// The next bytes up to an empty line, behind which another request may begin.
+    private func nextPiece() -> ByteBuffer? {
+        guard var bytes = input.take() else { return nil }
+        let length = bytes.withUnsafeReadableBytes { Self.pieceLength($0) }
+        let piece = bytes.readSlice(length: length)
+        input = bytes.readableBytes > 0 ? bytes : nil
+        return piece
+    }
+
+    private static func pieceLength(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let end = min(bytes.count, longest)
+        guard let start = bytes.baseAddress else { return 0 }
+        var index = 0
+        while index < end, let found = memchr(start + index, 0x0A, end - index) {
+            index = start.distance(to: UnsafeRawPointer(found)) + 1
+            let isCarriage = index < end && bytes[index] == 0x0D
+            let next = isCarriage ? index + 1 : index
+            if next < end, bytes[next] == 0x0A { return next + 1 }
+        }
+        return end
+    }
+}

@@ -1,0 +1,102 @@
+import DequeModule
+import NIOCore
+import NIOHTTP1
+
+/// A connection past a limit of connections: it is told so and closed, within a second whatever the client does. The pages
+/// for operators are answered all the same, for which it may ask at once.
+final class RefusedConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// How long a request is waited for before it is told unasked.
+    private static let patience = TimeAmount.milliseconds(250)
+    /// How long the whole may take. Closed at once, a socket with unread bytes is reset, and some systems then drop what
+    /// the client has not read.
+    private static let longest = TimeAmount.seconds(1)
+
+    private let rejection: HTTPRejection
+    private let connections: Connections
+    private let loop: LoopConnections
+    private var context: ChannelHandlerContext?
+    private var hasAnswered = false
+    private var timers: [Scheduled<Void>] = []
+
+    init(_ rejection: HTTPRejection, _ connections: Connections, _ loop: LoopConnections) {
+        self.rejection = rejection
+        self.connections = connections
+        self.loop = loop
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let eventLoop = context.eventLoop.assumeIsolated()
+        timers = [
+            eventLoop.scheduleTask(in: Self.patience) { self.refuse() },
+            eventLoop.scheduleTask(in: Self.longest) { self.context?.close(promise: nil) },
+        ]
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        // Before that nothing can be said to it.
+        loop.refused.add(self)
+        context.fireChannelActive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        for timer in timers { timer.cancel() }
+        loop.refused.remove(self)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(let head) = Self.unwrapInboundIn(data), !hasAnswered else { return }
+        guard HostRoutes.operatorPaths.contains(RequestTarget(head.uri).path) else { return refuse() }
+        let sender = loop.routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
+        answer(loop.routes.answer(head, from: sender, isStopping: connections.isStopping), head)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    /// Another needs its descriptor.
+    func giveWay() {
+        refuse()
+        context?.close(promise: nil)
+    }
+
+    private func refuse() {
+        answer(HTTPAnswer(rejection), HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
+    }
+
+    private func answer(_ answer: HTTPAnswer, _ head: HTTPRequestHead) {
+        guard let context, !hasAnswered else { return }
+        hasAnswered = true
+        if let reason = answer.refusal { loop.metrics.refused(reason) }
+        let (responseHead, body) = answer.parts(for: head, isLast: true, allocator: context.channel.allocator)
+        context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
+        if let body { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
+        context.close(mode: .output, promise: nil)
+    }
+}
+
+/// The refused connections of one event loop: so many that a page for operators can still be asked for, so few that they
+/// take no descriptors from those who are in.
+final class RefusedConnections {
+    private let limit: Int
+    private var connections = Deque<RefusedConnection>()
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Past the limit the oldest, who had the longest time to ask, goes.
+    func add(_ connection: RefusedConnection) {
+        connections.append(connection)
+        if connections.count > limit { connections.popFirst()?.giveWay() }
+    }
+
+    func remove(_ connection: RefusedConnection) {
+        guard let index = connections.firstIndex(where: { $0 === connection }) else { return }
+        connections.remove(at: index)
+    }
+}
