@@ -21,6 +21,7 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         var loaded = await HostFiles.check(try pipelines.load(for: Host.self))
+        loaded = NamedLimits.check(loaded)
         let tests = try pipelines.loadTests(for: Host.self)
         loaded += tests.map { LoadedPipeline(file: nil, diagnostics: $0.diagnostics, source: $0.source) }
         if live { loaded = await LiveCheck.run(loaded) }
