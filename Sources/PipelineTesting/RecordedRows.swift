@@ -90,8 +90,12 @@ public struct RecordedRows: RowStore {
             try state.withLock { state in
                 if state.isDown { throw PipelineError.scripted(.databaseUnavailable) }
                 if !state.outcomes.isEmpty, case .failing(let error) = state.outcomes.removeFirst() { throw error }
-                for row in rows where !state.stored.contains(where: { $0.table == table && $0.row.id == row.id }) {
-                    state.stored.append((table, row))
+                for row in rows {
+                    let known = state.stored.firstIndex { $0.table == table && $0.row.id == row.id }
+                    if known.map({ state.stored[$0].row.isPartial }) ?? true {
+                        if let known { state.stored.remove(at: known) }
+                        state.stored.append((table, row))
+                    }
                 }
                 return state.note
             }

@@ -59,3 +59,18 @@ private let pathProblem: @Sendable (String) -> String? = { path in
     if !path.hasPrefix("/") || !isPlain { return "must be a path such as /ws" }
     return reservedPaths.contains(path) || path.hasPrefix("/sessions/") ? "can't be \(path): the host serves it" : nil
 }
+
+extension Receive: ChainDependentStage {
+    package func problem(among stages: [any Stage]) -> String? {
+        guard remember == .stored else { return nil }
+        guard let persist = stages.firstIndex(where: { $0 is Persist }) else {
+            return "'remember: stored' looks for answers in the table of a 'persist' stage, and there is none; add one, or "
+                + "give a time, as in 'remember: 10m'"
+        }
+        let changing = stages[..<persist].first { !($0 is Receive) && $0.provides.contains(.prompt) }
+        return changing.map {
+            "'remember: stored' compares what is asked with what is stored, but '\(type(of: $0).name)' changes the prompt "
+                + "before 'persist' stores it; put it below, or give a time, as in 'remember: 10m'"
+        }
+    }
+}

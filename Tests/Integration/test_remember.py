@@ -1,6 +1,7 @@
 """Messages that come again: one call and one row, whichever connection or request they come by."""
 
 import concurrent.futures
+import hashlib
 import json
 import urllib.error
 import urllib.request
@@ -189,3 +190,84 @@ def test_for_how_long_is_a_setting(flow, ai, value, calls):
     else:
         post(host, session)
     assert len(ai.calls) == calls
+
+
+STORED = FLOW.replace("on_disconnect: cancel", "remember: stored").replace(
+    "complete: {", "complete: {stream: true, ").replace("  - respond", "  - respond: {stream: true}")
+
+
+def stored_id(session, id, pipeline="flow"):
+    """As docs/wire.md has it."""
+    digest = hashlib.sha256(b"\0".join(part.encode() for part in [pipeline, session, id])).digest()
+    value = bytearray(digest[:16])
+    value[6] = value[6] & 0x0F | 0x80
+    value[8] = value[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(value)))
+
+
+@pytest.mark.parametrize("database, queue", [("sqlite", False), ("postgres", False), ("sqlite", True)])
+def test_stored_answers_are_known_after_a_restart(serve, ai, request, database, queue):
+    flow, env = STORED, {"OPENAI_BASE_URL": ai.url}
+    if database == "postgres":
+        env["DATABASE_URL"] = request.getfixturevalue("postgres").url()
+        flow = flow.replace("sqlite: {path: data/stagecoach.db}", 'postgres: {url: "${DATABASE_URL}", create: true}')
+    if queue:
+        flow = flow.replace("resources:", "resources:\n  outbox: {disk: {path: data/outbox}}").replace(
+            "async: true", "async: {queue: outbox}")
+    session = new_session()
+    host = serve(flow, env=env, ends_well=False)
+    answers = [post(host, session, frame(id=id))[1] for id in ["c-1", "é"]]
+    assert [answer["message_id"] for answer in answers] == [stored_id(session, id) for id in ["c-1", "é"]]
+    if queue:
+        host.process.kill()
+    else:
+        host.stop()
+    host = serve(flow, env=env)
+    again = [post(host, session, frame(id=id))[1] for id in ["c-1", "é"]] + [ask(host, session)]
+    assert all(same(one, other) for one, other in zip(again, [*answers, answers[0]]))
+    calls = len(ai.calls)
+    assert calls == 2
+    # Another prompt under a used id is no message, also once only the table knows it.
+    status, refused = post(host, session, frame(prompt="other"))
+    assert (status, refused["error"]["code"], refused["id"]) == (400, "invalid_message", "c-1")
+    host.stop()
+    host = serve(flow, env=env)
+    assert post(host, session, frame(prompt="other"))[0] == 400 and len(ai.calls) == calls
+    assert post(host, new_session())[1]["message_id"] != answers[0]["message_id"]
+
+
+def test_a_stored_part_of_an_answer_is_none_and_is_replaced(serve, ai):
+    host, session = serve(STORED, env={"OPENAI_BASE_URL": ai.url}), new_session()
+    ai.script = ["stream_cut"]
+    with host.connect(f"session={session}") as connection:
+        receive_json(connection)
+        connection.send(frame(prompt="one two three four"))
+        while (got := receive_json(connection))["type"] == "delta":
+            pass
+        assert got["type"] == "error"
+    assert json.loads(host.wait_for_rows(1)[0]["metadata"])["partial"] is True
+    answer = post(host, session, frame(prompt="one two three four"))[1]
+    assert answer["response"] == "one two three four"
+    wait_until(lambda: host.rows("response")[0]["response"] == "one two three four", "the part to be replaced")
+    row, = host.rows()
+    assert row["id"] == answer["message_id"] and "partial" not in (row["metadata"] or "")
+    host.stop()
+    host = serve(STORED, env={"OPENAI_BASE_URL": ai.url})
+    assert same(post(host, session, frame(prompt="one two three four"))[1], answer) and len(ai.calls) == 2
+
+
+def test_a_table_that_cannot_be_asked_is_an_error_before_any_call(serve, ai, stoppable_postgres):
+    flow = STORED.replace("sqlite: {path: data/stagecoach.db}", 'postgres: {url: "${DATABASE_URL}", create: true}')
+    host, session = serve(flow, env={"OPENAI_BASE_URL": ai.url, "DATABASE_URL": stoppable_postgres.url()},
+                          ends_well=False), new_session()
+    assert post(host, session)[0] == 200
+    stoppable_postgres.server.stop()
+    status, error = post(host, session, frame(id="c-2"))
+    assert (status, error["error"]["code"], len(ai.calls)) == (503, "database_unavailable", 1)
+
+
+@pytest.mark.parametrize("value", ["soon", "-1s", "[10m]"])
+def test_a_time_that_there_is_not_is_an_error(run, tmp_path, value):
+    (tmp_path / "p.yaml").write_text(FLOW.replace("on_disconnect: cancel", f"remember: {value}"))
+    checked = run("check", tmp_path / "p.yaml", env={"OPENAI_BASE_URL": "http://127.0.0.1:1"})
+    assert checked.returncode == 1 and "remember" in checked.stderr and "8:" in checked.stderr

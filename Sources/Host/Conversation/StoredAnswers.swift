@@ -10,14 +10,14 @@ enum StoredAnswers {
     static func completion(of message: Message, in chain: Chain) async throws(PipelineError) -> Completion? {
         // The queues come first: a message that is stored in between is then found twice, not never.
         for waiting in await chain.pending.messages(ofSession: message.session.id) where waiting.id == message.id {
-            guard let completion = waiting.completion else { continue }
+            guard let completion = waiting.completion, !completion.isPartial else { continue }
             try check(waiting.prompt, waiting.session.userID, against: message)
-            if !isPartial(completion.response) { return completion }
+            return completion
         }
         for table in StoredTable.all(in: chain) {
             guard let row = try await row(of: message, in: table) else { continue }
             try check(row.prompt, row.userID, against: message)
-            if !isPartial(row.metadata) {
+            if !row.isPartial {
                 return Completion(text: row.response, tokensUsed: row.tokensUsed, response: row.metadata)
             }
         }
@@ -42,9 +42,10 @@ enum StoredAnswers {
             userID.isExactly(message.session.userID)
         else { throw .usedID }
     }
+}
 
-    private static func isPartial(_ metadata: String?) -> Bool {
-        guard let metadata else { return false }
-        return (try? JSONReader.members(["partial"], of: Array(metadata.utf8)))?["partial"] == .bool(true)
+extension Completion {
+    fileprivate var isPartial: Bool {
+        (try? JSONReader.members(["partial"], of: Array((response ?? "").utf8)))??["partial"] == .bool(true)
     }
 }

@@ -45,6 +45,12 @@ struct RecordedDatabase: RowStore {
         return rows
     }
 
+    func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row? {
+        let row = try await inner.row(id, ofSession: session, in: table)
+        if let row { recorder.found([row], ofSession: session) }
+        return row
+    }
+
     func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
         try await inner.tokensUsed(by: user, since: time, in: table)
     }

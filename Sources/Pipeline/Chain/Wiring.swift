@@ -20,6 +20,7 @@ struct Wiring {
         wiring.checkEntry()
         wiring.checkGuarantees()
         wiring.checkStreaming()
+        wiring.checkDependent()
         return wiring.problems
     }
 
@@ -186,6 +187,14 @@ struct Wiring {
             problems.append(
                 Problem(
                     code: .streamingOff, place: obstacle.step.place, message: obstacle.message, severity: .note))
+        }
+    }
+
+    private mutating func checkDependent() {
+        let steps = all.flatMap(\.all)
+        for step in steps {
+            guard let stage = step.stage as? any ChainDependentStage else { continue }
+            if let message = stage.problem(among: steps.map(\.stage)) { add(.wiring, step, message) }
         }
     }
 

@@ -65,6 +65,12 @@ public struct Postgres: RowStore {
         }
     }
 
+    public func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row? {
+        try await connection.run(settings) { [connection] in
+            try PostgresRows(table, noting: connection.unreadable).row(id, ofSession: session, with: $0)
+        }
+    }
+
     public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
         try await connection.run(settings) { try PostgresRows(table).tokensUsed(by: user, since: time, with: $0) }
     }

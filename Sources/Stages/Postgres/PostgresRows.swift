@@ -18,7 +18,7 @@ struct PostgresRows {
         while !rest.isEmpty {
             let some = takeSome(&rest)
             if some.count >= PostgresRows.copied, try isCopied(some, with: session) { continue }
-            _ = try session.run(insertion, parameters(of: some))
+            _ = try session.run(some.contains(where: \.mayComeAgain) ? replacement : insertion, parameters(of: some))
         }
     }
 
@@ -107,7 +107,7 @@ struct PostgresRows {
             let wanted = limit - rows.count
             let result = try session.run(
                 """
-                SELECT id, prompt, response, tokens_used, metadata, username, user_id, \(time("created_at"))
+                SELECT \(columnsRead)
                 FROM \(table) WHERE session_id = $1::text
                 ORDER BY created_at DESC NULLS LAST, id DESC LIMIT $2::bigint OFFSET $3::bigint
                 """, [Array(id.utf8), number(wanted), number(read)])
@@ -118,6 +118,19 @@ struct PostgresRows {
             read += result.count
         }
         return rows.reversed()
+    }
+
+    func row(
+        _ id: UniqueID, ofSession session: String, with server: PostgresSession
+    ) throws(PostgresFailure) -> Row? {
+        let result = try server.run(
+            "SELECT \(columnsRead) FROM \(table) WHERE id = $1::uuid AND session_id = $2::text",
+            [Array(id.description.utf8), Array(session.utf8)])
+        return result.count > 0 ? row(0, of: result, session: session) : nil
+    }
+
+    private var columnsRead: String {
+        "id, prompt, response, tokens_used, metadata, username, user_id, \(time("created_at"))"
     }
 
     /// A row that another program wrote without a time, or with something in its place, is left out.
@@ -162,14 +175,28 @@ struct PostgresRows {
         _ = try session.run("DELETE FROM \(table) WHERE id = ANY ($1::uuid[])", [array.finished()])
     }
 
-    private var insertion: String {
+    private var insertion: String { "\(insertion("ORDER BY place")) ON CONFLICT (id) DO NOTHING" }
+
+    /// What is stored of a part of an answer gives way. A statement can't change a row twice, so of rows with the same id
+    /// the last counts, as for who is told of the answer.
+    private var replacement: String {
+        let replaced = PostgresRows.columns.split(separator: ", ").dropFirst().map { "\($0) = excluded.\($0)" }
+        return """
+            \(insertion("ORDER BY id, place DESC", distinct: "DISTINCT ON (id)"))
+            ON CONFLICT (id) DO UPDATE SET \(replaced.joined(separator: ", "))
+            WHERE stored.metadata::jsonb -> 'partial' = 'true'::jsonb
+            """
+    }
+
+    private func insertion(_ order: String, distinct: String = "") -> String {
         let columns = PostgresRows.columns
         return """
-            INSERT INTO \(table) (\(columns))
-            SELECT id, session_id, prompt, response, tokens_used, metadata::jsonb, username, user_id, created_at
+            INSERT INTO \(table) AS stored (\(columns))
+            SELECT \(distinct) id, session_id, prompt, response, tokens_used, metadata::jsonb, username, user_id,
+              created_at
             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
               $8::text[], $9::timestamptz[]) WITH ORDINALITY AS new (\(columns), place)
-            ORDER BY place ON CONFLICT (id) DO NOTHING
+            \(order)
             """
     }
 

@@ -47,6 +47,11 @@ public struct SQLite: RowStore {
         try await reader.rows(ofSession: id, in: table, limit: limit)
     }
 
+    public func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row? {
+        if let error = health.error { throw error }
+        return try await reader.row(id, ofSession: session, in: table)
+    }
+
     public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
         try await reader.tokensUsed(by: user, since: time, in: table)
     }

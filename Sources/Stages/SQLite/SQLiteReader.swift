@@ -62,6 +62,17 @@ struct SQLiteReader {
         }
     }
 
+    func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Pipeline.Row? {
+        let sql = """
+            SELECT \(StoredValues.columns.joined(separator: ", ")) FROM \(SQLiteSchema(table: table).identifier) \
+            WHERE id = ? AND session_id = ?
+            """
+        return try await open().read { database in
+            try GRDB.Row.fetchOne(database, sql: sql, arguments: [id.description, session])
+                .flatMap { StoredValues($0).row(ofSession: session) }
+        }
+    }
+
     func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
         let (whose, value) =
             user.userID.map { ("user_id = ?", $0) } ?? ("user_id IS NULL AND username = ?", user.username)

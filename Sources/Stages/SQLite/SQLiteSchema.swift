@@ -56,11 +56,16 @@ struct SQLiteSchema {
             """
     }
 
-    /// Storing a row again changes nothing; any other conflict is an error.
+    /// Storing a row again changes nothing, unless what is stored is a part of an answer; any other conflict is an error.
     var insertion: String {
-        """
-        INSERT INTO \(identifier) (id, session_id, prompt, response, tokens_used, metadata, username, user_id, \
-        created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
-        """
+        let columns = SQLiteSchema.columns.map(\.key)
+        let replaced = columns.dropFirst().map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
+        let metadata = "\(identifier).metadata"
+        // `CASE` keeps the functions of JSON, which fail for anything else, from what another program stored.
+        return """
+            INSERT INTO \(identifier) (\(columns.joined(separator: ", "))) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (id) DO UPDATE SET \(replaced) WHERE CASE WHEN typeof(\(metadata)) = 'text' THEN \
+            CASE WHEN json_valid(\(metadata)) THEN json_type(\(metadata), '$.partial') = 'true' END END
+            """
     }
 }

@@ -58,6 +58,12 @@ public struct Supabase: RowStore {
         }
     }
 
+    public func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row? {
+        try await connection.run(project) { [connection] in
+            try await SupabaseRows(table, $0, noting: connection.unreadable).row(id, ofSession: session)
+        }
+    }
+
     public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
         try await connection.run(project) { try await SupabaseRows(table, $0).tokensUsed(by: user, since: time) }
     }

@@ -57,6 +57,11 @@ struct SupabaseAPI: Sendable {
             body: Array(json.utf8))
     }
 
+    /// Changes the rows that a query finds.
+    func update(_ table: String, _ query: [(String, String)], to json: String) async throws(SupabaseFailure) {
+        _ = try await call("PATCH", table, query, prefer: "return=minimal", body: Array(json.utf8))
+    }
+
     func delete(from table: String, _ query: [(String, String)]) async throws(SupabaseFailure) {
         _ = try await call("DELETE", table, query, prefer: "return=minimal")
     }

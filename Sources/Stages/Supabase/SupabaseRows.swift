@@ -32,6 +32,7 @@ struct SupabaseRows {
                 end += 1
             }
             try await insert(rows[start..<end])
+            for row in rows[start..<end] where row.mayComeAgain { try await replacePart(with: row) }
             start = end
         }
     }
@@ -49,6 +50,19 @@ struct SupabaseRows {
             try await insert(rows[..<half])
             try await insert(rows[half...])
         }
+    }
+
+    /// What is stored of a part of an answer gives way, as far as two calls can see to it: the API has no condition for a
+    /// row that is there already.
+    private func replacePart(with row: Row) async throws(SupabaseFailure) {
+        guard !row.isPartial, try await self.row(row.id, ofSession: row.sessionID)?.isPartial == true else { return }
+        try await api.update(table, [("id", "eq.\(row.id)")], to: try json(row))
+    }
+
+    /// The row with an id.
+    func row(_ id: UniqueID, ofSession session: String) async throws(SupabaseFailure) -> Row? {
+        let query = [("select", SupabaseRows.columns), ("id", "eq.\(id)"), ("session_id", "eq.\(session)")]
+        return try await api.select(from: table, query).first.flatMap { row($0, ofSession: session) }
     }
 
     /// The last rows of a conversation, the first of them first.

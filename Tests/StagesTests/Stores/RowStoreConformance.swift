@@ -37,6 +37,8 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
     case limit = "a limit takes the last rows"
     case usage = "the tokens of a user are added up from a time on"
     case deletion = "rows are removed by their ids"
+    case oneRow = "a row is found by its id and conversation"
+    case partialAnswers = "a part of an answer gives way to what comes under its id, and nothing else does"
     case badRow = "a bad row fails alone"
     case largeBatch = "a batch of 2,500 rows is stored whole"
     case knownRows = "a batch with rows that are there already stores the others"
@@ -166,6 +168,37 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             try await store.delete([rows[0].id, rows[2].id, .random()], from: table)
             try await store.delete([], from: table)
             #expect(try await store.rows(ofSession: "s", in: table, limit: 10) == [rows[1]])
+
+        case .oneRow:
+            let rows = (1...3).map { Self.row("\($0)", at: Int64($0)) }
+            try await store.insert(rows, into: table)
+            #expect(try await store.row(rows[1].id, ofSession: "s", in: table) == rows[1])
+            #expect(try await store.row(rows[1].id, ofSession: "other", in: table) == nil)
+            #expect(try await store.row(.random(), ofSession: "s", in: table) == nil)
+
+        case .partialAnswers:
+            func row(_ number: UInt64, _ response: String, _ metadata: String?) -> Row {
+                let id = UniqueID(digest: (number, number))
+                return Row(
+                    id: id, sessionID: "s", prompt: "p", response: response, tokensUsed: 7, metadata: metadata,
+                    username: "ada", createdAt: Timestamp(microseconds: Int64(number)))
+            }
+            let odd = [#"{"partial":false}"#, #"{"partial":"true"}"#, #"{"a":{"partial":true}}"#, "[]", nil]
+            let kept = odd.enumerated().map { row(UInt64($0.offset + 10), "kept", $0.element) }
+            let parts = [row(1, "p", #"{"partial":true}"#), row(2, "p", #"{"partial": true}"#)]
+            try await store.insert(parts + kept, into: table)
+            let other = (kept + [row(1, "", nil)]).map { former in
+                var row = former
+                (row.response, row.metadata) = ("whole", #"{"id":"x"}"#)
+                return row
+            }
+            try await store.insert(other + [row(2, "more", #"{"partial":true}"#)], into: table)
+            let read = try await store.rows(ofSession: "s", in: table, limit: 100)
+            #expect(read.map(\.response).dropFirst(2) == ["kept", "kept", "kept", "kept", "kept"])
+            #expect(read.first?.response == "whole" && read.first?.metadata.map { $0.contains("partial") } == false)
+            // The whole answer stays, whatever comes.
+            try await store.insert([row(1, "part", #"{"partial":true}"#), row(1, "again", nil)], into: table)
+            #expect(try await store.row(row(1, "", nil).id, ofSession: "s", in: table)?.response == "whole")
 
         case .badRow:
             guard subject.isTyped else { return }
