@@ -61,7 +61,8 @@ public struct RecordedRows: RowStore {
 
     public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
         try storage.rows(of: table).filter { row in
-            row.createdAt >= time && (user.userID.map { $0 == row.userID } ?? (row.username == user.username))
+            row.createdAt >= time
+                && (user.userID.map { $0.isExactly(row.userID ?? "") } ?? row.username.isExactly(user.username))
         }.reduce(0) { $0 + ($1.tokensUsed ?? 0) }
     }
 

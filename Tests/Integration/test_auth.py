@@ -14,6 +14,8 @@ from conftest import DEADLINE, receive, receive_json, wait_until
 from tokens import EC, RSA, claims, encoded, hs256
 
 KEY = "canary-key-0123456789abcdef/+="
+# printf "$KEY" | sha256sum
+KEY_USER = "key-d1f22427583a"
 SECRET = "canary-secret-of-more-than-thirty-two-bytes"
 FLOW = "resources: {m: echo, d: {sqlite: {path: data/stagecoach.db}}}\nstages: [receive, complete, persist, respond]\n"
 
@@ -73,7 +75,7 @@ def test_a_key_by_header_lets_in_and_is_the_rows_user(keyed):
         with enter(keyed, token, "username=mallory") as client:
             says(client)
     rows = keyed.wait_for_rows(2)
-    assert [(row["user_id"], row["username"]) for row in rows] == [("key-1", "mallory"), ("ann", "ann")]
+    assert [(row["user_id"], row["username"]) for row in rows] == [(KEY_USER, "mallory"), ("ann", "ann")]
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("wrong"), bearer(""), {"Authorization": "Basic eDp5"}, bearer(KEY + "x"),

@@ -29,7 +29,8 @@ def test_what_clients_send_can_not_break_a_line_and_is_not_logged(serve):
     host = serve(PIPELINE, env={"LOG_LEVEL": "trace"})
     with host.connect() as client:
         receive(client)
-        for frame in (json.dumps({"prompt": HOSTILE, "username": HOSTILE, "id": HOSTILE, "metadata": {HOSTILE: HOSTILE}}),
+        for frame in (json.dumps({"prompt": HOSTILE, "id": HOSTILE, "metadata": {HOSTILE: HOSTILE}}),
+                      json.dumps({"prompt": "pr1v4te", "username": HOSTILE, "id": HOSTILE}),
                       HOSTILE, json.dumps({"prompt": "pr1v4te"}), json.dumps({"prompt": 1, "x": HOSTILE})):
             client.send(frame)
             receive(client)
@@ -42,7 +43,7 @@ def test_what_clients_send_can_not_break_a_line_and_is_not_logged(serve):
     log = entries(host)
     assert not any("pr1v4te" in json.dumps({**entry, "path": ""}) for entry in log)
     failures = [entry for entry in log if "code" in entry]
-    assert [entry["code"] for entry in failures] == ["too_long", "invalid_json", "invalid_message"]
+    assert [entry["code"] for entry in failures] == ["too_long", "invalid_message", "invalid_json", "invalid_message"]
     assert failures[0]["stage"] == "validate"
     assert all(len(entry["message_id"]) == 36 == len(entry["session_id"]) for entry in failures)
 

@@ -30,6 +30,12 @@ enum AuthSetting: SettingValue {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) lets nobody in: it has no key")
             return nil
         }
+        for (index, key) in (node["keys"]?.elements ?? []).enumerated() where key.entries == nil {
+            reader.diagnostics.warning(
+                .unnamedKey, at: key.range,
+                "a key without a name has the user 'key-' and 12 digits made of the key; it was 'key-\(index + 1)', by its "
+                    + "place, and {key: …, user: key-\(index + 1)} keeps the rows of before")
+        }
         if let jwt = credentials.jwt, jwt.hasProblem(at: node["jwt"] ?? node, with: &reader) { return nil }
         return .required(credentials)
     }
@@ -58,9 +64,9 @@ struct APIKey: SettingValue {
                 .badValue, at: node.range, "\(reader.subject) must not be empty: anybody could come in")
             return nil
         }
-        if let user = named?.user, !Identity.isName(user) {
+        if let user = named?.user, !UserName.isValid(user) {
             reader.diagnostics.error(
-                .badValue, at: node.range, "'user' of \(reader.subject) must be 1 to 128 printable characters")
+                .badValue, at: node.range, "'user' of \(reader.subject) must have \(UserName.rule)")
             return nil
         }
         return APIKey(key: key, user: named?.user)

@@ -9,8 +9,8 @@ struct Authenticator: Sendable {
     /// - Parameter tokens: Reads JSON Web Tokens, where those are taken.
     init(keys: [APIKey], tokens: TokenVerifier? = nil) {
         self.tokens = tokens
-        self.keys = keys.enumerated().map { index, key in
-            (key.key, Identity(userID: key.user ?? "key-\(index + 1)", username: key.user))
+        self.keys = keys.map { key in
+            (key.key, Identity(userID: key.user ?? Identity.userID(ofKey: key.key), username: key.user))
         }
     }
 

@@ -10,10 +10,17 @@ struct Identity: Sendable, Hashable {
     /// When it ends to be true, in seconds since 1970.
     var expires: Double?
 
-    /// Whether a name is one that logs and rows can hold.
-    static func isName(_ text: String) -> Bool {
-        let scalars = text.unicodeScalars
-        return !text.isEmpty && scalars.count <= 128 && !scalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+    /// The user of a key without a name: it comes from the key, so that it stays when others are taken out of the file.
+    static func userID(ofKey key: Secret) -> String {
+        let digits = String(TextDigest(key.revealed).words[0], radix: 16)
+        return "key-" + (String(repeating: "0", count: 16 - digits.utf8.count) + digits).prefix(12)
+    }
+
+    /// Whether a user is one that a key without a name may have, and nobody else.
+    static func isUserOfKey(_ text: String) -> Bool {
+        let bytes = text.utf8
+        return bytes.count == 16 && bytes.starts(with: "key-".utf8)
+            && bytes.dropFirst(4).allSatisfy { UnicodeScalar($0).properties.isASCIIHexDigit }
     }
 
     /// When a connection is to be closed because of ``expires``.

@@ -6,16 +6,43 @@ import Synchronization
 
 /// Whose sessions are whose, where clients authenticate: a session belongs to the user who had it first.
 ///
-/// The last 100,000 are known by heart. Of others the pipelines' databases are asked, which know those that have a row.
+/// The last 100,000 are known by heart, or fewer where their users' names take more than 16 MiB. Of others the pipelines'
+/// databases are asked, which know those that have a row.
 final class SessionOwners: Sendable {
     private struct Known {
-        var users: [String: String] = [:]
-        var order = Deque<String>()
+        var users: [UniqueID: String] = [:]
+        var order = Deque<UniqueID>()
+        var bytes = 0
+
+        mutating func add(_ id: UniqueID, of user: String) {
+            users[id] = user
+            order.append(id)
+            bytes += Known.size(of: user)
+        }
+
+        mutating func removeOldest() {
+            guard let oldest = order.popFirst(), let user = users.removeValue(forKey: oldest) else { return }
+            bytes -= Known.size(of: user)
+        }
+
+        /// Two slots with room to grow and, where the name is not in its slot, what the allocator gives.
+        private static func size(of user: String) -> Int {
+            let length = user.utf8.count
+            return 112 + (length > 15 ? length + 48 : 0)
+        }
     }
 
-    private static let limit = 100_000
+    private let limit: Int
+    private let bytes: Int
 
     private let known = Mutex(Known())
+
+    init(limit: Int = 100_000, bytes: Int = 16 << 20) {
+        (self.limit, self.bytes) = (limit, bytes)
+    }
+
+    /// How many are known, and about what they take.
+    var size: (count: Int, bytes: Int) { known.withLock { ($0.users.count, $0.bytes) } }
 
     /// Takes a session for a user.
     ///
@@ -25,7 +52,9 @@ final class SessionOwners: Sendable {
         _ admission: Admission, of pipelines: [ServedPipeline], on eventLoop: any EventLoop
     ) throws(HTTPRejection) -> EventLoopFuture<Void>? {
         guard let user = admission.identity?.userID else { return nil }
-        let id = admission.session.id
+        guard let id = UniqueID(admission.session.id) else {
+            throw HTTPRejection(.badRequest, "session must be a UUID of version 4")
+        }
         if !admission.isSessionGiven || isKnown(id) {
             try take(id, for: user, storedOwner: nil)
             return nil
@@ -33,7 +62,7 @@ final class SessionOwners: Sendable {
         return eventLoop.makeFutureWithTask {
             let owner: String?
             do {
-                owner = try await StoredSessions.owner(of: id, in: pipelines)
+                owner = try await StoredSessions.owner(of: id.description, in: pipelines)
             } catch {
                 throw HTTPRejection.unavailable("it can't be looked up now whose session this is")
             }
@@ -41,19 +70,16 @@ final class SessionOwners: Sendable {
         }
     }
 
-    private func isKnown(_ id: String) -> Bool { known.withLock { $0.users[id] != nil } }
+    private func isKnown(_ id: UniqueID) -> Bool { known.withLock { $0.users[id] != nil } }
 
-    private func take(_ id: String, for user: String, storedOwner: String?) throws(HTTPRejection) {
+    private func take(_ id: UniqueID, for user: String, storedOwner: String?) throws(HTTPRejection) {
         let owner = known.withLock { known in
             if let owner = known.users[id] { return owner }
             let owner = storedOwner ?? user
-            known.users[id] = owner
-            known.order.append(id)
-            if known.order.count > SessionOwners.limit, let oldest = known.order.popFirst() {
-                known.users[oldest] = nil
-            }
+            known.add(id, of: owner)
+            while known.order.count > limit || known.bytes > bytes { known.removeOldest() }
             return owner
         }
-        guard owner == user else { throw HTTPRejection(.forbidden, "the session is another user's") }
+        guard owner.isExactly(user) else { throw HTTPRejection(.forbidden, "the session is another user's") }
     }
 }

@@ -47,18 +47,28 @@ struct TokenVerifier: Sendable {
         let (expires, begins) = try (TokenVerifier.time(claims["exp"]), TokenVerifier.time(claims["nbf"]))
         if let expires, now >= expires { throw .expired }
         if let begins, now < begins { throw .invalid }
-        if let issuer, claims["iss"] != .string(issuer) { throw .invalid }
+        if let issuer, !TokenVerifier.says(issuer, claims["iss"]) { throw .invalid }
         if let audience {
             switch claims["aud"] {
-            case .string(audience): break
-            case .array(let all) where all.contains(.string(audience)): break
-            default: throw .invalid
+            case .array(let all):
+                guard all.contains(where: { TokenVerifier.says(audience, $0) }) else { throw .invalid }
+            case let one: guard TokenVerifier.says(audience, one) else { throw .invalid }
             }
         }
-        guard case .string(let subject) = claims["sub"], Identity.isName(subject) else { throw .invalid }
+        guard case .string(let subject) = claims["sub"], UserName.isValid(subject), !Identity.isUserOfKey(subject)
+        else {
+            throw .invalid
+        }
         var identity = Identity(userID: subject, expires: expires)
-        if case .string(let name) = claims[usernameClaim], Identity.isName(name) { identity.username = name }
+        if case .string(let name) = claims[usernameClaim] {
+            guard UserName.isValid(name) else { throw .invalid }
+            identity.username = name
+        }
         return identity
+    }
+
+    private static func says(_ text: String, _ claim: JSONValue?) -> Bool {
+        if case .string(let said) = claim { said.isExactly(text) } else { false }
     }
 
     /// Seconds since 1970, which may have a fraction.

@@ -36,7 +36,7 @@ package enum ClientFrame {
             return .prompt(
                 Prompt(
                     prompt: try members.text("prompt"), id: try members.optionalText("id"),
-                    username: try members.optionalText("username"), metadata: try members.optionalObject("metadata")))
+                    username: try members.username(), metadata: try members.optionalObject("metadata")))
         } catch {
             throw Refusal(error: PipelineError(.invalidMessage, error.description), id: try? members.optionalText("id"))
         }
@@ -95,6 +95,14 @@ package enum ClientFrame {
             case .null, nil: return nil
             default: throw wrongType(key)
             }
+        }
+
+        func username() throws(Problem) -> String? {
+            let name = try optionalText("username")
+            guard name.map(UserName.isValid) ?? true else {
+                throw Problem(description: "'username' of the message must have \(UserName.rule)")
+            }
+            return name
         }
 
         func optionalObject(_ key: String) throws(Problem) -> [String: JSONValue]? {

@@ -74,8 +74,8 @@ struct Admission {
 
     private static func username(_ text: String?) throws(HTTPRejection) -> String? {
         guard let text, !text.isEmpty else { return nil }
-        guard text.unicodeScalars.count <= 128, !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
-            throw HTTPRejection(.badRequest, "username must be at most 128 printable characters")
+        guard UserName.isValid(text) else {
+            throw HTTPRejection(.badRequest, "username must have \(UserName.rule)")
         }
         return text
     }

@@ -20,7 +20,7 @@ struct SessionHistory: Sendable {
         } catch {
             return HTTPAnswer(.unavailable("the database does not answer"))
         }
-        let own = rows.filter { userID == nil || $0.userID == userID }
+        let own = rows.filter { userID == nil || $0.userID.isExactly(userID) }
         guard !own.isEmpty else { return HTTPAnswer(HTTPRejection(.notFound, "there is no such session")) }
         return HTTPAnswer(
             .ok, "application/json",

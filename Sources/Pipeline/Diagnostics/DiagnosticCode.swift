@@ -42,6 +42,11 @@ public struct DiagnosticCode: RawRepresentable, Sendable, Hashable {
     public static let variableNotSet = DiagnosticCode(rawValue: "variable_not_set")
     /// A line of an environment file that can't be read.
     public static let envFileSyntax = DiagnosticCode(rawValue: "env_file_syntax")
+    /// A key without a name, whose user is another than it was.
+    public static let unnamedKey = DiagnosticCode(rawValue: "unnamed_key")
     /// A file that is missing, a directory, or not to be read.
     public static let fileUnreadable = DiagnosticCode(rawValue: "file_unreadable")
+
+    /// Whether the lines that it is about may hold secrets, and are not shown.
+    var hidesLines: Bool { self == .envFileSyntax || self == .unnamedKey }
 }

@@ -10,15 +10,14 @@ public enum DiagnosticFormatter {
     ///
     /// - Parameters:
     ///   - diagnostic: What is wrong.
-    ///   - source: The file, to show the line; one with another path is left out, and so are the lines of environment
-    ///     files, which hold secrets.
+    ///   - source: The file, to show the line; one with another path is left out, and so are lines that hold secrets.
     public static func text(_ diagnostic: Diagnostic, source: SourceFile?) -> String {
         var place = diagnostic.path
         if let start = diagnostic.range?.start { place += ":\(start.line):\(start.column)" }
         let suggestion = diagnostic.suggestion.map { "; did you mean '\($0)'?" } ?? ""
         let head = "\(place): \(diagnostic.severity.rawValue): \(diagnostic.message)\(suggestion)"
         guard let range = diagnostic.range, let source, source.path == diagnostic.path,
-            diagnostic.code != .envFileSyntax, let excerpt = SourceExcerpt(of: range, in: source)
+            !diagnostic.code.hidesLines, let excerpt = SourceExcerpt(of: range, in: source)
         else { return PrintableText.escaped(head) }
         return "\(PrintableText.escaped(head))\n\(excerpt.text)"
     }

@@ -141,18 +141,18 @@ public struct Session: Sendable, Hashable {
         storage = Storage(id, username, userID, address)
     }
 
-    /// By what they hold.
+    /// By what they hold, byte for byte.
     public static func == (left: Session, right: Session) -> Bool {
         left.storage === right.storage
-            || (left.id, left.username, left.userID, left.address)
-                == (right.id, right.username, right.userID, right.address)
+            || left.id.isExactly(right.id) && left.username.isExactly(right.username)
+                && left.userID.isExactly(right.userID) && left.address.isExactly(right.address)
     }
 
     /// By what it holds.
     public func hash(into hasher: inout Hasher) {
-        hasher.combine(id)
-        hasher.combine(username)
-        hasher.combine(userID)
+        hasher.combine(ExactText(id))
+        hasher.combine(ExactText(username))
+        hasher.combine(userID.map { ExactText($0) })
         hasher.combine(address)
     }
 }

@@ -155,6 +155,17 @@ public struct StoredUser: Sendable, Hashable {
         userID = session.userID
         username = session.username
     }
+
+    /// By their bytes, as databases tell names apart.
+    public static func == (left: StoredUser, right: StoredUser) -> Bool {
+        left.userID.isExactly(right.userID) && left.username.isExactly(right.username)
+    }
+
+    /// By what it holds.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(userID.map { ExactText($0) })
+        hasher.combine(ExactText(username))
+    }
 }
 
 /// A stored conversation in short.

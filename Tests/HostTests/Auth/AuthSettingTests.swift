@@ -50,6 +50,20 @@ struct AuthSettingTests {
         #expect(loaded.diagnostics.first?.range?.start.column == column, "\(loaded.report)")
     }
 
+    @Test("a key without a name is said to have another user than before, at its place")
+    func unnamed() throws {
+        let loaded = try load(#"{auth: {keys: [{key: a, user: ann}, b, "c"]}}"#)
+        #expect(!loaded.hasErrors)
+        #expect(loaded.diagnostics.map { $0.range?.start.column } == [43, 46])
+        #expect(loaded.diagnostics.first?.message.contains("user: key-2}") == true)
+        #expect(loaded.diagnostics.last?.message.contains("user: key-3}") == true)
+    }
+
+    @Test("a user of a key keeps the rule for names", arguments: ["a\\u0085b", "\\u200d", "a\\u2028", "\\u00a0"])
+    func badUser(name: String) throws {
+        #expect(try load(#"{auth: {keys: [{key: a, user: "\#(name)"}]}}"#).hasErrors)
+    }
+
     @Test("a short secret is a warning")
     func shortSecret() throws {
         let loaded = try load("{auth: {jwt: {secret: short}}}")

@@ -11,10 +11,20 @@ struct AuthenticatorTests {
         APIKey(key: Secret("first-key"), user: nil), APIKey(key: Secret("second-key"), user: "alice"),
     ])
 
-    @Test("a key says who has it, by name or by its place")
+    @Test("a key says who has it, by name or by itself")
     func known() throws {
-        #expect(try authenticator.identity(for: "first-key") == Identity(userID: "key-1"))
+        // printf first-key | sha256sum
+        #expect(try authenticator.identity(for: "first-key") == Identity(userID: "key-9e24b55356ef"))
         #expect(try authenticator.identity(for: "second-key") == Identity(userID: "alice", username: "alice"))
+    }
+
+    @Test("a key without a name has the same user wherever it stands, and those before it are")
+    func place() throws {
+        let alone = Authenticator(keys: [APIKey(key: Secret("b"), user: nil)])
+        let second = Authenticator(keys: ["a", "b"].map { APIKey(key: Secret($0), user: nil) })
+        #expect(try alone.identity(for: "b") == second.identity(for: "b"))
+        #expect(try second.identity(for: "a").userID != second.identity(for: "b").userID)
+        #expect(try second.identity(for: "a").userID == "key-ca978112ca1b")
     }
 
     @Test(

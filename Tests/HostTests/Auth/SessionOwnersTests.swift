@@ -48,6 +48,25 @@ struct SessionOwnersTests {
         try await claim("ann", session: made.session.id)
     }
 
+    @Test("users are told apart by the bytes of their names")
+    func bytes() async throws {
+        try await claim("caf\u{E9}", session: id)
+        await #expect(throws: HTTPRejection.self) { try await claim("cafe\u{301}", session: id) }
+    }
+
+    @Test("sessions that are known by heart are bounded in number and in what their users' names take")
+    func bounded() async throws {
+        let owners = SessionOwners(limit: 50, bytes: 10_000)
+        for length in [4, 128] {
+            for number in 0..<100 {
+                let user = String(repeating: "\u{10348}", count: length - 4) + "\(1_000 + number)"
+                _ = try owners.claim(admission(user, session: nil), of: [pipeline], on: loop)
+            }
+            #expect(length == 4 ? owners.size.count == 50 : (10..<20).contains(owners.size.count))
+            #expect(owners.size.bytes <= 10_000)
+        }
+    }
+
     @Test("without authentication nothing is kept")
     func anonymous() async throws {
         try await claim(nil, session: id)

@@ -134,7 +134,7 @@ struct TokenVerifierTests {
         }
     }
 
-    @Test("who a token is about must be a name; what can't be a username is none")
+    @Test("who a token is about must be a name, and so must the username that it says")
     func subjects() async throws {
         let key = try await algorithm()
         let wrong: [JSONValue?] = [
@@ -146,7 +146,30 @@ struct TokenVerifierTests {
             #expect(failure(try token(claims, by: key), verifier(key)) == .invalid)
             claims = good
             claims["name"] = subject
-            #expect(try verifier(key).identity(of: token(claims, by: key), at: Self.now).username == nil)
+            if case .string = subject {
+                #expect(failure(try token(claims, by: key), verifier(key)) == .invalid)
+            } else {
+                #expect(try verifier(key).identity(of: token(claims, by: key), at: Self.now).username == nil)
+            }
         }
+        for (subject, outcome) in [
+            ("key-0123456789ab", AuthFailure.invalid), ("key-0123456789AB", .invalid), ("key-1", nil),
+            ("key-0123456789a", nil), ("key-0123456789abc", nil), ("key-0123456789xy", nil), ("Key-0123456789ab", nil),
+        ] {
+            var claims = good
+            claims["sub"] = .string(subject)
+            #expect(failure(try token(claims, by: key), verifier(key)) == outcome, "\(subject)")
+        }
+    }
+
+    @Test("issuer and audience are those of the settings byte for byte")
+    func bytes() async throws {
+        let key = try await algorithm()
+        var claims = good
+        (claims["iss"], claims["aud"]) = (.string("caf\u{E9}"), .string("caf\u{E9}"))
+        let signed = try token(claims, by: key)
+        #expect(failure(signed, verifier(key, issuer: "caf\u{E9}", audience: "caf\u{E9}")) == nil)
+        #expect(failure(signed, verifier(key, issuer: "cafe\u{301}")) == .invalid)
+        #expect(failure(signed, verifier(key, audience: "cafe\u{301}")) == .invalid)
     }
 }

@@ -66,6 +66,11 @@ struct ClientFrameTests {
             (#"{"prompt": null}"#, "'prompt' of the message has the wrong type", nil),
             (#"{"prompt": "a", "id": 1}"#, "'id' of the message has the wrong type", nil),
             (#"{"prompt": "a", "username": []}"#, "'username' of the message has the wrong type", nil),
+            (
+                #"{"prompt": "a", "id": "c", "username": ""}"#, "'username' of the message must have \(UserName.rule)",
+                "c"
+            ),
+            (#"{"prompt": "a", "username": "\u2028b"}"#, "'username' of the message must have \(UserName.rule)", nil),
             (#"{"prompt": "a", "id": "c", "metadata": "x"}"#, "'metadata' of the message has the wrong type", "c"),
             (#"{"type": "cancel"}"#, "The message has no 'id'", nil),
             (#"{"type": "cancel", "id": 4}"#, "'id' of the message has the wrong type", nil),
