@@ -41,9 +41,10 @@ struct PostDeadlineTests {
             let loop = LoopConnections(
                 channel.testingEventLoop, limits: HostLimits(), routes: routes, metrics: HostMetrics())
             let gate = ConnectionGate(
-                connections: connections, loop: loop, limits: HostLimits(), refusalAtAccept: nil, place: nil)
+                connections: connections, loop: loop, limits: HostLimits(), place: nil)
             try channel.pipeline.syncOperations.addHandler(
-                HTTPRequestHandler(gate: gate, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+                HTTPRequestHandler(
+                    gate: gate, feeder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
         }
         return channel
     }
