@@ -179,3 +179,34 @@ def test_reloads_under_load_lose_nothing_double_nothing_and_close_nobody(serve, 
     for number in range(10):
         own = [prompt for prompt in rows if prompt.startswith(f"{number} ")]
         assert own == [f"{number} {count}" for count in range(len(own))]
+
+
+def test_what_hangs_in_a_pipeline_that_was_replaced_is_counted_at_the_stop(serve, ai):
+    text = FLOW + "host: {drain: 500ms}\n"
+    host = serve(text, env={"OPENAI_BASE_URL": ai.url}, ends_well=False)
+    ai.script = ["hang"]
+    with host.connect() as connection:
+        receive_json(connection)
+        connection.send(json.dumps({"id": "1", "prompt": "never answered"}))
+        assert ai.arrived.acquire(timeout=DEADLINE)
+        reload(host, text.replace("max_length: 100", "max_length: 99"))
+        assert host.stop() == 1
+    assert host.log[-1].endswith("1 message was lost: 1 in a stage"), host.log[-1]
+
+
+def test_what_was_opened_of_files_that_can_not_be_taken_is_closed(serve, tmp_path):
+    (tmp_path / "worker.sh").write_text("#!/bin/sh\necho $$ >> pids\nexec cat\n")
+    (tmp_path / "worker.sh").chmod(0o755)
+    (tmp_path / "folder").mkdir()
+    second = OFFLINE.replace("receive: {format: json}", "receive: {path: /second}").replace("pipeline: flow", "pipeline: second")
+    host = serve(OFFLINE, second)
+    (host.folder / "pipeline-1.yaml").write_text(
+        second.replace("resources:\n", "resources:\n  q: {disk: {path: folder}}\n").replace("async: true", "async: {queue: q}"))
+    reload(host, OFFLINE.replace("complete: {}", "exec: {command: [./worker.sh]}\n  - complete: {}"), "what was served goes on")
+    started = [int(line) for line in wait_until(
+        lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text(), "the processes").split()]
+    assert started
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in started), "their end")
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["response"] == "hello"

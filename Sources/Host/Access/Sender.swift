@@ -41,7 +41,7 @@ package struct TrustedProxies: Sendable {
 
     /// Some proxies write the port, too: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
     private static func address(_ text: String) -> IPAddress? {
-        if text.hasPrefix("[") { return IPAddress(String(text.dropFirst().prefix { $0 != "]" })) }
+        if text.hasPrefix("[") { return HostName(text).flatMap { IPAddress($0.name) } }
         if let colon = text.firstIndex(of: ":"), colon == text.lastIndex(of: ":") {
             return IPAddress(String(text[..<colon]))
         }

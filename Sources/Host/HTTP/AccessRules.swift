@@ -1,5 +1,6 @@
 import NIOHTTP1
 import Pipeline
+import Stages
 
 /// Who may speak to the host at all, by what its request says of where it comes from.
 struct AccessRules: Sendable {
@@ -35,11 +36,7 @@ struct AccessRules: Sendable {
 
     /// Whether `Host` names this machine, whatever the port.
     private static func isLoopbackName(_ host: String) -> Bool {
-        let name =
-            host.hasPrefix("[")
-            ? host.prefix { $0 != "]" }.dropFirst() : host.prefix { $0 != ":" }
-        if name == "::1" || name.lowercased() == "localhost" { return true }
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        guard let name = HostName(host)?.name else { return false }
+        return name == "localhost" || IPAddress(name)?.isLoopback == true
     }
 }

@@ -28,7 +28,6 @@ final class HTTPExchange: ConversationClient {
     ) {
         self.context = context
         self.head = head
-        isLast = !head.isKeepAlive
         self.loop = loop
         self.ended = ended
         session = admission.session
@@ -36,6 +35,8 @@ final class HTTPExchange: ConversationClient {
         isEventStream = head.headers[canonicalForm: "accept"].contains {
             $0.lowercased().hasPrefix("text/event-stream")
         }
+        // Events have no length, which HTTP/1.0 can say by the connection's end alone.
+        isLast = !head.isKeepAlive || isEventStream && head.version != .http1_1
         conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: session, format: .json, executor: loop.executor,
             logger: logger, isNamed: admission.identity?.username != nil, takesDeltas: isEventStream,

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import Pipeline
 
@@ -23,10 +22,11 @@ struct FilePath: SettingValue {
     /// The file's text.
     func contents() throws(FileProblem) -> String {
         guard access(text, R_OK) == 0 else { throw problem("can't be read: \(String(cString: strerror(errno)))") }
-        guard let contents = try? String(contentsOfFile: text, encoding: .utf8) else {
-            throw problem("is no text file")
+        switch SourceFile.load(path: text) {
+        case .success(let file): return file.text
+        case .failure(let failure) where failure.code == .notUTF8: throw problem("is no text file")
+        case .failure(let failure): throw problem("can't be read: \(failure.message)")
         }
-        return contents
     }
 
     /// What is wrong with the file, in words that follow its name.

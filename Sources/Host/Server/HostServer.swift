@@ -34,7 +34,7 @@ struct HostServer {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // The next read of the same client waits until those of others are done.
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: highMark / 2, high: highMark))
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: max(1, highMark / 2), high: highMark))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try configure(channel) }
             }

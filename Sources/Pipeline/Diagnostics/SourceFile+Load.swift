@@ -52,22 +52,34 @@ extension SourceFile {
             .failure(Diagnostic(severity: .error, code: code, message: message, path: path))
         }
         guard !path.utf8.contains(0) else { return failure("the path holds a NUL character") }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe without a writer is opened at once then, and not when one comes.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { return failure(reason(errno)) }
         defer { close(descriptor) }
+        var status = stat()
+        let isPipe = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while bytes.count <= limit {
             let count = read(descriptor, &chunk, min(chunk.count, limit + 1 - bytes.count))
-            if count == 0 { return .success(bytes) }
+            if count == 0 {
+                if isPipe, bytes.isEmpty { return failure("it is a pipe that nobody writes to") }
+                return .success(bytes)
+            }
             if count > 0 {
                 bytes += chunk[..<count]
+            } else if errno == EAGAIN {
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                guard poll(&waiting, 1, patience) != 0 else { return failure("nothing comes from it") }
             } else if errno != EINTR {
                 return failure(reason(errno))
             }
         }
         return failure("the file is larger than \(limit) bytes, the most that is read", .yamlTooLarge)
     }
+
+    /// For how long a pipe or a terminal may say nothing, in milliseconds.
+    private static let patience: Int32 = 2_000
 
     private static func reason(_ number: Int32) -> String {
         switch number {

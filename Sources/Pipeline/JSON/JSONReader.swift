@@ -14,24 +14,29 @@ package struct JSONReader {
     let bytes: UnsafeRawBufferPointer
     var place = 0
     private var depth = 0
+    /// Whether a number that is too large is `null`, and not a problem.
+    private let isLenient: Bool
 
-    private init(_ bytes: UnsafeRawBufferPointer) {
+    private init(_ bytes: UnsafeRawBufferPointer, isLenient: Bool) {
         self.bytes = bytes
+        self.isLenient = isLenient
     }
 
     /// Reads a text with one value, of which `body` takes what it wants.
+    ///
+    /// - Parameter isLenient: Whether a number that is too large is `null`: an answer is more than one of its numbers.
     package static func read(
-        _ text: [UInt8], _ body: (inout JSONReader) throws(Problem) -> Void
+        _ text: [UInt8], isLenient: Bool = false, _ body: (inout JSONReader) throws(Problem) -> Void
     ) throws(Problem) {
         try text.withUnsafeBufferPointer { (buffer) throws(Problem) in
-            try read(UnsafeRawBufferPointer(buffer), body)
+            try read(UnsafeRawBufferPointer(buffer), isLenient: isLenient, body)
         }
     }
 
     private static func read(
-        _ bytes: UnsafeRawBufferPointer, _ body: (inout JSONReader) throws(Problem) -> Void
+        _ bytes: UnsafeRawBufferPointer, isLenient: Bool, _ body: (inout JSONReader) throws(Problem) -> Void
     ) throws(Problem) {
-        var reader = JSONReader(bytes)
+        var reader = JSONReader(bytes, isLenient: isLenient)
         // RFC 8259 section 8.1 lets a byte order mark be ignored; some servers send one.
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.place = 3 }
         try body(&reader)
@@ -40,9 +45,13 @@ package struct JSONReader {
     }
 
     /// The value that the bytes are, and nothing else.
-    package static func value(of bytes: UnsafeRawBufferPointer) throws(Problem) -> JSONValue {
+    ///
+    /// - Parameter isLenient: Whether a number that is too large is `null`.
+    package static func value(
+        of bytes: UnsafeRawBufferPointer, isLenient: Bool = false
+    ) throws(Problem) -> JSONValue {
         var value = JSONValue.null
-        try read(bytes) { (reader) throws(Problem) in value = try reader.value() }
+        try read(bytes, isLenient: isLenient) { (reader) throws(Problem) in value = try reader.value() }
         return value
     }
 
@@ -217,7 +226,10 @@ package struct JSONReader {
         let isWhole = try digitsOfNumber()
         let text = String(decoding: bytes[start..<place], as: UTF8.self)
         if isWhole, let whole = Int(text) { return .int(whole) }
-        guard let number = Double(text), number.isFinite else { throw problem("a number is too large") }
+        guard let number = Double(text), number.isFinite else {
+            if isLenient { return .null }
+            throw problem("a number is too large")
+        }
         // `5.0` is whole; beyond 2^53 every double is, whatever was written.
         if abs(number) < 0x1p53, let whole = Int(exactly: number) { return .int(whole) }
         return .double(number)

@@ -72,12 +72,18 @@ public struct MessageTemplate: Sendable, SettingValue {
     }
 
     /// The text for a message, with the fields' values as `written` writes them.
-    package func text(for message: Message, _ written: (String) -> String) -> String {
+    ///
+    /// - Parameter fixed: Told of the parts between them, in order.
+    package func text(
+        for message: Message, fixed: (String) -> Void = { _ in }, _ written: (String) -> String
+    ) -> String {
         var text = ""
         for part in parts {
             switch part {
-            case .text(let part): text += part
-            case .field(let path): text += (path.value(in: message)?.text).map(written) ?? ""
+            case .text(let part):
+                fixed(part)
+                text += part
+            case .field(let path): text += written(path.value(in: message)?.text ?? "")
             }
         }
         return text

@@ -5,9 +5,12 @@ extension Duration: SettingValue {
     /// `250ms`, `30s`, `1.5m`, `1h`, or `0`; any other number without a unit is an error that says so.
     public static func read(_ node: Node, with reader: inout SettingReader) -> Duration? {
         let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600)]
-        return Quantity.read(node, type: settingType, units: units, example: "s", with: &reader)
+        return Quantity.read(node, type: settingType, units: units, below: longest, example: "s", with: &reader)
             .map { .microseconds(Int64($0 * 1_000_000)) }
     }
+
+    /// A hundred years of seconds, longer than any sensible setting: sums of some and their nanoseconds fit 64 bits.
+    private static var longest: Double { 3_155_760_000 }
 
     /// In the largest unit that leaves a whole number.
     public var settingText: String? {
@@ -47,7 +50,7 @@ public struct ByteSize: Sendable, Hashable, Comparable, SettingValue {
     /// `512B`, `64KiB`, `1MiB`, `1GiB`, or `0`; any other number without a unit is an error that says so.
     public static func read(_ node: Node, with reader: inout SettingReader) -> ByteSize? {
         let units: [(String, Double)] = [("B", 1), ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30)]
-        return Quantity.read(node, type: settingType, units: units, example: "KiB", with: &reader)
+        return Quantity.read(node, type: settingType, units: units, below: 0x1p42, example: "KiB", with: &reader)
             .map { ByteSize(bytes: Int($0)) }
     }
 
@@ -65,11 +68,10 @@ public struct ByteSize: Sendable, Hashable, Comparable, SettingValue {
 
 /// A number and its unit in one scalar.
 private enum Quantity {
-    /// Larger than any sensible setting, and small enough for 64 bits of microseconds.
-    static let limit = 0x1p42
-
+    /// - Parameter limit: What is larger than any sensible setting, and small enough to be reckoned with.
     static func read(
-        _ node: Node, type: SettingType, units: [(String, Double)], example: String, with reader: inout SettingReader
+        _ node: Node, type: SettingType, units: [(String, Double)], below limit: Double, example: String,
+        with reader: inout SettingReader
     ) -> Double? {
         guard let scalar = node.scalar else {
             reader.wrongType(node, expected: type)

@@ -13,7 +13,7 @@ struct ProgramAnswer: Sendable, Equatable {
     init(_ line: UnsafeRawBufferPointer) throws(Problem) {
         let value: JSONValue
         do throws(JSONReader.Problem) {
-            value = try JSONReader.value(of: line)
+            value = try JSONReader.value(of: line, isLenient: true)
         } catch {
             throw Problem(line: line, "which is not JSON (\(error))")
         }

@@ -61,7 +61,7 @@ public struct HTTP: Stage {
     }
 
     public func run(_ message: inout Message) async throws {
-        let answer = try await calls.send(request(for: message))
+        let answer = try await calls.send(try request(for: message))
         guard (200..<300).contains(answer.status) else { throw HTTPFailure.refused(answer) }
         guard !into.all.isEmpty else { return }
         let content = HTTPAnswerContent(answer.body)
@@ -73,9 +73,9 @@ public struct HTTP: Stage {
         }
     }
 
-    private func request(for message: Message) -> HTTPRequest {
+    private func request(for message: Message) throws(PipelineError) -> HTTPRequest {
         let method = method ?? (body == nil ? .get : .post)
-        var request = HTTPRequest(method: method.rawValue, url: url.text(for: message))
+        var request = HTTPRequest(method: method.rawValue, url: try url.text(for: message))
         request.headers = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value.headerText(for: message)) }
         let names = Set(request.headers.map { $0.name.lowercased() })
         if !names.contains("user-agent") { request.headers.append(("User-Agent", "stagecoach")) }

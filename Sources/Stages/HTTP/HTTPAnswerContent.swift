@@ -29,7 +29,7 @@ struct HTTPAnswerContent {
 
     init(_ body: [UInt8]) {
         text = String(decoding: body, as: UTF8.self)
-        json = body.withUnsafeBytes { try? JSONReader.value(of: $0) }
+        json = body.withUnsafeBytes { try? JSONReader.value(of: $0, isLenient: true) }
     }
 
     var isJSON: Bool { json != nil }

@@ -23,7 +23,21 @@ public struct URLTemplate: Sendable, SettingValue {
     }
 
     /// The address for a message.
-    func text(for message: Message) -> String { template.text(for: message, URLTemplate.escaped) }
+    ///
+    /// - Throws: `invalid_message` where the message's fields would make it another path than the one that is written:
+    ///   dots can't be escaped (RFC 3986 6.2.2.3), and some servers leave out what is empty between two slashes.
+    func text(for message: Message) throws(PipelineError) -> String {
+        var path = PathCheck()
+        let text = template.text(for: message, fixed: { path.take(fixed: $0) }) { value in
+            path.take(value: value)
+            return URLTemplate.escaped(value)
+        }
+        if let problem = path.problem {
+            throw PipelineError(
+                .invalidMessage, "The message has a value that can't be part of an address", detail: problem)
+        }
+        return text
+    }
 
     /// Where the path or the query begins.
     private static func hostEnd(in text: String) -> String.Index? {

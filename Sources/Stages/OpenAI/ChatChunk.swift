@@ -12,7 +12,7 @@ struct ChatChunk {
     private(set) var error: String?
 
     init(_ event: [UInt8]) throws(JSONReader.Problem) {
-        try JSONReader.read(event) { (reader) throws(JSONReader.Problem) in
+        try JSONReader.read(event, isLenient: true) { (reader) throws(JSONReader.Problem) in
             try reader.object { (reader, key) throws(JSONReader.Problem) in
                 switch key {
                 case "id", "created", "model", "service_tier", "system_fingerprint":
@@ -108,8 +108,8 @@ package struct StreamedAnswer {
     }
 
     private var tokensUsed: Int? {
-        guard case .object(let counts) = usage, case .int(let total) = counts["total_tokens"] else { return nil }
-        return total
+        guard case .object(let counts) = usage else { return nil }
+        return TokenCount.total(of: counts)
     }
 
     private func response(_ text: String) -> String {

@@ -55,7 +55,9 @@ package struct ChatResponse {
     ) throws(PipelineError) -> Completion {
         var response = ChatResponse()
         do throws(JSONReader.Problem) {
-            try JSONReader.read(body) { (reader) throws(JSONReader.Problem) in try response.read(&reader) }
+            try JSONReader.read(body, isLenient: true) { (reader) throws(JSONReader.Problem) in
+                try response.read(&reader)
+            }
         } catch {
             // Some APIs say what went wrong with a status that says nothing did.
             if let said = ChatError.text(in: body) {
@@ -77,8 +79,7 @@ package struct ChatResponse {
                 hasChoices = true
                 try reader.array { (reader) throws(JSONReader.Problem) in try readChoice(&reader) }
             case "usage":
-                // An answer whose count can't be read is an answer all the same.
-                if case .int(let total) = try reader.members(["total_tokens"])?["total_tokens"] { tokensUsed = total }
+                tokensUsed = try TokenCount.total(of: reader.members([TokenCount.key]))
             default: try reader.skip()
             }
         }

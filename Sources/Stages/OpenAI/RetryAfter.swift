@@ -14,9 +14,24 @@ enum RetryAfter {
         return nil
     }
 
+    /// Longer than anybody waits, and far from what a time can't hold: what is longer counts as this.
+    private static let longest: Duration = .seconds(366 * 86_400)
+
     private static func seconds(_ text: String) -> Duration? {
-        guard let number = Double(text), number.isFinite, number >= 0, number < 1e9 else { return nil }
-        return .milliseconds(Int64(number * 1_000))
+        number(text[...]).map { times($0, .seconds(1)) }
+    }
+
+    /// Digits, which may have a fraction.
+    private static func number(_ text: Substring) -> Double? {
+        guard text.utf8.first.map(isDigit) == true, text.utf8.allSatisfy({ isDigit($0) || $0 == UInt8(ascii: ".") })
+        else { return nil }
+        return Double(text)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    private static func times(_ number: Double, _ unit: Duration) -> Duration {
+        number < longest / unit ? unit * number : longest
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -28,7 +43,7 @@ enum RetryAfter {
         }
         let number = month < 9 ? "0\(month + 1)" : "\(month + 1)"
         guard let date = Timestamp("\(words[3])-\(number)-\(words[1])T\(words[4]).000000Z") else { return nil }
-        return max(.zero, .microseconds(date.microseconds - Timestamp.now.microseconds))
+        return min(max(.zero, .microseconds(date.microseconds - Timestamp.now.microseconds)), longest)
     }
 
     /// `1s`, `6m0s`, `1h2m3s`, `20ms`.
@@ -37,18 +52,18 @@ enum RetryAfter {
         var rest = text[...]
         while !rest.isEmpty {
             let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-            guard let number = Double(digits) else { return nil }
+            guard let number = number(digits) else { return nil }
             rest = rest.dropFirst(digits.count)
             let unit = rest.prefix { $0.isLetter }
             rest = rest.dropFirst(unit.count)
             switch unit {
-            case "ms": total += .milliseconds(1) * number
-            case "s": total += .seconds(1) * number
-            case "m": total += .seconds(60) * number
-            case "h": total += .seconds(3_600) * number
+            case "ms": total += times(number, .milliseconds(1))
+            case "s": total += times(number, .seconds(1))
+            case "m": total += times(number, .seconds(60))
+            case "h": total += times(number, .seconds(3_600))
             default: return nil
             }
         }
-        return text.isEmpty ? nil : total
+        return text.isEmpty ? nil : min(total, longest)
     }
 }

@@ -169,7 +169,7 @@ final class SQLiteConnection: Sendable {
     private func connect() throws {
         guard let settings = settings.withLock(\.self) else { return }
         var configuration = Configuration()
-        configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
+        configuration.busyMode = .timeout(min(settings.busyTimeout, .seconds(86_400)) / .seconds(1))
         configuration.prepareDatabase { database in
             // Rows of a thousand conversations touch as many pages of an index; SQLite's own 2 MiB would read and write
             // them again and again.

@@ -49,4 +49,31 @@ struct RetryAfterTests {
                 "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 2s") == .seconds(2))
         #expect(wait() == nil)
     }
+
+    private static let longest = Duration.seconds(366 * 86_400)
+
+    @Test(
+        "is nothing where it is no time",
+        arguments: ["infinity", "0x10", "1e3", "1.2.3", "+1", "Xyz, 01 Abc 2000 00:00:00 GMT"])
+    func noTime(text: String) {
+        #expect(wait("Retry-After: \(text)") == nil)
+        #expect(wait("x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: \(text)") == nil)
+    }
+
+    @Test(
+        "is at most a year, whatever is written",
+        arguments: ["9223372036854775807", String(repeating: "9", count: 400), "Fri, 31 Dec 9999 23:59:59 GMT"])
+    func bounded(text: String) {
+        #expect(wait("Retry-After: \(text)") == Self.longest)
+    }
+
+    @Test(
+        "until a limit is lifted is at most a year, too",
+        arguments: [
+            String(repeating: "9", count: 400) + "h", String(repeating: "9", count: 40) + "ms",
+            String(repeating: "999999999999h", count: 100), "1h" + String(repeating: "9", count: 30) + "s",
+        ])
+    func spans(text: String) {
+        #expect(RetryAfter.span(text) == Self.longest)
+    }
 }
