@@ -1,13 +1,20 @@
 """Tables as people have them: rows and columns that other programs made, and databases that change under the host."""
 
 import json
+import os
+import random
+import signal
 import sqlite3
+import threading
+import time
+import urllib.error
 import urllib.request
 import uuid
 
 import pytest
 
 from conftest import DEADLINE, receive_json, wait_until
+from postgres import Database
 from test_metrics import Metrics
 from test_postgres import shipped, variables
 
@@ -263,3 +270,245 @@ def test_a_server_that_does_not_wait_for_its_disk_says_so(postgres, run, tmp_pat
         assert done.returncode == 0 and "synchronous_commit is off" in done.stdout + done.stderr, (command, done)
     away = run("explain", file, env={**env, "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"})
     assert away.returncode == 0 and "does not answer" in away.stdout and "hunter2" not in away.stdout
+
+
+STORED_FIRST = """
+pipeline: stored
+resources:
+  model: echo
+  database: {sqlite: {path: PATH}}
+stages:
+  - receive: {format: json}
+  - complete
+  - persist
+  - respond
+"""
+
+
+def ids(*files):
+    """The ids that each file holds, which must be whole."""
+    found = []
+    for file in files:
+        with sqlite3.connect(file, timeout=DEADLINE) as connection:
+            assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+            found.append([row[0] for row in connection.execute("select id from requests")])
+        connection.close()
+    return found
+
+
+def talk(connection, count):
+    answers = [say(connection, str(number)) for number in range(count)]
+    assert [answer["type"] for answer in answers] == ["response"] * count, answers
+    return [answer["message_id"] for answer in answers]
+
+
+def test_a_database_file_that_is_deleted_takes_no_row_that_is_answered_later(serve, tmp_path):
+    host = serve(STORED_FIRST.replace("PATH", "data/stagecoach.db"))
+    with host.connect() as connection:
+        receive_json(connection)
+        talk(connection, 3)
+        for name in ["stagecoach.db", "stagecoach.db-wal", "stagecoach.db-shm"]:
+            (tmp_path / "data" / name).unlink()
+        later = talk(connection, 3)
+    assert ids(tmp_path / "data/stagecoach.db") == [later]
+    assert len([line for line in host.log if "moved away or deleted" in line]) == 1
+
+
+def test_a_database_file_that_is_moved_has_the_rows_of_before_and_the_new_one_those_after(serve, tmp_path):
+    host = serve(STORED_FIRST.replace("PATH", "data/stagecoach.db"))
+    with host.connect() as connection:
+        receive_json(connection)
+        before = talk(connection, 3)
+        (tmp_path / "data/stagecoach.db").rename(tmp_path / "moved.db")
+        later = talk(connection, 3)
+        # Read while the host runs: nothing of it is in a file beside another database.
+        assert ids(tmp_path / "moved.db", tmp_path / "data/stagecoach.db") == [before, later]
+    assert any("moved away" in line and "stagecoach.db-wal.replaced-1" in line for line in host.log)
+
+
+def test_a_backup_that_is_moved_over_the_database_is_not_spoiled(serve, tmp_path):
+    file, backup = tmp_path / "data/stagecoach.db", tmp_path / "backup.db"
+    host = serve(STORED_FIRST.replace("PATH", "data/stagecoach.db"))
+    with host.connect() as connection:
+        receive_json(connection)
+        before = talk(connection, 20)
+        with sqlite3.connect(file) as source, sqlite3.connect(backup) as target:
+            source.backup(target)
+        source.close(), target.close()
+        talk(connection, 30)
+        backup.rename(file)
+        later = talk(connection, 10)
+        assert ids(file) == [before + later]
+    assert any("was replaced" in line and "stagecoach.db-wal.replaced-1" in line for line in host.log)
+    assert host.stop() == 0
+    assert ids(file) == [before + later]
+
+
+def test_a_wal_file_that_is_deleted_costs_no_row(serve, tmp_path):
+    file = tmp_path / "data/stagecoach.db"
+    host = serve(STORED_FIRST.replace("PATH", "data/stagecoach.db"), ends_well=False)
+    with host.connect() as connection:
+        receive_json(connection)
+        stored = []
+        for name in ["stagecoach.db-wal", "stagecoach.db-shm"]:
+            stored += talk(connection, 3)
+            (tmp_path / "data" / name).unlink()
+            stored += talk(connection, 3)
+    host.stop(signal.SIGKILL)
+    assert ids(file) == [stored]
+
+
+def test_under_load_no_answered_row_is_lost_when_the_file_is_moved(serve, tmp_path):
+    host = serve(STORED_FIRST.replace("PATH", "data/stagecoach.db"))
+    answered, problems, over = [], [], threading.Event()
+
+    def client():
+        try:
+            with host.connect() as connection:
+                receive_json(connection)
+                while not over.is_set():
+                    answered.extend(talk(connection, 1))
+        except Exception as problem:
+            problems.append(problem)
+
+    clients = [threading.Thread(target=client) for _ in range(8)]
+    for thread in clients:
+        thread.start()
+    moved = []
+    for number in range(int(os.environ.get("MOVES", "20"))):
+        seen = len(answered)
+        wait_until(lambda: len(answered) >= seen + 20 or problems, "answers")
+        assert not problems, (problems, host.log)
+        time.sleep(random.random() / 100)
+        moved.append(tmp_path / f"moved-{number}.db")
+        (tmp_path / "data/stagecoach.db").rename(moved[-1])
+        wait_until((tmp_path / "data/stagecoach.db").exists, "a new file")
+    over.set()
+    for thread in clients:
+        thread.join(DEADLINE)
+    assert not problems and len(answered) > 200
+    assert host.stop() == 0
+    stored = set().union(*ids(*moved, tmp_path / "data/stagecoach.db"))
+    assert set(answered) - stored == set()
+
+
+def test_two_pipelines_on_one_file_and_another_program_that_closes_it_lose_no_row(serve, tmp_path):
+    text = STORED_FIRST.replace("PATH", "data/stagecoach.db")
+    host = serve(text, text.replace("pipeline: stored", "pipeline: other").replace("receive: {", "receive: {path: /other, "),
+                 ends_well=False)
+    # Who closes a file ends its process's locks on it, and the last that closes a database takes its -wal away.
+    with host.connect() as connection, host.connect(path="/other") as other:
+        receive_json(connection), receive_json(other)
+        stored = []
+        for _ in range(3):
+            stored += talk(connection, 2) + talk(other, 2)
+            ids(tmp_path / "data/stagecoach.db")
+            assert (tmp_path / "data/stagecoach.db-wal").exists()
+    assert not any("was deleted or replaced" in line for line in host.log)
+    host.stop(signal.SIGKILL)
+    assert sorted(ids(tmp_path / "data/stagecoach.db")[0]) == sorted(stored)
+
+
+@pytest.mark.parametrize("path", ["taken/deeper/stagecoach.db", "/proc/nowhere/stagecoach.db"])
+def test_a_folder_that_cannot_be_made_is_one_sentence_said_once(serve, run, tmp_path, path):
+    (tmp_path / "taken").write_text("a file")
+    host = serve(STORED_FIRST.replace("PATH", path))
+    time.sleep(2.5)
+    said = [line for line in host.log if "can't be made" in line]
+    assert len(said) == 1 and "NSCocoa" not in said[0], host.log
+    assert f"the folder '{path.rsplit('/', 1)[0]}" in said[0] or "the folder 'taken" in said[0]
+    done = run("check", "--live", tmp_path / "pipeline-0.yaml")
+    assert done.returncode == 1 and "can't be made" in done.stderr
+
+
+def ready(host):
+    try:
+        with urllib.request.urlopen(f"{host.http}/readyz", timeout=DEADLINE) as answer:
+            return answer.status == 200
+    except urllib.error.HTTPError as refusal:
+        assert refusal.code == 503
+        return False
+
+
+REFUSING = """
+CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER no BEFORE INSERT ON requests FOR EACH ROW EXECUTE FUNCTION no()
+"""
+
+
+@pytest.mark.parametrize("kind", ["setting", "new sessions", "standby", "full disk"])
+def test_a_server_that_takes_no_rows_is_not_ready_until_it_does(stoppable_postgres, ai, serve, kind):
+    database = stoppable_postgres
+    server = database.server
+    host = serve(shipped(create=True).replace("[model, database]", "[model]"), env=variables(database.url(), ai))
+    asked = []
+    with host.connect() as connection:
+        receive_json(connection)
+
+        def talk():
+            asked.append(say(connection, "x")["message_id"])
+            return True
+
+        assert talk() and ready(host)
+        wait_until(lambda: database.count() == 1, "the row")
+        if kind == "setting":
+            database.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            database.execute("SELECT pg_reload_conf()")
+        elif kind == "new sessions":
+            database.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+            database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stagecoach'")
+        elif kind == "standby":
+            server.stop("fast")
+            (server.data / "standby.signal").touch()
+            server.start()
+        else:
+            database.execute(REFUSING)
+        began = time.monotonic()
+        # Only a row can tell that a disk is full.
+        wait_until(lambda: not ready(host) or (kind == "full disk" and talk() and False), "it to be not ready")
+        assert time.monotonic() - began < 2 * float(os.environ.get("PATIENCE", "1"))
+        talk()
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert not ready(host), "ready while no insert works"
+            time.sleep(0.02)
+        if kind == "setting":
+            database.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            database.execute("SELECT pg_reload_conf()")
+        elif kind == "new sessions":
+            Database(server, "postgres").execute(f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
+        elif kind == "standby":
+            server.run("pg_ctl", "-D", server.data, "-w", "promote")
+        else:
+            database.execute("DROP TRIGGER no ON requests")
+        wait_until(lambda: ready(host), "it to be ready")
+        talk()
+        wait_until(lambda: database.count() == len(asked), "all rows")
+    assert [str(row["id"]) for row in database.rows()] == asked
+
+
+@pytest.mark.parametrize("url, said", [
+    ("postgresql+asyncpg://u:hunter2@127.0.0.1/x", "'postgresql+asyncpg://'"),
+    ("postgresql://u:hunter2@127.0.0.1/x?pgbouncer=true", "'pgbouncer'"),
+    ("postgresql://u:hunter2@127.0.0.1/x?schema=public", "options=-csearch_path"),
+    ("postgresql://u:a/hunter2@127.0.0.1/x", "%2F"),
+])
+def test_a_connection_string_says_which_part_is_not_understood_without_the_password(serve, run, tmp_path, url, said):
+    file = tmp_path / "p.yaml"
+    file.write_text(shipped())
+    env = {"DATABASE_URL": url, "OPENAI_API_KEY": "sk-canary-1234567890"}
+    for command in [("check", "--live", file), ("doctor", "--quick", file), ("explain", file)]:
+        done = run(*command, env=env)
+        assert said in done.stdout + done.stderr and "hunter2" not in done.stdout + done.stderr, (command, done)
+    host = serve(shipped(), env=env)
+    wait_until(lambda: any(said in line for line in host.log), "the log")
+    assert not any("hunter2" in line for line in host.log)
+
+
+def test_line_ends_around_a_connection_string_are_trimmed(postgres, run, tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text(shipped())
+    env = {"DATABASE_URL": f"{postgres.url()}\r\n", "OPENAI_API_KEY": "sk-canary-1234567890"}
+    assert run("migrate", file, env=env).returncode == 0
+    assert run("check", "--live", file, env=env).returncode == 0

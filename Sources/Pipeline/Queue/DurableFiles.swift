@@ -17,10 +17,11 @@ package enum DurableFiles {
 
     /// Makes an empty file for the host's own user alone (0600), where there is none.
     package static func makeFile(_ path: String) throws(FileProblem) {
-        let file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o600)
-        // What is there and can't be read is for whoever opens it to say.
+        // A file that is there is not opened: closing it would end the locks that SQLite holds on it in this process
+        // (fcntl(2)), and another program could then take its -wal away.
+        let file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else {
-            if errno == EACCES, access(path, F_OK) == 0 { return }
+            if errno == EEXIST { return }
             throw FileProblem("the file '\(path)' can't be made", errno)
         }
         close(file)

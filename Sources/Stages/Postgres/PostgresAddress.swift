@@ -11,13 +11,17 @@ struct PostgresAddress: Sendable {
     private let secrets: [String]
 
     init(_ url: Secret) {
-        let text = url.revealed.trimmedASCII
+        let text = url.revealed.trimmed
         guard !text.isEmpty else {
             self.init(nil, problem: "the setting 'url' of the resource 'postgres' is empty; give a connection string")
             return
         }
-        guard let options = PQconninfoParse(text, nil) else {
-            self.init(nil, problem: "the setting 'url' of the resource 'postgres' is no PostgreSQL connection string")
+        let part = PostgresAddressProblem(of: text)?.description
+        guard part == nil, let options = PQconninfoParse(text, nil) else {
+            let what = part ?? "libpq does not understand it"
+            self.init(
+                nil,
+                problem: "the setting 'url' of the resource 'postgres' is no PostgreSQL connection string: \(what)")
             return
         }
         defer { PQconninfoFree(options) }
@@ -40,7 +44,7 @@ struct PostgresAddress: Sendable {
 
     /// A text of libpq or the server in one line, without the secrets.
     func redacted(_ text: String) -> String {
-        let line = text.split(whereSeparator: \.isNewline).map(\.trimmedASCII).joined(separator: "; ")
+        let line = text.split(whereSeparator: \.isNewline).map(\.trimmed).joined(separator: "; ")
         return secrets.reduce(line) { line, secret in
             line.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
         }
@@ -48,11 +52,13 @@ struct PostgresAddress: Sendable {
 }
 
 extension StringProtocol {
-    fileprivate var trimmedASCII: String {
-        let blanks: Set<Character> = [" ", "\t", "\n", "\r"]
-        guard let start = firstIndex(where: { !blanks.contains($0) }),
-            let end = lastIndex(where: { !blanks.contains($0) })
+    /// Without blanks and line ends around it, as files and shells leave them.
+    var trimmed: String {
+        let blanks: Set<Unicode.Scalar> = [" ", "\t", "\n", "\r"]
+        let scalars = unicodeScalars
+        guard let start = scalars.firstIndex(where: { !blanks.contains($0) }),
+            let end = scalars.lastIndex(where: { !blanks.contains($0) })
         else { return "" }
-        return String(self[start...end])
+        return String(String.UnicodeScalarView(scalars[start...end]))
     }
 }

@@ -25,7 +25,8 @@ final class PostgresConnection: Sendable {
         let pool = PostgresPool(settings) { [status] failure in
             guard !failure.isOfTheRows, !failure.isPassing else { return }
             status.report(failing: failure.detail, isDown: failure.endsSession)
-            watch.hurry()
+            // That one is looked at once its table is known.
+            if !failure.refusesWriting { watch.hurry() }
         }
         state.withLock { $0 = Open(settings: settings, pool: pool, watch: watch) }
         await withCheckedContinuation { continuation in
@@ -57,6 +58,7 @@ final class PostgresConnection: Sendable {
             }
         } catch let failure as PostgresFailure {
             if failure.isOfTheTable { open.watch.watch(table: table) }
+            if failure.refusesWriting { open.watch.doubt(table: table) }
             throw failure.error
         }
     }

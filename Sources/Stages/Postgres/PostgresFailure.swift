@@ -9,6 +9,8 @@ struct PostgresFailure: Error, Equatable {
         case lost
         /// There was no answer in time.
         case timeout
+        /// The server takes no rows.
+        case readOnly
         /// The server said no, with its SQLSTATE.
         case statement(String)
     }
@@ -32,10 +34,14 @@ struct PostgresFailure: Error, Equatable {
     /// Whether the table is not as it was: dropped, altered, or no longer granted.
     var isOfTheTable: Bool { stateClass == "42" }
 
+    /// Whether the server answers, and would not take a good row either: it is read-only, its disk is full, its storage
+    /// fails. What reads alone says nothing of that.
+    var refusesWriting: Bool { ["25", "53", "55", "58", "XX"].contains(stateClass) }
+
     /// Whether the connection is of no more use: the server stops, is a standby, or has had enough of it.
     var endsSession: Bool {
         switch kind {
-        case .refused, .lost, .timeout: true
+        case .refused, .lost, .timeout, .readOnly: true
         case .statement: ["08", "25", "57"].contains(stateClass)
         }
     }

@@ -175,6 +175,26 @@ struct PostgresRows {
         _ = try session.run("DELETE FROM \(table) WHERE id = ANY ($1::uuid[])", [array.finished()])
     }
 
+    /// Stores a row and takes it back, to see whether the server takes any.
+    ///
+    /// - Throws: ``PostgresFailure``, but for one that is that row's.
+    func tryInsert(with session: PostgresSession) throws(PostgresFailure) {
+        let now = Timestamp.now
+        let row = Row(
+            id: .timeOrdered(at: now), sessionID: UniqueID.random().description, prompt: "Is anyone there?",
+            response: "Yes.", username: "WebUser", createdAt: now)
+        _ = try session.run("BEGIN")
+        do throws(PostgresFailure) {
+            _ = try session.run(insertion, parameters(of: [row]))
+        } catch {
+            // The first failure is the one that matters.
+            _ = try? session.run("ROLLBACK")
+            if error.isOfTheRows { return }
+            throw error
+        }
+        _ = try session.run("ROLLBACK")
+    }
+
     private var insertion: String { "\(insertion("ORDER BY place")) ON CONFLICT (id) DO NOTHING" }
 
     /// What is stored of a part of an answer gives way. A statement can't change a row twice, so of rows with the same id

@@ -11,6 +11,8 @@ final class PostgresWatch: Sendable {
     private struct State {
         var unchecked: Set<String> = []
         var checked: Set<String> = []
+        /// Tables that an insert failed in which was not to blame: the database is not ready until one works.
+        var doubted: Set<String> = []
         var isHurried = false
         var isClosed = false
         var hasEnded = false
@@ -23,6 +25,9 @@ final class PostgresWatch: Sendable {
     private static let patience: Duration = .milliseconds(800)
     /// How many connections that were made are lost one after the other before the server is to blame.
     private static let connectionsPerLook = 5
+    /// What the log says of a server that takes no rows.
+    private static let readOnly =
+        "the server takes no rows: it is read-only, as a standby is or one with default_transaction_read_only"
 
     private let settings: PostgresSettings
     private let health: DatabaseHealth
@@ -54,6 +59,15 @@ final class PostgresWatch: Sendable {
     /// Notes a table that was found in order, to be checked again whenever the connection is new.
     func note(checked table: String) {
         state.withLock { _ = $0.checked.insert(table) }
+    }
+
+    /// Notes a table that took no row although nothing was wrong with it: it is tried with each look, on a new connection,
+    /// as what holds for those that are there need not hold for the next.
+    func doubt(table: String) {
+        state.withLock { state in
+            state.doubted.insert(table)
+            state.isHurried = true
+        }
     }
 
     /// Looks now rather than within a second.
@@ -113,6 +127,11 @@ final class PostgresWatch: Sendable {
                 lost += 1
                 // Somebody may have ended just this connection, which says nothing of the server; and the next one, too.
                 let isOfConnection = wasConnected && failure.endsSession && failure.kind != .timeout
+                // Another connection may lead to the server that is the primary now; one is enough to tell.
+                if failure.kind == .readOnly, lost > 1 {
+                    health.report(failing: failure.detail)
+                    return false
+                }
                 if isOfConnection, lost < PostgresWatch.connectionsPerLook { continue }
                 health.report(failing: failure.detail)
             } catch {
@@ -124,7 +143,7 @@ final class PostgresWatch: Sendable {
 
     private func probe(_ session: inout PostgresSession?) throws {
         let current: PostgresSession
-        if let session {
+        if let session, state.withLock({ $0.doubted.isEmpty }) {
             current = session
         } else {
             current = try PostgresSession(settings.address, patience: PostgresWatch.patience)
@@ -135,7 +154,13 @@ final class PostgresWatch: Sendable {
             }
         }
         current.patience = PostgresWatch.patience
-        _ = try current.run("SELECT 1")
+        guard try current.run("SELECT current_setting('transaction_read_only')").text(0, 0) == "off" else {
+            throw PostgresFailure(kind: .readOnly, detail: PostgresWatch.readOnly)
+        }
+        for table in state.withLock({ $0.doubted.sorted() }) {
+            try PostgresRows(table).tryInsert(with: current)
+            state.withLock { _ = $0.doubted.remove(table) }
+        }
         current.patience = settings.timeout
         for table in state.withLock({ $0.unchecked.sorted() }) {
             try PostgresSchema(table: table).prepare(current, creates: settings.creates)

@@ -40,24 +40,20 @@ public struct SQLite: RowStore {
     }
 
     public func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
-        try await reader.sessions(in: table, limit: limit)
+        try await connection.read(path) { try await $0.sessions(in: table, limit: limit) }
     }
 
     public func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row] {
-        try await reader.rows(ofSession: id, in: table, limit: limit)
+        try await connection.read(path) { try await $0.rows(ofSession: id, in: table, limit: limit) }
     }
 
     public func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row? {
         if let error = health.error { throw error }
-        return try await reader.row(id, ofSession: session, in: table)
+        return try await connection.read(path) { try await $0.row(id, ofSession: session, in: table) }
     }
 
     public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
-        try await reader.tokensUsed(by: user, since: time, in: table)
-    }
-
-    private var reader: SQLiteReader {
-        SQLiteReader(path: path, connection: connection.database, unreadable: connection.unreadable)
+        try await connection.read(path) { try await $0.tokensUsed(by: user, since: time, in: table) }
     }
 
     public func delete(_ ids: [UniqueID], from table: String) async throws {

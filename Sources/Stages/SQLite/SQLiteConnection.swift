@@ -1,21 +1,23 @@
 import GRDB
-import Glibc
 import Logging
 import Pipeline
 import Synchronization
 
-/// The one connection that writes to a file, kept open, watched and made anew when the file is lost.
+/// The one connection that writes to a file, kept open, watched and made anew when the file is lost or replaced.
 ///
 /// SQLite 3.40 can lose data where two connections checkpoint a WAL file at once, so everything here goes through one.
 final class SQLiteConnection: Sendable {
+    /// A connection and the files that it was made to.
+    private struct Opened {
+        let queue: DatabaseQueue
+        let files: SQLiteFiles
+    }
+
     private struct State {
-        var queue: DatabaseQueue?
-        var file: FileIdentity?
+        var opened: Opened?
         var tables: Set<String> = []
         /// Tables that the log has said of what may refuse rows.
         var advised: Set<String> = []
-        var health = Health.failing(.databaseUnavailable("not opened yet"))
-        var isClosed = false
         var watch: Task<Void, Never>?
     }
 
@@ -25,26 +27,30 @@ final class SQLiteConnection: Sendable {
         let logger: Logger
     }
 
+    /// How often rows are stored again as their file was replaced meanwhile.
+    private static let tries = 5
+
     /// Rows that were left out.
     let unreadable = UnreadableRows()
 
+    private let status = DatabaseHealth()
     private let state = Mutex(State())
     private let settings = Mutex<Settings?>(nil)
+    /// Held by who opens the file anew.
+    private let opening = Mutex(())
 
-    var health: Health { state.withLock(\.health) }
-
-    /// The open file; `nil` where there is none.
-    var database: DatabaseQueue? { state.withLock(\.queue) }
+    var health: Health { status.current }
 
     /// Opens the file, and goes on trying where it can't be opened.
     func open(path: String, busyTimeout: Duration, _ context: ResourceContext) async {
         unreadable.begin(context)
+        status.begin(context.logger)
         settings.withLock { $0 = Settings(path: path, busyTimeout: busyTimeout, logger: context.logger) }
         do {
-            try connect()
-            report(nil)
+            _ = try reopen()
+            status.report(ready: ())
         } catch {
-            report(databaseUnavailable(error))
+            report(error)
         }
         let watch = Task { [weak self] in
             while !Task.isCancelled {
@@ -58,13 +64,13 @@ final class SQLiteConnection: Sendable {
     /// Makes a table ready now if there is a connection, else once there is one.
     func prepare(table: String) async throws {
         state.withLock { _ = $0.tables.insert(table) }
-        guard let queue = state.withLock(\.queue) else { return }
+        guard let queue = state.withLock(\.opened)?.queue else { return }
         do {
             say(try await queue.write { try makeReady(table, in: $0) }, of: table)
         } catch let error as TableProblem {
             throw error
         } catch {
-            report(databaseUnavailable(error))
+            report(error)
         }
     }
 
@@ -80,35 +86,48 @@ final class SQLiteConnection: Sendable {
     }
 
     func insert(_ rows: [Pipeline.Row], into table: String) async throws {
-        guard let queue = state.withLock(\.queue) else { throw health.error ?? databaseUnavailable("not open") }
         do {
-            try await queue.write { database in
-                var insert = try SQLiteInsert(SQLiteSchema(table: table).insertion, in: database)
-                let now = Timestamp.now.description
-                for row in rows {
-                    insert.add(row.id.description)
-                    insert.add(row.sessionID)
-                    insert.add(row.prompt)
-                    insert.add(row.response)
-                    insert.add(row.tokensUsed)
-                    insert.add(row.metadata)
-                    insert.add(row.username)
-                    insert.add(row.userID)
-                    insert.add(row.createdAt.description)
-                    insert.add(now)
-                    try insert.execute()
+            for _ in 0..<SQLiteConnection.tries {
+                let opened = try current()
+                do {
+                    try await store(rows, in: table, with: opened.queue)
+                } catch let error as DatabaseError where !isCurrent(opened) {
+                    // Closed by who saw that the file was replaced.
+                    settings.withLock(\.self)?.logger.debug("\(error)")
+                    continue
                 }
+                // A file that was replaced meanwhile has taken the rows with it; stored twice, they are there once.
+                if isCurrent(opened) { return status.report(ready: ()) }
             }
+            throw PipelineError.databaseUnavailable("the database file is replaced again and again")
         } catch let error as CancellationError {
             throw error
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
             throw PipelineError(.stageFailed, "The message could not be stored", detail: "\(error)")
         } catch {
-            let error = databaseUnavailable(error)
             report(error)
-            throw error
+            throw databaseUnavailable(error)
         }
-        report(nil)
+    }
+
+    private func store(_ rows: [Pipeline.Row], in table: String, with queue: DatabaseQueue) async throws {
+        try await queue.write { database in
+            var insert = try SQLiteInsert(SQLiteSchema(table: table).insertion, in: database)
+            let now = Timestamp.now.description
+            for row in rows {
+                insert.add(row.id.description)
+                insert.add(row.sessionID)
+                insert.add(row.prompt)
+                insert.add(row.response)
+                insert.add(row.tokensUsed)
+                insert.add(row.metadata)
+                insert.add(row.username)
+                insert.add(row.userID)
+                insert.add(row.createdAt.description)
+                insert.add(now)
+                try insert.execute()
+            }
+        }
     }
 
     func delete(_ ids: [UniqueID], from table: String) async throws {
@@ -123,51 +142,118 @@ final class SQLiteConnection: Sendable {
     ///
     /// - Throws: ``PipelineError`` with the code `database_unavailable` where the file can't be used.
     func write<Result: Sendable>(_ body: @Sendable @escaping (Database) throws -> Result) async throws -> Result {
-        guard let queue = state.withLock(\.queue) else { throw health.error ?? databaseUnavailable("not open") }
         do {
-            return try await queue.write(body)
+            return try await current().queue.write(body)
+        } catch let error as DatabaseError {
+            throw databaseUnavailable(error)
+        }
+    }
+
+    /// Reads through the open file, or where there is none through a connection for that alone.
+    ///
+    /// - Throws: As ``write(_:)``.
+    func read<Value: Sendable>(_ path: String, _ body: (SQLiteReader) async throws -> Value) async throws -> Value {
+        do {
+            return try await body(
+                SQLiteReader(path: path, connection: try? current().queue, unreadable: unreadable))
         } catch let error as DatabaseError {
             throw databaseUnavailable(error)
         }
     }
 
     func close() async {
-        let (watch, queue) = state.withLock { state in
-            defer {
-                state.watch = nil
-                state.queue = nil
-                state.isClosed = true
-            }
-            return (state.watch, state.queue)
+        let watch = state.withLock { state in
+            defer { state.watch = nil }
+            return state.watch
         }
+        status.end()
         watch?.cancel()
         await watch?.value
-        try? queue?.close()
+        let opened = opening.withLock { _ in
+            state.withLock { state in
+                defer { state.opened = nil }
+                return state.opened
+            }
+        }
+        try? opened?.queue.close()
     }
 
     /// Looks whether the database can be written to, and opens it again where its file is gone.
     private func check() async {
         do {
-            guard let settings = settings.withLock(\.self) else { return }
-            let (queue, file) = state.withLock { ($0.queue, $0.file) }
-            if let queue, file == FileIdentity(path: settings.path) {
-                try await queue.writeWithoutTransaction { database in
-                    try database.inTransaction(.immediate) { .rollback }
-                }
-            } else {
-                state.withLock { $0.queue = nil }
-                try connect()
+            let opened = state.withLock(\.opened) == nil ? try reopen() : try current()
+            try await opened.queue.writeWithoutTransaction { database in
+                try database.inTransaction(.immediate) { .rollback }
             }
-            report(nil)
+            status.report(ready: ())
         } catch is CancellationError {
             return
         } catch {
-            report(databaseUnavailable(error))
+            report(error)
         }
     }
 
-    private func connect() throws {
-        guard let settings = settings.withLock(\.self) else { return }
+    /// The open file, after a look whether its path still leads to it.
+    private func current() throws -> Opened {
+        guard let opened = state.withLock(\.opened) else { throw health.error ?? .databaseUnavailable("not open") }
+        return isCurrent(opened) ? opened : try reopen()
+    }
+
+    private func isCurrent(_ opened: Opened) -> Bool {
+        guard let path = settings.withLock(\.self)?.path else { return false }
+        return state.withLock(\.opened)?.queue === opened.queue && opened.files == SQLiteFiles(path)
+    }
+
+    /// Opens the file, after closing the connection to another that was at its path.
+    private func reopen() throws -> Opened {
+        guard let settings = settings.withLock(\.self), !Task.isCancelled else { throw CancellationError() }
+        return try opening.withLock { _ in
+            if let opened = state.withLock(\.opened) {
+                // Another has done it meanwhile.
+                if opened.files == SQLiteFiles(settings.path) { return opened }
+            }
+            do {
+                if let opened = state.withLock(\.opened) { try leave(opened, settings) }
+                let opened = try connect(settings)
+                state.withLock { $0.opened = opened }
+                return opened
+            } catch {
+                // From here on it is tried once a second.
+                state.withLock { $0.opened = nil }
+                throw error
+            }
+        }
+    }
+
+    /// Ends a connection whose files are not at their path any more. Its rows are in the database that it was made to, even
+    /// where that has another name now or none.
+    private func leave(_ opened: Opened, _ settings: Settings) throws {
+        let now = SQLiteFiles(settings.path)
+        let hasSameDatabase = now.hasSameDatabase(as: opened.files)
+        var aside: [String] = []
+        // SQLite removes the files beside its own database when it closes it.
+        if hasSameDatabase { aside = try SQLiteFiles.moveAside(at: settings.path, notOf: opened.files) }
+        do {
+            try opened.queue.writeWithoutTransaction { _ = try $0.checkpoint(.full) }
+        } catch {
+            settings.logger.warning(
+                "Rows may be missing in the database file that was at this path before",
+                metadata: ["path": "\(settings.path)", "detail": "\(error)"])
+        }
+        try opened.queue.close()
+        if !hasSameDatabase { aside = try SQLiteFiles.moveAside(at: settings.path, notOf: opened.files) }
+        let what =
+            hasSameDatabase
+            ? "A file beside the database was deleted or replaced; its rows are in the database, which is opened anew"
+            : now.isMissing
+                ? "The database file was moved away or deleted; a new one is made"
+                : "The database file was replaced; the new one is opened, and rows of before are in the old one alone"
+        var metadata: Logger.Metadata = ["path": "\(settings.path)"]
+        if !aside.isEmpty { metadata["moved_aside"] = "\(aside.joined(separator: ", "))" }
+        settings.logger.warning("\(what)", metadata: metadata)
+    }
+
+    private func connect(_ settings: Settings) throws -> Opened {
         var configuration = Configuration()
         configuration.busyMode = .timeout(min(settings.busyTimeout, .seconds(86_400)) / .seconds(1))
         configuration.prepareDatabase { database in
@@ -177,53 +263,24 @@ final class SQLiteConnection: Sendable {
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
             SQLiteFunctions.add(to: database)
         }
+        try SQLiteFile.make(settings.path)
+        // It may be moved away at any time: what is opened is this one, or the next look finds another.
+        let database = SQLiteFiles(settings.path)
         let queue = try SQLiteFile.open(settings.path, configuration)
         let tables = state.withLock(\.tables)
         let advice = try queue.write { database in
             try tables.sorted().map { ($0, try makeReady($0, in: database)) }
         }
         for (table, sentences) in advice { say(sentences, of: table) }
-        state.withLock { state in
-            state.queue = queue
-            state.file = FileIdentity(path: settings.path)
-        }
+        return Opened(queue: queue, files: database.withFilesBeside(settings.path))
     }
 
-    /// Notes how the database is, and says in the log when that changes.
-    private func report(_ error: PipelineError?) {
-        let logger = settings.withLock(\.self)?.logger
-        let before: PipelineError?? = state.withLock { state in
-            guard !state.isClosed else { return nil }
-            defer { state.health = error.map(Health.failing) ?? .ready }
-            return .some(state.health.error)
-        }
-        guard let before else { return }
-        switch (before, error) {
-        case (_?, nil): logger?.info("The database is connected")
-        case (let before, let error?) where before?.detail != error.detail:
-            logger?.warning("\(error.message)", metadata: ["code": "\(error.code)", "detail": "\(error.detail ?? "")"])
-        default: break
-        }
+    private func report(_ error: any Error) {
+        status.report(failing: databaseUnavailable(error).detail ?? "")
     }
 
     private func databaseUnavailable(_ error: any Error) -> PipelineError {
-        .databaseUnavailable((error as? DatabaseError)?.message ?? "\(error)")
-    }
-
-    private func databaseUnavailable(_ text: String) -> PipelineError {
-        .databaseUnavailable(text)
-    }
-}
-
-/// Which file a path leads to, so that one that was deleted or replaced is noticed.
-private struct FileIdentity: Equatable {
-    let device: dev_t
-    let inode: ino_t
-
-    init?(path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        device = status.st_dev
-        inode = status.st_ino
+        if let error = error as? PipelineError { return error }
+        return .databaseUnavailable((error as? DatabaseError)?.message ?? "\(error)")
     }
 }

@@ -3,13 +3,20 @@ import Pipeline
 
 /// An SQLite file in which a commit is on disk once it has returned.
 enum SQLiteFile {
+    /// Makes an empty file with its folders, where it is missing, for the host's own user alone.
+    ///
+    /// - Throws: ``FileProblem`` where its folder or itself can't be made.
+    static func make(_ path: String) throws(FileProblem) {
+        try DurableFiles.makeFolder(DurableFiles.folder(of: path))
+        // SQLite's own files beside it get the same mode as the database.
+        try DurableFiles.makeFile(path)
+    }
+
     /// Opens a file in WAL mode, or makes it with its folders, for the host's own user alone.
     ///
     /// - Throws: ``FileProblem`` where its folder or itself can't be made; `DatabaseError` from SQLite.
     static func open(_ path: String, _ configuration: Configuration) throws -> DatabaseQueue {
-        try DurableFiles.makeFolder(DurableFiles.folder(of: path))
-        // SQLite's own files beside it get the same mode as the database.
-        try DurableFiles.makeFile(path)
+        try make(path)
         var configuration = configuration
         configuration.journalMode = .wal
         let queue = try DatabaseQueue(path: path, configuration: configuration)

@@ -93,7 +93,8 @@ public struct Supabase: RowStore {
     }
 
     private var project: SupabaseProject {
-        SupabaseProject(url: url, key: key, timeout: timeout)
+        // Files and shells leave line ends.
+        SupabaseProject(url: url.trimmed, key: Secret(key.revealed.trimmed), timeout: timeout)
     }
 }
 
@@ -118,7 +119,7 @@ struct SupabaseProject: Sendable {
 }
 
 private let addressProblem: @Sendable (String) -> String? = { text in
-    text.isEmpty || WebURL(text) != nil ? nil : "must be an address such as https://PROJECT.supabase.co"
+    text.trimmed.isEmpty || WebURL(text.trimmed) != nil ? nil : "must be an address such as https://PROJECT.supabase.co"
 }
 
 private let timeoutProblem: @Sendable (Duration) -> String? = { timeout in

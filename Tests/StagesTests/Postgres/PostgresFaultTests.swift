@@ -149,7 +149,10 @@ struct PostgresFaultTests {
             "", "  \n", "hunter2", "postgresql://u:hunter2%zz@127.0.0.1/x", "postgresql://u:hunter2@[::1/x",
             "host=127.0.0.1 pasword=hunter2", "postgresql://u:hunter2@127.0.0.1:1/x?nonsense=hunter2",
             "postgresql://u:hunter2@127.0.0.1:1/x", "postgresql://hunter2:hunter2@127.0.0.1:1/hunter2",
-            "host='/tmp/hunter2' password=hunter2",
+            "host='/tmp/hunter2' password=hunter2", "postgresql+asyncpg://u:hunter2@127.0.0.1/x",
+            "postgresql://u:p/hunter2@127.0.0.1/x", "postgresql://u:p?hunter2=x@127.0.0.1/x",
+            "postgresql://u:p@hunter2@127.0.0.1/x", "host=127.0.0.1 password=p hunter2", "password=p hunter=hunter2x",
+            "hunter2://u@127.0.0.1/x", "postgresql://u:p/hunter2@127.0.0.1:5432/x?sslmode=disable",
         ])
     func badAddress(url: String) async throws {
         try await withOpen(Postgres(url: Secret(url))) { store in
@@ -179,6 +182,31 @@ struct PostgresFaultTests {
             }
             #expect(store.health == .ready)
             #expect(try await store.sessions(in: table, limit: 1).map(\.messages) == [200])
+        }
+    }
+
+    @Test("where every connection is lost and the server refuses new ones, nobody waits for his time limit")
+    func allConnectionsLost() async throws {
+        let server = try await PostgresServer()
+        let store = Postgres(url: Secret(server.url()), create: true, connections: 3, timeout: .seconds(120))
+        try await withOpen(store) { store in
+            try await store.prepare(table: "requests")
+            // Each takes a connection of its own.
+            try await withThrowingTaskGroup { group in
+                for number in 0..<60 {
+                    group.addTask {
+                        try await store.insert(
+                            [RowStoreConformance.row("\(number)", at: Int64(number))], into: "requests")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try await server.stop()
+            let began = ContinuousClock.now
+            for _ in 0..<3 {
+                await #expect(throws: PipelineError.self) { try await store.sessions(in: "requests", limit: 1) }
+            }
+            #expect(.now - began < .patience(.seconds(10)))
         }
     }
 

@@ -188,47 +188,37 @@ struct OddValues {
     init(seed: UInt64) { random = SplitMix(seed: seed) }
 
     mutating func oneOf(_ texts: [String]) -> Value {
-        Value(value: (texts.randomElement(using: &random) ?? "").databaseValue)
+        Value(value: one(of: texts).databaseValue)
+    }
+
+    private mutating func one<Choice>(of choices: [Choice]) -> Choice {
+        choices[Int.random(in: choices.indices, using: &random)]
+    }
+
+    private mutating func bytes(_ count: Int) -> DatabaseValue {
+        Data((0..<count).map { _ in .random(in: 0...255, using: &random) }).databaseValue
     }
 
     mutating func next() -> Value {
         switch Int.random(in: 0..<16, using: &random) {
         case 0: return Value(value: .null)
         case 1: return Value(value: Int64.random(in: .min ... .max, using: &random).databaseValue)
-        case 2:
-            return Value(
-                value: ([0, -1, 1, .max, .min, 1_769_860_800] as [Int64]).randomElement(using: &random)!.databaseValue)
-        case 3:
-            let bits = UInt64.random(in: 0...(.max), using: &random)
-            return Value(value: Double(bitPattern: bits).databaseValue)
-        case 4:
-            return Value(
-                value: ([0.5, -0.0, 2_460_000.5, .infinity, -.infinity, 1e18, 3.0] as [Double]).randomElement(
-                    using: &random)!.databaseValue)
-        case 5:
-            return Value(
-                value: Data(
-                    (0..<Int.random(in: 0...20, using: &random)).map { _ in .random(in: 0...255, using: &random) }
-                ).databaseValue)
+        case 2: return Value(value: one(of: [0, -1, 1, Int64.max, .min, 1_769_860_800]).databaseValue)
+        case 3: return Value(value: Double(bitPattern: .random(in: 0...(.max), using: &random)).databaseValue)
+        case 4: return Value(value: one(of: [0.5, -0.0, 2_460_000.5, .infinity, -.infinity, 1e18, 3.0]).databaseValue)
+        case 5: return Value(value: bytes(.random(in: 0...20, using: &random)))
         // Text that is no UTF-8, and text with a zero in it.
-        case 6:
-            return Value(
-                sql: "CAST(? AS TEXT)",
-                value: Data((0..<9).map { _ in .random(in: 0...255, using: &random) }).databaseValue)
+        case 6: return Value(sql: "CAST(? AS TEXT)", value: bytes(9))
         case 7: return Value(value: "".databaseValue)
         case 8: return Value(value: "n/a".databaseValue)
         case 9: return Value(value: "\(Int64.random(in: .min ... .max, using: &random))".databaseValue)
-        case 10:
-            return Value(
-                value: ["1e400", "nan", "inf", "0x10", "-0", "+5", "1e3", " 7", "9223372036854775808"].randomElement(
-                    using: &random)!.databaseValue)
+        case 10: return oneOf(["1e400", "nan", "inf", "0x10", "-0", "+5", "1e3", " 7", "9223372036854775808"])
         default:
             let time = Timestamp(microseconds: .random(in: 0...2_000_000_000_000_000, using: &random)).description
-            let forms = [
+            return oneOf([
                 time, time.replacingOccurrences(of: "T", with: " "), String(time.prefix(10)), String(time.prefix(19)),
                 String(time.dropLast()) + "+05:30",
-            ]
-            return Value(value: forms.randomElement(using: &random)!.databaseValue)
+            ])
         }
     }
 }
