@@ -45,7 +45,7 @@ struct PostgresAddressProblem {
     /// The part before '://', with it.
     private static func scheme(_ scheme: String) -> String {
         let name = scheme.dropLast(3)
-        guard name.count <= 40, name.utf8.allSatisfy({ isOfAName($0) || isDigit($0) }) else {
+        guard isShown(name.lowercased()) else {
             return "what stands before '://' is none of \(schemes.map { "'\($0)'" }.joined(separator: " and "))"
         }
         let lowered = name.lowercased()
@@ -60,6 +60,15 @@ struct PostgresAddressProblem {
                 "is not PostgreSQL's"
             }
         return "'\(scheme)' \(why); write 'postgresql://'"
+    }
+
+    /// Whether it can't be a piece of a password.
+    private static func isShown(_ scheme: String) -> Bool {
+        let others = [
+            "mysql", "mariadb", "sqlite", "file", "http", "https", "mongodb", "redis", "cockroachdb", "pgsql",
+        ]
+        let isName = scheme.utf8.allSatisfy { isOfAName($0) || isDigit($0) }
+        return scheme.count <= 40 && isName && (others.contains(scheme) || scheme.contains("postgres"))
     }
 
     /// The user, password, hosts, database and parameters.
