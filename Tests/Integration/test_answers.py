@@ -106,3 +106,52 @@ def test_a_connection_that_compresses_holds_some_tens_of_kibibytes_more(serve):
         crowd(200)
         each = (resident() - before) / 200
     assert each < 80, f"{each:.0f} KiB a connection"
+
+
+BEHIND = """
+pipeline: behind
+resources: {model: echo, bad: {echo: {fail: [model_bad_response]}}, slow: {echo: {delay: 300ms}}}
+stages:
+  - receive: {format: json}
+  - complete: {resource: model}
+  - complete: {resource: bad}
+    label: aside
+    async: ASYNC
+  - complete: {resource: slow}
+    label: later
+  - respond
+"""
+
+
+@pytest.mark.parametrize("policy", ["true", "{dead_letter: dead.jsonl}", "{capacity: 1, when_full: drop}"])
+def test_an_error_behind_a_queue_takes_nobodys_answer(serve, policy):
+    host = serve(BEHIND.replace("ASYNC", policy))
+    with host.connect() as client:
+        receive_json(client)
+        for number in range(3):
+            client.send(json.dumps({"prompt": str(number)}))
+            assert receive_json(client)["response"] == str(number)
+    assert len(wait_until(lambda: host.entries("model_bad_response"), "the entry")) == 3
+
+
+INSIDE = """
+pipeline: inside
+resources: {model: {echo: {delay: 500ms, fail: FAIL}}}
+stages:
+  - receive: {format: json}
+  - background: {stages: [complete, respond], capacity: 1, when_full: drop}
+"""
+
+
+def test_a_message_that_is_dropped_or_fails_before_its_answer_holds_up_no_other(serve):
+    host = serve(INSIDE.replace("FAIL", "[ok, model_bad_response, ok]"))
+    with host.connect() as client:
+        receive_json(client)
+        for number in range(3):
+            client.send(json.dumps({"prompt": str(number)}))
+        assert receive_json(client)["response"] == "0", "the others were dropped"
+        wait_until(lambda: len(host.entries("busy")) == 2, "the drops")
+        client.send(json.dumps({"prompt": "fails"}))
+        wait_until(lambda: host.entries("model_bad_response"), "the failure")
+        client.send(json.dumps({"prompt": "last"}))
+        assert receive_json(client)["response"] == "last"

@@ -40,7 +40,11 @@ final class StepRunner: Sendable {
         isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
         isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
         isPlainWithoutRoute = isPlain && route == nil
-        background = modifiers.async.map { [context] in Background(policy: $0, label: label, logger: context.logger) }
+        let isReply = { (stage: any Stage) in type(of: stage).role == .reply }
+        let answers = step.all.contains { isReply($0.stage) } || instead.flatMap(\.all).contains { isReply($0.stage) }
+        background = modifiers.async.map { [context] in
+            Background(policy: $0, label: label, answers: answers, logger: context.logger)
+        }
     }
 
     /// Where it says what it does.

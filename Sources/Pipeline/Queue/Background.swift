@@ -16,6 +16,8 @@ final class Background: Sendable {
     private let policy: AsyncPolicy
     private let label: String
     private let logger: Logger
+    /// Whether clients get their answer from behind this queue.
+    private let answers: Bool
     /// The step's own queue in memory, or that of the resource which the policy names; another with each start.
     private let queue: Mutex<any MessageQueue>
     /// Into how many lanes the queue is split, each with a worker.
@@ -37,9 +39,10 @@ final class Background: Sendable {
         case begun(Task<Void, Never>)
     }
 
-    init(policy: AsyncPolicy, label: String, logger: Logger) {
+    init(policy: AsyncPolicy, label: String, answers: Bool, logger: Logger) {
         self.policy = policy
         self.label = label
+        self.answers = answers
         self.logger = logger
         queue = Mutex(MemoryQueue(policy.queueOptions))
         lanes = Mutex(policy.workers)
@@ -91,9 +94,15 @@ final class Background: Sendable {
                 counters.withLock { $0.dropped += 1 }
                 let error = PipelineError(.busy, "Dropped: the queue is full")
                 logger.failure(PipelineError(error, stage: label), of: message)
+                giveUpAnswer(to: message)
                 return
             }
         }
+    }
+
+    /// Says that no answer comes for a message, where it was to come from behind this queue; others come all the same.
+    func giveUpAnswer(to message: Message) {
+        if answers { message.reply?.abandon(message) }
     }
 
     /// Hands a message over if there is room for it and nothing has to be waited for.
@@ -235,7 +244,7 @@ final class Background: Sendable {
             for worker in workers { await worker.value }
         }
         let messages = queue.giveUp()
-        defer { for message in messages { message.reply?.abandon(message) } }
+        defer { for message in messages { giveUpAnswer(to: message) } }
         count { $0.failed += messages.count }
         let about: Logger.Metadata = ["waiting": "\(messages.count)", "dead_letter": "\(file.path)"]
         do {

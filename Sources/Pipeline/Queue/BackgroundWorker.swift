@@ -102,7 +102,7 @@ struct BackgroundWorker: Sendable {
             logger.failure(error, of: message)
             background.count { $0.failed += 1 }
             await keep(message, after: error)
-            message.reply?.abandon(message)
+            background.giveUpAnswer(to: message)
         }
         return true
     }
