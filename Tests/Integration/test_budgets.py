@@ -1,6 +1,7 @@
 """Budgets of tokens under clients that send at once, and while rows wait."""
 
 import json
+import signal
 import sqlite3
 import threading
 import time
@@ -163,3 +164,17 @@ def test_several_limits_and_a_reload_lose_no_reservation(serve):
     (host.folder / "pipeline-0.yaml").write_text(text.replace("tokens: 60", "tokens: 90"))
     wait_until(lambda: post(host)["type"] == "response", "the new budget")
     assert spent(together(host, 30)) <= 30
+
+
+def test_rows_that_an_earlier_process_left_count(serve):
+    host = serve(flow("behind a queue on disk", "{tokens: 50}"), ends_well=False)
+    assert spent([post(host)]) == 10
+    host.wait_for_rows(1)
+    with sqlite3.connect(host.folder / "data" / "stagecoach.db", isolation_level=None) as database:
+        database.execute("begin immediate")
+        assert spent([post(host) for _ in range(3)]) == 30
+        host.stop(signal.SIGKILL)
+        again = serve(flow("behind a queue on disk", "{tokens: 50}"))
+        assert spent([post(again) for _ in range(3)]) == 10, "40 are used"
+        database.execute("rollback")
+    again.wait_for_rows(5)

@@ -37,7 +37,7 @@ struct SupabaseFailure: Error, Equatable {
         let body = try? JSONDecoder().decode(Body.self, from: Data(body))
         self.status = status
         code = body?.code ?? ""
-        let message = body?.message?.replacing(key.revealed, with: "<secret>").prefix(300)
+        let message = body?.message.map { Redaction([key])($0).prefix(300) }
         said = "status \(status)" + (message.map { ": \($0)" } ?? "")
         isKnownID = code == "23505" && body?.details?.hasPrefix("Key (id)=") == true
     }

@@ -159,4 +159,16 @@ struct PatternTests {
         #expect(throws: PatternProblem.self) { try Pattern(String(repeating: "(", count: 10_000)) }
         #expect(throws: PatternProblem.self) { try Pattern("[" + String(repeating: "ab", count: 20_000) + "]") }
     }
+
+    @Test("any number of messages use one at once")
+    func together() async throws {
+        let pattern = try Pattern(#"^(\w+ )*[ab]{3}\b(?:x|\d+)*$"#)
+        let texts = (0..<200).map { number in
+            String(repeating: "wörd ", count: number) + (number.isMultiple(of: 2) ? "abb" : "abc")
+        }
+        await withTaskGroup(of: [Bool].self) { group in
+            for _ in 0..<8 { group.addTask { texts.map(pattern.matches) } }
+            for await found in group { #expect(found == texts.indices.map { $0.isMultiple(of: 2) }) }
+        }
+    }
 }
