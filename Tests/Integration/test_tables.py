@@ -13,8 +13,9 @@ import uuid
 
 import pytest
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, ROOT, receive_json, wait_until
 from postgres import Database
+from postgrest_server import SERVICE, PostgREST
 from test_metrics import Metrics
 from test_postgres import shipped, variables
 
@@ -512,3 +513,38 @@ def test_line_ends_around_a_connection_string_are_trimmed(postgres, run, tmp_pat
     env = {"DATABASE_URL": f"{postgres.url()}\r\n", "OPENAI_API_KEY": "sk-canary-1234567890"}
     assert run("migrate", file, env=env).returncode == 0
     assert run("check", "--live", file, env=env).returncode == 0
+
+
+def test_supabase_takes_the_table_of_the_documents_and_leaves_odd_rows_out(postgres, ai, serve, run):
+    rest = PostgREST(postgres.url())
+    try:
+        postgres.execute(DOCUMENTED + "ALTER TABLE requests ALTER tokens_used TYPE numeric;"
+                         "INSERT INTO requests (id, session_id, prompt, response, tokens_used, created_at) VALUES "
+                         f"(gen_random_uuid(), '{SESSION}', 'canary', 'r', '1e300', '2026-01-31 12:00:01'),"
+                         f"(gen_random_uuid(), '{SESSION}', 'canary', 'r', 'NaN', '2026-01-31 12:00:02'),"
+                         f"(gen_random_uuid(), '{SESSION}', 'canary', 'r', 1, 'infinity'),"
+                         f"(gen_random_uuid(), '{SESSION}', 'canary', 'r', 1, NULL)")
+        env = {"SUPABASE_URL": f"{rest.url}\r\n", "SUPABASE_KEY": f"{SERVICE}\n", "OPENAI_BASE_URL": ai.url,
+               "OPENAI_API_KEY": "sk-canary-1234567890"}
+        text = (ROOT / "pipelines/supabase.yaml").read_text().replace(
+            "receive: {path: /ws}", "receive: {path: /ws, format: json}").replace("stages:", "host: {history: true}\nstages:")
+        host = serve(text, env=env)
+        file = host.folder / "pipeline-0.yaml"
+        with host.connect(f"session={SESSION}") as connection:
+            receive_json(connection)
+            assert say(connection, "ours")["type"] == "response"
+        wait_until(lambda: postgres.count() == 6, "the row")
+        rows = history(host)
+        assert [row["prompt"] for row in rows] == ["theirs", "ours"]
+        assert rows[0]["created_at"] == "2026-01-31T12:00:00.000000Z"
+        age = postgres.execute("SELECT abs(extract(epoch FROM created_at - (now() AT TIME ZONE 'UTC'))) AS age "
+                               "FROM requests WHERE prompt = 'ours'")[0]["age"]
+        assert age < 60
+        assert len([line for line in host.log if "can't be read" in line]) == 4
+        assert not any("canary" in line for line in host.log)
+        done = run("check", "--live", file, env=env)
+        assert done.returncode == 0 and "USING created_at AT TIME ZONE 'UTC'" in done.stderr, done
+        assert "AT TIME ZONE 'UTC'" in run("migrate", file, "--print", env=env).stdout
+        assert run("doctor", "--quick", file, env=env).returncode == 0
+    finally:
+        rest.stop()
