@@ -41,6 +41,10 @@ final class Conversation {
         }
     }
 
+    /// How long a piece of an answer waits for the client to take those before it. Then whoever makes the answer sees
+    /// whether its own time is over: a client that takes a little now and then is not to keep a model's call for ever.
+    private static let longestWait = TimeAmount.seconds(5)
+
     /// Answers in pieces that go on once the client takes more.
     @exclusivity(unchecked) private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
 
@@ -247,6 +251,10 @@ final class Conversation {
     }
 
     func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
-        if isHeld, client != nil { waitingForRoom.append(continuation) } else { continuation.resume() }
+        guard isHeld, client != nil else { return continuation.resume() }
+        waitingForRoom.append(continuation)
+        guard waitingForRoom.count == 1 else { return }
+        let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
+        executor.eventLoop.scheduleTask(in: Self.longestWait) { conversation.value.releaseWaiting() }
     }
 }

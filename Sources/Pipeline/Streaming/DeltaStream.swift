@@ -27,6 +27,20 @@ public final class DeltaStream: Sendable {
     /// Whether anything has left, so that the answer can't be begun again.
     public var hasLeft: Bool { !sent.text.withLock(\.isEmpty) }
 
+    /// Sends a piece, and waits while the client takes less than comes, but not past the time of the whole answer.
+    ///
+    /// - Parameters:
+    ///   - deadline: When the answer must have ended, by the engine's clock.
+    ///   - late: What is thrown where the client takes so little that it has not.
+    /// - Throws: What a stage throws that works on pieces; `late`; `CancellationError`.
+    package func send(
+        _ delta: String, of message: Message, until deadline: ContinuousClock.Instant,
+        orThrow late: @autoclosure () -> any Error
+    ) async throws {
+        try await send(delta, of: message)
+        if EngineTime.now > deadline { throw late() }
+    }
+
     /// Sends a piece, and waits while the client takes less than comes.
     ///
     /// - Throws: What a stage throws that works on pieces; `CancellationError`.

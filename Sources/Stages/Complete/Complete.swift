@@ -115,15 +115,23 @@ public struct Complete: Stage {
         of api: any Model, to request: CompletionRequest, for message: Message
     ) async throws -> Completion {
         guard stream else { return try await api.complete(request) }
+        // Nor does a client that takes little of it keep the call for longer.
+        let deadline = EngineTime.now + timeout
         guard let firstToken else {
-            return try await api.complete(request) { try await message.deltas?.send($0, of: message) }
+            return try await api.complete(request) { try await send($0, of: message, until: deadline) }
         }
         return try await withFirstPiece(within: firstToken) { first in
             try await api.complete(request) { delta in
                 first.mark()
-                try await message.deltas?.send(delta, of: message)
+                try await send(delta, of: message, until: deadline)
             }
         }
+    }
+
+    private func send(_ delta: String, of message: Message, until deadline: ContinuousClock.Instant) async throws {
+        try await message.deltas?.send(
+            delta, of: message, until: deadline,
+            orThrow: OpenAIError.timeout("the client took too little of the answer, or it took too long to come"))
     }
 
     private var template: RequestTemplate { made.value { RequestTemplate(self) } }
