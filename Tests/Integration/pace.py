@@ -18,14 +18,14 @@ class Pace:
         return sorted(self.delays)[int(len(self.delays) * part)]
 
 
-def drive(url, rate, seconds, connections=16):
+def drive(url, rate, seconds, connections=16, **options):
     """Sends `rate` prompts a second in all for some seconds."""
-    return asyncio.run(_drive(url, rate, seconds, connections))
+    return asyncio.run(_drive(url, rate, seconds, connections, options))
 
 
-async def _drive(url, rate, seconds, connections):
+async def _drive(url, rate, seconds, connections, options):
     pace = Pace()
-    sockets = [await connect(url, max_queue=None, compression=None) for _ in range(connections)]
+    sockets = [await connect(url, max_queue=None, compression=None, **options) for _ in range(connections)]
     sessions = [json.loads(await socket.recv())["session_id"] for socket in sockets]
     begin = time.monotonic() + 0.1
     count = int(rate * seconds / connections)
@@ -41,7 +41,9 @@ async def _drive(url, rate, seconds, connections):
 
         async def receive():
             for number in range(count):
-                answer = json.loads(await asyncio.wait_for(socket.recv(), 30))
+                answer = {"type": "delta"}
+                while answer["type"] == "delta":
+                    answer = json.loads(await asyncio.wait_for(socket.recv(), 30))
                 pace.delays.append(time.monotonic() - due[number])
                 if answer["type"] == "response":
                     pace.answered.append((answer["message_id"], sessions[index], number))

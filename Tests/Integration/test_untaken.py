@@ -74,13 +74,13 @@ def test_calls_of_clients_that_take_nothing_are_given_back(serve, ai, ask):
 
 
 def test_calls_of_clients_that_take_a_little_now_and_then_end_with_their_time(serve, ai):
-    host = flow(serve, ai, timeout="2s")
+    host = flow(serve, ai, "write: 4s", timeout="2s")
     with stuck(host, ai) as clients:
         began = time.monotonic()
         answers = []
         while not answers and time.monotonic() - began < DEADLINE:
             for client in clients:
-                client.recv(512)
+                client.recv(2048)
             time.sleep(0.2)
             if time.monotonic() - began > 2 + 6:
                 answers.append(answered(host))
