@@ -161,6 +161,7 @@ let package = Package(
             dependencies: [
                 "Stages", "Pipeline", "PipelineTesting", "TestPatience", "TestRandom",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["Broken"], swiftSettings: strict),
         .testTarget(

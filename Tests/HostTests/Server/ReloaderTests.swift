@@ -133,6 +133,26 @@ struct ReloaderTests {
         await close(setup.reloader)
     }
 
+    @Test("waits for the last of a pipeline's messages, not for the first")
+    func lastMessage() async throws {
+        let setup = try await setUp("lastMessage")
+        let pipeline = await setup.reloader.routes.pipelines[0]
+        for _ in 0..<2 { pipeline.begin() }
+        Self.note("begun", of: "lastMessage")
+        let waiting = Task {
+            await pipeline.waitUntilIdle()
+            Self.note("idle", of: "lastMessage")
+        }
+        for _ in 0..<1_000 { await Task.yield() }
+        pipeline.end()
+        for _ in 0..<1_000 { await Task.yield() }
+        #expect(Self.journal(of: "lastMessage").last == "begun")
+        pipeline.end()
+        await waiting.value
+        #expect(Self.journal(of: "lastMessage").last == "idle")
+        await close(setup.reloader)
+    }
+
     @Test("leaves a message unfinished that hangs until the host has to stop, which is said")
     func hanging() async throws {
         let setup = try await setUp("hanging")

@@ -1,4 +1,5 @@
 import Synchronization
+import TestPatience
 import Testing
 
 @testable import Pipeline
@@ -48,6 +49,26 @@ struct ModifierTests {
         let error = await #expect(throws: PipelineError.self) { try await chain.run(&message) }
         #expect(error?.code == .timeout)
         gate.open()
+    }
+
+    @Test("a stage that heeds cancellation ends at its timeout")
+    func cancelledAtTimeout() async throws {
+        let isCancelled = Mutex(false)
+        let chain = try Chain {
+            Probe { _ in
+                do {
+                    try await Task.sleep(for: .seconds(3_600))
+                } catch {
+                    isCancelled.withLock { $0 = true }
+                    throw error
+                }
+            }.timeout(.milliseconds(20))
+        }
+        var message = Message(prompt: "hello")
+        await #expect(throws: PipelineError.self) { try await chain.run(&message) }
+        let deadline = ContinuousClock.now + .patience(.seconds(5))
+        while !isCancelled.withLock(\.self), ContinuousClock.now < deadline { await Task.yield() }
+        #expect(isCancelled.withLock(\.self) == true)
     }
 
     @Test("what a stage changed within its timeout stays")
@@ -124,6 +145,41 @@ struct ModifierTests {
             let delay = policy.delay(afterFailures: failures) / .seconds(1)
             #expect(delay <= limit && delay >= limit * 0.75)
         }
+    }
+
+    /// How long a stage takes that fails once, with an API that asks for so much patience, and how often it ran.
+    private func run(
+        asking wait: Duration, upTo limit: Duration
+    ) async -> (time: Duration, runs: Int, error: PipelineError?) {
+        let count = Mutex(0)
+        var policy = policy(attempts: 3)
+        policy.maxBackoff = limit
+        let start = ContinuousClock.now
+        do {
+            _ = try await run {
+                Probe { _ in
+                    let runs = count.withLock {
+                        $0 += 1
+                        return $0
+                    }
+                    var error = PipelineError.passing
+                    error.retryAfter = wait
+                    if runs == 1 { throw error }
+                }.retry(policy)
+            }
+            return (.now - start, count.withLock(\.self), nil)
+        } catch {
+            return (.now - start, count.withLock(\.self), error as? PipelineError)
+        }
+    }
+
+    @Test("what an API asks to wait is waited for, where the file allows so much")
+    func retryAfter() async {
+        let patient = await run(asking: .milliseconds(40), upTo: .seconds(60))
+        #expect(patient.runs == 2 && patient.error == nil)
+        #expect(patient.time >= .milliseconds(40))
+        let impatient = await run(asking: .milliseconds(300), upTo: .milliseconds(100))
+        #expect(impatient.runs == 1 && impatient.error?.code == .modelUnavailable)
     }
 
     @Test("on_error: continue goes on with the message as it was")

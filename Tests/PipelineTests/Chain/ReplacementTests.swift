@@ -42,6 +42,61 @@ struct ReplacementTests {
         }
     }
 
+    /// A queue that the file names, so that it goes on whatever the stage behind it says.
+    private struct Outbox: QueueStore {
+        static let name = "outbox"
+        @Setting("Whose messages.") var test: String
+        @State var queue = MemoryQueue(QueueOptions(capacity: nil, lanes: 1))
+        var guarantee: QueueGuarantee { .memory(capacity: 1_000) }
+        func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue { queue }
+    }
+
+    /// Notes what it is given with a word of its own, once the test opens the gate.
+    private struct Saying: Stage {
+        static let name = "saying"
+        @Setting("Whose journal.") var test: String
+        @Setting("Its word.") var word: String
+
+        func run(_ message: inout Message) async throws {
+            notes(of: test).journal.note("\(word) \(message.prompt)")
+            await notes(of: test).gate.pass()
+        }
+    }
+
+    @Test("works on what waits itself, after the one message that the other is at")
+    func takesOver() async throws {
+        let (journal, gate) = Self.notes(of: "takesOver")
+        func load(_ word: String, after former: PipelineFile? = nil) throws -> PipelineFile {
+            let text = """
+                pipeline: test
+                resources: {outbox: {outbox: {test: takesOver}}}
+                stages:
+                  - entry
+                  - saying: {test: takesOver, word: \(word)}
+                    async: {queue: outbox}
+                """
+            let registry = try Registry(stages: [Entry.self, Saying.self], resources: [Outbox.self])
+            let loaded = PipelineLoader(registry: registry, environment: Environment()).load(
+                SourceFile(path: "test.yaml", text: text), after: former)
+            return try #require(loaded.file, "\(loaded.report)")
+        }
+        let former = try load("old")
+        try await former.chain.open()
+        for prompt in ["1", "2", "3"] {
+            var message = Message(prompt: prompt)
+            try await former.chain.run(&message)
+        }
+        await journal.wait(for: 1)
+        let next = try load("new", after: former)
+        try await next.chain.open(replacing: former.chain)
+        next.chain.takeOver()
+        gate.open()
+        await journal.wait(for: 3)
+        #expect(journal.entries == ["old 1", "new 2", "new 3"])
+        await former.chain.close()
+        await next.chain.close()
+    }
+
     private func load(_ test: String, more: String = "", after former: PipelineFile? = nil) throws -> PipelineFile {
         let text = """
             pipeline: test

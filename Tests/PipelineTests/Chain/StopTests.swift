@@ -52,6 +52,16 @@ struct StopTests {
         #expect(try letters.read().letters.map(\.message.prompt) == ["a", "b"])
     }
 
+    @Test("in memory alone is lost, and counted")
+    func lost() async throws {
+        let gate = Gate()
+        let chain = try Chain { Probe { _ in await gate.pass() }.label("held").async() }
+        try await chain.open()
+        try await run(chain, "a", "b")
+        #expect(await chain.close(within: .milliseconds(20)) == ["held": 2])
+        gate.open()
+    }
+
     @Test("and can not be written down is lost, and counted")
     func unwritable() async throws {
         let gate = Gate()
