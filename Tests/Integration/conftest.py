@@ -183,6 +183,22 @@ def serve(tmp_path):
             assert code == 0, host.log
 
 
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """Builds what is to be preloaded from its source."""
+    folder = tmp_path_factory.mktemp("libraries")
+
+    def build(name):
+        built = folder / f"{name}.so"
+        if not built.exists():
+            subprocess.run(
+                ["clang", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", built, ROOT / f"Tests/Integration/{name}.c", "-ldl"],
+                check=True)
+        return str(built)
+
+    return build
+
+
 @pytest.fixture
 def chat(serve, ai):
     """The documented flow as it is shipped, at the scripted API."""

@@ -1,9 +1,7 @@
 """What the machine does to the process: a wall clock that is set, and a death at any write."""
 
 import json
-import pathlib
 import struct
-import subprocess
 import time
 
 import pytest
@@ -14,23 +12,6 @@ from test_queues import DURABLE, Talker
 
 # A sanitizer's own library must be the first that is loaded.
 pytestmark = pytest.mark.preload
-HERE = pathlib.Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory):
-    """Builds what is to be preloaded from its source."""
-    folder = tmp_path_factory.mktemp("libraries")
-
-    def build(name):
-        built = folder / f"{name}.so"
-        if not built.exists():
-            subprocess.run(
-                ["clang", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", built, HERE / f"{name}.c", "-ldl"],
-                check=True)
-        return str(built)
-
-    return build
 
 
 CLOCKED = """
