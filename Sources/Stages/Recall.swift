@@ -36,7 +36,7 @@ public struct Recall: Stage {
 
     public func run(_ message: inout Message) async throws {
         // The queues come first: a message that is stored in between is then seen twice, not never.
-        let waiting = await surroundings.pending.messages(ofSession: message.session.id)
+        let waiting = try await surroundings.pending.messages(ofSession: message.session.id)
         let stored = try await database.rows(ofSession: message.session.id, in: table, limit: turns)
         var exchanges: [UniqueID: Exchange] = [:]
         for (index, row) in stored.enumerated() where row.id != message.id {

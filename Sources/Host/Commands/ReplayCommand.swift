@@ -1,12 +1,14 @@
 import ArgumentParser
-import FoundationEssentials
 import Pipeline
 
 struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "replay", abstract: "Put dead letters back: run their stage again for each.",
-            discussion: "What fails again goes back to the file, with its new error. A host may go on writing to it.")
+            discussion: """
+                What fails again goes back to the file, with its new error; so does a line that is no dead letter. A host \
+                may go on writing to it. A replay that was interrupted goes on where it was.
+                """)
     }
 
     @Argument(help: "The pipeline file.")
@@ -25,12 +27,13 @@ struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
         arguments.envFile = envFile
         guard let chain = try arguments.loadGood(for: Host.self).first?.chain else { throw ExitCode.failure }
         do {
-            let count = try await replay(with: chain)
-            print("\(count.done) of \(count.all) messages replayed")
-            if count.done < count.all {
-                StandardError.write("error: \(count.all - count.done) failed again; they are in \(file)")
-                throw ExitCode.failure
+            let outcome = try await Replay(chain: chain, path: file).run()
+            print("\(outcome.done) of \(outcome.done + outcome.failed) messages replayed")
+            for number in outcome.unreadable {
+                StandardError.write("error: line \(number) of \(file) is no dead letter; it was put back")
             }
+            if outcome.failed > 0 { StandardError.write("error: \(outcome.failed) failed again; they are in \(file)") }
+            if outcome.failed > 0 || !outcome.unreadable.isEmpty { throw ExitCode.failure }
         } catch let code as ExitCode {
             throw code
         } catch {
@@ -38,45 +41,4 @@ struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
             throw ExitCode.failure
         }
     }
-
-    /// The file is moved away first, so that a host that goes on writing begins a new one; one that an interrupted
-    /// replay left is taken up again.
-    private func replay(with chain: Chain) async throws -> (done: Int, all: Int) {
-        let work = file + ".replaying"
-        if !FileManager.default.fileExists(atPath: work) {
-            guard FileManager.default.fileExists(atPath: file) else {
-                throw ReplayError(description: "there is no file '\(file)' with dead letters")
-            }
-            try FileManager.default.moveItem(atPath: file, toPath: work)
-        }
-        let (letters, unreadable) = try DeadLetterFile(path: work).read()
-        guard unreadable.isEmpty else {
-            try FileManager.default.moveItem(atPath: work, toPath: file)
-            let lines = unreadable.map(String.init).joined(separator: ", ")
-            throw ReplayError(description: "\(file) has lines that are no dead letters (\(lines)); mend or remove them")
-        }
-        try await chain.openForReruns()
-        for table in StoredTable.all(in: chain) { try? await table.waitUntilReady(within: .seconds(5)) }
-        var done = 0
-        for letter in letters {
-            do throws(PipelineError) {
-                guard var message = letter.message.message else {
-                    throw PipelineError(.invalidMessage, "The message's id is none")
-                }
-                try await chain.rerun(&message, at: letter.step)
-                done += 1
-            } catch {
-                var again = letter
-                again.fail(with: error)
-                try DeadLetterFile(path: file).append([again])
-            }
-        }
-        await chain.close()
-        try FileManager.default.removeItem(atPath: work)
-        return (done, letters.count)
-    }
-}
-
-private struct ReplayError: Error, CustomStringConvertible {
-    let description: String
 }

@@ -9,7 +9,7 @@ enum StoredAnswers {
     ///   be asked.
     static func completion(of message: Message, in chain: Chain) async throws(PipelineError) -> Completion? {
         // The queues come first: a message that is stored in between is then found twice, not never.
-        for waiting in await chain.pending.messages(ofSession: message.session.id) where waiting.id == message.id {
+        for waiting in try await chain.pending.messages(message.id, ofSession: message.session.id) {
             guard let completion = waiting.completion, !completion.isPartial else { continue }
             try check(waiting.prompt, waiting.session.userID, against: message)
             return completion

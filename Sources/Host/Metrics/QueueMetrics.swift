@@ -17,6 +17,7 @@ enum QueueMetrics {
         add(.queueOldest, .gauge) { status in
             status.depth.oldest.map { max(0, Double(now - $0.microseconds) / 1e6) } ?? 0
         }
+        add(.queueUnreadable, .gauge) { Double($0.depth.unreadable) }
         add(.queueRetries, .counter) { Double($0.retries) }
         add(.queueDropped, .counter) { Double($0.dropped) }
         add(.queueFailed, .counter) { Double($0.failed) }

@@ -13,10 +13,26 @@ extension Explanation {
         if step.modifiers.async?.whenFull == .drop {
             lines.append("\(step.label): what comes while the queue is full is dropped, counted and logged")
         }
+        if let limit = step.modifiers.timeout {
+            lines.append("\(step.label): \(words(forRunsLongerThan: limit, of: step))")
+        }
         lines.append(
             step.modifiers.async?.deadLetter.map { "\(step.label): what fails for good goes to \($0)" }
                 ?? "\(step.label): what fails for good is logged and gone; 'dead_letter' would keep it")
         return lines
+    }
+
+    private func words(forRunsLongerThan limit: Duration, of step: StepRunner) -> String {
+        let run = "a run that takes longer than \(limit.settingText ?? "\(limit)")"
+        if step.stage is any BatchStage {
+            return "\(run) is an outage of where it stores: it is made again until it ends in time"
+        }
+        let retry = step.modifiers.async?.retry ?? step.modifiers.retry
+        let otherwise = retry.map { "is one of the \($0.attempts) attempts of 'retry'" } ?? "has failed for good"
+        let stores = step.inner.contains { !$0.storesInside.isEmpty }
+        return stores
+            ? "\(run) is an outage where a stage inside was storing, and waited for; else it \(otherwise)"
+            : "\(run) \(otherwise)"
     }
 
     /// What stages lose that store something while the client waits, or after its answer.

@@ -57,7 +57,7 @@ public struct Explanation: Sendable {
     private func words(for step: StepRunner, _ who: String) -> String {
         let condition = step.modifiers.when == nil ? "" : " (only for messages that 'when' selects)"
         if let background = step.background {
-            let handed = background.guarantee.survivesProcess ? "once the message is on disk" : "at once"
+            let handed = background.guarantee.survivesProcess ? "once the message is on disk, synced" : "at once"
             let full =
                 switch step.modifiers.async?.whenFull {
                 case .reject?: "a full queue is the error 'busy'"

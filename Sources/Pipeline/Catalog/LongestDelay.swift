@@ -24,7 +24,9 @@ struct LongestDelay {
             if step.modifiers.async?.whenFull == .wait {
                 exceptions.append("while the queue of '\(step.label)' is full, as long as that lasts")
             }
-            if background.guarantee.survivesProcess { exceptions.append("one commit to disk for '\(step.label)'") }
+            if background.guarantee.survivesProcess {
+                exceptions.append("one synced commit to disk for '\(step.label)'")
+            }
             return
         }
         if let composite = step.composite {

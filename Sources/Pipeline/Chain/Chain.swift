@@ -234,9 +234,12 @@ public final class Chain: Sendable {
             }
             steps = queues.flatMap(\.inner)
         }
-        for close in opened.takeAll().reversed() { await close() }
+        await opened.closeAll(until: max(deadline, .now + Chain.closing))
         return lost
     }
+
+    /// How long stages and resources have to close once the time is over.
+    private static let closing = Duration.seconds(1)
 
     private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {
         func bound(_ stage: some Stage, _ reader: inout SettingReader) -> (any Stage)? {

@@ -11,6 +11,12 @@ extension StepRunner {
     /// The first steps with a queue, on every way into this one.
     var outermostQueues: [StepRunner] { background == nil ? inner.flatMap(\.outermostQueues) : [self] }
 
+    /// It and the steps inside it that store, but for those behind a queue of their own.
+    var storesInside: [StepRunner] {
+        if background != nil { return [] }
+        return stage is any BatchStage ? [self] : inner.flatMap(\.storesInside)
+    }
+
     /// Whether an answer may leave from behind a queue.
     var answersInBackground: Bool {
         outermostQueues.flatMap(\.all).contains { type(of: $0.stage).role == .reply }

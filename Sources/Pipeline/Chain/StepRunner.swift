@@ -1,4 +1,5 @@
-public import Logging
+import Logging
+import Synchronization
 import Tracing
 
 /// A step made ready to run: what its modifiers ask for is decided here once, not for every message.
@@ -15,6 +16,13 @@ final class StepRunner: Sendable {
     /// Whether only `when` stands between the message and the stage, so that the stage may run without waiting.
     private let isDirect: Bool
     private let isPlainWithoutRoute: Bool
+    /// Whether the stage itself stores.
+    private let stores: Bool
+    /// How many messages the stage is storing.
+    private let storing = Atomic<Int>(0)
+    /// The steps inside that store, those behind a queue of their own left out; known where there is a deadline to tell why
+    /// it passed.
+    private let innerStores: [StepRunner]
     let instead: [StepRunner]
     private let context: StageContext
     /// The way of the pieces that are made of an answer here, or in a stage inside it; `nil` where they are not to leave.
@@ -40,6 +48,9 @@ final class StepRunner: Sendable {
         isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
         isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
         isPlainWithoutRoute = isPlain && route == nil
+        stores = step.stage is any BatchStage
+        let inner = modifiers.timeout == nil ? [] : (step.composite?.branches ?? []).flatMap(\.track.steps)
+        innerStores = inner.flatMap(\.storesInside)
         let isReply = { (stage: any Stage) in type(of: stage).role == .reply }
         let answers = step.all.contains { isReply($0.stage) } || instead.flatMap(\.all).contains { isReply($0.stage) }
         background = modifiers.async.map { [context] in
@@ -91,7 +102,7 @@ final class StepRunner: Sendable {
         if isPlain {
             meter?.arrived()
             do {
-                try await stage.run(&message)
+                try await runStage(&message)
             } catch {
                 throw failed(error, since: &time)
             }
@@ -255,30 +266,25 @@ final class StepRunner: Sendable {
     }
 
     private func runOnce(_ message: inout Message) async throws {
-        guard let limit = modifiers.timeout else { return try await stage.run(&message) }
-        let late = PipelineError(.timeout, "The message took too long", isRetryable: true, detail: "after \(limit)")
-        message = try await withTimeout(limit, orThrow: late) { [message, stage] in
+        guard let limit = modifiers.timeout else { return try await runStage(&message) }
+        message = try await withTimeout(limit, orThrow: self.late(after: limit)) { [message] in
             var copy = message
-            try await stage.run(&copy)
+            try await self.runStage(&copy)
             return copy
         }
     }
-}
 
-extension Logger {
-    /// The one log entry of a message that failed.
-    ///
-    /// - Parameter level: That of an error, or of information where the message was cancelled, where it is left out.
-    public func failure(
-        _ error: PipelineError, of message: Pipeline.Message, note: String = "", level: Logger.Level? = nil
-    ) {
-        let level = level ?? (error.code == .cancelled ? .info : .error)
-        guard level >= logLevel else { return }
-        var metadata: Logger.Metadata = [
-            "message_id": "\(message.id)", "session_id": "\(message.session.id)", "code": "\(error.code)",
-        ]
-        metadata["stage"] = error.stage.map { "\($0)" }
-        metadata["detail"] = error.detail.map { "\($0)" }
-        log(level: level, "\(error.message)\(note)", metadata: metadata)
+    private func runStage(_ message: inout Message) async throws {
+        guard stores else { return try await stage.run(&message) }
+        storing.add(1, ordering: .relaxed)
+        defer { storing.subtract(1, ordering: .relaxed) }
+        try await stage.run(&message)
+    }
+
+    /// The error of a run that took too long.
+    func late(after limit: Duration) -> PipelineError {
+        var error = PipelineError(.timeout, "The message took too long", isRetryable: true, detail: "after \(limit)")
+        error.isUnansweredStore = stores || innerStores.contains { $0.storing.load(ordering: .relaxed) > 0 }
+        return error
     }
 }

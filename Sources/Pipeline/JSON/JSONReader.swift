@@ -9,16 +9,18 @@ package struct JSONReader {
     }
 
     /// As deep as Foundation's decoder goes; far deeper than any sensible value, and 200 KB of a stack.
-    private static let deepest = 512
+    package static let deepest = 512
 
     let bytes: UnsafeRawBufferPointer
     var place = 0
     private var depth = 0
+    private let deepest: Int
     /// Whether a number that is too large is `null`, and not a problem.
     private let isLenient: Bool
 
-    private init(_ bytes: UnsafeRawBufferPointer, isLenient: Bool) {
+    private init(_ bytes: UnsafeRawBufferPointer, deepest: Int, isLenient: Bool) {
         self.bytes = bytes
+        self.deepest = deepest
         self.isLenient = isLenient
     }
 
@@ -34,9 +36,10 @@ package struct JSONReader {
     }
 
     private static func read(
-        _ bytes: UnsafeRawBufferPointer, isLenient: Bool, _ body: (inout JSONReader) throws(Problem) -> Void
+        _ bytes: UnsafeRawBufferPointer, deepest: Int = JSONReader.deepest, isLenient: Bool,
+        _ body: (inout JSONReader) throws(Problem) -> Void
     ) throws(Problem) {
-        var reader = JSONReader(bytes, isLenient: isLenient)
+        var reader = JSONReader(bytes, deepest: deepest, isLenient: isLenient)
         // RFC 8259 section 8.1 lets a byte order mark be ignored; some servers send one.
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.place = 3 }
         try body(&reader)
@@ -46,12 +49,16 @@ package struct JSONReader {
 
     /// The value that the bytes are, and nothing else.
     ///
-    /// - Parameter isLenient: Whether a number that is too large is `null`.
+    /// - Parameters:
+    ///   - deepest: How deep it may be nested: more where the host itself wrote something around a client's value.
+    ///   - isLenient: Whether a number that is too large is `null`.
     package static func value(
-        of bytes: UnsafeRawBufferPointer, isLenient: Bool = false
+        of bytes: UnsafeRawBufferPointer, deepest: Int = JSONReader.deepest, isLenient: Bool = false
     ) throws(Problem) -> JSONValue {
         var value = JSONValue.null
-        try read(bytes, isLenient: isLenient) { (reader) throws(Problem) in value = try reader.value() }
+        try read(bytes, deepest: deepest, isLenient: isLenient) { (reader) throws(Problem) in
+            value = try reader.value()
+        }
         return value
     }
 
@@ -143,7 +150,7 @@ package struct JSONReader {
     private mutating func begin(_ bracket: UInt8, _ missing: String) throws(Problem) {
         skipSpace()
         guard take(bracket) else { throw problem(missing) }
-        guard depth < Self.deepest else { throw problem("too much is nested") }
+        guard depth < deepest else { throw problem("too much is nested") }
         depth += 1
     }
 

@@ -74,6 +74,9 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
     /// The label of the step that failed; set by the engine.
     public internal(set) var stage: String?
 
+    /// Whether a run ended at its deadline because a stage that stores got no answer from where it stores.
+    var isUnansweredStore = false
+
     /// An error. The message is sent to clients, the detail is only logged.
     public init(_ code: Code, _ message: String, isRetryable: Bool = false, detail: String? = nil) {
         self.code = code
@@ -82,8 +85,9 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         self.detail = detail
     }
 
-    /// Whether a resource is down, which is not this message's fault: behind a queue such a message waits.
-    public var isOutage: Bool { code == .databaseUnavailable }
+    /// Whether a resource is down, which is not this message's fault: behind a queue such a message waits. So it is where a
+    /// stage that stores is stopped by its `timeout`.
+    public var isOutage: Bool { code == .databaseUnavailable || isUnansweredStore }
 
     /// Code, stage, message and detail, for logs.
     public var description: String {

@@ -29,6 +29,8 @@ final class Background: Sendable {
     /// Whether the time is over in which what waits may be worked on.
     private let isGivingUp = Atomic<Bool>(false)
     private let succession = Mutex(Succession.none)
+    /// Takes what fails for good; `nil` where the file names no dead letters.
+    let letters: DeadLetterWriter?
 
     /// The step whose queue goes on in this one.
     private enum Succession {
@@ -46,6 +48,7 @@ final class Background: Sendable {
         self.logger = logger
         queue = Mutex(MemoryQueue(policy.queueOptions))
         lanes = Mutex(policy.workers)
+        letters = policy.deadLetter.map { DeadLetterWriter(DeadLetterFile(path: $0), logger: logger) }
     }
 
     /// What the step promises for messages that wait.
@@ -60,8 +63,13 @@ final class Background: Sendable {
     private var current: any MessageQueue { queue.withLock(\.self) }
 
     /// Messages of a session that wait or are being worked on.
-    func waiting(ofSession id: String) async -> [Message] {
-        await current.waiting(ofSession: id)
+    func waiting(ofSession id: String) async throws(PipelineError) -> [Message] {
+        try await current.waiting(ofSession: id)
+    }
+
+    /// The message of a session with an id, where it waits or is being worked on.
+    func waiting(_ id: UniqueID, ofSession session: String) async throws(PipelineError) -> [Message] {
+        try await current.waiting(id, ofSession: session)
     }
 
     /// Messages in memory that wait or are being worked on, and pass a test.
@@ -116,6 +124,7 @@ final class Background: Sendable {
     /// - Throws: What the queue throws that can't be opened.
     func start(_ step: StepRunner, inheriting former: Background?) async throws {
         isStopping.store(false, ordering: .relaxed)
+        letters?.start()
         if let former {
             queue.withLock { $0 = former.current }
             lanes.withLock { $0 = former.lanes.withLock(\.self) }
@@ -151,10 +160,10 @@ final class Background: Sendable {
                     let batch = await queue.next(lane: lane, upTo: worker.batchSize, lingering: BackgroundWorker.linger)
                     if batch.isEmpty { return }
                     if isReplaced.load(ordering: .relaxed) { return queue.putBack(batch, lane: lane) }
-                    let done = await worker.work(on: batch)
-                    queue.finish(done, lane: lane)
-                    guard done.count == batch.count else {
-                        return queue.putBack(Array(batch[done.count...]), lane: lane)
+                    let result = await worker.work(on: batch, from: queue, lane: lane)
+                    queue.finish(result.done, lane: lane)
+                    guard result.ended == batch.count else {
+                        return queue.putBack(Array(batch[result.ended...]), lane: lane)
                     }
                     if isReplaced.load(ordering: .relaxed) { return }
                 }
@@ -209,12 +218,15 @@ final class Background: Sendable {
         isStopping.store(true, ordering: .relaxed)
         let queue = current
         queue.close()
-        let letters = guarantee.survivesProcess ? nil : policy.deadLetter.map(DeadLetterFile.init)
+        // What is on disk stays there, also where its dead letter could not be written.
+        if guarantee.survivesProcess { self.letters?.stop() }
+        let letters = guarantee.survivesProcess ? nil : self.letters
         // Writing dead letters takes a part of the time, too.
         let patience = letters == nil ? limit : limit * 0.9
         let isFlushed: Void? = try? await withTimeout(patience, orThrow: PipelineError.stopping) {
             if case .begun(let start) = succession { await start.value }
             for worker in self.workers.withLock(\.self) { await worker.value }
+            await letters?.waitUntilWritten()
         }
         // What is said of the rest is said before the workers give it up.
         defer {
@@ -225,7 +237,13 @@ final class Background: Sendable {
         guard left > 0 else { return 0 }
         if let letters { return await keepRest(of: queue, in: letters) }
         if guarantee.survivesProcess {
-            logger.notice("\(left) messages stay in the queue for the next start", metadata: ["waiting": "\(left)"])
+            let place = queue.location.map { ": they are in \($0)" } ?? ""
+            logger.notice(
+                """
+                \(left) messages stay in the queue for the next start\(place), and wait for a stage with the label \
+                '\(label)' behind this queue
+                """,
+                metadata: ["waiting": "\(left)"])
             return 0
         }
         logger.error("Stopped with \(left) messages waiting; they are lost", metadata: ["lost": "\(left)"])
@@ -235,7 +253,7 @@ final class Background: Sendable {
     /// Writes down what is left of a queue at the end.
     ///
     /// - Returns: How many messages are lost all the same.
-    private func keepRest(of queue: any MessageQueue, in file: DeadLetterFile) async -> Int {
+    private func keepRest(of queue: any MessageQueue, in letters: DeadLetterWriter) async -> Int {
         isGivingUp.store(true, ordering: .relaxed)
         let workers = workers.withLock(\.self)
         for worker in workers { worker.cancel() }
@@ -243,19 +261,26 @@ final class Background: Sendable {
         try? await withTimeout(.milliseconds(250), orThrow: PipelineError.stopping) {
             for worker in workers { await worker.value }
         }
+        let failed = letters.stop()
         let messages = queue.giveUp()
         defer { for message in messages { giveUpAnswer(to: message) } }
-        count { $0.failed += messages.count }
-        let about: Logger.Metadata = ["waiting": "\(messages.count)", "dead_letter": "\(file.path)"]
+        count { $0.failed += messages.count - failed.count }
+        let about: Logger.Metadata = ["waiting": "\(messages.count)", "dead_letter": "\(letters.file.path)"]
         do {
-            try file.append(messages.map { DeadLetter($0, step: label, error: .stopping) })
+            // What has failed already says why.
+            let known = Dictionary(failed.map { ($0.message.id, $0) }) { first, _ in first }
+            try letters.file.append(
+                messages.map { known[$0.id.description] ?? DeadLetter($0, step: label, error: .stopping) })
             logger.warning(
-                "Stopped with \(messages.count) messages waiting; they are in \(file.path), for 'stagecoach replay'",
+                "Stopped with \(messages.count) messages waiting; they are in \(letters.file.path), for 'stagecoach replay'",
                 metadata: about)
             return 0
         } catch {
             logger.error(
-                "Stopped with \(messages.count) messages waiting, which could not be written to \(file.path); they are lost",
+                """
+                Stopped with \(messages.count) messages waiting, which could not be written to \(letters.file.path); they \
+                are lost
+                """,
                 metadata: about.merging(["detail": "\(error)"]) { $1 })
             return messages.count
         }

@@ -22,38 +22,55 @@ struct BackgroundWorker: Sendable {
     /// One for stages that take messages one by one.
     var batchSize: Int { batchStage == nil ? 1 : policy.batch }
 
+    /// What became of messages that were handed to a worker.
+    struct Result {
+        /// Those that the queue can let go of.
+        var done: [QueuedMessage] = []
+        /// How many have ended, from the first on: those that are done, and those whose dead letter is still to be written.
+        var ended = 0
+
+        static func + (left: Result, right: Result) -> Result {
+            Result(done: left.done + right.done, ended: left.ended + right.ended)
+        }
+    }
+
     /// Works on messages that wait together.
     ///
     /// - Returns: Those that have ended, well or not; fewer than all only where the rest stays in its queue.
-    func work(on batch: [QueuedMessage]) async -> [QueuedMessage] {
+    func work(on batch: [QueuedMessage], from queue: any MessageQueue, lane: Int) async -> Result {
         step.meter?.arrived(batch.count)
-        if let batchStage, batch.count > 1 { return await work(on: batch[...], by: batchStage) }
-        var done: [QueuedMessage] = []
+        let origin = DeadLetterWriter.Origin(queue: queue, lane: lane)
+        if let batchStage, batch.count > 1 { return await work(on: batch[...], of: origin, by: batchStage) }
+        var result = Result()
         for queued in batch {
-            guard await isDone(with: queued) else { break }
-            done.append(queued)
+            guard let outcome = await end(of: queued, from: origin) else { break }
+            result = result + outcome
         }
-        return done
+        return result
     }
 
-    /// One bad message fails a whole batch, which is then halved until the bad one stands alone.
-    private func work(on batch: ArraySlice<QueuedMessage>, by stage: any BatchStage) async -> [QueuedMessage] {
-        if batch.count == 1, let only = batch.first { return await isDone(with: only) ? [only] : [] }
+    /// One bad message fails a whole batch, which is then halved until the bad one stands alone. So is one that took longer
+    /// than it may: a part of it may be done in time.
+    private func work(
+        on batch: ArraySlice<QueuedMessage>, of origin: DeadLetterWriter.Origin, by stage: any BatchStage
+    ) async -> Result {
+        if batch.count == 1, let only = batch.first { return await end(of: only, from: origin) ?? Result() }
         do {
             try await run(batch.map(\.message), by: stage)
-            return Array(batch)
+            return Result(done: Array(batch), ended: batch.count)
         } catch is LeftInQueue {
-            return []
+            return Result()
         } catch {
+            if background.mayLeave, (error as? PipelineError)?.isOutage == true { return Result() }
             let middle = batch.startIndex + batch.count / 2
-            let first = await work(on: batch[..<middle], by: stage)
-            guard first.count == batch.count / 2 else { return first }
-            return first + (await work(on: batch[middle...], by: stage))
+            let first = await work(on: batch[..<middle], of: origin, by: stage)
+            guard first.ended == batch.count / 2 else { return first }
+            return first + (await work(on: batch[middle...], of: origin, by: stage))
         }
     }
 
     private func run(_ batch: [Message], by stage: any BatchStage) async throws {
-        try await throughOutages {
+        try await throughOutages(orUnansweredStore: false) {
             var time = step.meter?.now ?? 0
             let spans = batch.compactMap { $0.trace?.begin(step.label, batchOf: batch.count) }
             var failure: (any Error)?
@@ -61,8 +78,7 @@ struct BackgroundWorker: Sendable {
             let work: @Sendable () async throws -> Void = { try await stage.run(batch: batch) }
             do {
                 if let limit = step.modifiers.timeout {
-                    let late = PipelineError(.timeout, "The messages took too long", isRetryable: true)
-                    try await withTimeout(limit, orThrow: late, work)
+                    try await withTimeout(limit, orThrow: step.late(after: limit), work)
                 } else {
                     try await work()
                 }
@@ -74,13 +90,12 @@ struct BackgroundWorker: Sendable {
         }
     }
 
-    private func isDone(with queued: QueuedMessage) async -> Bool {
-        if background.mayLeave, Task.isCancelled { return false }
-        return await hasEnded(queued.message)
-    }
-
-    private func hasEnded(_ message: Message) async -> Bool {
-        var message = message
+    /// Works on a message to its end.
+    ///
+    /// - Returns: `nil` where it stays in its queue.
+    private func end(of queued: QueuedMessage, from origin: DeadLetterWriter.Origin) async -> Result? {
+        if background.mayLeave, Task.isCancelled { return nil }
+        var message = queued.message
         var time: UInt64 = 0
         do {
             do {
@@ -90,7 +105,7 @@ struct BackgroundWorker: Sendable {
                 }
                 step.meter?.passed(message, since: &time)
             } catch is LeftInQueue {
-                return false
+                return nil
             } catch {
                 let error = PipelineError(error, stage: step.label)
                 let isLeftInQueue = background.mayLeave && Task.isCancelled
@@ -98,13 +113,14 @@ struct BackgroundWorker: Sendable {
                 try await step.recover(from: error, &message)
             }
         } catch {
-            if background.mayLeave, Task.isCancelled { return false }
+            if background.mayLeave, Task.isCancelled { return nil }
             logger.failure(error, of: message)
             background.count { $0.failed += 1 }
-            await keep(message, after: error)
             background.giveUpAnswer(to: message)
+            let letter = DeadLetter(message, step: step.label, error: error)
+            guard background.letters?.write(letter, of: queued, from: origin) ?? true else { return Result(ended: 1) }
         }
-        return true
+        return Result(done: [queued], ended: 1)
     }
 
     private func run(_ message: inout Message) async throws(PipelineError) {
@@ -128,26 +144,19 @@ struct BackgroundWorker: Sendable {
         try await step.runWithRetries(&message, retry: retry) { background.count { $0.retries += 1 } }
     }
 
-    /// Puts a message that failed for good where `dead_letter` says.
-    private func keep(_ message: Message, after error: PipelineError) async {
-        guard let path = policy.deadLetter else { return }
-        do {
-            try DeadLetterFile(path: path).append([DeadLetter(message, step: step.label, error: error)])
-        } catch {
-            logger.error(
-                "The dead letter could not be written; the message is lost",
-                metadata: ["message_id": "\(message.id)", "dead_letter": "\(path)", "detail": "\(error)"])
-        }
-    }
-
     /// Tries again for as long as a resource is down: what waits is kept until the queue is full.
-    private func throughOutages(_ body: () async throws -> Void) async throws {
+    ///
+    /// - Parameter waitsForStore: Whether a deadline that passed while storing counts as an outage.
+    private func throughOutages(
+        orUnansweredStore waitsForStore: Bool = true, _ body: () async throws -> Void
+    ) async throws {
         var pause = Duration.milliseconds(50)
         var isReported = false
         while true {
             do {
                 return try await body()
             } catch let error as PipelineError where error.isOutage && !Task.isCancelled {
+                if error.isUnansweredStore, !waitsForStore { throw error }
                 if background.mayLeave { throw LeftInQueue() }
                 if !isReported {
                     logger.warning(

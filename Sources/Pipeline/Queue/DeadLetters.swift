@@ -1,16 +1,26 @@
-import FoundationEssentials
 import Glibc
 
 /// A message that failed for good in an asynchronous step, with its error: one line of JSON.
-public struct DeadLetter: Sendable, Codable {
+public struct DeadLetter: Sendable {
     /// The error, as the log has it.
-    public struct Failure: Sendable, Codable {
+    public struct Failure: Sendable {
         /// The stable code.
         public var code: String
         /// What clients are told.
         public var message: String
         /// What the log says besides.
         public var detail: String?
+
+        init(_ error: PipelineError) {
+            (code, message, detail) = (error.code.rawValue, error.message, error.detail)
+        }
+
+        init?(json: JSONValue?) {
+            guard case .object(let members) = json, case .string(let code) = members["code"],
+                case .string(let message) = members["message"]
+            else { return nil }
+            (self.code, self.message, detail) = (code, message, members["detail"]?.text)
+        }
     }
 
     /// The label of the step that failed.
@@ -25,25 +35,44 @@ public struct DeadLetter: Sendable, Codable {
     /// Notes that it failed again now.
     public mutating func fail(with error: PipelineError) {
         failedAt = Timestamp.now.description
-        self.error = Failure(code: error.code.rawValue, message: error.message, detail: error.detail)
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case step
-        case failedAt = "failed_at"
-        case error, message
+        self.error = Failure(error)
     }
 
     /// A message that failed now.
     public init(_ message: Message, step: String, error: PipelineError) {
         self.step = step
         self.failedAt = Timestamp.now.description
-        self.error = Failure(code: error.code.rawValue, message: error.message, detail: error.detail)
+        self.error = Failure(error)
         self.message = MessageRecord(message)
+    }
+
+    /// The line, with its end.
+    package var line: [UInt8] {
+        var failure = JSONText()
+        failure.add("code", error.code)
+        failure.add("message", error.message)
+        if let detail = error.detail { failure.add("detail", detail) }
+        var text = JSONText()
+        text.add("error", raw: failure.finished)
+        text.add("failed_at", failedAt)
+        text.add("message", raw: message.json)
+        text.add("step", step)
+        return text.finishedBytes + [UInt8(ascii: "\n")]
+    }
+
+    /// The letter that a line is; `nil` for one that is none.
+    package init?(line: some Sequence<UInt8>) {
+        // A letter has what a client sent two levels further in.
+        let value = Array(line).withUnsafeBytes { try? JSONReader.value(of: $0, deepest: JSONReader.deepest + 8) }
+        guard case .object(let members) = value, case .string(let step) = members["step"],
+            case .string(let failedAt) = members["failed_at"], let error = Failure(json: members["error"]),
+            let message = members["message"].flatMap(MessageRecord.init(json:))
+        else { return nil }
+        (self.step, self.failedAt, self.error, self.message) = (step, failedAt, error, message)
     }
 }
 
-/// A file of dead letters. They are appended with one write, so that several processes may share it.
+/// A file of dead letters, which several processes may share.
 public struct DeadLetterFile: Sendable {
     /// Where it is.
     public let path: String
@@ -55,49 +84,55 @@ public struct DeadLetterFile: Sendable {
 
     /// Appends letters and waits until they are on disk.
     ///
-    /// - Throws: `POSIXError` where they can't be written.
+    /// - Throws: Where they can't be written; then none of them is in the file.
     public func append(_ letters: [DeadLetter]) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var lines: [UInt8] = []
-        for letter in letters { lines += Array(try encoder.encode(letter)) + [UInt8(ascii: "\n")] }
-        let folder = URL(filePath: path).deletingLastPathComponent()
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let file = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw POSIXError(errno) }
-        defer { Glibc.close(file) }
-        guard write(file, lines, lines.count) == lines.count, fsync(file) == 0 else { throw POSIXError(errno) }
+        try LineFile(path: path).append(letters.flatMap(\.line))
     }
 
     /// The letters, and the numbers of lines that are none.
     ///
     /// - Throws: Where the file can't be read.
     public func read() throws -> (letters: [DeadLetter], unreadable: [Int]) {
-        let bytes = try Data(contentsOf: URL(filePath: path))
-        var letters: [DeadLetter] = []
-        var unreadable: [Int] = []
-        for (number, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
-        where !line.isEmpty {
-            if let letter = try? JSONDecoder().decode(DeadLetter.self, from: line) {
-                letters.append(letter)
-            } else {
-                unreadable.append(number + 1)
-            }
-        }
-        return (letters, unreadable)
+        let lines = try lines()
+        return (lines.compactMap(\.letter), lines.filter { !$0.torn.isEmpty }.map(\.number))
+    }
+
+    /// The lines that hold something.
+    package func lines() throws(FileProblem) -> [DeadLetterLine] {
+        try DurableFiles.bytes(of: path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .enumerated().compactMap { $1.isEmpty ? nil : DeadLetterLine(number: $0 + 1, bytes: $1) }
     }
 }
 
-/// An error of the operating system, in its own words.
-public struct POSIXError: Error, CustomStringConvertible {
-    /// `errno`.
-    public let number: Int32
+/// A line of a file of dead letters.
+package struct DeadLetterLine {
+    /// Which one it is, counted from 1.
+    package let number: Int
+    /// The letter.
+    package private(set) var letter: DeadLetter?
+    /// What is no letter: the whole line, or what an earlier program began to write before the letter on a disk that was full.
+    package private(set) var torn: ArraySlice<UInt8> = []
 
-    /// An error by its number.
-    public init(_ number: Int32) {
+    /// How every letter begins.
+    private static let beginning = Array(#"{"error":{"code":"#.utf8)
+
+    init(number: Int, bytes: ArraySlice<UInt8>) {
         self.number = number
+        letter = DeadLetter(line: bytes)
+        guard letter == nil else { return }
+        torn = bytes
+        // Inside a letter's texts quotation marks are escaped, so that this is found at the beginning of one alone.
+        guard let start = bytes.lastIndex(of: Self.beginning), let letter = DeadLetter(line: bytes[start...]) else {
+            return
+        }
+        (self.letter, torn) = (letter, bytes[..<start])
     }
+}
 
-    /// The system's text for it.
-    public var description: String { String(cString: strerror(number)) }
+extension ArraySlice<UInt8> {
+    /// Where these bytes stand for the last time.
+    fileprivate func lastIndex(of bytes: [UInt8]) -> Int? {
+        guard count >= bytes.count else { return nil }
+        return (startIndex...(endIndex - bytes.count)).last { self[$0..<($0 + bytes.count)].elementsEqual(bytes) }
+    }
 }

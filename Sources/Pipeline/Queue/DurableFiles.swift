@@ -27,6 +27,31 @@ package enum DurableFiles {
         close(file)
     }
 
+    /// Everything that a file holds.
+    package static func bytes(of path: String) throws(FileProblem) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { throw FileProblem("'\(path)' can't be read", errno) }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        while true {
+            let (part, problem) = nextPart(of: file)
+            if problem != 0 { throw FileProblem("'\(path)' can't be read", problem) }
+            if part.isEmpty { return bytes }
+            bytes += part
+        }
+    }
+
+    private static func nextPart(of file: Int32) -> (bytes: [UInt8], problem: Int32) {
+        var problem: Int32 = 0
+        let part = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
+            var length = -1
+            repeat { length = Glibc.read(file, buffer.baseAddress, buffer.count) } while length < 0 && errno == EINTR
+            if length < 0 { problem = errno }
+            count = max(0, length)
+        }
+        return (part, problem)
+    }
+
     /// Waits until the name of a file or folder is on disk.
     package static func syncFolder(of path: String) throws(FileProblem) {
         let name = folder(of: path)

@@ -6,7 +6,7 @@ import Synchronization
 package final class MemoryQueue: MessageQueue {
     private struct Lane {
         var waiting = Deque<QueuedMessage>()
-        /// What was handed out and is not finished.
+        /// What was handed out and is not finished, the oldest first.
         var working: [QueuedMessage] = []
         var worker: CheckedContinuation<Void, Never>?
         /// How many messages the worker waits for.
@@ -15,12 +15,22 @@ package final class MemoryQueue: MessageQueue {
         var wait: UInt64 = 0
 
         var count: Int { waiting.count + working.count }
+
+        /// Takes out what a worker is done with, which most often is all that it had.
+        mutating func release(_ messages: [QueuedMessage]) {
+            guard messages.count < working.count else { return working = [] }
+            let tickets = Set(messages.lazy.map(\.ticket))
+            working.removeAll { tickets.contains($0.ticket) }
+        }
     }
 
     private struct State {
         var lanes: [Lane]
         /// Messages that wait or are being worked on.
         var count = 0
+        /// What they take, about.
+        var bytes = 0
+        var lastTicket: Int64 = 0
         var isClosed = false
         var producers = RoomWaiters()
         /// In which lane a session's messages are, and how many; empty where there is but one lane.
@@ -49,16 +59,27 @@ package final class MemoryQueue: MessageQueue {
     package static let defaultCapacity = 1_000
 
     private let capacity: Int
+    /// How many bytes have room. The message that fills it may go beyond.
+    private let room: Int
     private let state: Mutex<State>
     private let tickets = Atomic<UInt64>(0)
 
     package init(_ options: QueueOptions) {
         capacity = options.capacity ?? MemoryQueue.defaultCapacity
+        room = MemoryQueue.room(forMessages: capacity)
         state = Mutex(State(lanes: Array(repeating: Lane(), count: options.lanes)))
+    }
+
+    /// How much memory so many messages may take: 16 KiB for each on average, and 16 MiB at least.
+    package static func room(forMessages capacity: Int) -> Int {
+        max(16 << 20, capacity.multipliedReportingOverflow(by: 16 << 10).overflow ? .max : capacity * 16 << 10)
     }
 
     /// Messages that wait or are being worked on.
     package var count: Int { state.withLock(\.count) }
+
+    /// About how many bytes of memory they take.
+    package var bytes: Int { state.withLock(\.bytes) }
 
     package var depth: QueueDepth {
         state.withLock { state in
@@ -68,21 +89,29 @@ package final class MemoryQueue: MessageQueue {
     }
 
     package func pushWithoutWaiting(_ message: Message) -> PushOutcome? {
-        push(QueuedMessage(message, ticket: 0))
+        push(message, as: nil)
     }
 
     package func push(_ message: Message) async throws(PipelineError) -> PushOutcome {
-        push(QueuedMessage(message, ticket: 0))
+        push(message, as: nil)
     }
 
-    /// Takes the message if there is room.
+    /// Takes a message that has a number already if there is room.
     package func push(_ queued: QueuedMessage) -> PushOutcome {
+        push(queued.message, as: queued)
+    }
+
+    private func push(_ message: Message, as numbered: QueuedMessage?) -> PushOutcome {
+        let footprint = numbered?.footprint ?? message.footprint
         let (outcome, worker): (PushOutcome, CheckedContinuation<Void, Never>?) = state.withLock { state in
             guard !state.isClosed else { return (.closed, nil) }
-            guard state.count < capacity else { return (.full, nil) }
-            let lane = state.lane(for: queued.message.session)
+            guard state.count < capacity, state.bytes < room else { return (.full, nil) }
+            let lane = state.lane(for: message.session)
+            state.lastTicket += 1
+            let queued = numbered ?? QueuedMessage(message, ticket: state.lastTicket, footprint: footprint)
             state.lanes[lane].waiting.append(queued)
             state.count += 1
+            state.bytes += footprint
             guard state.lanes[lane].waiting.count >= state.lanes[lane].wanted else { return (.accepted, nil) }
             return (.accepted, state.lanes[lane].worker.take())
         }
@@ -95,7 +124,8 @@ package final class MemoryQueue: MessageQueue {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let mustWait = state.withLock { state in
-                    guard !state.isClosed, state.count >= capacity, !Task.isCancelled else { return false }
+                    let isFull = state.count >= capacity || state.bytes >= room
+                    guard isFull, !state.isClosed, !Task.isCancelled else { return false }
                     state.producers.add(ticket, continuation)
                     return true
                 }
@@ -114,7 +144,8 @@ package final class MemoryQueue: MessageQueue {
         return state.withLock { state in
             let batch = Array(state.lanes[lane].waiting.prefix(limit))
             state.lanes[lane].waiting.removeFirst(batch.count)
-            state.lanes[lane].working = batch
+            // What is still there was set aside by the worker, and is finished later.
+            state.lanes[lane].working += batch
             return batch
         }
     }
@@ -143,17 +174,20 @@ package final class MemoryQueue: MessageQueue {
 
     package func finish(_ messages: [QueuedMessage], lane: Int) {
         let producers = state.withLock { state in
-            state.lanes[lane].working = []
+            state.lanes[lane].release(messages)
             state.count -= messages.count
-            for queued in messages { state.leave(queued.message.session) }
-            return state.producers.take(max(0, capacity - state.count))
+            for queued in messages {
+                state.bytes -= queued.footprint
+                state.leave(queued.message.session)
+            }
+            return state.bytes < room ? state.producers.take(max(0, capacity - state.count)) : []
         }
         for producer in producers { producer.resume() }
     }
 
     package func putBack(_ messages: [QueuedMessage], lane: Int) {
         state.withLock { state in
-            state.lanes[lane].working = []
+            state.lanes[lane].release(messages)
             state.lanes[lane].waiting.prepend(contentsOf: messages)
         }
     }
@@ -165,7 +199,7 @@ package final class MemoryQueue: MessageQueue {
         for worker in workers { worker.resume() }
     }
 
-    package func waiting(ofSession id: String) async -> [Message] {
+    package func waiting(ofSession id: String) -> [Message] {
         state.withLock { state in
             state.lanes.flatMap { lane in
                 (lane.working + lane.waiting).lazy.map(\.message).filter { $0.session.id == id }
@@ -193,7 +227,7 @@ package final class MemoryQueue: MessageQueue {
         state.withLock { state in
             let messages = state.lanes.flatMap { ($0.working + $0.waiting).map(\.message) }
             state.lanes = Array(repeating: Lane(), count: state.lanes.count)
-            state.count = 0
+            (state.count, state.bytes) = (0, 0)
             return messages
         }
     }

@@ -1,5 +1,5 @@
 /// Everything of a message that outlives the process: what queues on disk and dead letters keep.
-public struct MessageRecord: Sendable, Codable, Hashable {
+public struct MessageRecord: Sendable, Hashable {
     /// The message's id.
     public var id: String
     /// When it was received, in microseconds since 1970.
@@ -26,17 +26,6 @@ public struct MessageRecord: Sendable, Codable, Hashable {
     public var fields: [String: JSONValue]?
     /// Which trace it is a part of, as header fields say it: `traceparent`, and what else the tracer has.
     public var trace: [String: String]?
-
-    enum CodingKeys: String, CodingKey {
-        case id
-        case receivedAt = "received_at"
-        case session, username
-        case userID = "user_id"
-        case clientID = "client_id"
-        case prompt, completion
-        case tokensUsed = "tokens_used"
-        case response, metadata, fields, trace
-    }
 
     /// A record of these parts.
     public init(
@@ -78,9 +67,10 @@ public struct MessageRecord: Sendable, Codable, Hashable {
         trace = message.trace?.carried
     }
 
-    /// The message again, without a way back to its client; `nil` where the id is none.
+    /// The message again, without a way back to its client; `nil` where the id is none, or the time none that can be
+    /// written.
     public var message: Message? {
-        guard let id = UniqueID(id) else { return nil }
+        guard let id = UniqueID(id), MessageRecord.times.contains(receivedAt) else { return nil }
         var message = Message(
             id: id, receivedAt: Timestamp(microseconds: receivedAt),
             session: Session(id: session, username: username, userID: userID), clientID: clientID, prompt: prompt)
@@ -90,4 +80,7 @@ public struct MessageRecord: Sendable, Codable, Hashable {
         message.trace = trace.flatMap { MessageTrace(of: message, carried: $0) }
         return message
     }
+
+    /// The years 1 to 9999, which every database can store.
+    private static let times: ClosedRange<Int64> = -62_135_596_800_000_000...253_402_300_799_999_999
 }

@@ -11,10 +11,12 @@ public final class PendingMessages: Sendable {
         self.backgrounds.withLock { $0 = backgrounds }
     }
 
-    /// Those of a session, in order; one that waits for several steps comes several times.
-    public func messages(ofSession id: String) async -> [Message] {
+    /// Those of a session, in order; one that waits for several steps comes several times. Of very many only the last ones.
+    ///
+    /// - Throws: ``PipelineError`` where a queue can't be read.
+    public func messages(ofSession id: String) async throws(PipelineError) -> [Message] {
         var result: [Message] = []
-        for background in backgrounds.withLock(\.self) { result += await background.waiting(ofSession: id) }
+        for background in backgrounds.withLock(\.self) { result += try await background.waiting(ofSession: id) }
         return result
     }
 
@@ -29,5 +31,14 @@ public final class PendingMessages: Sendable {
         return backgrounds.withLock(\.self).flatMap { $0.waiting(where: passes) }.filter {
             known.insert($0.id).inserted
         }
+    }
+
+    /// The messages of a session with an id: one for each step that it waits for.
+    ///
+    /// - Throws: As ``messages(ofSession:)``.
+    package func messages(_ id: UniqueID, ofSession session: String) async throws(PipelineError) -> [Message] {
+        var result: [Message] = []
+        for background in backgrounds.withLock(\.self) { result += try await background.waiting(id, ofSession: session) }
+        return result
     }
 }

@@ -67,11 +67,18 @@ public protocol MessageQueue: Sendable {
     /// Lets those who wait for the next messages go on with none, so that others can take their place.
     func wakeWorkers()
 
-    /// Messages of a session that wait or are being worked on, in order.
-    func waiting(ofSession id: String) async -> [Message]
+    /// Messages of a session that wait or are being worked on, in order; of very many only the last ones.
+    ///
+    /// - Throws: Where some of them can't be read.
+    func waiting(ofSession id: String) async throws(PipelineError) -> [Message]
 
     /// Messages in memory that wait or are being worked on, and pass a test. It may look at each of them.
     func waiting(where passes: @Sendable (Message) -> Bool) -> [Message]
+
+    /// The message of a session with an id, where it waits or is being worked on, however many others do.
+    ///
+    /// - Throws: Where that can't be read.
+    func waiting(_ id: UniqueID, ofSession session: String) async throws(PipelineError) -> [Message]
 
     /// Takes no message any more. What waits in memory alone is still handed out; what is kept elsewhere stays there.
     func close()
@@ -84,6 +91,19 @@ public protocol MessageQueue: Sendable {
 
     /// How full it is.
     var depth: QueueDepth { get }
+
+    /// Where messages are that outlive the process, for people: the path of a file. `nil` where none do.
+    var location: String? { get }
+}
+
+extension MessageQueue {
+    /// Nothing outlives the process.
+    public var location: String? { nil }
+
+    /// Looks through all of the session's messages.
+    public func waiting(_ id: UniqueID, ofSession session: String) async throws(PipelineError) -> [Message] {
+        try await waiting(ofSession: session).filter { $0.id == id }
+    }
 }
 
 extension MessageQueue {
@@ -99,10 +119,22 @@ public struct QueuedMessage: Sendable {
     /// The queue's own number for it.
     public let ticket: Int64
 
+    /// How many bytes the queue counts for it where it is kept; 0 where it is in memory alone.
+    public let size: Int
+
+    /// About how many bytes of memory it takes.
+    package let footprint: Int
+
     /// A message with its number.
-    public init(_ message: Message, ticket: Int64) {
+    public init(_ message: Message, ticket: Int64, size: Int = 0) {
+        self.init(message, ticket: ticket, size: size, footprint: message.footprint)
+    }
+
+    init(_ message: Message, ticket: Int64, size: Int = 0, footprint: Int) {
         self.message = message
         self.ticket = ticket
+        self.size = size
+        self.footprint = footprint
     }
 }
 
@@ -124,10 +156,14 @@ public struct QueueDepth: Sendable, Equatable {
     /// When the oldest of them was received; `nil` where there is none.
     public var oldest: Timestamp?
 
+    /// Messages that were found in it since the start and can't be read. They stay where they are and are none of the above.
+    public var unreadable: Int
+
     /// So many messages.
-    public init(messages: Int, oldest: Timestamp?) {
+    public init(messages: Int, oldest: Timestamp?, unreadable: Int = 0) {
         self.messages = messages
         self.oldest = oldest
+        self.unreadable = unreadable
     }
 }
 
@@ -160,7 +196,9 @@ public struct QueueGuarantee: Sendable, Hashable {
             whenKilled:
                 "what waits (at most \(capacity) messages) is lost when the process is killed, and flushed when the "
                 + "host is stopped",
-            whenDown: "what waits is kept while the database is down, up to \(capacity) messages",
+            whenDown:
+                "what waits is kept while the database is down, up to \(capacity) messages and "
+                + "\(MemoryQueue.room(forMessages: capacity) >> 20) MiB of memory",
             whenMachineLost: "what waits is lost with the machine")
     }
 }

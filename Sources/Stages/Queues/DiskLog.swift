@@ -9,12 +9,13 @@ final class DiskLog: Sendable {
 
     struct Append: Sendable {
         let message: Message
-        let size: Int
+        let row: DiskLogRow
         let queue: DiskQueue
         let done: CheckedContinuation<Outcome, Never>
     }
 
-    private struct State {
+    struct State {
+        var path = ""
         var file: DiskLogFile?
         var lock: FileLock?
         var queues: [DiskQueue] = []
@@ -25,28 +26,37 @@ final class DiskLog: Sendable {
         var refills: [DiskQueue] = []
         var isWriting = false
         var isRemovalDue = false
+        var isClosing = false
         /// Bytes of messages in the file, those on their way included.
         var used = 0
         var size = 0
         var isFull = false
-        var health = Health.failing(.databaseUnavailable("the queue is not open"))
+        /// Why the file is not open, or can't be written.
+        var failure: PipelineError? = .databaseUnavailable("the queue is not open")
+        /// Why the messages of steps can't be read, by the step.
+        var unread: [String: PipelineError] = [:]
         var idle: [CheckedContinuation<Void, Never>] = []
         var logger: Logger?
     }
 
     /// How many messages one commit takes at most.
-    private static let commitLimit = 1_000
+    static let commitLimit = 1_000
     /// How many removals wait at most: a commit of theirs is synced, too, and what is removed late is only done twice.
     private static let removalLimit = 5_000
     /// How long a removal waits for a commit that it can go with.
-    private static let removalDelay = Duration.milliseconds(100)
+    static let removalDelay = Duration.milliseconds(100)
 
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    var health: Health { state.withLock(\.health) }
+    var health: Health {
+        state.withLock { ($0.failure ?? $0.unread.values.first).map(Health.failing) ?? .ready }
+    }
 
     /// Whether the last message found no room.
     var isFull: Bool { state.withLock(\.isFull) }
+
+    /// The file's path.
+    var path: String { state.withLock(\.path) }
 
     /// Opens the file, or makes it.
     ///
@@ -58,12 +68,13 @@ final class DiskLog: Sendable {
             throw DiskLogError("the queue '\(path)' can't be made: \(error)")
         }
         let lock = try FileLock(path: path + ".lock", of: path)
-        let file = try await DiskLogFile.open(path: path)
+        let file = try await DiskLogFile.open(path: path, size: size)
         let used = try await file.usedBytes()
         state.withLock { state in
-            (state.lock, state.file, state.size, state.used) = (lock, file, size, used)
+            state = State()
+            (state.path, state.lock, state.file, state.size, state.used) = (path, lock, file, size, used)
             state.logger = logger
-            state.health = .ready
+            state.failure = nil
         }
     }
 
@@ -83,29 +94,47 @@ final class DiskLog: Sendable {
         return queue
     }
 
+    /// Forgets a part that takes nothing any more.
+    func forget(_ queue: DiskQueue) {
+        state.withLock { state in
+            state.queues.removeAll { $0 === queue }
+            state.unread[queue.consumer] = nil
+        }
+    }
+
     /// Says what waits for steps that take nothing from here: one has another label now, or another queue.
     func reportAbandoned() async {
-        let (file, known, logger) = state.withLock { ($0.file, Set($0.queues.map(\.consumer)), $0.logger) }
-        guard let file, let counts = try? await file.counts() else { return }
-        for (consumer, count) in counts where !known.contains(consumer) {
-            logger?.warning(
-                "\(count) messages wait for a stage that is not behind this queue; give one the label, and the queue, again",
-                metadata: ["step": "\(consumer)"])
+        let (file, path, known, logger) = state.withLock {
+            ($0.file, $0.path, Set($0.queues.map(\.consumer)), $0.logger)
+        }
+        guard let file else { return }
+        do {
+            for (consumer, count) in try await file.counts() where !known.contains(consumer) {
+                logger?.warning(
+                    """
+                    \(count) messages wait for a stage that is not behind this queue; give one the label '\(consumer)', and \
+                    the queue, again, and they are worked on: they are in \(path)
+                    """,
+                    metadata: ["step": "\(consumer)", "file": "\(path)"])
+            }
+        } catch {
+            logger?.error("The queue can't be read", metadata: ["detail": "\(DiskLogError.text(of: error))"])
         }
     }
 
     /// Puts a message into the next commit and returns once that is on disk.
     func append(_ message: Message, for queue: DiskQueue) async throws(PipelineError) -> PushOutcome {
-        let size = DiskLogFile.size(of: message)
+        let row = DiskLogRow(message, for: queue.consumer)
         let outcome = await withCheckedContinuation { (done: CheckedContinuation<Outcome, Never>) in
             let refusal: Outcome? = state.withLock { state in
-                guard state.file != nil else { return .success(.closed) }
-                guard state.used + size <= state.size else {
+                guard state.file != nil, !state.isClosing else { return .success(.closed) }
+                // One that is larger than the whole would otherwise wait for ever.
+                guard state.used == 0 || state.used + row.size <= state.size else {
                     state.isFull = true
                     return .success(.full)
                 }
-                state.used += size
-                state.appends.append(Append(message: message, size: size, queue: queue, done: done))
+                state.used += row.size
+                state.appends.append(Append(message: message, row: row, queue: queue, done: done))
                 return nil
             }
             if let refusal { done.resume(returning: refusal) } else { writeSoon() }
@@ -116,7 +145,7 @@ final class DiskLog: Sendable {
     /// Takes messages out that were worked on. Where the process is killed before, they come again.
     func remove(_ messages: [QueuedMessage]) {
         guard !messages.isEmpty else { return }
-        let bytes = messages.reduce(0) { $0 + DiskLogFile.size(of: $1.message) }
+        let bytes = messages.reduce(0) { $0 + $1.size }
         let (isMany, isFirst) = state.withLock { state in
             let isFirst = !state.isRemovalDue
             state.removals += messages.lazy.map(\.ticket)
@@ -127,10 +156,7 @@ final class DiskLog: Sendable {
         if isMany {
             writeSoon()
         } else if isFirst {
-            Task {
-                try? await Task.sleep(for: DiskLog.removalDelay)
-                self.writeSoon()
-            }
+            writeSoon(after: DiskLog.removalDelay)
         }
     }
 
@@ -140,14 +166,21 @@ final class DiskLog: Sendable {
         writeSoon()
     }
 
-    /// Messages of a session beyond those in memory.
-    func messages(ofSession id: String, for consumer: String, after ticket: Int64) async -> [Message] {
+    /// Messages of a session beyond those in memory: the last ones, where they are very many, or the one with an id.
+    func messages(
+        ofSession session: String, only id: UniqueID?, for consumer: String, after ticket: Int64
+    ) async throws(PipelineError) -> [Message] {
         guard let file = state.withLock(\.file) else { return [] }
-        return (try? await file.messages(ofSession: id, for: consumer, after: ticket)) ?? []
+        do {
+            return try await file.messages(ofSession: session, only: id, for: consumer, after: ticket)
+        } catch {
+            throw .databaseUnavailable("the queue can't be read: \(DiskLogError.text(of: error))")
+        }
     }
 
     /// Writes what is pending and closes the file.
     func close() async {
+        state.withLock { $0.isClosing = true }
         writeSoon()
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
@@ -160,117 +193,12 @@ final class DiskLog: Sendable {
             defer { (state.file, state.lock) = (nil, nil) }
             return (state.file, state.lock)
         }
-        try? file?.close()
+        do {
+            try file?.close()
+        } catch {
+            let logger = state.withLock(\.logger)
+            logger?.warning("The queue could not be closed", metadata: ["detail": "\(DiskLogError.text(of: error))"])
+        }
         lock?.unlock()
-    }
-
-    // MARK: The writer
-
-    private func writeSoon() {
-        let isFirst = state.withLock { state in
-            guard !state.isWriting, state.file != nil else { return false }
-            state.isWriting = true
-            return true
-        }
-        if isFirst { Task { await self.write() } }
-    }
-
-    private struct Work {
-        let file: DiskLogFile
-        let appends: [Append]
-        let removals: [Int64]
-        let removedBytes: Int
-        let refills: [DiskQueue]
-    }
-
-    private func nextWork() -> Work? {
-        let (work, idle): (Work?, [CheckedContinuation<Void, Never>]) = state.withLock { state in
-            guard let file = state.file,
-                !(state.appends.isEmpty && state.removals.isEmpty && state.refills.isEmpty)
-            else {
-                state.isWriting = false
-                defer { state.idle = [] }
-                return (nil, state.idle)
-            }
-            let appends = Array(state.appends.prefix(DiskLog.commitLimit))
-            state.appends.removeFirst(appends.count)
-            let work = Work(
-                file: file, appends: appends, removals: state.removals, removedBytes: state.removedBytes,
-                refills: state.refills)
-            (state.removals, state.removedBytes, state.refills, state.isRemovalDue) = ([], 0, [], false)
-            return (work, [])
-        }
-        for continuation in idle { continuation.resume() }
-        return work
-    }
-
-    private func write() async {
-        while let work = nextWork() {
-            if !work.appends.isEmpty || !work.removals.isEmpty { await commit(work) }
-            for queue in work.refills { await read(from: work.file, into: queue) }
-        }
-    }
-
-    private func commit(_ work: Work) async {
-        do {
-            let tickets = try await work.file.commit(work.appends, removing: work.removals)
-            report(nil)
-            for (append, ticket) in zip(work.appends, tickets) {
-                append.queue.accepted(QueuedMessage(append.message, ticket: ticket))
-                append.done.resume(returning: .success(.accepted))
-            }
-            release(work.removedBytes)
-        } catch {
-            let failure = PipelineError.databaseUnavailable(
-                "the queue can't be written: \(DiskLogError.text(of: error))")
-            report(failure)
-            release(work.appends.reduce(0) { $0 + $1.size })
-            for append in work.appends { append.done.resume(returning: .failure(failure)) }
-            if work.removals.isEmpty { return }
-            state.withLock { state in
-                state.removals += work.removals
-                state.removedBytes += work.removedBytes
-            }
-            // A full disk is no reason to spin.
-            try? await Task.sleep(for: DiskLog.removalDelay)
-        }
-    }
-
-    private func release(_ bytes: Int) {
-        guard bytes > 0 else { return }
-        let queues: [DiskQueue] = state.withLock { state in
-            state.used -= bytes
-            defer { state.isFull = false }
-            return state.isFull ? state.queues : []
-        }
-        for queue in queues { queue.wakeProducers() }
-    }
-
-    private func read(from file: DiskLogFile, into queue: DiskQueue) async {
-        let (after, number) = queue.wanted
-        do {
-            let read = try await file.messages(of: queue.consumer, after: after, limit: number)
-            for ticket in read.unreadable {
-                state.withLock(\.logger)?.error(
-                    "A message in the queue can't be read; it stays in the file", metadata: ["number": "\(ticket)"])
-            }
-            queue.refilled(with: read.messages, count: read.count, last: read.last)
-        } catch {
-            queue.refillFailed()
-            state.withLock(\.logger)?.error("The queue can't be read", metadata: ["detail": "\(error)"])
-        }
-    }
-
-    /// Notes how the file is, and says so when that changes.
-    private func report(_ error: PipelineError?) {
-        let (before, logger) = state.withLock { state in
-            defer { state.health = error.map(Health.failing) ?? .ready }
-            return (state.health.error, state.logger)
-        }
-        if let error, before == nil {
-            logger?.error("\(error.message)", metadata: ["code": "\(error.code)", "detail": "\(error.detail ?? "")"])
-        } else if error == nil, before != nil {
-            logger?.notice("The queue can be written again")
-        }
     }
 }

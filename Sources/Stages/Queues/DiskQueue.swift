@@ -9,14 +9,21 @@ final class DiskQueue: MessageQueue {
         /// Messages after that one, which are on disk alone.
         var spilled = 0
         var isRefilling = false
+        /// How long to wait before what could not be read is read again.
+        var pause = DiskQueue.shortestPause
+        var unreadable = 0
         var isClosed = false
         var producers = RoomWaiters()
     }
 
     /// How many messages are held in memory.
     static let window = 10_000
+    /// How many bytes of memory those may take.
+    static let windowBytes = 16 << 20
     /// How many are read from disk at once, long before those in memory run out.
     private static let page = 2_000
+    private static let shortestPause = Duration.milliseconds(50)
+    private static let longestPause = Duration.seconds(1)
 
     let consumer: String
     private let log: DiskLog
@@ -36,9 +43,13 @@ final class DiskQueue: MessageQueue {
 
     var depth: QueueDepth {
         var depth = memory.depth
-        depth.messages += state.withLock(\.spilled)
+        let (spilled, unreadable) = state.withLock { ($0.spilled, $0.unreadable) }
+        depth.messages += spilled
+        depth.unreadable = unreadable
         return depth
     }
+
+    var location: String? { log.path }
 
     /// A message must reach the disk first.
     func pushWithoutWaiting(_ message: Message) -> PushOutcome? { nil }
@@ -52,7 +63,8 @@ final class DiskQueue: MessageQueue {
     /// Takes a message that is on disk. Called in the order of the tickets.
     func accepted(_ queued: QueuedMessage) {
         let goesToMemory = state.withLock { state in
-            if state.spilled > 0 || memory.count >= DiskQueue.window {
+            let isRoom = memory.count < DiskQueue.window && memory.bytes < DiskQueue.windowBytes
+            if state.spilled > 0 || !isRoom {
                 state.spilled += 1
                 return false
             }
@@ -85,7 +97,7 @@ final class DiskQueue: MessageQueue {
     func refillIfLow() {
         let isNeeded = state.withLock { state in
             guard state.spilled > 0, !state.isRefilling, !state.isClosed,
-                memory.count <= DiskQueue.window - DiskQueue.page
+                memory.count <= DiskQueue.window - DiskQueue.page, memory.bytes <= DiskQueue.windowBytes / 2
             else {
                 return false
             }
@@ -96,35 +108,45 @@ final class DiskQueue: MessageQueue {
     }
 
     /// What is to be read from disk next.
-    var wanted: (after: Int64, number: Int) {
-        (state.withLock(\.last), DiskQueue.page)
+    var wanted: (after: Int64, messages: Int, bytes: Int) {
+        (state.withLock(\.last), DiskQueue.page, max(1, DiskQueue.windowBytes - memory.bytes))
     }
 
-    /// Takes messages that were read from disk; none where they could not be read or there are none.
-    ///
-    /// - Parameter last: The last number that was read, also where its message was unreadable.
-    func refilled(with messages: [QueuedMessage], count: Int, last: Int64?) {
+    /// Takes what was read from disk.
+    func refilled(with page: DiskLogFile.Page) {
         state.withLock { state in
             state.isRefilling = false
-            state.spilled = count == 0 ? 0 : max(0, state.spilled - count)
-            state.last = last ?? state.last
+            state.pause = DiskQueue.shortestPause
+            state.unreadable += page.unreadable.count
+            state.spilled = page.count == 0 ? 0 : max(0, state.spilled - page.count)
+            state.last = page.last ?? state.last
         }
-        for queued in messages { _ = memory.push(queued) }
+        for queued in page.messages { _ = memory.push(queued) }
         refillIfLow()
     }
 
-    /// Notes that reading failed; it is tried again when more messages are finished.
-    func refillFailed() {
-        state.withLock { $0.isRefilling = false }
+    /// How long to wait before reading again, after it failed: twice as long each time.
+    func pauseAfterFailure() -> Duration {
+        state.withLock { state in
+            defer { state.pause = min(state.pause * 2, DiskQueue.longestPause) }
+            return state.pause
+        }
     }
 
-    func waiting(ofSession id: String) async -> [Message] {
-        let held = await memory.waiting(ofSession: id)
+    func waiting(ofSession id: String) async throws(PipelineError) -> [Message] {
+        try await waiting(ofSession: id, only: nil)
+    }
+
+    func waiting(_ id: UniqueID, ofSession session: String) async throws(PipelineError) -> [Message] {
+        try await waiting(ofSession: session, only: id).filter { $0.id == id }
+    }
+
+    private func waiting(ofSession session: String, only id: UniqueID?) async throws(PipelineError) -> [Message] {
+        let held = memory.waiting(ofSession: session)
         let (after, spilled) = state.withLock { ($0.last, $0.spilled) }
-        return spilled == 0 ? held : held + (await log.messages(ofSession: id, for: consumer, after: after))
+        if spilled == 0 { return held }
+        return held + (try await log.messages(ofSession: session, only: id, for: consumer, after: after))
     }
-
-    func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] { memory.waiting(where: passes) }
 
     func waitForRoom() async {
         let ticket = tickets.add(1, ordering: .relaxed).newValue
@@ -152,6 +174,7 @@ final class DiskQueue: MessageQueue {
     func close() {
         state.withLock { $0.isClosed = true }
         memory.close()
+        log.forget(self)
         wakeProducers()
     }
 

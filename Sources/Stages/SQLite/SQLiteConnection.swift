@@ -23,7 +23,7 @@ final class SQLiteConnection: Sendable {
 
     private struct Settings {
         let path: String
-        let busyTimeout: Duration
+        let busyWait: SQLiteBusyWait
         let logger: Logger
     }
 
@@ -45,7 +45,7 @@ final class SQLiteConnection: Sendable {
     func open(path: String, busyTimeout: Duration, _ context: ResourceContext) async {
         unreadable.begin(context)
         status.begin(context.logger)
-        settings.withLock { $0 = Settings(path: path, busyTimeout: busyTimeout, logger: context.logger) }
+        settings.withLock { $0 = Settings(path: path, busyWait: SQLiteBusyWait(busyTimeout), logger: context.logger) }
         do {
             _ = try reopen()
             status.report(ready: ())
@@ -168,6 +168,7 @@ final class SQLiteConnection: Sendable {
         }
         status.end()
         watch?.cancel()
+        settings.withLock(\.self)?.busyWait.end()
         await watch?.value
         let opened = opening.withLock { _ in
             state.withLock { state in
@@ -255,7 +256,7 @@ final class SQLiteConnection: Sendable {
 
     private func connect(_ settings: Settings) throws -> Opened {
         var configuration = Configuration()
-        configuration.busyMode = .timeout(min(settings.busyTimeout, .seconds(86_400)) / .seconds(1))
+        configuration.busyMode = .callback { [wait = settings.busyWait] in wait.pause(after: $0) }
         configuration.prepareDatabase { database in
             // Rows of a thousand conversations touch as many pages of an index; SQLite's own 2 MiB would read and write
             // them again and again.

@@ -87,4 +87,52 @@ struct MemoryQueueTests {
         #expect(small.pushWithoutWaiting(Message(prompt: "first", session: session)) == .accepted)
         #expect(await small.next(lane: 0, upTo: 1, lingering: .zero).map(\.message.prompt) == ["first"])
     }
+
+    @Test("says how old the oldest message is also while that is worked on")
+    func age() async {
+        let one = MemoryQueue(QueueOptions(capacity: nil, lanes: 1))
+        let (first, second) = (Message(prompt: "first"), Message(prompt: "second"))
+        _ = one.pushWithoutWaiting(first)
+        _ = one.pushWithoutWaiting(second)
+        let taken = await one.next(lane: 0, upTo: 1, lingering: .zero)
+        #expect(one.depth == QueueDepth(messages: 2, oldest: first.receivedAt))
+        one.finish(taken, lane: 0)
+        #expect(one.depth == QueueDepth(messages: 1, oldest: second.receivedAt))
+    }
+
+    @Test("keeps what a worker has set aside until it is finished, whatever else is done meanwhile")
+    func setAside() async {
+        let one = MemoryQueue(QueueOptions(capacity: 3, lanes: 1))
+        let session = Session()
+        for prompt in ["aside", "done", "next"] {
+            _ = one.pushWithoutWaiting(Message(prompt: prompt, session: session))
+        }
+        let batch = await one.next(lane: 0, upTo: 2, lingering: .zero)
+        one.finish([batch[1]], lane: 0)
+        let next = await one.next(lane: 0, upTo: 2, lingering: .zero)
+        #expect(one.waiting(ofSession: session.id).map(\.prompt) == ["aside", "next"])
+        one.putBack(next, lane: 0)
+        #expect(one.waiting(ofSession: session.id).map(\.prompt) == ["aside", "next"])
+        one.finish([batch[0]], lane: 0)
+        #expect(one.depth.messages == 1)
+        one.close()
+        #expect(one.giveUp().map(\.prompt) == ["next"])
+    }
+
+    @Test("is full when what waits takes 16 MiB of memory, small values counted for what they take")
+    func bytes() async {
+        let one = MemoryQueue(QueueOptions(capacity: nil, lanes: 1))
+        let objects = JSONValue.array(Array(repeating: .object(["a": .int(1)]), count: 5_000))
+        var count = 0
+        while count < 1_000, one.pushWithoutWaiting(Message(prompt: "x", metadata: ["k": objects])) == .accepted {
+            count += 1
+        }
+        #expect(count > 10 && count < 60)
+        one.finish(await one.next(lane: 0, upTo: 1_000, lingering: .zero), lane: 0)
+        await one.waitForRoom()
+        #expect(one.bytes == 0)
+        #expect(MemoryQueue.room(forMessages: 5) == 16 << 20)
+        #expect(MemoryQueue.room(forMessages: 10_000) == 10_000 << 14)
+        #expect(MemoryQueue.room(forMessages: .max) == .max)
+    }
 }

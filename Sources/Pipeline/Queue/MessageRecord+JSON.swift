@@ -1,0 +1,63 @@
+/// The record as an object of JSON, as dead letters have it.
+extension MessageRecord {
+    /// The record as one line. A client's metadata is kept however deep it is nested.
+    package var json: String {
+        var text = JSONText()
+        text.add("id", id)
+        text.add("received_at", .int(Int(receivedAt)))
+        text.add("session", session)
+        text.add("username", username)
+        if let userID { text.add("user_id", userID) }
+        if let clientID { text.add("client_id", clientID) }
+        text.add("prompt", prompt)
+        if let completion { text.add("completion", completion) }
+        if let tokensUsed { text.add("tokens_used", .int(tokensUsed)) }
+        if let response { text.add("response", response) }
+        if let metadata { text.add("metadata", .object(metadata)) }
+        if let fields { text.add("fields", .object(fields)) }
+        if let trace { text.add("trace", .object(trace.mapValues(JSONValue.string))) }
+        return text.finished
+    }
+
+    /// The record that an object is; `nil` for any other value.
+    package init?(json: JSONValue) {
+        guard case .object(let members) = json else { return nil }
+        var isGood = true
+        func text(_ key: String) -> String? {
+            switch members[key] {
+            case .string(let value): return value
+            case nil, .null: return nil
+            default:
+                isGood = false
+                return nil
+            }
+        }
+        func whole(_ key: String) -> Int? {
+            switch members[key] {
+            case .int(let value): return value
+            case nil, .null: return nil
+            default:
+                isGood = false
+                return nil
+            }
+        }
+        func object(_ key: String) -> [String: JSONValue]? {
+            switch members[key] {
+            case .object(let value): return value
+            case nil, .null: return nil
+            default:
+                isGood = false
+                return nil
+            }
+        }
+        guard let id = text("id"), let receivedAt = whole("received_at"), let session = text("session"),
+            let username = text("username"), let prompt = text("prompt")
+        else { return nil }
+        self.init(
+            id: id, receivedAt: Int64(receivedAt), session: session, username: username, userID: text("user_id"),
+            clientID: text("client_id"), prompt: prompt, completion: text("completion"),
+            tokensUsed: whole("tokens_used"), response: text("response"), metadata: object("metadata"),
+            fields: object("fields"), trace: object("trace").map { $0.compactMapValues(\.text) })
+        if !isGood { return nil }
+    }
+}
