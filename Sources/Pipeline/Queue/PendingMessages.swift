@@ -38,7 +38,9 @@ public final class PendingMessages: Sendable {
     /// - Throws: As ``messages(ofSession:)``.
     package func messages(_ id: UniqueID, ofSession session: String) async throws(PipelineError) -> [Message] {
         var result: [Message] = []
-        for background in backgrounds.withLock(\.self) { result += try await background.waiting(id, ofSession: session) }
+        for background in backgrounds.withLock(\.self) {
+            result += try await background.waiting(id, ofSession: session)
+        }
         return result
     }
 }

@@ -67,7 +67,7 @@ final class DiskLog: Sendable {
         } catch {
             throw DiskLogError("the queue '\(path)' can't be made: \(error)")
         }
-        let lock = try FileLock(path: path + ".lock", of: path)
+        let lock = try await FileLock.take(path: path + ".lock", of: path)
         let file = try await DiskLogFile.open(path: path, size: size)
         let used = try await file.usedBytes()
         state.withLock { state in

@@ -3,9 +3,12 @@ import GRDB
 /// Why a queue's file can't be used. It stops the host.
 struct DiskLogError: Error, CustomStringConvertible {
     let description: String
+    /// Whether another pipeline of this host has the file.
+    let isOfThisHost: Bool
 
-    init(_ description: String) {
+    init(_ description: String, isOfThisHost: Bool = false) {
         self.description = description
+        self.isOfThisHost = isOfThisHost
     }
 
     /// SQLite's own words, without the statement.

@@ -141,6 +141,8 @@ final class DiskQueue: MessageQueue {
         try await waiting(ofSession: session, only: id).filter { $0.id == id }
     }
 
+    func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] { memory.waiting(where: passes) }
+
     private func waiting(ofSession session: String, only id: UniqueID?) async throws(PipelineError) -> [Message] {
         let held = memory.waiting(ofSession: session)
         let (after, spilled) = state.withLock { ($0.last, $0.spilled) }

@@ -5,10 +5,24 @@ import Glibc
 struct FileLock: Sendable {
     private let file: Int32
 
+    /// How long a pipeline of this host may take to let go of it, which another has just taken the place of.
+    private static let patience = Duration.seconds(1)
+
     /// Takes the lock.
     ///
     /// - Throws: ``DiskLogError`` naming the process that has it.
-    init(path: String, of name: String) throws {
+    static func take(path: String, of name: String) async throws -> FileLock {
+        let end = ContinuousClock.now + patience
+        while true {
+            do {
+                return try FileLock(path: path, of: name)
+            } catch let error as DiskLogError where error.isOfThisHost && ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    private init(path: String, of name: String) throws {
         file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else {
             throw DiskLogError("the queue '\(name)' can't be locked: \(String(cString: strerror(errno)))")
@@ -18,8 +32,8 @@ struct FileLock: Sendable {
             Glibc.close(file)
             let words = holder.map { $0 == getpid() ? "by another pipeline of this host" : "by process \($0)" }
             throw DiskLogError(
-                "the queue '\(name)' is in use \(words ?? "by another process"); name another file, or stop that one first"
-            )
+                "the queue '\(name)' is in use \(words ?? "by another process"); name another file, or stop that one first",
+                isOfThisHost: holder == getpid())
         }
         let text = Array("\(getpid())".utf8)
         ftruncate(file, 0)
