@@ -43,13 +43,13 @@ def test_letters_that_a_full_disk_does_not_take_stay_in_the_queue_and_are_whole_
     file = host.folder / "data/letters/dead.jsonl"
     file.parent.mkdir()
     # The limit stands in for the disk's end. It is far beyond what the other files need.
-    file.write_text("x" * 4_000_000 + "\n")
-    resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, (4_000_100, resource.RLIM_INFINITY))
+    file.write_text("x" * 2_000_000 + "\n")
+    resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, (2_000_100, resource.RLIM_INFINITY))
     say(host, *[f"bad {number}" if number % 2 else f"good {number}" for number in range(28)])
     wait_until(lambda: waiting(host) == 14, "the good rows to be stored, the others to wait")
     assert len(host.wait_for_rows(14)) == 14
     assert any("Dead letters can't be written" in line for line in host.log)
-    wait_until(lambda: file.stat().st_size == 4_000_001, "the part of a line to be gone")
+    wait_until(lambda: file.stat().st_size == 2_000_001, "the part of a line to be gone")
     resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     wait_until(lambda: waiting(host) == 0, "the letters to be written")
     letters = [json.loads(line) for line in file.read_text().splitlines()[1:]]
@@ -58,7 +58,7 @@ def test_letters_that_a_full_disk_does_not_take_stay_in_the_queue_and_are_whole_
     replayed = run("replay", host.folder / "pipeline-0.yaml", file)
     assert "14 of 14 messages replayed" in replayed.stdout and replayed.returncode == 1
     assert "line 1 of" in replayed.stderr and "is no dead letter" in replayed.stderr
-    assert file.read_text() == "x" * 4_000_000 + "\n", "the bad line was put back"
+    assert file.read_text() == "x" * 2_000_000 + "\n", "the bad line was put back"
     assert len(host.rows()) == 28
 
 

@@ -131,8 +131,19 @@ package struct DeadLetterLine {
 
 extension ArraySlice<UInt8> {
     /// Where these bytes stand for the last time.
-    fileprivate func lastIndex(of bytes: [UInt8]) -> Int? {
-        guard count >= bytes.count else { return nil }
-        return (startIndex...(endIndex - bytes.count)).last { self[$0..<($0 + bytes.count)].elementsEqual(bytes) }
+    fileprivate func lastIndex(of wanted: [UInt8]) -> Int? {
+        guard let first = wanted.first else { return nil }
+        return withUnsafeBytes { (bytes) -> Int? in
+            guard let start = bytes.baseAddress else { return nil }
+            var (place, last): (Int, Int?) = (0, nil)
+            while place + wanted.count <= bytes.count,
+                let found = memchr(start + place, Int32(first), bytes.count - wanted.count - place + 1)
+            {
+                let index = UnsafeRawPointer(found) - start
+                if memcmp(found, wanted, wanted.count) == 0 { last = index }
+                place = index + 1
+            }
+            return last.map { startIndex + $0 }
+        }
     }
 }
