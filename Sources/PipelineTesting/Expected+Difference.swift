@@ -65,7 +65,7 @@ extension Expected {
         switch (left, right) {
         case (.int(let left), .double(let right)): Double(left) == right
         case (.double(let left), .int(let right)): left == Double(right)
-        case (.string(let left), .string(let right)): left.hasSameScalars(as: right)
+        case (.string(let left), .string(let right)): left.isExactly(right)
         default: left == right
         }
     }

@@ -68,7 +68,7 @@ extension Condition.Test {
     /// YAML's `5` is the same as a client's `5` and as a text field's `"5"`. Texts are compared scalar by scalar.
     private func isSame(_ value: JSONValue, _ wanted: JSONValue) -> Bool {
         guard let text = value.text, let wantedText = wanted.text else { return value == wanted }
-        if text.hasSameScalars(as: wantedText) { return true }
+        if text.isExactly(wantedText) { return true }
         if case .string = value { return false }
         return value == wanted
     }

@@ -58,7 +58,7 @@ package enum FieldPath: Sendable, Hashable {
             message.metadata.index(forKey: key).flatMap { index in
                 // A dictionary takes keys that look alike for one.
                 let (name, value) = message.metadata[index]
-                return name.hasSameScalars(as: key) ? value : nil
+                return name.isExactly(key) ? value : nil
             }
         case .custom(let field): message[field]
         }

@@ -7,7 +7,7 @@ public final class Pattern: Sendable {
     static let longest = 2_000
 
     /// How long an expression may be, in scalars: nobody needs to read so much to find that its program is too long.
-    private static let longestText = 20_000
+    private static let longestText = 8_000
 
     private let program: PatternProgram
     private let readsWordText: Bool

@@ -45,11 +45,4 @@ final class PatternProgram: Sendable {
     func matches(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         text.withMemoryRebound(to: CChar.self) { stagecoach_pattern_matches(program, $0.baseAddress, $0.count) }
     }
-
-    /// Whether a small expression matches a text; not where it is none.
-    static func holds(_ expression: String, _ text: String) -> Bool {
-        var text = text
-        guard let program = try? PatternProgram(expression) else { return false }
-        return text.withUTF8(program.matches)
-    }
 }

@@ -69,10 +69,10 @@ extension PatternReader {
             name.unicodeScalars.removeFirst()
             isNegated.toggle()
         }
-        guard PatternProgram.holds(#"\A(?s:[\p{\#(name)}\P{\#(name)}])"#, "a") else {
+        let (yes, no) = (#"\p{\#(name)}"#, #"\P{\#(name)}"#)
+        guard CharacterNames.holdsUnderscore(yes) != nil else {
             throw PatternProblem(PatternConstruct.property, at: start..<at)
         }
-        let (yes, no) = (#"\p{\#(name)}"#, #"\P{\#(name)}"#)
         return isNegated ? .named(no, inverse: yes) : .named(yes, inverse: no)
     }
 }

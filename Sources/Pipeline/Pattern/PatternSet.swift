@@ -144,7 +144,7 @@ struct PatternSet {
         default: break
         }
         plainItems += name
-        let hasUnderscore = PatternProgram.holds("[\(name)]", "_")
+        let hasUnderscore = CharacterNames.holdsUnderscore(name) ?? false
         holdsUnderscore = holdsUnderscore || hasUnderscore
         if hasUnderscore && !isNegated {
             bareOthers.append("[^\(inverse)_]")
