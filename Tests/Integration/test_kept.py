@@ -103,6 +103,26 @@ def test_messages_that_go_on_for_clients_who_have_left_are_bounded_too(serve, ai
     assert kept(host)["messages"] <= MIB
 
 
+def test_messages_full_of_small_objects_count_by_what_they_take(serve, ai):
+    """Parsed they take more than twenty times as much as they were."""
+    host = serve(FLOW.replace("drain: 2s", "drain: 1s, limits: {kept: 8MiB}").replace("{hold: 60s}", "finish"),
+                 env={"OPENAI_BASE_URL": ai.url}, ends_well=False)
+    ai.usual = "hang"
+    body = '{"prompt":"x","metadata":{"a":[' + ",".join(['{"a":[1]}'] * 5_900) + "]}}"
+    with host.connect() as connection:
+        receive_json(connection)
+    before = resident(host)
+    for _ in range(60):
+        with host.connect(compression=None) as connection:
+            receive_json(connection)
+            connection.send(body)
+            assert connection.ping().wait(DEADLINE)
+            connection.socket.shutdown(2)
+    wait_until(lambda: kept(host, "stagecoach_kept_dropped_total")["messages"] > 40, "the oldest to go")
+    grown = resident(host) - before
+    assert kept(host)["messages"] <= 8 * MIB and grown < 40 * MIB, f"{grown / MIB:.1f} MiB"
+
+
 def cut_and_come_back(host, ai, after="&after=1"):
     """Leaves with a message in the model and another that waits; returns the session."""
     ai.script = ["gate"]

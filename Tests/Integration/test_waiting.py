@@ -70,7 +70,7 @@ def test_frames_full_of_small_objects_wait_as_they_came(serve, ai, concurrency, 
         time.sleep(0.5)
         grown = resident(host) - before
     # On each connection 256 KiB as they came, one or those of them that are worked on parsed, and what was read ahead.
-    assert grown < 8 * (3 if concurrency == 1 else 12) * MIB, f"{grown / MIB:.1f} MiB"
+    assert grown < 8 * 4 * MIB, f"{grown / MIB:.1f} MiB"
 
 
 def test_reading_stops_at_the_bytes_that_wait_and_goes_on_with_each_answer(host, ai):

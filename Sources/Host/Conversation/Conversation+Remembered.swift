@@ -6,11 +6,15 @@ import Stages
 extension Conversation {
     /// Begins a prompt; one that comes again gets the answer it had, or will get.
     func begin(_ prompt: ClientFrame.Prompt, size: Int, as place: Inbox.WaitingFrame?) {
+        let allocated = prompt.metadata?.allocated ?? 0
         let (name, remember) = pipeline.lend { ($0.name, $0.entry.remember) }
         guard let clientID = prompt.id, remember != .off else {
             var message = message(prompt, as: place)
             if place == nil { order.expect(message.id, size: size) }
-            return start(&message, AskedMessage(size: size, prompt: prompt.id.map { _ in PromptMark(prompt.prompt) }))
+            return start(
+                &message,
+                AskedMessage(size: size, allocated: allocated, prompt: prompt.id.map { _ in PromptMark(prompt.prompt) })
+            )
         }
         let isStored = remember == .stored
         let mark = PromptMark(prompt.prompt)
@@ -19,7 +23,7 @@ extension Conversation {
             id: ExactText(clientID), prompt: isStored ? nil : mark)
         let id = isStored ? UniqueID(name, session: session.id, clientID: clientID) : nil
         var message = message(prompt, as: place, id: id)
-        let asked = AskedMessage(size: size, prompt: mark, isStored: isStored)
+        let asked = AskedMessage(size: size, allocated: allocated, prompt: mark, isStored: isStored)
         let finding = kept.answers.begin(key, mark, for: owner) {
             .init(message: message.id, owner: owner, conversation: NIOLoopBound(self, eventLoop: executor.eventLoop))
         }
@@ -69,7 +73,7 @@ extension Conversation {
             if case .failed = outcome { kept.answers.end(awaited.key, .failed, for: .zero) }
             return
         }
-        running.removeAll { $0.message == id }
+        running.remove(id)
         switch outcome {
         case .answered(let frame): settle(id, nil, frame)
         case .failed:
@@ -85,7 +89,7 @@ extension Conversation {
     /// - Returns: The message; `nil` where it did not wait for any.
     func withdraw(_ id: UniqueID) -> Message? {
         guard let message = awaiting[id]?.message, let key = awaiting[id]?.key else { return nil }
-        running.removeAll { $0.message == id }
+        running.remove(id)
         awaiting[id]?.message = nil
         // Otherwise it is being told, and is looked for once more.
         if kept.answers.withdraw(id, from: key) { awaiting[id] = nil }

@@ -44,13 +44,13 @@ extension Conversation {
                 failure = error
             }
             let conversation = conversation.value
-            conversation.running.removeAll { $0.message == id }
+            conversation.running.remove(id)
             conversation.ended(message, in: pipeline, failure)
             pipeline.end()
             conversation.advance()
             conversation.client?.messageHasEnded()
         }
-        if let index = running.firstIndex(where: { $0.message == id }) { running[index].task = task }
+        running.set(task, for: id)
     }
 
     func ended(_ message: Message, in pipeline: ServedPipeline, _ error: PipelineError?) {

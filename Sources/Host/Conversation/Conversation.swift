@@ -20,7 +20,7 @@ final class Conversation {
     @exclusivity(unchecked) private var reply: (any Reply)?
     @exclusivity(unchecked) private var inbox = Inbox()
     @exclusivity(unchecked) var order = ReplyOrder()
-    @exclusivity(unchecked) var running: [RunningMessage] = []
+    @exclusivity(unchecked) var running = RunningMessages()
     @exclusivity(unchecked) private(set) var isAdvancing = false
 
     let retained: RetainedSession?
@@ -85,7 +85,10 @@ final class Conversation {
     var pending: Int { max(inbox.count + running.count, order.count) }
 
     /// What the client sent of them.
-    var pendingBytes: Int { max(inbox.bytes + running.reduce(0) { $0 + $1.size }, order.bytes) }
+    var pendingBytes: Int { max(inbox.bytes + running.bytes, order.bytes) }
+
+    /// What its messages take, those that are worked on as they are now.
+    var allocated: Int { inbox.bytes + running.allocated }
 
     /// Greets the client, where the format has a greeting.
     func begin() {
@@ -122,7 +125,7 @@ final class Conversation {
     }
 
     private func isRunning(_ clientID: String, _ prompt: PromptMark) -> Bool {
-        running.contains {
+        running.all.contains {
             $0.clientID?.isExactly(clientID) == true && $0.prompt == prompt && order.isWaiting($0.message)
         }
     }
@@ -173,7 +176,7 @@ final class Conversation {
     /// Ends what was not answered yet: the client has gone. What was answered is still worked on to its end.
     func end() {
         inbox = Inbox()
-        for message in running where order.isWaiting(message.message) {
+        for message in running.all where order.isWaiting(message.message) {
             message.task?.cancel()
             _ = withdraw(message.message)
         }
@@ -190,7 +193,7 @@ final class Conversation {
     func stop(with error: PipelineError = .stopping) -> Int {
         let unbegun = inbox.count
         while let frame = inbox.popFirst() { ended(frame, error) }
-        for message in running where order.isWaiting(message.message) {
+        for message in running.all where order.isWaiting(message.message) {
             settle(message.message, message.clientID, .error(error, clientID: message.clientID, in: format))
             message.task?.cancel()
             _ = withdraw(message.message)
@@ -210,7 +213,7 @@ final class Conversation {
             ended(frame, .cancelled)
             return true
         }
-        let found = running.first { $0.clientID?.isExactly(id) == true && order.isWaiting($0.message) }
+        let found = running.all.first { $0.clientID?.isExactly(id) == true && order.isWaiting($0.message) }
         guard let found else { return false }
         if let message = withdraw(found.message) {
             ended(message, in: pipeline.current, .cancelled)
@@ -232,7 +235,12 @@ final class Conversation {
         return Session(id: session.id, username: username, userID: session.userID, address: session.address)
     }
 
-    private var mayBegin: Bool { !isHeld && running.count < pipeline.lend { $0.entry.concurrency } }
+    /// Several messages are worked on at once while they take no more than may wait, and one whatever it takes.
+    private var mayBegin: Bool {
+        if isHeld { return false }
+        return running.isEmpty
+            || running.allocated < HostLimits.queuedBytes && running.count < pipeline.lend { $0.entry.concurrency }
+    }
 
     /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
     /// stack.

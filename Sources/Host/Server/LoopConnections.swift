@@ -72,7 +72,7 @@ package final class LoopConnections {
         left[ObjectIdentifier(keeper)] = keeper
         routes.kept.unattended.add(
             NIOLoopBound(keeper, eventLoop: executor.eventLoop), of: key, userID: conversation.session.userID,
-            bytes: conversation.pendingBytes)
+            bytes: conversation.allocated)
         conversation.goOn(with: keeper)
     }
 
