@@ -187,4 +187,66 @@ struct ReplacementTests {
         #expect(journal.entries == ["open first", "begin 1", "end 1", "close"])
         #expect(other.journal.entries == ["open first", "begin 1", "end 1", "close"])
     }
+
+    /// A queue with a name, whose messages go on where the file changes how many work on them.
+    private struct Named: QueueStore {
+        static let name = "named"
+        var guarantee: QueueGuarantee { .memory(capacity: 10) }
+
+        func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
+            MemoryQueue(options)
+        }
+    }
+
+    /// Fails for every message that says so.
+    private struct Picky: Stage {
+        static let name = "picky"
+        @Setting("Whose journal.") var test: String
+
+        func run(_ message: inout Message) async throws {
+            defer { notes(of: test).journal.note(message.prompt) }
+            if message.prompt == "bad" { throw SomeError() }
+        }
+    }
+
+    @Test("goes on with a queue whose workers the file changes, and with what it has counted", arguments: [1, 3])
+    func workers(before: Int) async throws {
+        let test = "workers \(before)"
+        func load(workers: Int, after former: PipelineFile? = nil) throws -> PipelineFile {
+            let text = """
+                pipeline: test
+                resources:
+                  outbox: {named: {}}
+                stages:
+                  - entry
+                  - picky: {test: "\(test)"}
+                    async: {queue: outbox, workers: \(workers)}
+                """
+            let registry = try Registry(stages: [Entry.self, Picky.self], resources: [Named.self])
+            let loaded = PipelineLoader(registry: registry, environment: Environment()).load(
+                SourceFile(path: "test.yaml", text: text), after: former)
+            return try #require(loaded.file, "\(loaded.report)")
+        }
+        func run(_ chain: Chain, _ prompts: String...) async throws {
+            for prompt in prompts {
+                var message = Message(prompt: prompt)
+                try await chain.run(&message)
+            }
+        }
+        let journal = Self.notes(of: test).journal
+        let former = try load(workers: before)
+        try await former.chain.open()
+        try await run(former.chain, "bad", "good")
+        await journal.wait(for: 2)
+        let next = try load(workers: 4 - before, after: former)
+        try await next.chain.open(replacing: former.chain)
+        next.chain.takeOver()
+        await former.chain.close()
+        #expect(next.chain.queues.map(\.failed) == [1])
+        try await run(next.chain, "1", "2", "3", "4", "bad")
+        await journal.wait(for: 7)
+        await next.chain.close()
+        #expect(Set(journal.entries) == ["bad", "good", "1", "2", "3", "4"])
+        #expect(next.chain.queues.map(\.failed) == [2])
+    }
 }
