@@ -2,6 +2,7 @@
 that send the same number of bytes and do no harm, beside a host: `abusers.py PORT SECONDS [abuse | harmless RATE]`; it prints
 how many bytes went out."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -111,8 +112,8 @@ def abuse(port, seconds):
 
 
 def harmless(port, seconds, rate):
-    """As many clients that send as many bytes a second, in prompts whose answers they read."""
-    connections, text = [], prompt("x" * 60_000)
+    """As many clients that send as many bytes a second, if the host takes them, in prompts whose answers they read."""
+    text, unsent = prompt("x" * 60_000), {}
     with selectors.DefaultSelector() as selector:
         for _ in KINDS:
             connection = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -120,22 +121,17 @@ def harmless(port, seconds, rate):
             connection.recv(1)
             connection.setblocking(False)
             selector.register(connection, selectors.EVENT_READ)
-            connections.append(connection)
-        began, sent, turn = time.monotonic(), 0, 0
+            unsent[connection] = b""
+        began, sent = time.monotonic(), 0
         while (now := time.monotonic() - began) < seconds:
             for key, _ in selector.select(0.001):
-                key.fileobj.recv(1 << 18)
-            while sent < now * rate:
-                connection = connections[turn % len(connections)]
-                turn += 1
-                try:
-                    if (count := connection.send(text)) < len(text):
-                        connection.setblocking(True)
-                        connection.sendall(text[count:])
-                        connection.setblocking(False)
-                    sent += len(text)
-                except BlockingIOError:
-                    break
+                assert key.fileobj.recv(1 << 18), "closed"
+            for connection, rest in unsent.items():
+                if rest or sent < now * rate:
+                    with contextlib.suppress(BlockingIOError):
+                        count = connection.send(rest or text)
+                        sent += count
+                        unsent[connection] = (rest or text)[count:]
         return sent
 
 

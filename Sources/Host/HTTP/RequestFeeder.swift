@@ -11,9 +11,8 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     typealias OutboundIn = Never
     typealias OutboundOut = Never
 
-    /// What is done for one client while others wait: so many pieces, and so many more for each answer.
+    /// What is done for one client while others wait: so many pieces, or one answer.
     private static let share = 32
-    private static let answerSize = 8
     /// How long a piece is at most.
     private static let longest = 4 << 10
 
@@ -68,7 +67,7 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// Its answer has been taken. What follows it comes with ``feed()``.
     func answerTaken() {
         isAnswering = false
-        left -= Self.answerSize
+        left = 0
     }
 
     /// Goes on with what is there.
