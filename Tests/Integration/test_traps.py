@@ -305,6 +305,13 @@ def test_a_pipe_with_a_writer_is_a_file(tmp_path, run):
 
 # Settings.
 
+def test_a_limit_that_no_clock_can_tell_apart_refuses_nobody(serve):
+    host = serve(
+        "pipeline: t\nresources: {m: echo}\nstages:\n  - receive: {format: json}\n"
+        "  - limit: {messages: 9223372036854775807, every: 1ms}\n  - complete\n  - respond\n")
+    assert [ask(host)["type"] for _ in range(3)] == ["response"] * 3
+
+
 SETTINGS = """
 pipeline: t
 resources:

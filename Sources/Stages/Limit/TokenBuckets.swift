@@ -36,6 +36,8 @@ final class TokenBuckets: Sendable {
         -> Duration?
     {
         let pause = time / capacity
+        // More than a clock can tell apart, and no time to divide by.
+        guard pause > .zero else { return nil }
         let full = Double(capacity)
         var forgotten: [ClientKey: Bucket] = [:]
         defer { withExtendedLifetime(forgotten) {} }

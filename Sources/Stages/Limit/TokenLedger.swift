@@ -58,7 +58,8 @@ final class TokenLedger: Sendable {
             let sight = account.look(at: now, rowsWait: rowsWait)
             if sight.isSpent { return nil }
             let waiting = sight.isNew ? tokensLeft(of: key, since: now.start) : 0
-            let stored = try await ask(now)
+            // A table may hold anything: far more than any budget is as good, and can be added to.
+            let stored = min(max(0, try await ask(now)), 1 << 60)
             let verdict = account.decide(
                 budget, in: now, stored: stored, waiting: waiting, sight: sight, typical: typical.withLock(\.self),
                 own: own, hasWaited: hasWaited, ledger: self)
