@@ -23,7 +23,8 @@ struct FileLock: Sendable {
     }
 
     private init(path: String, of name: String) throws {
-        file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        // What a link of somebody else leads to is not ours to write to.
+        file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else {
             throw DiskLogError("the queue '\(name)' can't be locked: \(String(cString: strerror(errno)))")
         }

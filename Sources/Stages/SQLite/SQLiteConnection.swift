@@ -86,11 +86,12 @@ final class SQLiteConnection: Sendable {
     }
 
     func insert(_ rows: [Pipeline.Row], into table: String) async throws {
+        let asked = ContinuousClock.now
         do {
             for _ in 0..<SQLiteConnection.tries {
                 let opened = try current()
                 do {
-                    try await store(rows, in: table, with: opened.queue)
+                    try await store(rows, in: table, with: opened.queue, since: asked)
                 } catch let error as DatabaseError where !isCurrent(opened) {
                     // Closed by who saw that the file was replaced.
                     settings.withLock(\.self)?.logger.debug("\(error)")
@@ -110,8 +111,21 @@ final class SQLiteConnection: Sendable {
         }
     }
 
-    private func store(_ rows: [Pipeline.Row], in table: String, with queue: DatabaseQueue) async throws {
-        try await queue.write { database in
+    /// Does something in a transaction that waits for the lock no longer than the file says, since it was asked for.
+    private func write(
+        through queue: DatabaseQueue, since asked: ContinuousClock.Instant,
+        _ body: @Sendable @escaping (Database) throws -> Database.TransactionCompletion
+    ) async throws {
+        guard let wait = settings.withLock(\.self)?.busyWait else { throw CancellationError() }
+        try await queue.writeWithoutTransaction { database in
+            try wait.write(database, since: asked) { try body(database) }
+        }
+    }
+
+    private func store(
+        _ rows: [Pipeline.Row], in table: String, with queue: DatabaseQueue, since asked: ContinuousClock.Instant
+    ) async throws {
+        try await write(through: queue, since: asked) { database in
             var insert = try SQLiteInsert(SQLiteSchema(table: table).insertion, in: database)
             let now = Timestamp.now.description
             for row in rows {
@@ -127,6 +141,7 @@ final class SQLiteConnection: Sendable {
                 insert.add(now)
                 try insert.execute()
             }
+            return .commit
         }
     }
 
@@ -183,9 +198,7 @@ final class SQLiteConnection: Sendable {
     private func check() async {
         do {
             let opened = state.withLock(\.opened) == nil ? try reopen() : try current()
-            try await opened.queue.writeWithoutTransaction { database in
-                try database.inTransaction(.immediate) { .rollback }
-            }
+            try await write(through: opened.queue, since: .now) { _ in .rollback }
             status.report(ready: ())
         } catch is CancellationError {
             return
