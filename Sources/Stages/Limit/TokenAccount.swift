@@ -71,6 +71,9 @@ final class TokenAccount: Sendable {
     /// Whether something is on its way.
     var isActive: Bool { state.withLock { $0.open > 0 || !$0.waiters.isEmpty } }
 
+    /// How many messages wait for answers to others.
+    var waiting: Int { state.withLock(\.waiters.count) }
+
     /// Looks at it before the table is asked.
     ///
     /// - Parameter rowsWait: Whether rows wait in a queue, perhaps the user's.

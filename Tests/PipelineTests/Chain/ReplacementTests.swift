@@ -3,7 +3,7 @@ import Testing
 
 @testable import Pipeline
 
-@Suite("A chain that takes another's place")
+@Suite("A chain that takes another's place", .timeLimit(.minutes(1)))
 struct ReplacementTests {
     /// What happens in a test's chains; by the text in their files, as they share nothing else.
     private static let notes = Mutex<[String: (journal: Journal<String>, gate: Gate)]>([:])
@@ -46,9 +46,10 @@ struct ReplacementTests {
     private struct Outbox: QueueStore {
         static let name = "outbox"
         @Setting("Whose messages.") var test: String
-        @State var queue = MemoryQueue(QueueOptions(capacity: nil, lanes: 1))
         var guarantee: QueueGuarantee { .memory(capacity: 1_000) }
-        func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue { queue }
+        func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
+            MemoryQueue(options)
+        }
     }
 
     /// Notes what it is given with a word of its own, once the test opens the gate.
@@ -63,36 +64,75 @@ struct ReplacementTests {
         }
     }
 
+    /// A file whose stage says a word, behind a queue that it names.
+    private func loadSaying(
+        _ word: String, of test: String, workers: Int = 1, after former: PipelineFile? = nil
+    ) throws -> PipelineFile {
+        let text = """
+            pipeline: test
+            resources: {outbox: {outbox: {test: \(test)}}}
+            stages:
+              - entry
+              - saying: {test: \(test), word: \(word)}
+                async: {queue: outbox, workers: \(workers)}
+            """
+        let registry = try Registry(stages: [Entry.self, Saying.self], resources: [Outbox.self])
+        let loaded = PipelineLoader(registry: registry, environment: Environment()).load(
+            SourceFile(path: "test.yaml", text: text), after: former)
+        return try #require(loaded.file, "\(loaded.report)")
+    }
+
+    private func send(_ prompts: [String], to file: PipelineFile) async throws {
+        for prompt in prompts {
+            var message = Message(prompt: prompt)
+            try await file.chain.run(&message)
+        }
+    }
+
     @Test("works on what waits itself, after the one message that the other is at")
     func takesOver() async throws {
         let (journal, gate) = Self.notes(of: "takesOver")
-        func load(_ word: String, after former: PipelineFile? = nil) throws -> PipelineFile {
-            let text = """
-                pipeline: test
-                resources: {outbox: {outbox: {test: takesOver}}}
-                stages:
-                  - entry
-                  - saying: {test: takesOver, word: \(word)}
-                    async: {queue: outbox}
-                """
-            let registry = try Registry(stages: [Entry.self, Saying.self], resources: [Outbox.self])
-            let loaded = PipelineLoader(registry: registry, environment: Environment()).load(
-                SourceFile(path: "test.yaml", text: text), after: former)
-            return try #require(loaded.file, "\(loaded.report)")
-        }
-        let former = try load("old")
+        let former = try loadSaying("old", of: "takesOver")
         try await former.chain.open()
-        for prompt in ["1", "2", "3"] {
-            var message = Message(prompt: prompt)
-            try await former.chain.run(&message)
-        }
+        try await send(["1", "2", "3"], to: former)
         await journal.wait(for: 1)
-        let next = try load("new", after: former)
+        let next = try loadSaying("new", of: "takesOver", after: former)
         try await next.chain.open(replacing: former.chain)
         next.chain.takeOver()
         gate.open()
         await journal.wait(for: 3)
         #expect(journal.entries == ["old 1", "new 2", "new 3"])
+        await former.chain.close()
+        await next.chain.close()
+    }
+
+    @Test("works on what waits for each of the other's workers, however many it has itself")
+    func fewerWorkers() async throws {
+        let (journal, gate) = Self.notes(of: "fewerWorkers")
+        let former = try loadSaying("old", of: "fewerWorkers", workers: 3)
+        try await former.chain.open()
+        try await send(["1", "2", "3", "4", "5", "6"], to: former)
+        await journal.wait(for: 3)
+        let next = try loadSaying("new", of: "fewerWorkers", workers: 1, after: former)
+        try await next.chain.open(replacing: former.chain)
+        next.chain.takeOver()
+        gate.open()
+        await journal.wait(for: 6)
+        #expect(journal.entries.filter { $0.hasPrefix("new") }.sorted() == ["new 4", "new 5", "new 6"])
+        await former.chain.close()
+        await next.chain.close()
+    }
+
+    @Test("goes on counting where the other was")
+    func counters() async throws {
+        Self.notes(of: "counters").gate.open()
+        let former = try loadSaying("old", of: "counters")
+        try await former.chain.open()
+        former.chain.all.compactMap(\.background).first?.count { $0.failed += 7 }
+        let next = try loadSaying("new", of: "counters", after: former)
+        try await next.chain.open(replacing: former.chain)
+        next.chain.takeOver()
+        #expect(next.chain.all.compactMap(\.background).first?.counts.failed == 7)
         await former.chain.close()
         await next.chain.close()
     }

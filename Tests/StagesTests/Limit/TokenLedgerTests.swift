@@ -113,6 +113,47 @@ final class TokenLedgerTests: Sendable {
         #expect(try await second.value != nil)
     }
 
+    @Test("what is reserved for messages that fail is free again for others beside one on its way")
+    func freeAgain() async throws {
+        var one = try #require(try await admit())
+        answer(&one, tokens: 10)
+        for _ in 0..<20 { #expect(try await admit() != nil) }
+        let held = try await [admit(), admit(), admit()]
+        #expect(held.allSatisfy { $0 != nil })
+    }
+
+    @Test("the one that has waited longest goes on first")
+    func order() async throws {
+        var one = try #require(try await admit())
+        let account = try #require((one.claims.first as? TokenClaim)?.account)
+        let second = Task { try await self.admit() }
+        while account.waiting < 1 { await Task.yield() }
+        let third = Task { try await self.admit() }
+        while account.waiting < 2 { await Task.yield() }
+        answer(&one, tokens: 60)
+        var next = try #require(try await second.value)
+        answer(&next, tokens: 60)
+        #expect(try await third.value == nil)
+    }
+
+    @Test("nobody who comes later goes before those that wait, whatever fits")
+    func turn() async throws {
+        var one = try #require(try await admit())
+        answer(&one, tokens: 60)
+        let held = try #require(try await admit())
+        let account = try #require((held.claims.first as? TokenClaim)?.account)
+        let waiting = Task { try await self.admit() }
+        while account.waiting < 1 { await Task.yield() }
+        let later = Task { try await self.admit(budget: 1_000) }
+        while account.waiting < 2 { await Task.yield() }
+        for task in [later, waiting] {
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
+        #expect(account.waiting == 0)
+        withExtendedLifetime((one, held)) {}
+    }
+
     @Test("no more than 128 of a user wait, and others are not kept")
     func bounded() async throws {
         let one = try await admit()

@@ -23,6 +23,7 @@ struct RetryAfterTests {
     @Test("is until a date that Retry-After says, and no time once that is over")
     func date() throws {
         #expect(wait("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT") == .zero)
+        #expect(wait("Retry-After: Fri, 31 Oct 2098 23:59:59 GMT") == Self.longest)
         let far = try #require(wait("Retry-After: Fri, 31 Dec 2100 23:59:59 GMT"))
         #expect(far > .seconds(365 * 86_400))
         #expect(wait("Retry-After: Sun, 06 Nov 1994 08:49:37 CET") == nil)
