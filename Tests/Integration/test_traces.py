@@ -3,7 +3,9 @@
 import contextlib
 import json
 import signal
+import socket
 import sqlite3
+import time
 import urllib.request
 
 import pytest
@@ -178,3 +180,16 @@ def test_a_wrong_endpoint_stops_the_start_and_is_not_repeated(run):
     done = run("serve", ROOT / "pipelines/offline.yaml", "--port", "0", env={
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:c4n4ry@collector"})
     assert done.returncode == 1 and "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stderr and "c4n4ry" not in done.stderr
+
+
+def test_a_collector_that_never_answers_does_not_hold_the_stop(serve):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = serve("pipeline: p\nresources: {model: echo}\nstages: [receive: {format: json}, complete, respond]\n"
+                     "host: {drain: 500ms}\n",
+                     env={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}"})
+        with host.connect() as client:
+            receive_json(client)
+            assert say(client)["type"] == "response"
+        began = time.monotonic()
+        assert host.stop() == 0
+        assert time.monotonic() - began < 0.5 + 0.15 * DEADLINE

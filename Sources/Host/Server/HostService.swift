@@ -52,7 +52,7 @@ struct HostService: Service {
         let losses = await drain(connections, reloader, until: deadline)
         // Until here it has told who came that the host is stopping.
         try? await channel.close()
-        await exporter?.finish(exporting)
+        await exporter?.finish(exporting, until: deadline)
         impatient.cancel()
         try await group.shutdownGracefully()
         guard losses.isEmpty else { throw losses }

@@ -53,11 +53,12 @@ final class OTLPExporter: Sendable {
         await client.shutdown()
     }
 
-    /// Sends what is left, but no longer than a few seconds.
-    func finish(_ running: Task<Void, Never>?) async {
+    /// Sends what is left, but no longer than a few seconds, and than a stop may take.
+    func finish(_ running: Task<Void, Never>?, until deadline: ContinuousClock.Instant) async {
         buffer.finish()
+        let limit = min(.seconds(3), max(.milliseconds(100), deadline - .now))
         let timer = Task {
-            try await Task.sleep(for: .seconds(3))
+            try await Task.sleep(for: limit)
             running?.cancel()
         }
         await running?.value
