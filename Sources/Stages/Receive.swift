@@ -64,7 +64,8 @@ extension Receive: ChainDependentStage {
     package func problem(among stages: [any Stage]) -> String? {
         guard remember == .stored else { return nil }
         guard let persist = stages.firstIndex(where: { $0 is Persist }) else {
-            return "'remember: stored' looks for answers in the table of a 'persist' stage, and there is none; add one, or "
+            return
+                "'remember: stored' looks for answers in the table of a 'persist' stage, and there is none; add one, or "
                 + "give a time, as in 'remember: 10m'"
         }
         let changing = stages[..<persist].first { !($0 is Receive) && $0.provides.contains(.prompt) }

@@ -5,7 +5,7 @@ import Synchronization
 public struct Limit: Stage {
     public static let name = "limit"
     public static let summary = "Limits how many messages a client may send, and how many tokens a user may use."
-    public static let example = "- limit: {per: user, messages: 20, every: 1m}"
+    public static let example = "- limit: {per: address, messages: 20, every: 1m}"
 
     /// Who shares a limit.
     public enum Scope: String, CaseIterable, SettingValue {

@@ -140,7 +140,7 @@ struct CompositeDrawingTests {
 
                 What can be lost, and when:
                   background: what waits (at most 1000 messages) is lost when the process is killed, and flushed when the host is stopped
-                  background: what waits is kept while the database is down, up to 1000 messages
+                  background: what waits is kept while the database is down, up to 1000 messages and 16 MiB of memory
                   background: what waits is lost with the machine
                   background: what comes while the queue is full is dropped, counted and logged
                   background: what fails for good is logged and gone; 'dead_letter' would keep it
