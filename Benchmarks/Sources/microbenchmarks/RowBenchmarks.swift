@@ -11,17 +11,16 @@ enum RowBenchmarks {
         [
             Microbenchmark(name: "grdb-row") { count in
                 try await inFolder { folder in
-                    let path = folder + "/rows.db"
-                    var configuration = Configuration()
-                    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
-                    let pool = try DatabasePool(path: path, configuration: configuration)
+                    let pool = try syncing(folder + "/rows.db")
                     try await pool.write { try $0.execute(sql: schema) }
                     for first in stride(from: 0, to: count, by: batch) {
                         try await insert(min(batch, count - first), into: pool)
                     }
                 }
             },
-            Microbenchmark(name: "log-and-store-row", atLeast: 100_000, run: logAndStore),
+            Microbenchmark(name: "log-and-store-row", atLeast: 100_000) { try await logAndStore($0, together: 1_000) },
+            Microbenchmark(name: "log-and-store-row-64", atLeast: 10_000) { try await logAndStore($0, together: 64) },
+            Microbenchmark(name: "log-and-store-row-1", atLeast: 500) { try await logAndStore($0, together: 1) },
             Microbenchmark(name: "store-row", baseline: "grdb-row") { count in
                 try await inFolder { folder in
                     let path = folder + "/rows.db"
@@ -38,19 +37,24 @@ enum RowBenchmarks {
         ]
     }
 
-    /// What a durable delivery costs at least: rows of a thousand conversations logged with a synced commit a thousand,
+    /// A file in which each commit is synced. GRDB sets NORMAL after a configuration's preparation, so it is set here.
+    private static func syncing(_ path: String) throws -> DatabasePool {
+        let pool = try DatabasePool(path: path)
+        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        return pool
+    }
+
+    /// What a durable delivery costs at least: rows of as many conversations logged with one synced commit for all of them,
     /// read back, inserted and deleted from the log.
-    private static func logAndStore(_ count: Int) async throws {
+    private static func logAndStore(_ count: Int, together: Int) async throws {
         try await inFolder { folder in
             let path = folder + "/rows.db"
-            var configuration = Configuration()
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-            let log = try DatabasePool(path: path + ".log", configuration: configuration)
-            let store = try DatabasePool(path: path)
+            let log = try syncing(path + ".log")
+            let store = try syncing(path)
             try await log.write { try $0.execute(sql: schema.split(separator: ";")[0] + ";") }
             try await store.write { try $0.execute(sql: schema) }
-            for first in stride(from: 0, to: count, by: 1_000) {
-                try await insert(min(1_000, count - first), of: 1_000, into: log)
+            for first in stride(from: 0, to: count, by: together) {
+                try await insert(min(together, count - first), of: together, into: log)
                 let logged = try await log.read { database in
                     try GRDB.Row.fetchAll(database, sql: "SELECT * FROM requests").map {
                         StatementArguments($0.databaseValues)

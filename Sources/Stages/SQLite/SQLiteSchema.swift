@@ -1,12 +1,15 @@
 import GRDB
+import GRDBSQLite
 import Pipeline
 
 /// The `requests` table in SQLite: the same columns and index names as in PostgreSQL.
 struct SQLiteSchema {
     let table: String
 
-    /// The table's name as an identifier.
-    var identifier: String { SQLiteSchema.quoted(table) }
+    /// The table's name as an identifier, in quotes where it is a word of SQL.
+    var identifier: String {
+        sqlite3_keyword_check(table, CInt(table.utf8.count)) == 0 ? table : SQLiteSchema.quoted(table)
+    }
 
     private static let now = "(strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')"
 
