@@ -11,6 +11,8 @@ struct HTTPAnswer {
     var headers: HTTPHeaders = [:]
     /// Why nothing is served, where nothing is.
     private(set) var refusal: RefusalReason?
+    /// What is given back once the client has taken the answer, or has gone.
+    var reservation: HistoryBudget.Reservation?
 
     init(_ status: HTTPResponseStatus = .ok, _ contentType: String = "text/plain; charset=utf-8", body: String) {
         self.status = status

@@ -105,7 +105,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard gate.refusal == nil, let history = try routes.history(head) else {
                 return answer(head, context, isLast: isLast(head))
             }
-            context.eventLoop.makeFutureWithTask { await history.answer() }.assumeIsolated().whenSuccess { answer in
+            let budget = gate.connections.histories
+            let answer = context.eventLoop.makeFutureWithTask { await history.answer(within: budget) }
+            answer.assumeIsolated().whenSuccess { answer in
                 guard context.channel.isActive else { return }
                 self.answer(answer, head, context, isLast: self.isLast(head))
             }
@@ -191,7 +193,14 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         note(answer, to: head, context)
         let (responseHead, body) = answer.parts(for: head, isLast: isLast, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
-        if let body { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        if let body {
+            let written = answer.reservation.map { reservation in
+                let written = context.eventLoop.makePromise(of: Void.self)
+                written.futureResult.whenComplete { _ in withExtendedLifetime(reservation) {} }
+                return written
+            }
+            context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: written)
+        }
         finish(context, isLast: isLast)
     }
 

@@ -12,19 +12,51 @@ struct SessionHistory: Sendable {
     /// How many rows are shown at most, the last ones.
     static let most = 1_000
 
+    /// How many bytes of rows are shown at most, the last ones: each may have more than a megabyte.
+    private static let mostBytes = 8 << 20
+
     /// Reads the rows. Another user's session looks like one that isn't there.
-    func answer() async -> HTTPAnswer {
+    func answer(within budget: HistoryBudget) async -> HTTPAnswer {
+        await budget.read { await read(within: budget) }
+    }
+
+    private func read(within budget: HistoryBudget) async -> HTTPAnswer {
         let rows: [Row]
         do {
-            rows = try await StoredSessions.rows(of: id, in: pipelines, limit: limit)
+            rows = try await lastRows()
         } catch {
             return HTTPAnswer(.unavailable("the database does not answer"))
         }
         let own = rows.filter { userID == nil || $0.userID.isExactly(userID) }
         guard !own.isEmpty else { return HTTPAnswer(HTTPRejection(.notFound, "there is no such session")) }
-        return HTTPAnswer(
-            .ok, "application/json",
-            body: "[\(own.map { $0.json(metadata: SessionHistory.json($0.metadata)) }.joined(separator: ","))]\n")
+        var (shown, bytes): ([String], Int) = ([], 0)
+        for row in own.reversed() {
+            let text = row.json(metadata: SessionHistory.json(row.metadata))
+            bytes += text.utf8.count + 1
+            if bytes > SessionHistory.mostBytes, !shown.isEmpty { break }
+            shown.append(text)
+        }
+        guard let reservation = budget.take(min(bytes, SessionHistory.mostBytes)) else {
+            return HTTPAnswer(.unavailable("too many stored sessions wait for their readers; try again"))
+        }
+        var answer = HTTPAnswer(.ok, "application/json", body: "[\(shown.reversed().joined(separator: ","))]\n")
+        answer.reservation = reservation
+        if shown.count < own.count { answer.headers.add(name: "stagecoach-older-rows", value: "left out") }
+        return answer
+    }
+
+    /// The last rows, up to the limit. A few are asked for first, then as many as should fit, so that of long ones little
+    /// more is read than is shown.
+    private func lastRows() async throws -> [Row] {
+        var number = min(16, limit)
+        while true {
+            let rows = try await StoredSessions.rows(of: id, in: pipelines, limit: number)
+            let bytes = rows.reduce(0) { sum, row in
+                sum + row.prompt.utf8.count + row.response.utf8.count + (row.metadata?.utf8.count ?? 0)
+            }
+            if number == limit || rows.count < number || bytes >= SessionHistory.mostBytes { return rows }
+            number = min(limit, max(number * 2, number * (SessionHistory.mostBytes / max(1, bytes))))
+        }
     }
 
     /// Metadata as it is, where it is JSON; as a string where another program stored something else.

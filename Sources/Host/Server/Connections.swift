@@ -16,6 +16,7 @@ final class Connections: Sendable {
     private let rate: ConnectRate?
     private let places: AddressPlaces?
     let owners = SessionOwners()
+    let histories = HistoryBudget()
     let metrics = HostMetrics()
 
     init(
