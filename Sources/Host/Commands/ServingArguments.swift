@@ -61,6 +61,7 @@ struct ServingArguments: ParsableArguments {
         do {
             try await group.run()
         } catch {
+            LogOutput.end()
             StandardError.write("error: \(error)")
             throw ExitCode.failure
         }

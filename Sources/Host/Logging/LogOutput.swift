@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Pipeline
+import Synchronization
 
 /// Writes the log to standard error: lines for people on a terminal, JSON lines elsewhere. An entry is always one line,
 /// whatever its values hold.
@@ -29,9 +30,18 @@ struct LogOutput: LogHandler {
         let level = ProcessInfo.processInfo.environment["LOG_LEVEL"].flatMap { Logger.Level(rawValue: $0.lowercased()) }
         let format: Format = isatty(STDERR_FILENO) == 1 ? .lines : .json
         LoggingSystem.bootstrap { label in
-            LogOutput(label: label, level: level ?? .info, format: format, write: StandardError.write)
+            LogOutput(label: label, level: level ?? .info, format: format) { line in
+                isOver.withLock { isOver in
+                    if !isOver { StandardError.write(line) }
+                }
+            }
         }
     }
+
+    private static let isOver = Mutex(false)
+
+    /// Takes no further entry, so that what a command says last is the last line: work that was given up may still fail.
+    static func end() { isOver.withLock { $0 = true } }
 
     /// No log, for commands that say themselves what they see.
     static func silence() {

@@ -72,9 +72,11 @@ struct HostService: Service {
             }
         }
         let unfinished = pipelines.reduce(0) { $0 + $1.running }
+        // Before they are given up: then they may end at once, and are lost all the same.
+        let hanging = await reloader.waitForRetired(until: deadline)
         let unbegun = await connections.stop()
         var losses = await reloader.closeRetired(until: deadline)
-        losses.unfinished += unfinished
+        losses.unfinished = max(losses.unfinished, hanging) + unfinished
         losses.unbegun += unbegun
         for pipeline in pipelines.reversed() {
             let lost = await pipeline.chain.close(within: max(.zero, deadline - .now))

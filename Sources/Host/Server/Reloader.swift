@@ -86,15 +86,22 @@ actor Reloader {
         await last?.value
     }
 
+    /// Waits until what was replaced is closed, or the time is over.
+    ///
+    /// - Returns: How many messages still hang in it.
+    func waitForRetired(until deadline: ContinuousClock.Instant) async -> Int {
+        try? await withTimeout(max(.zero, deadline - .now), orThrow: CancellationError()) { [retiring] in
+            for (_, closing) in retiring.values { await closing.value }
+        }
+        return retiring.values.reduce(0) { $0 + $1.0.running }
+    }
+
     /// Returns once what was replaced is closed; after the time is over it is closed as it is.
     ///
     /// - Returns: What is lost, with what was at reloads before.
     func closeRetired(until deadline: ContinuousClock.Instant) async -> Losses {
-        try? await withTimeout(max(.zero, deadline - .now), orThrow: CancellationError()) { [retiring] in
-            for (_, closing) in retiring.values { await closing.value }
-        }
+        losses.unfinished += await waitForRetired(until: deadline)
         for (pipeline, _) in retiring.values {
-            losses.unfinished += pipeline.running
             losses.add(await pipeline.chain.close(within: .zero), of: pipeline.name)
         }
         return losses
