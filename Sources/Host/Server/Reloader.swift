@@ -100,7 +100,8 @@ actor Reloader {
     ///
     /// - Returns: What is lost, with what was at reloads before.
     func closeRetired(until deadline: ContinuousClock.Instant) async -> Losses {
-        losses.unfinished += await waitForRetired(until: deadline)
+        let hanging = await waitForRetired(until: deadline)
+        losses.unfinished += hanging
         for (pipeline, _) in retiring.values {
             losses.add(await pipeline.chain.close(within: .zero), of: pipeline.name)
         }

@@ -1,5 +1,6 @@
 import Glibc
 import TestRandom
+import TestPatience
 import Testing
 
 @testable import Pipeline
@@ -17,23 +18,11 @@ struct PatternTimeTests {
         return text + "!"
     }
 
-    /// Of this thread, in nanoseconds: other tests run at the same time.
-    private static func time(_ work: () -> Void) -> Int {
-        func now() -> Int {
-            var time = timespec()
-            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-            return time.tv_sec * 1_000_000_000 + time.tv_nsec
-        }
-        let start = now()
-        work()
-        return now() - start
-    }
-
     /// The shortest of some runs, each of an expression that remembers nothing.
     private static func shortest(_ expression: String, _ text: String, runs: Int) throws -> Int {
         try (0..<runs).map { _ in
             let pattern = try Pattern(expression)
-            return time { _ = pattern.matches(text) }
+            return threadTime { _ = pattern.matches(text) }
         }.min() ?? 0
     }
 

@@ -1,4 +1,4 @@
-import Glibc
+import TestPatience
 import Testing
 
 @testable import Pipeline
@@ -10,22 +10,11 @@ struct TokenBucketsTests {
 
     private func key(_ number: Int) -> ClientKey { ClientKey(.name, "name \(number)") }
 
-    private static func time(_ work: () -> Void) -> Int {
-        func now() -> Int {
-            var time = timespec()
-            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-            return time.tv_sec * 1_000_000_000 + time.tv_nsec
-        }
-        let start = now()
-        work()
-        return now() - start
-    }
-
     @Test("the hundred-thousandth name costs what the first did, and no more than 100,000 are kept")
     func manyNames() {
         let buckets = TokenBuckets()
         let times = (0..<150).map { thousand in
-            Self.time {
+            threadTime {
                 for number in 0..<1_000 {
                     _ = buckets.take(key(thousand * 1_000 + number), capacity: 20, every: .seconds(3_600), now: start)
                 }
