@@ -43,6 +43,20 @@ struct FailureTests {
         }
     }
 
+    @Test(
+        "as its response is none, where the head is larger than 64 KiB, and not where it is smaller",
+        arguments: [(60, nil), (70, HTTPClientError.Code.invalidResponse)])
+    func largeHead(lines: Int, code: HTTPClientError.Code?) async throws {
+        try await serving { connection in
+            guard connection.request() != nil else { return }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+            let line = "X-More: \(String(repeating: "x", count: 1_014))\r\n"
+            connection.send(String(repeating: line, count: lines) + "\r\n")
+        } _: { server, client in
+            #expect(await failure { try await client.send(HTTPRequest(url: server.url)) }?.code == code)
+        }
+    }
+
     @Test("as its response is none, where the head has no end")
     func endlessHead() async throws {
         let ends = Events<Bool>()

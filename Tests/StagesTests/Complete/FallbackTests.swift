@@ -1,3 +1,4 @@
+import Foundation
 import Pipeline
 import PipelineTesting
 import Testing
@@ -69,5 +70,36 @@ struct FallbackTests {
         let error = await #expect(throws: PipelineError.self) { try await ask() }
         #expect(error?.code == .cancelled)
         #expect(calls == [1, 0, 0])
+    }
+
+    @Test("are not asked once a piece of an answer has left, which no client can take back")
+    func begun() async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "fallback-\(UUID().uuidString).yaml").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let text = """
+            pipeline: t
+            resources: {first: echo, second: echo}
+            stages:
+              - receive
+              - complete: {resource: first, fallback: [second], stream: true}
+              - respond: {stream: true}
+            """
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let pipeline = try TestPipeline(
+            path: path, registry: try Registry(stages: BuiltIn.stages, resources: BuiltIn.resources))
+        let standIn = try #require(pipeline.models["second"])
+        var broken = ScriptedAnswer.stream(["half of"])
+        broken.error = PipelineError(.modelUnavailable, "broken off")
+        pipeline.models["first"]?.reply([broken, .failure(.modelUnavailable)])
+        try await pipeline.run { pipeline in
+            let begun = await pipeline.send("2 + 2")
+            #expect(begun.pieces == ["half of"])
+            #expect(begun.error?.code == .modelUnavailable)
+            #expect(standIn.requests.isEmpty)
+            // Where nothing has left, another is asked.
+            let other = await pipeline.send("2 + 2")
+            #expect(other.answer == "2 + 2")
+            #expect(standIn.requests.count == 1)
+        }
     }
 }
