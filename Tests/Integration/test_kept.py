@@ -3,6 +3,7 @@
 import json
 import signal
 import urllib.request
+import uuid
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -155,6 +156,29 @@ def test_who_comes_back_can_cancel_what_was_asked_before(flow, ai, policy, numbe
         wait_until(lambda: len(host.entries("cancelled")) == len(numbers), "the cancels")
     ai.released.release()
     assert len(host.wait_for_rows(2 - len(numbers))) == 2 - len(numbers)
+
+
+@pytest.mark.parametrize("policy", ["finish", "cancel"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_who_comes_back_can_cancel_what_was_asked_on_a_connection_that_is_not_seen_to_be_gone(flow, ai, policy, number):
+    """Such as one whose network has changed: nothing tells the host, until it misses the answers to its pings."""
+    host = flow(policy)
+    ai.script = ["gate"]
+    with host.connect() as first:
+        session = receive_json(first)["session_id"]
+        for sent in [1, 2]:
+            first.send(frame(sent))
+        assert ai.arrived.acquire(timeout=DEADLINE)
+        assert first.ping().wait(DEADLINE)
+        with host.connect(f"session={uuid.uuid4()}") as stranger, host.connect(f"session={session}") as second:
+            stranger.send(cancel(3 - number))
+            assert stranger.ping().wait(DEADLINE)
+            second.send(cancel(number))
+            wait_until(lambda: host.entries("cancelled"), "the cancel")
+        ai.released.release()
+        got = {answer["id"]: answer["type"] for answer in [receive_json(first) for _ in range(2)]}
+        assert got == {f"c-{number}": "error", f"c-{3 - number}": "response"}
+    assert len(host.wait_for_rows(1)) == 1
 
 
 def test_who_takes_a_session_over_can_cancel_what_the_other_connection_asked(flow, ai):

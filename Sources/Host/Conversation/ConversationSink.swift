@@ -17,6 +17,8 @@ final class ConversationSink: MessageSink, ConversationClient {
     private var hasRefused = false
     private let begun = NIODeadline.now()
 
+    private var key: SessionKey { SessionKey(admission.pipeline, admission.session) }
+
     /// - Parameter retained: The client's place in its session, where that is kept beyond the connection.
     init(_ admission: Admission, retained: RetainedPlace?, loop: LoopConnections, logger: Logger) {
         self.admission = admission
@@ -32,6 +34,10 @@ final class ConversationSink: MessageSink, ConversationClient {
             executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
             origin: admission.origin, retained: retained?.session, kept: loop.routes.kept, client: self)
         self.conversation = conversation
+        // Without it a frame has no `id` to be cancelled by.
+        if admission.format == .json {
+            loop.routes.connected.add(NIOLoopBound(self, eventLoop: loop.executor.eventLoop), of: key)
+        }
         if !resume() { conversation.begin() }
     }
 
@@ -74,20 +80,26 @@ final class ConversationSink: MessageSink, ConversationClient {
         guard let conversation else { return }
         self.conversation = nil
         if conversation.outlivesClient {
-            loop.keep(conversation, of: SessionKey(admission.pipeline, admission.session), for: retained?.session)
+            loop.keep(conversation, of: key, for: retained?.session)
         } else {
             conversation.end()
         }
+        loop.routes.connected.remove(self, of: key)
         if let retained { retained.session.detach(retained.generation, at: .now()) }
     }
 
     /// It may be one that the client asked for on a connection before, which has gone or is about to.
     func cancelElsewhere(_ clientID: String) {
-        let (key, userID) = (SessionKey(admission.pipeline, admission.session), admission.session.userID)
-        let cancel: @Sendable () -> Void = { [unattended = loop.routes.kept.unattended] in
-            unattended.cancel(clientID, of: key, userID: userID)
-        }
-        if let retained { retained.session.afterFormerClient(cancel) } else { cancel() }
+        let userID = admission.session.userID
+        loop.routes.connected.cancel(clientID, of: key, userID: userID)
+        loop.routes.kept.unattended.cancel(clientID, of: key, userID: userID)
+    }
+
+    /// Cancels a message for another connection of its session. One that has just ended may have left its messages behind.
+    func cancel(_ clientID: String, of userID: String?) {
+        guard admission.session.userID.isExactly(userID) else { return }
+        if let conversation { return _ = conversation.cancel(clientID) }
+        loop.routes.kept.unattended.cancel(clientID, of: key, userID: userID)
     }
 
     func hasFailed(_ error: any Error) { logger.debug("A connection failed", metadata: ["detail": "\(error)"]) }

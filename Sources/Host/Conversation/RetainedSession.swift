@@ -12,8 +12,6 @@ final class RetainedSession: Sendable {
         var frames = Deque<(sequence: Int, text: String)>()
         var bytes = 0
         var client: NIOLoopBound<ConversationSink>?
-        /// Where the client before was, which may not have gone yet.
-        var formerLoop: (any EventLoop)?
         /// Counts clients, so that one which has left long ago ends nothing.
         var generation = 0
         /// When it is forgotten where no client has come by then.
@@ -68,7 +66,6 @@ final class RetainedSession: Sendable {
         let (former, missed, generation) = state.withLock { state in
             let former = state.client
             state.client = client
-            state.formerLoop = former?.eventLoop
             state.generation += 1
             let missed = state.frames.filter { $0.sequence > seen }.map(\.text)
             return (former, missed, state.generation)
@@ -85,11 +82,6 @@ final class RetainedSession: Sendable {
             state.expires = now + TimeAmount(time)
             state.stamp = budget.stamp()
         }
-    }
-
-    /// Does something once the client before this one has left.
-    func afterFormerClient(_ body: @escaping @Sendable () -> Void) {
-        if let loop = state.withLock(\.formerLoop) { loop.execute(body) } else { body() }
     }
 
     /// Numbers a frame, keeps it, and sends it to the client there is now.

@@ -13,6 +13,7 @@ struct HostRoutes: Sendable {
     var meters = PrometheusMetrics()
     /// What is kept of clients beyond their connections.
     var kept = Kept()
+    let connected = ConnectedConversations()
     /// Whether stored sessions are shown.
     var history = false
     /// Whether permessage-deflate is taken where it is offered.
