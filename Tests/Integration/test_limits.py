@@ -38,9 +38,11 @@ def says(client, text):
 def test_the_connection_past_the_limit_is_refused_at_once_and_the_others_go_on(serve):
     host = limited(serve, "connections: 2")
     with host.connect() as first, host.connect():
-        began = time.monotonic()
-        assert refusal(host) == 503
-        assert time.monotonic() - began < 1
+        # More than there is room for: who was refused counts no more.
+        for _ in range(3):
+            began = time.monotonic()
+            assert refusal(host) == 503
+            assert time.monotonic() - began < 1
         says(first, "still here")
     wait_until(lambda: not fails(host), "room again")
 

@@ -107,6 +107,17 @@ struct DiskQueueFaultTests {
         }
     }
 
+    @Test("that can't be read is asked again after pauses that grow up to a second")
+    func pauses() async throws {
+        try await inFolder { path in
+            let disk = try await open(path)
+            let queue = try #require(try await disk.queue(for: "persist", options) as? DiskQueue)
+            let pauses = (0..<7).map { _ in queue.pauseAfterFailure() }
+            #expect(pauses == [50, 100, 200, 400, 800, 1_000, 1_000].map { .milliseconds($0) })
+            await disk.close()
+        }
+    }
+
     @Test("holds no more in memory than its window, however small the parts of a message are")
     func window() async throws {
         try await inFolder { path in
