@@ -42,34 +42,34 @@ struct PathCheck {
         guard hasValue, !isOver else { return nil }
         if segment.isEmpty, !hasFixedText { return "a part of the address's path would be empty" }
         // Servers take an escaped slash for one, some a backslash, and some decode twice or leave out what follows a ';'.
-        let parts = PathCheck.decoded(segment).split { "/\\".contains($0) }
-        let isDots = parts.contains { [".", ".."].contains($0.prefix { $0 != ";" }) }
+        // By bytes: a mark behind a slash is no part of it.
+        let parts = PathCheck.decoded(segment).split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+        let isDots = parts.contains { part in
+            let name = part.prefix { $0 != UInt8(ascii: ";") }
+            return [1, 2].contains(name.count) && name.allSatisfy { $0 == UInt8(ascii: ".") }
+        }
         return isDots ? "a part of the address's path would be '.' or '..'" : nil
     }
 
-    /// Percent-decoded until nothing changes any more.
-    private static func decoded(_ text: String) -> String {
-        var text = text
-        while text.utf8.contains(UInt8(ascii: "%")) {
-            let once = decodedOnce(text)
-            if once == text { break }
-            text = once
-        }
-        return text
-    }
-
-    private static func decodedOnce(_ text: String) -> String {
-        var (bytes, rest) = ([UInt8](), text.utf8[...])
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16),
-                rest.prefix(2).allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }), rest.count >= 2
+    /// Percent-decoded until nothing changes any more: a byte that completes an escape takes its place at once, so that
+    /// it is one pass however often a value was escaped.
+    private static func decoded(_ text: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            bytes.append(byte)
+            while bytes.count >= 3, bytes[bytes.count - 3] == UInt8(ascii: "%"),
+                let high = digit(bytes[bytes.count - 2]),
+                let low = digit(bytes[bytes.count - 1])
             {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
+                bytes.removeLast(3)
+                bytes.append(high << 4 | low)
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return bytes
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.map(UInt8.init)
     }
 }
