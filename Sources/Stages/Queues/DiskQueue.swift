@@ -16,7 +16,7 @@ final class DiskQueue: MessageQueue {
         var producers = RoomWaiters()
     }
 
-    /// How many messages are held in memory.
+    /// How many messages are in memory.
     static let window = 10_000
     /// How many bytes of memory those may take.
     static let windowBytes = 16 << 20
@@ -114,6 +114,8 @@ final class DiskQueue: MessageQueue {
 
     /// Takes what was read from disk.
     func refilled(with page: DiskLogFile.Page) {
+        // First, so that who looks for a message finds it in memory where it does not count as on disk alone any more.
+        for queued in page.messages { _ = memory.push(queued) }
         state.withLock { state in
             state.isRefilling = false
             state.pause = DiskQueue.shortestPause
@@ -121,7 +123,8 @@ final class DiskQueue: MessageQueue {
             state.spilled = page.count == 0 ? 0 : max(0, state.spilled - page.count)
             state.last = page.last ?? state.last
         }
-        for queued in page.messages { _ = memory.push(queued) }
+        // What was finished meanwhile has woken nobody: it counted twice.
+        if capacity < .max { wakeProducers() }
         refillIfLow()
     }
 
@@ -144,10 +147,11 @@ final class DiskQueue: MessageQueue {
     func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] { memory.waiting(where: passes) }
 
     private func waiting(ofSession session: String, only id: UniqueID?) async throws(PipelineError) -> [Message] {
-        let held = memory.waiting(ofSession: session)
+        // What comes into memory after this look is found twice, not never.
         let (after, spilled) = state.withLock { ($0.last, $0.spilled) }
-        if spilled == 0 { return held }
-        return held + (try await log.messages(ofSession: session, only: id, for: consumer, after: after))
+        let inMemory = memory.waiting(ofSession: session)
+        if spilled == 0 { return inMemory }
+        return inMemory + (try await log.messages(ofSession: session, only: id, for: consumer, after: after))
     }
 
     func waitForRoom() async {

@@ -50,6 +50,32 @@ struct DiskQueueTests {
         }
     }
 
+    @Test("a message that comes from disk into memory is found all the while")
+    func refill() async throws {
+        try await inFolder { path in
+            let first = try await open(path)
+            let queue = try await first.queue(for: "persist", options)
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<1_999 { group.addTask { _ = try? await queue.push(message("\(number)")) } }
+            }
+            let last = message("last")
+            _ = try await queue.push(last)
+            queue.close()
+            await first.close()
+
+            let second = try await open(path)
+            let again = try #require(try await second.queue(for: "persist", options) as? DiskQueue)
+            var looks = 0
+            while again.wanted.after == 0 || looks < 200 {
+                if again.wanted.after > 0 { looks += 1 }
+                let found = try await again.waiting(ofSession: last.session.id)
+                #expect(found.contains { $0.id == last.id })
+                if found.isEmpty { break }
+            }
+            await second.close()
+        }
+    }
+
     @Test("keeps the steps that share it apart")
     func consumers() async throws {
         try await inFolder { path in
