@@ -178,3 +178,20 @@ def test_rows_that_an_earlier_process_left_count(serve):
         assert spent([post(again) for _ in range(3)]) == 10, "40 are used"
         database.execute("rollback")
     again.wait_for_rows(5)
+
+
+def test_counts_of_any_size_that_an_earlier_process_left_are_counted(serve):
+    """Two of them are more than a number can hold."""
+    host = serve(flow("behind a queue on disk"), ends_well=False)
+    assert spent([post(host)]) == 10
+    host.wait_for_rows(1)
+    with sqlite3.connect(host.folder / "data" / "stagecoach.db", isolation_level=None) as database:
+        database.execute("begin immediate")
+        assert spent([post(host) for _ in range(2)]) == 20
+        host.stop(signal.SIGKILL)
+        with sqlite3.connect(host.folder / "data" / "outbox.db") as queue:
+            assert queue.execute("update messages set tokens_used = 9223372036854775807").rowcount >= 2
+        again = serve(flow("behind a queue on disk"))
+        assert spent([post(again)]) == 0, "far more than 100 are used"
+        database.execute("rollback")
+    again.wait_for_rows(3)

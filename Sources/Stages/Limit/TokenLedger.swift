@@ -105,7 +105,8 @@ final class TokenLedger: Sendable {
             var all: [ClientKey: [(at: Timestamp, tokens: Int)]] = [:]
             for message in pending.flatMap({ $0.messages { $0.claims.isEmpty } }) {
                 guard let tokens = message.completion?.tokensUsed else { continue }
-                all[ClientKey(StoredUser(message.session)), default: []].append((message.receivedAt, tokens))
+                all[ClientKey(StoredUser(message.session)), default: []].append(
+                    (message.receivedAt, min(max(0, tokens), TokenClaim.most)))
             }
             left = all
             return all[key] ?? []

@@ -73,6 +73,15 @@ final class TokenLedgerTests: Sendable {
         #expect(passed == 3)
     }
 
+    @Test("answers of any cost can be added up", arguments: [Int.max, Int.min])
+    func absurd(cost: Int) async throws {
+        var first = try #require(try await admit())
+        answer(&first, tokens: 10)
+        var messages = [try #require(try await admit()), try #require(try await admit())]
+        for index in messages.indices { answer(&messages[index], tokens: cost) }
+        #expect(try await (admit() == nil) == (cost > 0))
+    }
+
     @Test("what is in no row yet counts; once nothing is on its way, the table alone does")
     func rows() async throws {
         var one = try await admit()
