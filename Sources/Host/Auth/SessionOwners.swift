@@ -55,7 +55,11 @@ final class SessionOwners: Sendable {
         guard let id = UniqueID(admission.session.id) else {
             throw HTTPRejection(.badRequest, "session must be a UUID of version 4")
         }
-        if !admission.isSessionGiven || isKnown(id) {
+        if let owner = known.withLock({ $0.users[id] }) {
+            try SessionOwners.check(user, is: owner)
+            return nil
+        }
+        if !admission.isSessionGiven {
             try take(id, for: user, storedOwner: nil)
             return nil
         }
@@ -70,8 +74,6 @@ final class SessionOwners: Sendable {
         }
     }
 
-    private func isKnown(_ id: UniqueID) -> Bool { known.withLock { $0.users[id] != nil } }
-
     private func take(_ id: UniqueID, for user: String, storedOwner: String?) throws(HTTPRejection) {
         let owner = known.withLock { known in
             if let owner = known.users[id] { return owner }
@@ -80,6 +82,10 @@ final class SessionOwners: Sendable {
             while known.order.count > limit || known.bytes > bytes { known.removeOldest() }
             return owner
         }
+        try SessionOwners.check(user, is: owner)
+    }
+
+    private static func check(_ user: String, is owner: String) throws(HTTPRejection) {
         guard owner.isExactly(user) else { throw HTTPRejection(.forbidden, "the session is another user's") }
     }
 }

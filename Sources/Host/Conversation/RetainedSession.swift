@@ -47,13 +47,16 @@ final class RetainedSession: Sendable {
     /// When it was used last.
     var stamp: Int { state.withLock(\.stamp) }
 
+    /// Whether a client may come back to it.
+    func isThere(at now: NIODeadline) -> Bool {
+        state.withLock { !$0.isForgotten && ($0.client != nil || $0.expires > now) }
+    }
+
     /// Puts off its end for a client that is on its way.
-    func expectClient(at now: NIODeadline) -> Bool {
+    func expectClient(at now: NIODeadline) {
         state.withLock { state in
-            guard !state.isForgotten, state.client != nil || state.expires > now else { return false }
             state.expires = now + TimeAmount(time)
             state.stamp = budget.stamp()
-            return true
         }
     }
 

@@ -43,21 +43,25 @@ final class RetainedSessions: KeptKind {
     ) throws(HTTPRejection) -> RetainedPlace? {
         let key = SessionKey(admission.pipeline, admission.session)
         let userID = admission.session.userID
-        if let known = state.withLock({ $0.sessions[key] }), known.expectClient(at: now) {
-            guard known.userID.isExactly(userID) else {
-                throw HTTPRejection(.forbidden, "the session is another user's")
+        // Under one lock, so that of two clients at the same instant the second finds the first one's session.
+        let (place, grown) = try state.withLock { state throws(HTTPRejection) -> (RetainedPlace?, Int) in
+            let known = state.sessions[key]
+            if let known, known.isThere(at: now) {
+                guard known.userID.isExactly(userID) else {
+                    throw HTTPRejection(.forbidden, "the session is another user's")
+                }
+                known.expectClient(at: now)
+                return (RetainedPlace(session: known, isKnown: true), 0)
             }
-            return RetainedPlace(session: known, isKnown: true)
-        }
-        guard case .hold(let time) = admission.pipeline.entry.onDisconnect else { return nil }
-        let new = RetainedSession(userID: userID, limit: limit, for: time, budget: budget, at: now)
-        let former = state.withLock { state in
+            guard case .hold(let time) = admission.pipeline.entry.onDisconnect else { return (nil, 0) }
+            let new = RetainedSession(userID: userID, limit: limit, for: time, budget: budget, at: now)
             state.order.append((key, new.stamp))
-            return state.sessions.updateValue(new, forKey: key)
+            state.sessions[key] = new
+            let freed = known.map { $0.size + $0.drop(because: .surplus).freed } ?? 0
+            return (RetainedPlace(session: new, isKnown: false), new.size - freed)
         }
-        let freed = former.map { $0.size + $0.drop(because: .surplus).freed } ?? 0
-        budget.add(new.size - freed, of: Self.kind)
-        return RetainedPlace(session: new, isKnown: false)
+        budget.add(grown, of: Self.kind)
+        return place
     }
 
     /// Forgets sessions that nobody came back to.

@@ -1,0 +1,68 @@
+import Pipeline
+import Stages
+import Synchronization
+import Testing
+
+@testable import Host
+
+@Suite("Sessions that are kept for clients who may come back")
+struct RetainedSessionsTests {
+    private let id = "5f350470-f5d5-4d96-93db-8d732a78cfc9"
+    private let pipeline: ServedPipeline
+
+    init() throws {
+        let chain = try Chain(resources: ["model": Echo()]) {
+            Receive()
+            Complete()
+            Respond()
+        }
+        var entry = Receive(path: "/ws")
+        entry.onDisconnect = .hold(.seconds(60))
+        pipeline = ServedPipeline(name: "flow", entry: entry, chain: chain)
+    }
+
+    private func place(in kept: Kept, of user: String = "ann") throws -> RetainedPlace? {
+        let admission = try Admission(
+            pipeline: pipeline, query: QueryItems("session=\(id)"), address: nil, identity: Identity(userID: user))
+        return try kept.sessions.place(for: admission, limit: 1_000)
+    }
+
+    @Test("connections that come at the same instant are in one session")
+    func together() async throws {
+        for _ in 0..<5_000 {
+            let kept = Kept()
+            let ready = Ready()
+            let sessions = try await withThrowingTaskGroup(of: ObjectIdentifier?.self) { group in
+                for _ in 0..<2 {
+                    group.addTask {
+                        ready.wait(for: 2)
+                        return try place(in: kept).map { ObjectIdentifier($0.session) }
+                    }
+                }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
+            }
+            #expect(sessions.count == 1)
+            if sessions.count > 1 { return }
+        }
+    }
+
+    @Test("another user neither gets a session nor makes it be kept for longer")
+    func others() throws {
+        let kept = Kept()
+        let session = try #require(try place(in: kept)).session
+        let stamp = session.stamp
+        #expect(throws: HTTPRejection.self) { try place(in: kept, of: "bob") }
+        #expect(session.stamp == stamp)
+        #expect(try place(in: kept)?.session === session)
+    }
+
+    /// Lets threads begin together, where there are as many processors.
+    private final class Ready: Sendable {
+        private let count = Atomic<Int>(0)
+
+        func wait(for number: Int) {
+            count.add(1, ordering: .relaxed)
+            for _ in 0..<100_000 where count.load(ordering: .relaxed) < number {}
+        }
+    }
+}
