@@ -102,9 +102,10 @@ struct PostgresRows {
     func rows(ofSession id: String, limit: Int, with session: PostgresSession) throws(PostgresFailure) -> [Row] {
         var rows: [Row] = []
         var read = 0
-        // What can't be read makes room for the next.
+        // What can't be read makes room for the next. Each look is for as many as all before it together: there may be
+        // very many.
         while rows.count < limit {
-            let wanted = limit - rows.count
+            let wanted = max(limit - rows.count, read)
             let result = try session.run(
                 """
                 SELECT \(columnsRead)
@@ -117,7 +118,7 @@ struct PostgresRows {
             if result.count < wanted { break }
             read += result.count
         }
-        return rows.reversed()
+        return rows.prefix(max(0, limit)).reversed()
     }
 
     func row(

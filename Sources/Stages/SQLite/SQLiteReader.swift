@@ -44,9 +44,10 @@ struct SQLiteReader {
         return try await open().read { [unreadable] database in
             var rows: [Pipeline.Row] = []
             var offset = 0
-            // What can't be read makes room for the next.
+            // What can't be read makes room for the next. Each look is for as many as all before it together: there may be
+            // very many.
             while rows.count < limit {
-                let wanted = limit - rows.count
+                let wanted = max(limit - rows.count, offset)
                 let found = try GRDB.Row.fetchAll(database, sql: sql, arguments: [id, wanted, offset])
                 for values in found.map(StoredValues.init) {
                     if let column = values.unreadableColumn {
@@ -58,7 +59,7 @@ struct SQLiteReader {
                 if found.count < wanted { break }
                 offset += found.count
             }
-            return rows.reversed()
+            return rows.prefix(max(0, limit)).reversed()
         }
     }
 

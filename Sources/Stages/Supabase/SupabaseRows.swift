@@ -70,7 +70,8 @@ struct SupabaseRows {
         var rows: [Row] = []
         var read = 0
         while rows.count < limit {
-            let wanted = min(limit - rows.count, SupabaseRows.page)
+            // Each look is for as many as all before it together: there may be very many that can't be read.
+            let wanted = min(max(limit - rows.count, read), SupabaseRows.page)
             let stored = try await api.select(
                 from: table,
                 [
@@ -82,7 +83,7 @@ struct SupabaseRows {
             // A project may allow fewer rows at once than were asked for, but hardly fewer than a hundred.
             if stored.isEmpty || (stored.count < wanted && wanted <= 100) { break }
         }
-        return rows.reversed()
+        return rows.prefix(max(0, limit)).reversed()
     }
 
     /// A project allows no sums by default, so the numbers are read and added up.

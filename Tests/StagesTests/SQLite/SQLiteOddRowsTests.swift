@@ -1,9 +1,11 @@
 import Foundation
 import GRDB
 import Pipeline
-import Stages
+import Synchronization
 import TestRandom
 import Testing
+
+@testable import Stages
 
 @Suite("SQLite tables that other programs write")
 struct SQLiteOddRowsTests {
@@ -59,6 +61,35 @@ struct SQLiteOddRowsTests {
                 by: StoredUser(Session(username: "ada")), since: since, in: "requests")
             #expect(used == (5..<times.count).reduce(0, +))
         }
+    }
+
+    @Test("rows that can't be read, however many, cost few looks at the table")
+    func manyUnreadable() async throws {
+        let looks = Counter()
+        var configuration = Configuration()
+        configuration.prepareDatabase { database in
+            SQLiteFunctions.add(to: database)
+            database.trace { _ in looks.number.add(1, ordering: .relaxed) }
+        }
+        let queue = try DatabaseQueue(configuration: configuration)
+        try await queue.write { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE requests (id, session_id, prompt, response, tokens_used, metadata, username, user_id,
+                      created_at);
+                    INSERT INTO requests VALUES (0, 's', 'first', 'r', 1, NULL, 'ada', NULL, 1769860800);
+                    INSERT INTO requests WITH RECURSIVE numbers(n) AS (SELECT 1 UNION SELECT n + 1 FROM numbers LIMIT 1000)
+                      SELECT n, 's', 'later', 'r', 'n/a', NULL, 'ada', NULL, 1769860800 + n FROM numbers;
+                    """)
+        }
+        let before = looks.number.load(ordering: .relaxed)
+        let reader = SQLiteReader(path: "", connection: queue, unreadable: UnreadableRows())
+        #expect(try await reader.rows(ofSession: "s", in: "requests", limit: 1).map(\.prompt) == ["first"])
+        #expect(looks.number.load(ordering: .relaxed) - before < 50)
+    }
+
+    private final class Counter: Sendable {
+        let number = Atomic<Int>(0)
     }
 
     @Test("rows of one second stay in the order of their numbers")
