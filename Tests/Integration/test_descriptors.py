@@ -133,6 +133,21 @@ def test_a_full_host_with_tls_says_503_to_those_who_can_hear_it(serve, tmp_path)
         assert receive(first) == "hello"
 
 
+def test_refused_connections_with_tls_are_closed_as_soon_whether_their_clients_close_or_not(limited, tmp_path):
+    certificate(tmp_path, "host")
+    host = limited("host: {tls: {certificate: host.pem, key: host.key}, limits: {connections: 5}}")
+    context = trusting(tmp_path / "host.pem")
+    with host.connect("format=json", ssl=context) as client, contextlib.ExitStack() as stack:
+        receive(client)
+        for _ in range(300):
+            plain = stack.enter_context(host.raw())
+            with contextlib.suppress(OSError):
+                stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+        asks(client, "beside them")
+        assert files(host) < 80
+        assert not any("No client can be taken" in line for line in host.log)
+
+
 PROXIED = """
 pipeline: p
 host: {limits: {connections_per_address: 3}, trusted_proxies: [127.0.0.1]}

@@ -1,6 +1,7 @@
 import DequeModule
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// A connection past a limit of connections: it is told so and closed, within a second whatever the client does. The pages
 /// for operators are answered all the same, for which it may ask at once.
@@ -32,7 +33,7 @@ final class RefusedConnection: ChannelInboundHandler {
         let eventLoop = context.eventLoop.assumeIsolated()
         timers = [
             eventLoop.scheduleTask(in: Self.patience) { self.refuse() },
-            eventLoop.scheduleTask(in: Self.longest) { self.context?.close(promise: nil) },
+            eventLoop.scheduleTask(in: Self.longest) { self.close() },
         ]
     }
 
@@ -60,7 +61,14 @@ final class RefusedConnection: ChannelInboundHandler {
     /// Another needs its descriptor.
     func giveWay() {
         refuse()
-        context?.close(promise: nil)
+        close()
+    }
+
+    /// Below TLS, which would wait some seconds for the client to say goodbye.
+    private func close() {
+        guard let context else { return }
+        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        (tls ?? context).close(promise: nil)
     }
 
     private func refuse() {
