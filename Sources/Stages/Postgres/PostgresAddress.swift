@@ -46,7 +46,8 @@ struct PostgresAddress: Sendable {
     func redacted(_ text: String) -> String {
         let line = text.split(whereSeparator: \.isNewline).map(\.trimmed).joined(separator: "; ")
         return secrets.reduce(line) { line, secret in
-            line.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
+            // By scalars: an accent behind a secret hides nothing of it.
+            String(line.unicodeScalars.replacing(secret.unicodeScalars, with: "***".unicodeScalars))
         }
     }
 }
