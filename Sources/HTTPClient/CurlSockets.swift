@@ -51,7 +51,7 @@ final class CurlSockets {
         curl_set_pointer(handle, CURLOPT_SOCKOPTDATA, context)
         curl_set_sockopt(handle) { context, descriptor, _ in
             guard let context else { return Int32(CURL_SOCKOPT_OK) }
-            Unmanaged<CurlSockets>.fromOpaque(context).takeUnretainedValue().opened.insert(descriptor)
+            Unmanaged<CurlSockets>.fromOpaque(context).takeUnretainedValue().noteOpened(descriptor)
             return Int32(CURL_SOCKOPT_OK)
         }
         curl_set_pointer(handle, CURLOPT_CLOSESOCKETDATA, context)
@@ -60,6 +60,9 @@ final class CurlSockets {
             return Glibc.close(descriptor)
         }
     }
+
+    /// A call opens a connection.
+    func noteOpened(_ descriptor: Int32) { opened.insert(descriptor) }
 
     /// A call is about to be sent over a connection.
     ///

@@ -54,11 +54,16 @@ enum LoopbackSocket {
         guard descriptor >= 0,
             withSockAddr(&address, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, backlog) == 0
         else { throw Failure() }
+        return (descriptor, try localPort(of: descriptor))
+    }
+
+    static func localPort(of descriptor: Int32) throws -> Int {
+        var address = self.address(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         guard withSockAddr(&address, { name, _ in getsockname(descriptor, name, &length) }) == 0 else {
             throw Failure()
         }
-        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// Begins to connect and does not wait for it.

@@ -22,7 +22,7 @@ struct AccessTests {
         arguments: [
             ("127.0.0.1:8080", true), ("localhost", true), ("LOCALHOST:1", true), ("[::1]:8080", true),
             ("127.9.9.9", true), ("evil.example", false), ("127.0.0.1.evil.example", false), ("localhost.evil", false),
-            ("", false), ("127.0.0", false), ("127.0.0.256", false),
+            ("", false), ("127.0.0", false), ("127.0.0.256", false), ("[::1]x", false), ("[::1]80", false),
         ])
     func names(host: String, allowed: Bool) {
         #expect(isAllowed(host: host) == allowed)
