@@ -81,3 +81,11 @@ def test_clients_who_do_not_read_them_cost_a_bounded_part_of_memory_and_keep_nob
     assert memory(host) - before < 64 * MIB
     for client in deaf:
         client.close()
+
+
+def test_sessions_are_not_read_for_clients_who_have_left(session):
+    host, id = session
+    for _ in range(300):
+        with socket.create_connection(("127.0.0.1", host.port)) as client:
+            client.sendall(f"GET /sessions/{id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    assert shown(host, id)[0][-1] == 59

@@ -105,8 +105,10 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard gate.refusal == nil, let history = try routes.history(head) else {
                 return answer(head, context, isLast: isLast(head))
             }
-            let budget = gate.connections.histories
-            let answer = context.eventLoop.makeFutureWithTask { await history.answer(within: budget) }
+            let (budget, channel) = (gate.connections.histories, context.channel)
+            let answer = context.eventLoop.makeFutureWithTask {
+                await history.answer(within: budget) { channel.isActive }
+            }
             answer.assumeIsolated().whenSuccess { answer in
                 guard context.channel.isActive else { return }
                 self.answer(answer, head, context, isLast: self.isLast(head))

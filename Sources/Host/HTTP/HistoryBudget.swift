@@ -7,7 +7,6 @@ final class HistoryBudget: Sendable {
     private struct State {
         var bytes = 0
         var readers = 0
-        /// Those whose turn has not come: one a connection at most.
         var waiting = Deque<CheckedContinuation<Void, Never>>()
     }
 
@@ -15,30 +14,50 @@ final class HistoryBudget: Sendable {
     private static let mostBytes = 32 << 20
     /// While rows are read they are there several times: as the database gives them, as rows and as text.
     private static let mostReaders = 2
+    /// How many may wait for their turn: far more than are read in the time for which a client waits.
+    static let mostWaiting = 1_000
 
     private let state = Mutex(State())
 
     /// Reads in turn.
-    func read<Result>(_ body: () async -> Result) async -> Result {
+    ///
+    /// - Parameter isWanted: Asked when the turn has come: clients may have left by then.
+    /// - Returns: `nil` where too many wait, and where it is not wanted any more.
+    func read<Result>(while isWanted: () -> Bool, _ body: () async -> Result) async -> Result? {
+        guard await enter() else { return nil }
+        let result = isWanted() ? await body() : nil
+        leave()
+        return result
+    }
+
+    /// - Returns: Whether its turn has come; `false` where too many wait.
+    private func enter() async -> Bool {
+        let hasRoom = Mutex(true)
         await withCheckedContinuation { continuation in
-            let mayRead = state.withLock { state in
+            let mustWait = state.withLock { state in
                 guard state.readers == HistoryBudget.mostReaders else {
                     state.readers += 1
-                    return true
+                    return false
+                }
+                guard state.waiting.count < HistoryBudget.mostWaiting else {
+                    hasRoom.withLock { $0 = false }
+                    return false
                 }
                 state.waiting.append(continuation)
-                return false
+                return true
             }
-            if mayRead { continuation.resume() }
+            if !mustWait { continuation.resume() }
         }
-        let result = await body()
+        return hasRoom.withLock(\.self)
+    }
+
+    private func leave() {
         let next = state.withLock { state in
             let next = state.waiting.popFirst()
             if next == nil { state.readers -= 1 }
             return next
         }
         next?.resume()
-        return result
     }
 
     /// Takes so many bytes.

@@ -16,8 +16,11 @@ struct SessionHistory: Sendable {
     private static let mostBytes = 8 << 20
 
     /// Reads the rows. Another user's session looks like one that isn't there.
-    func answer(within budget: HistoryBudget) async -> HTTPAnswer {
-        await budget.read { await read(within: budget) }
+    ///
+    /// - Parameter isWanted: Whether the client is still there.
+    func answer(within budget: HistoryBudget, while isWanted: () -> Bool) async -> HTTPAnswer {
+        await budget.read(while: isWanted) { await read(within: budget) }
+            ?? HTTPAnswer(.unavailable("too many stored sessions are asked for at once; try again"))
     }
 
     private func read(within budget: HistoryBudget) async -> HTTPAnswer {
