@@ -140,6 +140,27 @@ def test_what_can_not_be_read_back_is_said_and_tried_again(serve):
     assert [row["prompt"] for row in host.rows()] == ["before", *map(str, range(340))]
 
 
+@pytest.mark.preload
+def test_a_disk_that_can_not_be_read_after_a_restart_is_said_and_read_again(serve, library):
+    """SQLite takes an error of the disk (EIO) for a file that is spoiled; it is not taken at its word."""
+    host = serve(LOCKABLE, ends_well=False)
+    with the_database_locked(host) as connection:
+        assert taken(connection, 340, {"k": "x" * 60_000}) == 340
+        host.process.kill()
+        host.process.wait()
+        flag = host.folder / "reads-fail"
+        bad = {"LD_PRELOAD": library("badread"), "BADREAD_FILE": "/data/outbox.db", "BADREAD_WHILE": str(flag)}
+        host = serve(LOCKABLE, env=bad)
+        assert waiting(host) == 340
+        flag.touch()
+    wait_until(lambda: ready(host) == 503 and any("the queue can't be read" in line for line in host.log), "the failure")
+    assert waiting(host) > 0
+    flag.unlink()
+    wait_until(lambda: waiting(host) == 0, "the rest to be read", deadline=3 * DEADLINE)
+    assert ready(host) == 200 and any("The queue can be read again" in line for line in host.log)
+    assert [row["prompt"] for row in host.rows()] == ["before", *map(str, range(340))]
+
+
 def test_rows_of_a_queue_that_can_not_be_read_stay_there_and_keep_nobody_out(serve):
     host = serve(LOCKABLE)
     with the_database_locked(host) as connection:
