@@ -44,6 +44,8 @@ def test_what_clients_send_can_not_break_a_line_and_is_not_logged(serve):
     assert not any("pr1v4te" in json.dumps({**entry, "path": ""}) for entry in log)
     failures = [entry for entry in log if "code" in entry]
     assert [entry["code"] for entry in failures] == ["too_long", "invalid_message", "invalid_json", "invalid_message"]
+    # An operator who looks for errors finds what can be mended here.
+    assert {entry["level"] for entry in failures} == {"info"}
     assert failures[0]["stage"] == "validate"
     assert all(len(entry["message_id"]) == 36 == len(entry["session_id"]) for entry in failures)
 

@@ -136,6 +136,32 @@ def test_a_watched_file_is_read_again_when_it_changes(serve):
         assert say(connection)["response"] == "hello!"
 
 
+@pytest.mark.parametrize("what", ["file", "folder", "environment"])
+def test_what_a_watched_link_leads_to_is_read_again_when_it_changes(serve, tmp_path, what):
+    """As Kubernetes mounts a ConfigMap: 'p.yaml' -> '..data/p.yaml', and '..data' is moved from one folder to the next."""
+    text = OFFLINE.replace("complete: {}", 'complete: {prompt: "{{prompt}}${END}"}')
+    for version, end in [("one", "?"), ("two", "!")]:
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "p.yaml").write_text(text.replace("${END}", end) if what == "folder" else text)
+        (tmp_path / version / "env").write_text(f"END={end}\n")
+    (tmp_path / "..data").symlink_to("one")
+    (tmp_path / "p.yaml").symlink_to("..data/p.yaml")
+    (tmp_path / ".env").symlink_to("..data/env")
+    host = serve(tmp_path / "p.yaml", arguments=["--watch"])
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["response"] == "hello?"
+        if what == "file":
+            (tmp_path / "one/p.yaml").write_text(text.replace("${END}", "!"))
+        elif what == "environment":
+            (tmp_path / "one/env").write_text("END=!\n")
+        else:
+            (tmp_path / "..new").symlink_to("two")
+            os.rename(tmp_path / "..new", tmp_path / "..data")
+        wait_until(lambda: any("Reloaded" in line for line in host.log), "the reload")
+        assert say(connection)["response"] == "hello!"
+
+
 @pytest.mark.parametrize("queue", ["true", "{queue: outbox}"])
 def test_reloads_under_load_lose_nothing_double_nothing_and_close_nobody(serve, queue):
     text = OFFLINE.replace("async: true", f"async: {queue}")

@@ -48,6 +48,11 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         /// The host is stopping.
         public static let stopping = Code("stopping")
 
+        /// What only the client can mend, or wanted.
+        static let ofClients: Set<Code> = [
+            .invalidJSON, .invalidMessage, .tooLong, .rateLimited, .budgetSpent, .cancelled,
+        ]
+
         /// Every code of the engine's own.
         static let known: [Code] = [
             .modelKeyMissing, .modelUnauthorized, .modelTimeout, .modelRateLimited, .modelUnavailable,
