@@ -31,8 +31,8 @@ struct Replay {
             }
             try file.move(to: workPath)
         }
-        let work = try LineFile(path: workPath).hold(waits: false)
-        defer { work.release() }
+        let work = try LineFile(path: workPath).lock(waits: false)
+        defer { work.unlock() }
         let lines = try DeadLetterFile(path: workPath).lines()
         try await chain.openForReruns()
         for table in StoredTable.all(in: chain) { try? await table.waitUntilReady(within: .seconds(5)) }
@@ -49,7 +49,7 @@ struct Replay {
     }
 
     private func replay(
-        _ lines: [DeadLetterLine], noting work: HeldLineFile, _ outcome: inout Outcome
+        _ lines: [DeadLetterLine], noting work: LockedLineFile, _ outcome: inout Outcome
     ) async throws {
         let marks = lines.map { $0.letter == nil ? ReplayMark(line: $0.torn) : nil }
         let done = Set(marks.compactMap { $0?.number })

@@ -6,7 +6,7 @@ import Stages
 extension Conversation {
     /// Begins a prompt; one that comes again gets the answer it had, or will get.
     func begin(_ prompt: ClientFrame.Prompt, size: Int, as place: Inbox.WaitingFrame?) {
-        let allocated = prompt.metadata?.allocated ?? 0
+        let allocated = prompt.metadata?.footprint ?? 0
         let (name, remember) = pipeline.lend { ($0.name, $0.entry.remember) }
         guard let clientID = prompt.id, remember != .off else {
             var message = message(prompt, as: place)

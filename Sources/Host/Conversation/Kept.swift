@@ -43,13 +43,16 @@ final class KeptBudget: Sendable {
         case answers, sessions, messages
     }
 
+    /// What there is of a kind.
+    private final class Tally: Sendable {
+        let bytes = Atomic<Int>(0)
+        let dropped = Atomic<Int>(0)
+    }
+
     let limit: Int
-    private let answers = Atomic<Int>(0)
-    private let sessions = Atomic<Int>(0)
-    private let messages = Atomic<Int>(0)
-    private let droppedAnswers = Atomic<Int>(0)
-    private let droppedSessions = Atomic<Int>(0)
-    private let droppedMessages = Atomic<Int>(0)
+    private let answers = Tally()
+    private let sessions = Tally()
+    private let messages = Tally()
     private let latest = Atomic<Int>(0)
     /// Held while something is dropped.
     private let kinds = Mutex<[any KeptKind]>([])
@@ -68,29 +71,24 @@ final class KeptBudget: Sendable {
 
     /// How many bytes of a kind are kept, and how many of it had to go.
     func state(of kind: Kind) -> (bytes: Int, dropped: Int) {
+        let tally = tally(of: kind)
+        return (tally.bytes.load(ordering: .relaxed), tally.dropped.load(ordering: .relaxed))
+    }
+
+    private func tally(of kind: Kind) -> Tally {
         switch kind {
-        case .answers: (answers.load(ordering: .relaxed), droppedAnswers.load(ordering: .relaxed))
-        case .sessions: (sessions.load(ordering: .relaxed), droppedSessions.load(ordering: .relaxed))
-        case .messages: (messages.load(ordering: .relaxed), droppedMessages.load(ordering: .relaxed))
+        case .answers: answers
+        case .sessions: sessions
+        case .messages: messages
         }
     }
 
-    private var total: Int {
-        answers.load(ordering: .relaxed) + sessions.load(ordering: .relaxed) + messages.load(ordering: .relaxed)
-    }
+    private var total: Int { Kind.allCases.reduce(0) { $0 + tally(of: $1).bytes.load(ordering: .relaxed) } }
 
     /// Notes that more is kept, or less. Never called with a lock of a ``KeptKind`` held: that may be asked to drop something.
     func add(_ bytes: Int, of kind: Kind) {
-        count(bytes, of: kind)
+        tally(of: kind).bytes.add(bytes, ordering: .relaxed)
         if bytes > 0, total > limit { trim() }
-    }
-
-    private func count(_ bytes: Int, of kind: Kind) {
-        switch kind {
-        case .answers: answers.add(bytes, ordering: .relaxed)
-        case .sessions: sessions.add(bytes, ordering: .relaxed)
-        case .messages: messages.add(bytes, ordering: .relaxed)
-        }
     }
 
     private func trim() {
@@ -102,16 +100,8 @@ final class KeptBudget: Sendable {
                     .min { $0.stamp < $1.stamp }
                 guard let oldest, oldest.stamp < now else { return }
                 oldest.kind.dropOldest()
-                dropped(type(of: oldest.kind).kind)
+                tally(of: type(of: oldest.kind).kind).dropped.add(1, ordering: .relaxed)
             }
-        }
-    }
-
-    private func dropped(_ kind: Kind) {
-        switch kind {
-        case .answers: droppedAnswers.add(1, ordering: .relaxed)
-        case .sessions: droppedSessions.add(1, ordering: .relaxed)
-        case .messages: droppedMessages.add(1, ordering: .relaxed)
         }
     }
 }

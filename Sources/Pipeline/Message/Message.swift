@@ -36,31 +36,31 @@ public struct Message: Sendable {
     private(set) var fields: [Field: JSONValue] = [:]
 
     /// What the engine carries along; `nil` for most messages.
-    private var luggage: Luggage?
+    private var engineState: EngineState?
 
     /// What a composite stage has still to do with it; `nil` but between the run that stopped and the one that goes on.
     var pause: Pause? {
-        get { luggage?.pause }
-        set { luggage = Luggage(pause: newValue, claims: luggage?.claims ?? []) }
+        get { engineState?.pause }
+        set { engineState = EngineState(pause: newValue, claims: engineState?.claims ?? []) }
     }
 
     /// What has been reserved for it. A claim ends with the last copy of the message.
     package var claims: [any MessageClaim] {
-        get { luggage?.claims ?? [] }
-        set { luggage = Luggage(pause: luggage?.pause, claims: newValue) }
+        get { engineState?.claims ?? [] }
+        set { engineState = EngineState(pause: engineState?.pause, claims: newValue) }
     }
 
     /// What is left to do, for the stage that goes on with it.
     mutating func takePause() -> Pause? {
-        guard let rest = luggage?.pause else { return nil }
+        guard let rest = engineState?.pause else { return nil }
         pause = nil
         return rest
     }
 
     /// Says to who reserved something for it what its answer has cost.
     package func settleClaims() {
-        guard let luggage, let completion else { return }
-        for claim in luggage.claims { claim.settle(tokens: completion.tokensUsed) }
+        guard let engineState, let completion else { return }
+        for claim in engineState.claims { claim.settle(tokens: completion.tokensUsed) }
     }
 
     /// A message with an id of its own, received now.

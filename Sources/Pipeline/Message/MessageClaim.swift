@@ -8,7 +8,7 @@ package protocol MessageClaim: AnyObject, Sendable {
 }
 
 /// What few messages have, in one reference, so that every copy of the others costs no more.
-final class Luggage: Sendable {
+final class EngineState: Sendable {
     let pause: Pause?
     let claims: [any MessageClaim]
 

@@ -15,9 +15,9 @@ package struct LineFile: Sendable {
     /// - Throws: Where they can't be written; then none of them is there.
     package func append(_ lines: [UInt8]) throws(FileProblem) {
         try DurableFiles.makeFolder(DurableFiles.folder(of: path))
-        let held = try hold(orMake: true)
-        defer { held.release() }
-        try held.append(lines)
+        let locked = try lock(makes: true)
+        defer { locked.unlock() }
+        try locked.append(lines)
     }
 
     /// Moves the file, so that who appends from now on begins another one, and waits until that is on disk.
@@ -25,8 +25,8 @@ package struct LineFile: Sendable {
     /// - Throws: Where there is none, it can't be moved, or there is another file.
     package func move(to other: String) throws(FileProblem) {
         // Who is about to append has the lock, and looks again whether the file is still there once it has it.
-        let held = try hold()
-        defer { held.release() }
+        let locked = try lock()
+        defer { locked.unlock() }
         guard access(other, F_OK) != 0 else { throw FileProblem("'\(other)'", EEXIST) }
         guard rename(path, other) == 0 else { throw problem() }
         try DurableFiles.syncFolder(of: other)
@@ -38,15 +38,15 @@ package struct LineFile: Sendable {
     ///   - makes: Whether it is made where there is none.
     ///   - waits: Whether to wait for another process that has it.
     /// - Throws: Where it can't be opened, or another process has it.
-    package func hold(orMake makes: Bool = false, waits: Bool = true) throws(FileProblem) -> HeldLineFile {
+    package func lock(makes: Bool = false, waits: Bool = true) throws(FileProblem) -> LockedLineFile {
         while true {
             let file = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | (makes ? O_CREAT : 0), 0o600)
             guard file >= 0 else { throw problem() }
-            let held = HeldLineFile(path: path, file: file)
+            let locked = LockedLineFile(path: path, file: file)
             // Some network file systems have no locks: then lines are only as safe as one write is.
             while flock(file, waits ? LOCK_EX : LOCK_EX | LOCK_NB) != 0 {
                 if errno == EWOULDBLOCK {
-                    held.release()
+                    locked.unlock()
                     throw FileProblem("'\(path)' is used by another process", EWOULDBLOCK)
                 }
                 guard errno == EINTR else { break }
@@ -55,10 +55,10 @@ package struct LineFile: Sendable {
             if fstat(file, &opened) == 0, stat(path, &named) == 0,
                 (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
             {
-                return held
+                return locked
             }
             // Moved away or removed in between.
-            held.release()
+            locked.unlock()
         }
     }
 
@@ -66,7 +66,7 @@ package struct LineFile: Sendable {
 }
 
 /// A file of lines that no other process appends to meanwhile.
-package struct HeldLineFile {
+package struct LockedLineFile {
     let path: String
     let file: Int32
 
@@ -97,7 +97,7 @@ package struct HeldLineFile {
     }
 
     /// Lets others have it.
-    package func release() {
+    package func unlock() {
         close(file)
     }
 

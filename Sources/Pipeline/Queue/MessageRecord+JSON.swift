@@ -23,32 +23,20 @@ extension MessageRecord {
     package init?(json: JSONValue) {
         guard case .object(let members) = json else { return nil }
         var isGood = true
+        func value<Value>(_ key: String, _ read: (JSONValue) -> Value?) -> Value? {
+            guard let member = members[key], member != .null else { return nil }
+            let value = read(member)
+            if value == nil { isGood = false }
+            return value
+        }
         func text(_ key: String) -> String? {
-            switch members[key] {
-            case .string(let value): return value
-            case nil, .null: return nil
-            default:
-                isGood = false
-                return nil
-            }
+            value(key) { if case .string(let text) = $0 { text } else { nil } }
         }
         func whole(_ key: String) -> Int? {
-            switch members[key] {
-            case .int(let value): return value
-            case nil, .null: return nil
-            default:
-                isGood = false
-                return nil
-            }
+            value(key) { if case .int(let number) = $0 { number } else { nil } }
         }
         func object(_ key: String) -> [String: JSONValue]? {
-            switch members[key] {
-            case .object(let value): return value
-            case nil, .null: return nil
-            default:
-                isGood = false
-                return nil
-            }
+            value(key) { if case .object(let members) = $0 { members } else { nil } }
         }
         guard let id = text("id"), let receivedAt = whole("received_at"), let session = text("session"),
             let username = text("username"), let prompt = text("prompt")

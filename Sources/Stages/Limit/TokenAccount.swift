@@ -44,7 +44,7 @@ final class TokenAccount: Sendable {
     }
 
     /// What was known before the table was asked.
-    struct Sight {
+    struct Snapshot {
         /// Whether the user has just been told that nothing is left.
         let isSpent: Bool
         fileprivate let version: UInt64
@@ -54,7 +54,7 @@ final class TokenAccount: Sendable {
     }
 
     /// What becomes of a message.
-    enum Verdict {
+    enum Decision {
         case admitted(TokenClaim)
         case spent
         /// There is an answer to wait for first.
@@ -77,17 +77,17 @@ final class TokenAccount: Sendable {
     /// Looks at it before the table is asked.
     ///
     /// - Parameter rowsWait: Whether rows wait in a queue, perhaps the user's.
-    func look(at window: Window, rowsWait: Bool) -> Sight {
-        let (sight, woken) = state.withLock { state in
+    func look(at window: Window, rowsWait: Bool) -> Snapshot {
+        let (snapshot, woken) = state.withLock { state in
             let woken = state.enter(window)
             let isSpent = state.spentAt.map { .now - $0 < TokenAccount.age } ?? false
-            let sight = Sight(
+            let snapshot = Snapshot(
                 isSpent: isSpent && state.calls == 0, version: state.version, isQuiet: state.open == 0 && !rowsWait,
                 isNew: state.base == nil)
-            return (sight, woken)
+            return (snapshot, woken)
         }
         for waiter in woken { waiter.continuation.resume() }
-        return sight
+        return snapshot
     }
 
     /// Decides about a message.
@@ -99,12 +99,13 @@ final class TokenAccount: Sendable {
     ///   - own: What the message has reserved here already, at another limit.
     ///   - hasWaited: Whether it is its turn.
     func decide(
-        _ budget: Int, in window: Window, stored: Int, waiting: Int, sight: Sight, typical: Int?, own: TokenClaim?,
+        _ budget: Int, in window: Window, stored: Int, waiting: Int, snapshot: Snapshot, typical: Int?,
+        own: TokenClaim?,
         hasWaited: Bool, ledger: TokenLedger
-    ) -> Verdict {
+    ) -> Decision {
         state.withLock { state in
             guard state.window == window else { return .wait(version: state.version &- 1) }
-            if sight.isQuiet, sight.version == state.version {
+            if snapshot.isQuiet, snapshot.version == state.version {
                 (state.base, state.answered) = (stored, 0)
             } else if state.base == nil {
                 state.base = stored + waiting
@@ -145,8 +146,8 @@ final class TokenAccount: Sendable {
                         hasRoom.withLock { $0 = false }
                         return false
                     }
-                    let place = state.waiters.firstIndex { $0.ticket > ticket } ?? state.waiters.endIndex
-                    state.waiters.insert(Waiter(ticket: ticket, continuation: continuation), at: place)
+                    let index = state.waiters.firstIndex { $0.ticket > ticket } ?? state.waiters.endIndex
+                    state.waiters.insert(Waiter(ticket: ticket, continuation: continuation), at: index)
                     return true
                 }
                 if !mustWait { continuation.resume() }

@@ -55,15 +55,16 @@ final class TokenLedger: Sendable {
         while true {
             let now = window()
             let rowsWait = rowsWait
-            let sight = account.look(at: now, rowsWait: rowsWait)
-            if sight.isSpent { return nil }
-            let waiting = sight.isNew ? tokensLeft(of: key, since: now.start) : 0
+            let snapshot = account.look(at: now, rowsWait: rowsWait)
+            if snapshot.isSpent { return nil }
+            let waiting = snapshot.isNew ? tokensLeft(of: key, since: now.start) : 0
             // A table may hold anything: far more than any budget is as good, and can be added to.
             let stored = min(max(0, try await ask(now)), 1 << 60)
-            let verdict = account.decide(
-                budget, in: now, stored: stored, waiting: waiting, sight: sight, typical: typical.withLock(\.self),
+            let decision = account.decide(
+                budget, in: now, stored: stored, waiting: waiting, snapshot: snapshot,
+                typical: typical.withLock(\.self),
                 own: own, hasWaited: hasWaited, ledger: self)
-            switch verdict {
+            switch decision {
             case .admitted(let claim): return claim
             case .spent: return nil
             case .wait(let version):
@@ -125,8 +126,8 @@ extension TokenLedger {
 
     /// That of a table: the one there is, where others count in it, too.
     static func shared(for database: any RowStore, table: String, period: Duration) -> TokenLedger {
-        guard let place = (database as? any PlacedStore)?.place else { return TokenLedger() }
-        let key = "\(place) \(table) \(period)"
+        guard let location = (database as? any LocatedStore)?.location else { return TokenLedger() }
+        let key = "\(location) \(table) \(period)"
         return known.withLock { known in
             if let ledger = known[key]?.ledger { return ledger }
             known = known.filter { $0.value.ledger != nil }

@@ -106,23 +106,11 @@ private struct OddColumns {
     }
 
     mutating func text(_ index: Int) -> String? {
-        switch (row[index] as DatabaseValue).storage {
-        case .string(let text): return text
-        case .null: return nil
-        default:
-            isOdd = true
-            return nil
-        }
+        value(index) { if case .string(let text) = $0 { text } else { nil } }
     }
 
     mutating func whole(_ index: Int) -> Int64? {
-        switch (row[index] as DatabaseValue).storage {
-        case .int64(let number): return number
-        case .null: return nil
-        default:
-            isOdd = true
-            return nil
-        }
+        value(index) { if case .int64(let number) = $0 { number } else { nil } }
     }
 
     mutating func object(_ index: Int) -> [String: JSONValue]? {
@@ -137,5 +125,12 @@ private struct OddColumns {
             return nil
         }
         return members
+    }
+    private mutating func value<Value>(_ index: Int, _ read: (DatabaseValue.Storage) -> Value?) -> Value? {
+        let stored = row[index] as DatabaseValue
+        if stored.isNull { return nil }
+        let value = read(stored.storage)
+        if value == nil { isOdd = true }
+        return value
     }
 }

@@ -55,10 +55,10 @@ struct DeadLetterTests {
         try await inFolder { path in
             let file = DeadLetterFile(path: path)
             try file.append([letter("a")])
-            let held = try LineFile(path: path).hold()
+            let locked = try LineFile(path: path).lock()
             let writing = Task.detached { try file.append([letter("b")]) }
             try FileManager.default.moveItem(atPath: path, toPath: path + ".moved")
-            held.release()
+            locked.unlock()
             try await writing.value
             #expect(try file.read().letters.map(\.message.prompt) == ["b"])
             #expect(try DeadLetterFile(path: path + ".moved").read().letters.map(\.message.prompt) == ["a"])

@@ -33,7 +33,7 @@ struct MemoryQueueContentsTests {
         for prompt in ["1", "2"] { _ = push(prompt, at: 1) }
         _ = queue.pushWithoutWaiting(Message(prompt: "another's"))
         _ = await queue.next(lane: 0, upTo: 1, lingering: .zero)
-        #expect(await queue.waiting(ofSession: session.id).map(\.prompt) == ["1", "2"])
+        #expect(queue.waiting(ofSession: session.id).map(\.prompt) == ["1", "2"])
     }
 
     @Test("is given up whole, and the queue then takes nothing")
