@@ -45,11 +45,22 @@ def wait_until(condition, what="the condition", deadline=DEADLINE, pause=0.01):
         time.sleep(pause)
 
 
+def metrics(host):
+    """What `/metrics` says."""
+    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
+        return answer.read().decode()
+
+
 def waiting(host):
     """How many messages the host's queues hold, by its metrics."""
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        lines = answer.read().decode().splitlines()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("stagecoach_queue_messages{"))
+    lines = [line for line in metrics(host).splitlines() if line.startswith("stagecoach_queue_messages{")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def memory(host, field="VmRSS"):
+    """The host's resident memory in bytes; with `VmHWM` the most that it has had."""
+    status = pathlib.Path(f"/proc/{host.process.pid}/status").read_text()
+    return int(re.search(rf"(?m)^{field}:\s+(\d+) kB", status)[1]) << 10
 
 
 class Host:
@@ -233,3 +244,9 @@ def receive(connection):
 
 def receive_json(connection):
     return json.loads(receive(connection))
+
+
+def say(connection, prompt="hello", **more):
+    """Asks in JSON format, and returns the next frame."""
+    connection.send(json.dumps({"prompt": prompt, **more}))
+    return receive_json(connection)

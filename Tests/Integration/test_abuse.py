@@ -11,14 +11,13 @@ import time
 import pytest
 
 from abusers import KINDS, TOKEN
-from conftest import program
+from conftest import memory, program
 from pace import drive
-from test_slow_reader import resident
 
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "10"))
 ALONE = float(os.environ.get("ABUSE_ALONE", "0.7"))
 IS_LONG = SECONDS >= 60
-ALLOWED = 64 << 10  # KiB
+ALLOWED = 64 << 20
 GOOD, RATE = 50, 100
 KEY = "good-clients-key-of-32-bytes-or-more"
 
@@ -50,7 +49,7 @@ RETAINED = FLOW.replace("NAME", "retained").replace("PATH", "retained").replace(
 
 
 class Peak:
-    """The most memory that the host has while something lasts, in KiB."""
+    """The most memory that the host has while something lasts."""
 
     def __init__(self, host):
         self.host, self.value, self.over = host, 0, threading.Event()
@@ -58,7 +57,7 @@ class Peak:
 
     def watch(self):
         while not self.over.wait(0.1):
-            self.value = max(self.value, resident(self.host))
+            self.value = max(self.value, memory(self.host))
 
     def __enter__(self):
         self.thread.start()
@@ -103,7 +102,7 @@ def good(host, seconds):
 def settled(host, before):
     """The host's memory once those who left are gone, at most."""
     end = time.monotonic() + 20
-    while (now := resident(host)) - before > ALLOWED and time.monotonic() < end:
+    while (now := memory(host)) - before > ALLOWED and time.monotonic() < end:
         time.sleep(0.5)
     return now - before
 
@@ -111,27 +110,27 @@ def settled(host, before):
 @pytest.mark.memory
 def test_every_kind_alone_leaves_memory_as_it_was(host):
     good(host, 1)
-    before = resident(host)
+    before = memory(host)
     grown = {}
     for kind in KINDS:
         with Peak(host) as peak:
             assert others(host, ALONE, "abuse", only=kind).wait(60) == 0
         grown[kind] = peak.value - before
         assert settled(host, before) <= ALLOWED, (kind, grown)
-    print("\nKiB more at most: " + ", ".join(f"{kind} {more}" for kind, more in grown.items()))
+    print("\nKiB more at most: " + ", ".join(f"{kind} {more >> 10}" for kind, more in grown.items()))
 
 
 @pytest.mark.memory
 def test_all_kinds_together_leave_memory_as_it_was_and_refuse_no_good_client(host):
     good(host, 2)
-    before = resident(host)
+    before = memory(host)
     with Peak(host) as peak:
         process = others(host, SECONDS, "abuse")
         beside = good(host, SECONDS)
         sent = int(process.communicate(timeout=60)[0])
     grown = settled(host, before)
-    print(f"\nabusive clients sent {sent >> 20} MiB; memory {before >> 10} MiB before, {peak.value >> 10} at most, "
-          f"{(before + grown) >> 10} after; p99 {beside.percentile(0.99) * 1e3:.1f} ms")
+    print(f"\nabusive clients sent {sent >> 20} MiB; memory {before >> 20} MiB before, {peak.value >> 20} at most, "
+          f"{(before + grown) >> 20} after; p99 {beside.percentile(0.99) * 1e3:.1f} ms")
     assert grown <= ALLOWED
     if IS_LONG:
         process = others(host, SECONDS, "harmless", str(sent / SECONDS))

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, memory, metrics, receive_json, wait_until
 
 TWICE = """
 pipeline: twice
@@ -71,8 +71,7 @@ def test_who_comes_back_gets_the_last_mebibyte_of_what_was_missed(serve):
         assert client.ping().wait(DEADLINE)  # so that all of them have been read
 
     def answered():
-        with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-            return f'stagecoach_stage_sent_total{{pipeline="held",stage="respond"}} {count}' in answer.read().decode()
+        return f'stagecoach_stage_sent_total{{pipeline="held",stage="respond"}} {count}' in metrics(host)
 
     wait_until(answered, "all answers")
     with host.connect(f"session={session}&after=1", max_queue=None) as client:
@@ -89,10 +88,6 @@ def test_who_comes_back_gets_the_last_mebibyte_of_what_was_missed(serve):
 def test_a_connection_that_compresses_holds_some_tens_of_kibibytes_more(serve):
     host = serve("pipeline: p\nresources: {m: echo}\nstages: [receive, complete, respond]\nhost: {compression: true}\n")
 
-    def resident():
-        with open(f"/proc/{host.process.pid}/status") as status:
-            return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
-
     def crowd(count):
         clients = [stack.enter_context(host.connect()) for _ in range(count)]
         for client in clients:
@@ -102,10 +97,10 @@ def test_a_connection_that_compresses_holds_some_tens_of_kibibytes_more(serve):
 
     with contextlib.ExitStack() as stack:
         crowd(50)  # by then what all share is there
-        before = resident()
+        before = memory(host)
         crowd(200)
-        each = (resident() - before) / 200
-    assert each < 80, f"{each:.0f} KiB a connection"
+        each = (memory(host) - before) / 200
+    assert each < 80 << 10, f"{each / 1024:.0f} KiB a connection"
 
 
 BEHIND = """

@@ -3,12 +3,11 @@
 import contextlib
 import json
 import time
-import urllib.request
 from datetime import datetime, timezone
 
 import pytest
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, metrics, receive_json, wait_until
 
 # Works on some messages longer than on others.
 UNEVEN = """
@@ -81,8 +80,7 @@ def test_what_is_dropped_is_counted_and_logged_and_a_rows_time_is_that_of_its_re
         rows = host.wait_for_rows(3)
     assert [row["prompt"] for row in rows] == ["0", "1", "2"]
     assert all(datetime.fromisoformat(row["created_at"]) <= received for row in rows)
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        assert 'stagecoach_queue_dropped_total{pipeline="flow",stage="persist"} 5' in answer.read().decode()
+    assert 'stagecoach_queue_dropped_total{pipeline="flow",stage="persist"} 5' in metrics(host)
     assert len(wait_until(lambda: host.entries("busy"), "the entries")) == 5
 
 
@@ -96,8 +94,7 @@ def test_an_error_that_is_let_pass_is_logged_and_counted_and_the_message_goes_on
         assert receive_json(client)["response"] == "x"
     entry, = wait_until(lambda: host.entries("model_unavailable"), "the entry")
     assert entry["stage"] == "first"
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        assert 'stagecoach_stage_errors_total{pipeline="p",stage="first",code="model_unavailable"} 1' in answer.read().decode()
+    assert 'stagecoach_stage_errors_total{pipeline="p",stage="first",code="model_unavailable"} 1' in metrics(host)
 
 
 def test_each_wait_before_another_attempt_is_about_twice_the_one_before(serve):

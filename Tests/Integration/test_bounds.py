@@ -9,10 +9,9 @@ import time
 
 import pytest
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, memory, receive_json, wait_until
 from test_metrics import Metrics
 from test_protocol import KEY, frame, handshake, read_frame
-from test_slow_reader import resident
 
 WRITE = 1
 ECHO = """
@@ -26,8 +25,8 @@ stages:
   - respond
 """
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
-MIB = 1024
-# What one abusive client may take, in KiB: what sockets, their reads and the heap hold, and no more.
+MIB = 1 << 20
+# What one abusive client may take: what sockets, their reads and the heap hold, and no more.
 ROOM = 12 * MIB
 
 
@@ -89,11 +88,11 @@ def test_requests_whose_answers_are_not_read_are_not_worked_on_and_their_client_
         receive_json(other)
         other.send(json.dumps({"prompt": "x" * 20_000}))
         receive_json(other)
-        before = resident(host)
+        before = memory(host)
         with deaf(host) as client:
             seconds, _ = flood(client, REQUESTS[what] * 200)
         assert seconds < WRITE + 4 * PATIENCE
-        assert resident(host) - before < ROOM, "KiB"
+        assert memory(host) - before < ROOM
         other.send(json.dumps({"prompt": "hello"}))
         assert receive_json(other)["response"] == "hello"
     wait_until(lambda: Metrics(host).value("stagecoach_connections_cut_total", reason="write") == 1, "the cut")
@@ -134,12 +133,12 @@ TOKENS = 'auth: {keys: ["a-key-of-sixteen-bytes"]}'
     ids=["pings", "empty pings", "pongs", "a message without end", "fragments"])
 def test_before_a_token_nothing_piles_up_and_the_client_is_closed_in_time(serve, flooded):
     host = echo(serve, TOKENS)
-    before = resident(host)
+    before = memory(host)
     with deaf(host) as client:
         shake(client, host)
         seconds, _ = flood(client, flooded * 200, 8)
     assert seconds < 3 + 2 * PATIENCE
-    assert resident(host) - before < ROOM, "KiB"
+    assert memory(host) - before < ROOM
 
 
 def shake(client, host, more=""):
@@ -181,12 +180,12 @@ def test_what_follows_a_token_at_once_is_worked_on(serve):
 def test_a_client_that_is_in_and_does_not_read_is_closed(serve, flooded):
     # Short answers fill what waits for the client slowly where each is synced to disk before it leaves.
     host = echo(serve, stores=False)
-    before = resident(host)
+    before = memory(host)
     with deaf(host) as client:
         shake(client, host)
         seconds, _ = flood(client, flooded * 200)
     assert seconds < WRITE + 4 * PATIENCE
-    assert resident(host) - before < ROOM, "KiB"
+    assert memory(host) - before < ROOM
     wait_until(lambda: any("takes nothing" in line for line in host.log), "the log's entry")
 
 

@@ -3,7 +3,6 @@
 import json
 import signal
 import sqlite3
-import threading
 import time
 import urllib.error
 import urllib.request

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from conftest import receive_json, wait_until
+from conftest import receive_json, say, wait_until
 from fakeai import FakeAI
 
 FLOW = """
@@ -28,11 +28,6 @@ def start(serve, ai, complete="{}", resource="", beside="", more="", name="{}"):
     text = FLOW.replace("complete: {}", f"complete: {complete}{beside}").replace(
         "1234567890}}", f"1234567890{resource}}}}}{more}")
     return serve(text, env={"OPENAI_BASE_URL": ai.url})
-
-
-def say(connection, prompt="hello", **more):
-    connection.send(json.dumps({"prompt": prompt, **more}))
-    return receive_json(connection)
 
 
 @pytest.fixture

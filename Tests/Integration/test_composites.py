@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import DEADLINE, ROOT, receive, receive_json, wait_until, waiting
+from conftest import DEADLINE, ROOT, metrics, receive, receive_json, wait_until
 
 HEAD = "pipeline: t\nresources:\n  m: {echo: {}}\n  db: {sqlite: {path: data/stagecoach.db}}\n"
 
@@ -121,11 +121,9 @@ def test_an_error_inside_names_the_stage_inside_and_counts_there(serve):
         receive_json(client)
         client.send(json.dumps({"prompt": "x"}))
         assert receive_json(client)["error"]["stage"] == "deep"
-    import urllib.request
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        metrics = answer.read().decode()
-    assert 'stagecoach_stage_errors_total{pipeline="t",stage="deep",code="model_timeout"} 1' in metrics
-    assert 'stagecoach_stage_received_total{pipeline="t",stage="route"} 1' in metrics
+    counts = metrics(host)
+    assert 'stagecoach_stage_errors_total{pipeline="t",stage="deep",code="model_timeout"} 1' in counts
+    assert 'stagecoach_stage_received_total{pipeline="t",stage="route"} 1' in counts
 
 
 def test_a_message_that_is_cancelled_ends_inside_and_is_not_caught(serve, ai):

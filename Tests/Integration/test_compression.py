@@ -9,9 +9,9 @@ import zlib
 import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from conftest import receive, receive_json
+from conftest import memory, receive, receive_json
 from test_clients import HERE, needed
-from test_protocol import close_code, frame, handshake, read_exactly
+from test_protocol import close_code, frame, handshake
 
 RSV1 = 0x40
 ECHO = """
@@ -37,11 +37,6 @@ def negotiated(host, offer="permessage-deflate"):
 def compressed(data, opcode=1):
     deflate = zlib.compressobj(wbits=-15)
     return frame(opcode, (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4], reserved=RSV1)
-
-
-def resident(host):
-    with open(f"/proc/{host.process.pid}/status") as status:
-        return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) * 1024
 
 
 def test_it_is_off_unless_the_file_turns_it_on(offline, echo):
@@ -164,7 +159,7 @@ def test_a_bomb_takes_no_more_memory_than_a_message(serve, limit, size):
         with host.connect(compression="deflate") as client:
             client.send(LONG)
             receive(client)
-    before = resident(host)
+    before = memory(host)
     connection, *_ = negotiated(host)
     with connection:
         try:
@@ -173,7 +168,7 @@ def test_a_bomb_takes_no_more_memory_than_a_message(serve, limit, size):
             pass
         assert close_code(connection) == 1009
     # Half a megabyte for what the socket brings in one read, and the heap's own pages.
-    assert resident(host) - before < 2 * size + (512 << 10)
+    assert memory(host) - before < 2 * size + (512 << 10)
     with host.connect(compression="deflate") as client:
         client.send(LONG)
         assert receive(client) == LONG

@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from conftest import DEADLINE, ROOT, receive, receive_json, wait_until
+from conftest import DEADLINE, ROOT, receive, receive_json, say, wait_until
 
 GUIDE = (ROOT / "docs/first-stage-any-language.md").read_text()
 PROTOCOL = (ROOT / "docs/exec.md").read_text()
@@ -99,11 +99,6 @@ def moody(serve, tmp_path):
     return start
 
 
-def ask(client, prompt):
-    client.send(json.dumps({"prompt": prompt}))
-    return receive_json(client)
-
-
 def greet(client):
     assert receive_json(client)["type"] == "session"
 
@@ -163,8 +158,8 @@ def test_the_lines_are_those_that_are_written_down(serve, tmp_path):
         "  - complete\n  - respond\n")
     with host.connect() as client:
         greet(client)
-        assert ask(client, "hello")["response"] == answer["fields"]["prompt"]
-        error = ask(client, "bye")["error"]
+        assert say(client, "hello")["response"] == answer["fields"]["prompt"]
+        error = say(client, "bye")["error"]
         assert {key: error[key] for key in refusal["error"]} == refusal["error"]
     read = [json.loads(entry["message"]) for entry in log_lines(host, '"protocol"')]
     pings = [line for line in read if "ping" in line]
@@ -192,12 +187,12 @@ def test_a_bad_program_harms_one_message(moody, prompt, code, detail):
     host = moody("timeout: 5s, memory: 256MiB, processes: 1")
     with host.connect() as client:
         greet(client)
-        assert ask(client, "hello")["response"] == "hello!"
+        assert say(client, "hello")["response"] == "hello!"
         for _ in range(2):
-            error = ask(client, prompt)["error"]
+            error = say(client, prompt)["error"]
             assert (error["code"], error["stage"]) == (code, "moody")
             start = time.monotonic()
-            assert ask(client, "hello")["response"] == "hello!"
+            assert say(client, "hello")["response"] == "hello!"
             assert time.monotonic() - start < 1.0
     entries = wait_until(lambda: len(host.entries(code)) >= 2 and host.entries(code), "entries")
     assert len(entries) == 2
@@ -208,8 +203,8 @@ def test_a_second_answer_does_not_count(moody):
     host = moody("processes: 1")
     with host.connect() as client:
         greet(client)
-        assert ask(client, "twice")["response"] == "twice!"
-        assert ask(client, "hello")["response"] == "hello!"
+        assert say(client, "twice")["response"] == "twice!"
+        assert say(client, "hello")["response"] == "hello!"
     wait_until(lambda: log_lines(host, "answered a line twice"), "the log's line")
 
 
@@ -218,11 +213,11 @@ def test_a_program_that_never_answers_is_killed_with_its_group(moody, prompt, se
     host = moody(f"{settings}, processes: 1, heartbeat: 10s")
     with host.connect() as client:
         greet(client)
-        pid = int(ask(client, "pid")["response"])
+        pid = int(say(client, "pid")["response"])
         start = time.monotonic()
-        assert ask(client, prompt)["error"]["code"] == "timeout"
+        assert say(client, prompt)["error"]["code"] == "timeout"
         assert time.monotonic() - start < bound
-        assert ask(client, "hello")["response"] == "hello!"
+        assert say(client, "hello")["response"] == "hello!"
     wait_until(lambda: not is_alive(pid), "the end of the process")
     if prompt == "hang":
         (line,) = log_lines(host, "child ")
@@ -279,7 +274,7 @@ def test_the_environment_holds_no_secret_of_the_host(moody, tmp_path):
     host = moody('environment: {MINE: "${MY_KEY}"}', env={"OPENAI_API_KEY": "sk-canary", "MY_KEY": "k", "LANG": "C.UTF-8"})
     with host.connect() as client:
         greet(client)
-        environment = json.loads(ask(client, "environment")["response"])
+        environment = json.loads(say(client, "environment")["response"])
     environment.pop("LC_CTYPE", None)  # Python's own
     assert environment == {
         "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "MINE": "k"}
@@ -295,10 +290,10 @@ def test_a_process_that_gives_no_sign_of_life_is_replaced(moody):
     host = moody("processes: 1, heartbeat: 100ms")
     with host.connect() as client:
         greet(client)
-        pid = int(ask(client, "pid")["response"])
+        pid = int(say(client, "pid")["response"])
         os.kill(pid, signal.SIGSTOP)
         wait_until(lambda: not is_alive(pid), "the end of the process that was stopped")
-        assert int(ask(client, "pid")["response"]) != pid
+        assert int(say(client, "pid")["response"]) != pid
     assert wait_until(lambda: log_lines(host, "no sign of life"), "the log's line")
 
 
@@ -323,7 +318,7 @@ def test_a_program_that_never_starts_well_refuses_messages_soon(serve, tmp_path)
     host = serve(PIPELINE.format(python=sys.executable, settings="heartbeat: 1s").replace("moody.py", "ends.py"))
     with host.connect() as client:
         greet(client)
-        error = ask(client, "hello")["error"]
+        error = say(client, "hello")["error"]
         assert (error["code"], error["retryable"]) == ("stage_failed", True)
 
 
@@ -334,19 +329,19 @@ def test_a_client_that_leaves_does_not_hold_the_program(moody):
         client.send(json.dumps({"prompt": "hang"}))
     with host.connect() as client:
         greet(client)
-        assert ask(client, "hello")["response"] == "hello!"
+        assert say(client, "hello")["response"] == "hello!"
 
 
 def test_a_file_that_is_read_again_gets_new_processes_and_ends_the_old(moody, tmp_path):
     host = moody("processes: 1")
     with host.connect() as client:
         greet(client)
-        old = int(ask(client, "pid")["response"])
+        old = int(say(client, "pid")["response"])
         file = tmp_path / "pipeline-0.yaml"
         file.write_text(file.read_text().replace("processes: 1", "processes: 2"))
         host.process.send_signal(signal.SIGHUP)
         wait_until(lambda: not is_alive(old), "the end of the old process")
-        assert int(ask(client, "pid")["response"]) != old
+        assert int(say(client, "pid")["response"]) != old
 
 
 def test_processes_end_with_the_host(moody):

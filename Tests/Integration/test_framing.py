@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-from conftest import DEADLINE
-
 BODY = b'{"prompt":"x"}'
 SIZE = str(len(BODY)).encode()
 # What a host that ends the request elsewhere would answer as a second one.

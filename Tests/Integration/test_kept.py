@@ -2,13 +2,12 @@
 
 import json
 import signal
-import urllib.request
 import uuid
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, memory, metrics, receive_json, wait_until
 
 ECHO = """
 pipeline: kept
@@ -43,15 +42,9 @@ def flow(serve, ai):
     return start
 
 
-def resident(host):
-    with open(f"/proc/{host.process.pid}/status") as status:
-        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
-
-
 def kept(host, metric="stagecoach_kept_bytes"):
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        lines = answer.read().decode().splitlines()
-    return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(metric + "{")}
+    lines = [line for line in metrics(host).splitlines() if line.startswith(metric + "{")]
+    return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in lines}
 
 
 def frame(number, prompt="one two"):
@@ -78,9 +71,9 @@ def test_sessions_of_clients_who_have_left_are_bounded_in_all(serve, clients, me
                     receive_json(connection)
 
     one_after_the_other(clients // 3)
-    before = resident(host)
+    before = memory(host)
     one_after_the_other(clients - clients // 3)
-    grown = resident(host) - before
+    grown = memory(host) - before
     assert sum(kept(host).values()) <= limit * MIB and sum(kept(host, "stagecoach_kept_dropped_total").values()) > 0
     assert grown < 16 * MIB, f"{grown / MIB:.1f} MiB"
     # The last one is still there.
@@ -112,7 +105,7 @@ def test_messages_full_of_small_objects_count_by_what_they_take(serve, ai):
     body = '{"prompt":"x","metadata":{"a":[' + ",".join(['{"a":[1]}'] * 5_900) + "]}}"
     with host.connect() as connection:
         receive_json(connection)
-    before = resident(host)
+    before = memory(host)
     for _ in range(60):
         with host.connect(compression=None) as connection:
             receive_json(connection)
@@ -120,7 +113,7 @@ def test_messages_full_of_small_objects_count_by_what_they_take(serve, ai):
             assert connection.ping().wait(DEADLINE)
             connection.socket.shutdown(2)
     wait_until(lambda: kept(host, "stagecoach_kept_dropped_total")["messages"] > 40, "the oldest to go")
-    grown = resident(host) - before
+    grown = memory(host) - before
     assert kept(host)["messages"] <= 8 * MIB and grown < 40 * MIB, f"{grown / MIB:.1f} MiB"
 
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from conftest import DEADLINE, wait_until
+from conftest import DEADLINE, memory, wait_until
 
 MIB = 1 << 20
 PIPELINE = """
@@ -45,12 +45,6 @@ def shown(host, session, limit=100):
         return numbers, "stagecoach-older-rows" in answer.headers
 
 
-def memory(host):
-    """The most that the host has had, in bytes."""
-    with open(f"/proc/{host.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) << 10
-
-
 def test_of_long_rows_the_last_that_fit_are_shown(session):
     numbers, is_cut = shown(*session)
     assert is_cut and numbers == list(range(60 - len(numbers), 60)) and len(numbers) == 15
@@ -61,7 +55,7 @@ def test_of_long_rows_the_last_that_fit_are_shown(session):
 def test_clients_who_do_not_read_them_cost_a_bounded_part_of_memory_and_keep_nobody_out(session):
     host, id = session
     shown(host, id)
-    before = memory(host)
+    before = memory(host, "VmHWM")
     deaf = []
     for _ in range(24):
         client = socket.socket()
@@ -78,7 +72,7 @@ def test_clients_who_do_not_read_them_cost_a_bounded_part_of_memory_and_keep_nob
             return False
 
     wait_until(answered, "the clients who do not read to be closed", pause=0.1)
-    assert memory(host) - before < 64 * MIB
+    assert memory(host, "VmHWM") - before < 64 * MIB
     for client in deaf:
         client.close()
 

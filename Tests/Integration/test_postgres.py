@@ -1,11 +1,10 @@
 """PostgreSQL: the shipped file with a real server, and what its tables may lack."""
 
-import json
 import time
 
 import pytest
 
-from conftest import ROOT, receive_json, wait_until, waiting
+from conftest import ROOT, receive_json, say, wait_until, waiting
 from severable import SeverableProxy
 
 FILE = ROOT / "pipelines/postgres.yaml"
@@ -19,11 +18,6 @@ def variables(url, ai=None):
 def shipped(create=False):
     text = FILE.read_text().replace("receive: {path: /ws}", "receive: {path: /ws, format: json}")
     return text if create else text.replace("create: true, ", "")
-
-
-def say(connection, prompt="What is 2 + 2?"):
-    connection.send(json.dumps({"prompt": prompt}))
-    return receive_json(connection)
 
 
 def test_a_conversation_is_stored_listed_and_shown(postgres, ai, serve, run):

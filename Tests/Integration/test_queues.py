@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import WebSocketException
 
 from conftest import DEADLINE, receive_json, wait_until, waiting
 

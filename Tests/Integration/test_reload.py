@@ -9,7 +9,7 @@ import time
 import pytest
 from websockets.asyncio.client import connect
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, receive_json, say, wait_until
 
 RELOADS = int(os.environ.get("RELOADS", "20"))
 RATE = int(os.environ.get("RELOAD_RATE", "300"))
@@ -34,11 +34,6 @@ def reload(host, text, word="Reloaded"):
     (host.folder / "pipeline-0.yaml").write_text(text)
     host.process.send_signal(signal.SIGHUP)
     wait_until(lambda: sum(word in line for line in host.log) > before, f"'{word}' in the log")
-
-
-def say(connection, prompt="hello"):
-    connection.send(json.dumps({"prompt": prompt}))
-    return receive_json(connection)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 import pytest
 from websockets.asyncio.client import connect
 
-from conftest import wait_until
+from conftest import memory, wait_until
 
 CLIENTS = int(os.environ.get("STREAM_CLIENTS", "10"))
 FLOW = """
@@ -49,11 +49,6 @@ def p99(host):
     return sorted(delays)[int(len(delays) * 0.99)]
 
 
-def resident(host):
-    with open(f"/proc/{host.process.pid}/status") as status:
-        return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
-
-
 def slow_reader(host):
     """As many prompts as may wait, whose answers it does not take."""
     slow = socket.socket()
@@ -78,11 +73,11 @@ def test_a_client_that_hardly_reads_slows_nobody_and_is_closed(serve):
     alone, beside = [], []
     for number in range(3):
         alone.append(p99(host))
-        before = resident(host)
+        before = memory(host)
         with slow_reader(host):
             beside.append(p99(host))
             wait_until(lambda: closes(host) > number, "the close")
-            assert resident(host) - before < 16 * 1024, "KiB"
+            assert memory(host) - before < 16 << 20
     # The best of three rounds each, and a floor: the clients themselves share the machine.
     print(f"\np99 of {CLIENTS} streams {min(alone) * 1e3:.1f} ms alone, {min(beside) * 1e3:.1f} ms beside a slow reader")
     assert min(beside) <= max(1.2 * min(alone), min(alone) + 0.05)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import DEADLINE, receive_json, wait_until
+from conftest import DEADLINE, receive_json
 
 STREAMED = """
 pipeline: streamed

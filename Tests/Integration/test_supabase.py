@@ -8,7 +8,7 @@ import pytest
 from postgrest import APIError, SyncPostgrestClient
 from postgrest.types import CountMethod
 
-from conftest import ROOT, receive_json, wait_until
+from conftest import ROOT, receive_json, say, wait_until
 from postgrest_server import ANON, SERVICE, PostgREST
 
 FILE = ROOT / "pipelines/supabase.yaml"
@@ -42,11 +42,6 @@ def client(rest, key=SERVICE):
 
 def inserts(rest):
     return [call for call in rest.calls if call[0] == "POST"]
-
-
-def say(connection, prompt="What is 2 + 2?"):
-    connection.send(json.dumps({"prompt": prompt}))
-    return receive_json(connection)
 
 
 def stage(text):

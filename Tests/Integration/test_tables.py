@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 
-from conftest import DEADLINE, ROOT, receive_json, wait_until
+from conftest import DEADLINE, ROOT, receive_json, say, wait_until
 from postgres import Database
 from postgrest_server import SERVICE, PostgREST
 from test_metrics import Metrics
@@ -62,11 +62,6 @@ def add(tmp_path, created_at, prompt, tokens="1", id=None, session=SESSION):
 def history(host, session=SESSION):
     with urllib.request.urlopen(f"{host.http}/sessions/{session}", timeout=DEADLINE) as answer:
         return json.loads(answer.read())
-
-
-def say(connection, prompt):
-    connection.send(json.dumps({"prompt": prompt}))
-    return receive_json(connection)
 
 
 def asked(ai):

@@ -8,7 +8,7 @@ import time
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from conftest import receive_json
+from conftest import memory, receive_json
 
 FLOW = """
 pipeline: flow
@@ -28,11 +28,6 @@ MIB = 1 << 20
 @pytest.fixture
 def host(serve, ai):
     return serve(FLOW, env={"OPENAI_BASE_URL": ai.url}, ends_well=False)
-
-
-def resident(host):
-    with open(f"/proc/{host.process.pid}/status") as status:
-        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
 
 
 def frame(number, **more):
@@ -60,7 +55,7 @@ def test_frames_full_of_small_objects_wait_as_they_came(serve, ai, concurrency, 
     ai.script = ["hang"] * 400
     with host.connect(compression=None) as first:
         receive_json(first)
-    before = resident(host)
+    before = memory(host)
     with contextlib.ExitStack() as stack:
         for _ in range(8):
             stack.enter_context(contextlib.suppress(OSError, ConnectionClosed))
@@ -68,7 +63,7 @@ def test_frames_full_of_small_objects_wait_as_they_came(serve, ai, concurrency, 
             stack.callback(client.socket.shutdown, socket.SHUT_RDWR)
             flood(client)
         time.sleep(0.5)
-        grown = resident(host) - before
+        grown = memory(host) - before
     # On each connection 256 KiB as they came, one or those of them that are worked on parsed, and what was read ahead.
     assert grown < 8 * 4 * MIB, f"{grown / MIB:.1f} MiB"
 
