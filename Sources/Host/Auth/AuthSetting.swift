@@ -30,7 +30,7 @@ enum AuthSetting: SettingValue {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) lets nobody in: it has no key")
             return nil
         }
-        for (index, key) in (node["keys"]?.elements ?? []).enumerated() where key.entries == nil {
+        for (index, key) in (node["keys"]?.elements ?? []).enumerated() where key["key"] == nil {
             reader.diagnostics.warning(
                 .unnamedKey, at: key.range,
                 "a key without a name has the user 'key-' and 12 digits made of the key; it was 'key-\(index + 1)', by its "
@@ -56,7 +56,7 @@ struct APIKey: SettingValue {
     static var settingType: SettingType { .either([.secret, Named.settingType]) }
 
     static func read(_ node: Node, with reader: inout SettingReader) -> APIKey? {
-        let isNamed = node.entries != nil
+        let isNamed = node.entries != nil && node.secretFile == nil
         let named = isNamed ? Named.read(node, with: &reader) : nil
         guard let key = isNamed ? named?.key : Secret.read(node, with: &reader) else { return nil }
         guard !key.isEmpty else {

@@ -14,11 +14,14 @@ struct PipelineArguments: ParsableArguments {
 
     /// Reads and checks every file, and the files against each other.
     ///
-    /// - Parameter former: The files as they were, where they are read again.
+    /// - Parameters:
+    ///   - former: The files as they were, where they are read again.
+    ///   - variables: Those of before, where they are read again.
     func load<Host: StagecoachHost>(
-        for host: Host.Type, after former: [PipelineFile] = [], wrapping: ResourceWrapping? = nil
+        for host: Host.Type, after former: [PipelineFile] = [], variables: FormerEnvironment = FormerEnvironment(),
+        wrapping: ResourceWrapping? = nil
     ) throws -> [LoadedPipeline] {
-        let (environment, diagnostics) = Environment.load(envFile: envFile)
+        let (environment, diagnostics) = variables.next(Environment.load(envFile: envFile))
         let loader = try loader(for: host, with: environment, wrapping: wrapping)
         // 'pipelines/*.yaml' has the tests beside the files, too.
         let paths = paths.contains { !$0.isTestFile } ? paths.filter { !$0.isTestFile } : paths
@@ -63,7 +66,7 @@ struct PipelineArguments: ParsableArguments {
 
     /// Good files, and how to read them again.
     func source<Host: StagecoachHost>(
-        of files: [PipelineFile], for host: Host.Type, wrapping: ResourceWrapping? = nil
+        of files: [PipelineFile], for host: Host.Type, variables: FormerEnvironment, wrapping: ResourceWrapping? = nil
     ) throws -> PipelineSource {
         // What is wrong with it shows now, and not when it is read again.
         _ = try Host.registry()
@@ -71,7 +74,7 @@ struct PipelineArguments: ParsableArguments {
         return PipelineSource(files: files, paths: paths + [envFile ?? ".env"]) { former in
             var arguments = PipelineArguments()
             (arguments.paths, arguments.envFile) = (paths, envFile)
-            return (try? arguments.load(for: host, after: former, wrapping: wrapping)) ?? []
+            return (try? arguments.load(for: host, after: former, variables: variables, wrapping: wrapping)) ?? []
         }
     }
 

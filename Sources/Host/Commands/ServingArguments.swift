@@ -39,15 +39,17 @@ struct ServingArguments: ParsableArguments {
             Host.metrics.map { MultiplexMetricsHandler(factories: [metrics, $0]) } ?? metrics)
         let exporter = try traceExporter(of: host)
         let wrapping = recorder?.wrapping
-        let loaded = try pipelines.load(for: host, wrapping: wrapping)
+        let variables = FormerEnvironment()
+        let loaded = try pipelines.load(for: host, variables: variables, wrapping: wrapping)
         let files = try PipelineArguments.good(await HostFiles.check(loaded))
         let settings = files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings()
         let logger = Logger(label: "stagecoach")
         try checkAddress(with: settings, logger)
         let service = HostService(
             pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, recorder: recorder) },
-            source: try pipelines.source(of: files, for: host, wrapping: wrapping), watches: watches,
-            settings: settings, credentials: try await credentials(settings), host: self.host, port: port,
+            source: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
+            watches: watches, settings: settings, credentials: try await credentials(settings), host: self.host,
+            port: port,
             logger: logger, metrics: metrics, exporter: exporter, announce: announce)
         let group = ServiceGroup(
             configuration: .init(

@@ -22,7 +22,7 @@ actor Reloader {
     private(set) var routes: HostRoutes
 
     /// The files whose changes are changes of what is served.
-    var watched: [String] { source.paths + files.flatMap(\.usedPaths) }
+    var watched: [String] { source.paths + files.flatMap { $0.usedPaths + $0.secretPaths } }
 
     init(
         _ source: PipelineSource, routes: HostRoutes, connections: Connections, settings: HostSettings,

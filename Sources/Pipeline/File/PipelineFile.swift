@@ -12,6 +12,9 @@ public struct PipelineFile: Sendable {
     /// The other files that it uses, by path.
     public let usedPaths: [String]
 
+    /// The files that hold its secrets (`{file: PATH}`).
+    public var secretPaths: [String] { secretFiles.texts.keys.sorted() }
+
     /// What its `resources:` and `stages:` build; not opened yet.
     public let chain: Chain
 
@@ -26,6 +29,8 @@ public struct PipelineFile: Sendable {
 
     /// What the file says in those sections.
     let sectionNodes: [String: Node]
+
+    let secretFiles: SecretFiles
 
     /// Whether a section says the same as in another file.
     public func hasSameSection(_ key: String, as other: PipelineFile) -> Bool {

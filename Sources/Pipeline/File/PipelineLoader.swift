@@ -66,6 +66,7 @@ public struct PipelineLoader: Sendable {
         reader.used.sections = sections.keys.sorted()
         reader.used.open = [FilePaths.path(source.path, besides: "")]
         reader.used.former = former?.chain.resources ?? []
+        reader.used.secretFiles.former = former?.secretFiles.texts ?? [:]
         let file = read(root, path: source.path, after: former, with: &reader)
         return LoadedPipeline(
             file: reader.hasErrors ? nil : file, diagnostics: reader.diagnostics.sorted + reader.used.diagnostics,
@@ -104,7 +105,9 @@ public struct PipelineLoader: Sendable {
                 resources: resources + reader.used.resources, name: name), tests: tests, sections: sections,
             sectionPlaces: places(of: sections.keys, in: entries),
             sectionNodes: Dictionary(
-                uniqueKeysWithValues: sections.keys.compactMap { key in root[key].map { (key, $0) } }))
+                uniqueKeysWithValues: sections.keys.compactMap { key in
+                    root[key].map { (key, $0.filled(with: reader.used.secretFiles)) }
+                }), secretFiles: reader.used.secretFiles)
     }
 
     /// Reports the top-level keys that pipeline files don't have.

@@ -18,7 +18,8 @@ struct ResourceSection {
             let name = entry.key.scalar?.text ?? ""
             if let made = read(entry.value, named: name, with: &reader) {
                 let resource = reader.used.wrapping?(name, made) ?? made
-                let new = NamedResource(name: name, resource: resource, source: entry.value)
+                let new = NamedResource(
+                    name: name, resource: resource, source: entry.value.filled(with: reader.used.secretFiles))
                 resources.append(former.first { $0.goesOn(as: new) } ?? new)
                 reader.resources = resources
             } else {

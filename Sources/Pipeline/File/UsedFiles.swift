@@ -19,12 +19,16 @@ struct UsedFiles: Sendable {
     /// The resources of the same pipeline as it was before.
     var former: [NamedResource] = []
 
+    /// Secrets in files of their own.
+    var secretFiles = SecretFiles()
+
     /// How many files may use one another.
     static let depthLimit = 16
 
     /// Takes over what was found while another file was read.
     mutating func take(_ other: UsedFiles) {
         (sources, diagnostics, resources) = (other.sources, other.diagnostics, other.resources)
+        secretFiles = other.secretFiles
     }
 }
 

@@ -9,7 +9,8 @@ extension SettingType {
         case .duration: quantity(#"[0-9.]+(ms|s|m|h)"#)
         case .byteSize: quantity(#"[0-9.]+(B|KiB|MiB|GiB)"#)
         case .url: .anyOf([.pattern("^[Hh][Tt][Tt][Pp][Ss]?://"), .variable])
-        case .secret, .scalar: .object(["type": .list(["string", "number", "boolean"].map(SchemaNode.text))])
+        case .secret: .anyOf([SettingType.scalar.schema, SettingType.secretFile])
+        case .scalar: .object(["type": .list(["string", "number", "boolean"].map(SchemaNode.text))])
         case .choice(let words): .anyOf([.choice(words), .variable])
         case .list(let element): .object(["type": .text("array"), "items": element.schema])
         case .dictionary(let element): .object(["type": .text("object"), "additionalProperties": element.schema])
@@ -21,6 +22,11 @@ extension SettingType {
         case .any, .other: .anything
         }
     }
+
+    private static let secretFile = SchemaNode.object([
+        "type": .text("object"), "additionalProperties": .bool(false), "required": .list([.text("file")]),
+        "properties": .object(["file": .type("string")]),
+    ])
 
     /// A number with a unit; nothing needs none.
     private func quantity(_ pattern: String) -> SchemaNode {

@@ -20,12 +20,23 @@ public struct Secret: Sendable, Hashable, SettingValue, CustomStringConvertible,
     /// A secret.
     public static var settingType: SettingType { .secret }
 
-    /// Any scalar but null, as keys may look like numbers.
+    /// Any scalar but null, as keys may look like numbers, or `{file: PATH}`: the text of a file.
+    ///
+    /// Line ends behind it are left out, as no header and no password has any; variables often do.
     public static func read(_ node: Node, with reader: inout SettingReader) -> Secret? {
+        if let file = node.secretFile {
+            let subject = reader.subject
+            return reader.used.secretFiles.text(of: file, for: subject, into: &reader.diagnostics).map(Secret.init)
+        }
         guard let scalar = node.scalar, scalar.isInterpolated || scalar.value != .null else {
-            reader.diagnostics.error(.wrongType, at: node.range, "\(reader.subject) must be a string")
+            reader.wrongType(node, expected: settingType)
             return nil
         }
-        return Secret(scalar.text)
+        let text = scalar.text.droppingLineEnds
+        if text.utf8.count < scalar.text.utf8.count {
+            reader.diagnostics.warning(
+                .badValue, at: node.range, "\(reader.subject) ends with a line end, which is left out")
+        }
+        return Secret(text)
     }
 }

@@ -14,7 +14,7 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
     case byteSize
     /// An `http://` or `https://` address.
     case url
-    /// Text that is never printed.
+    /// Text that is never printed, or the file that holds it.
     case secret
     /// One of a few words.
     case choice([String])
@@ -49,7 +49,7 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .duration: "duration (250ms, 30s, 5m, 1h)"
         case .byteSize: "size (512B, 64KiB, 1MiB)"
         case .url: "URL"
-        case .secret: "secret"
+        case .secret: "secret, or {file: PATH}"
         case .choice(let words): "one of " + words.joined(separator: ", ")
         case .list(let element): "list of \(element)"
         case .dictionary(let element): "mapping of names to \(element)"
