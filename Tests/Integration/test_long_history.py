@@ -5,6 +5,7 @@ import socket
 import urllib.error
 import urllib.request
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -26,9 +27,18 @@ host: {history: true, limits: {write: 2s}}
 
 
 @pytest.fixture
-def session(serve):
+def session(stored):
     """A host, and the session of 60 rows of half a megabyte each."""
-    host, session = serve(PIPELINE), str(uuid.uuid4())
+    return stored()
+
+
+@pytest.fixture
+def stored(serve):
+    return lambda limits="write: 2s": with_rows(serve(PIPELINE.replace("write: 2s", limits)))
+
+
+def with_rows(host):
+    session = str(uuid.uuid4())
     with host.database() as database:
         for number in range(60):
             database.execute(
@@ -75,6 +85,12 @@ def test_clients_who_do_not_read_them_cost_a_bounded_part_of_memory_and_keep_nob
     assert memory(host, "VmHWM") - before < 64 * MIB
     for client in deaf:
         client.close()
+
+
+def test_who_waits_for_a_turn_for_longer_than_a_handshake_may_take_is_answered(stored):
+    host, id = stored("handshake: 300ms")
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(lambda _: shown(host, id, limit=4)[0], range(12))) == [[56, 57, 58, 59]] * 12
 
 
 def test_sessions_are_not_read_for_clients_who_have_left(session):

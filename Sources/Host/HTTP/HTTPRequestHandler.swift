@@ -105,6 +105,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard gate.refusal == nil, let history = try routes.history(head) else {
                 return answer(head, context, isLast: isLast(head))
             }
+            // Reading has its own time limits, and only so many wait for a turn.
+            deadline?.cancel()
             let (budget, channel) = (gate.connections.histories, context.channel)
             let answer = context.eventLoop.makeFutureWithTask {
                 await history.answer(within: budget) { channel.isActive }
