@@ -7,6 +7,8 @@ final class TokenLedger: Sendable {
     private struct Accounts {
         var young: [ClientKey: TokenAccount] = [:]
         var old: [ClientKey: TokenAccount] = [:]
+        /// How many of the young ones were old and in use when these became the young ones.
+        var carried = 0
     }
 
     private final class Watched: Sendable {
@@ -85,9 +87,10 @@ final class TokenLedger: Sendable {
     private func account(of key: ClientKey) -> TokenAccount {
         accounts.withLock { accounts in
             if let account = accounts.young[key] { return account }
-            if accounts.young.count >= TokenLedger.share {
+            // Of new ones: where many are in use each further name would otherwise look through all of them.
+            if accounts.young.count - accounts.carried >= TokenLedger.share {
                 let active = accounts.old.filter { $0.value.isActive }
-                (accounts.old, accounts.young) = (accounts.young, active)
+                accounts = Accounts(young: active, old: accounts.young, carried: active.count)
             }
             let account = accounts.old.removeValue(forKey: key) ?? TokenAccount()
             accounts.young[key] = account

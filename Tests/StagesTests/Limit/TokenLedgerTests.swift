@@ -217,6 +217,21 @@ final class TokenLedgerTests: Sendable {
         #expect(next != nil)
     }
 
+    @Test("a new name costs the same however many users have messages on their way")
+    func manyActive() async throws {
+        var messages: [Message] = []
+        func time(of number: Int) async throws -> Duration {
+            let began = ContinuousClock.now
+            for _ in 0..<number { messages.append(try #require(try await admit("user \(messages.count)"))) }
+            return .now - began
+        }
+        let first = try await time(of: 2_000)
+        _ = try await time(of: 10_000)
+        // Thirty times as long where each new name looks through all of them.
+        let last = try await time(of: 2_000)
+        #expect(last < first * 10)
+    }
+
     @Test("100,000 names leave 10,000 accounts, and those that something is on its way for")
     func names() async throws {
         let held = try await admit("held", budget: 10)
