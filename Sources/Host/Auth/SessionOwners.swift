@@ -6,7 +6,7 @@ import Synchronization
 
 /// Whose sessions are whose, where clients authenticate: a session belongs to the user who had it first.
 ///
-/// The last 100,000 are known by heart, or fewer where their users' names take more than 16 MiB. Of others the pipelines'
+/// The last 100,000 are remembered, or fewer where their users' names take more than 16 MiB. For others the pipelines'
 /// databases are asked, which know those that have a row.
 final class SessionOwners: Sendable {
     private struct Known {

@@ -14,7 +14,7 @@ final class RememberedAnswers: KeptKind {
     struct Key: Sendable, Hashable {
         let pipeline: ExactText
         let session: String
-        /// Who was authenticated: another user's answers are nobody's business.
+        /// Who was authenticated: users don't get each other's answers.
         let user: ExactText?
         let id: ExactText
         /// Another prompt under the same id is another message; `nil` where it is an error.

@@ -14,7 +14,7 @@ struct HostName {
         if text.hasPrefix("[") {
             guard let end = text.firstIndex(of: "]") else { return nil }
             let address = text[text.index(after: text.startIndex)..<end]
-            // A zone is no business of another machine's.
+            // A zone means nothing to another machine.
             guard address.contains(":"), !address.contains("%"), IPAddress(String(address)) != nil else { return nil }
             (name, rest) = (address.lowercased(), text[text.index(after: end)...])
         } else {

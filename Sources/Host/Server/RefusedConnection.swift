@@ -64,7 +64,7 @@ final class RefusedConnection: ChannelInboundHandler {
         close()
     }
 
-    /// Below TLS, which would wait some seconds for the client to say goodbye.
+    /// Closes below TLS, which would wait some seconds for the client's `close_notify`.
     private func close() {
         guard let context else { return }
         let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)

@@ -2,7 +2,7 @@ import NIOCore
 
 /// How a connection ends with its host, and what is looked at once a second.
 extension WebSocketHandler {
-    /// Takes no further prompt, lets those that were received end, then says goodbye.
+    /// Takes no further prompt, lets those that were received end, then sends a Close.
     func drain() {
         isDraining = true
         closeIfDrained()

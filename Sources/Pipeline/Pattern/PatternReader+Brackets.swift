@@ -37,7 +37,7 @@ extension PatternReader {
         return (at + 2..<scalars.count).first { starts(":]", at: $0) }.map { $0 + 2 }
     }
 
-    /// One character of a class; `nil` where RE2 knows it no more than we do.
+    /// One character of a class; `nil` for what RE2 does not know either.
     private mutating func readOne() throws(PatternProblem) -> Unicode.Scalar? {
         guard let scalar = peek() else { return nil }
         guard scalar == "\\" else {

@@ -13,7 +13,7 @@ package final class UnreadableRows: Sendable {
         var counters: [String: any CounterHandler] = [:]
     }
 
-    /// How many are logged: whoever has more of them has a table of them.
+    /// How many are logged: more of them are a problem of the table, which these have shown.
     private static let logged = 100
 
     private let state = Mutex(State())

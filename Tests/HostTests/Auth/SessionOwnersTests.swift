@@ -1,7 +1,6 @@
 import NIOCore
 import NIOPosix
 import Pipeline
-import Stages
 import Testing
 
 @testable import Host
@@ -14,12 +13,7 @@ struct SessionOwnersTests {
     private let pipeline: ServedPipeline
 
     init() throws {
-        let chain = try Chain(resources: ["model": Echo()]) {
-            Receive()
-            Complete()
-            Respond()
-        }
-        pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)
+        pipeline = try .forTests()
     }
 
     private func admission(_ user: String?, session: String?) throws -> Admission {

@@ -94,12 +94,7 @@ struct RememberedAnswersTests {
         #expect(finding(kept.answers, key("0"), by: owner) == "new")
         #expect(finding(kept.answers, key("999"), by: owner) == "answered")
         #expect(kept.budget.state(of: .answers).dropped > 800)
-        let chain = try Chain(resources: ["model": Echo()]) {
-            Receive(); Complete(); Respond()
-        }
-        var entry = Receive(path: "/ws")
-        entry.onDisconnect = .hold(.seconds(60))
-        let pipeline = ServedPipeline(name: "flow", entry: entry, chain: chain)
+        let pipeline = try ServedPipeline.forTests(onDisconnect: .hold(.seconds(60)))
         func place(_ session: String?, at now: NIODeadline) throws -> RetainedPlace? {
             let query = QueryItems(session.map { "session=\($0)" } ?? "")
             return try kept.sessions.place(

@@ -11,14 +11,7 @@ struct RetainedSessionsTests {
     private let pipeline: ServedPipeline
 
     init() throws {
-        let chain = try Chain(resources: ["model": Echo()]) {
-            Receive()
-            Complete()
-            Respond()
-        }
-        var entry = Receive(path: "/ws")
-        entry.onDisconnect = .hold(.seconds(60))
-        pipeline = ServedPipeline(name: "flow", entry: entry, chain: chain)
+        pipeline = try .forTests(onDisconnect: .hold(.seconds(60)))
     }
 
     private func place(in kept: Kept, of user: String = "ann") throws -> RetainedPlace? {

@@ -1,6 +1,5 @@
 import NIOHTTP1
 import Pipeline
-import Stages
 import Testing
 
 @testable import Host
@@ -12,12 +11,7 @@ struct HostRoutesTests {
     private let remote = Sender(address: "203.0.113.9", isForwarded: false, isLocal: false)
 
     init() throws {
-        let chain = try Chain(resources: ["model": Echo()]) {
-            Receive()
-            Complete()
-            Respond()
-        }
-        pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)
+        pipeline = try .forTests()
     }
 
     private func routes(auth: Bool = true, metrics: MetricsRule = .loopback, history: Bool = true) -> HostRoutes {

@@ -24,12 +24,7 @@ struct PostDeadlineTests {
     }
 
     private func channel(asking model: Silent) async throws -> NIOAsyncTestingChannel {
-        let chain = try Chain(resources: ["model": model]) {
-            Receive()
-            Complete()
-            Respond()
-        }
-        let pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)
+        let pipeline = try ServedPipeline.forTests(with: ["model": model])
         let access = AccessRules(isLoopback: true, origins: [], proxies: TrustedProxies(ranges: []))
         let routes = HostRoutes(pipelines: [pipeline], access: access)
         let connections = try await Connections(

@@ -15,12 +15,7 @@ struct StoppingTests {
     @Test("while it says that it is ready does not close after that, and says the next time that it stops")
     func readiness() async throws {
         let health = HealthThatActs()
-        let chain = try Chain(resources: ["model": Echo(), "other": health]) {
-            Receive()
-            Complete()
-            Respond()
-        }
-        let pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)
+        let pipeline = try ServedPipeline.forTests(with: ["model": Echo(), "other": health])
         let access = AccessRules(isLoopback: true, origins: [], proxies: TrustedProxies(ranges: []))
         let routes = HostRoutes(pipelines: [pipeline], access: access)
         let group = MultiThreadedEventLoopGroup.singleton
