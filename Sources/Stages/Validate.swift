@@ -23,13 +23,15 @@ public struct Validate: Stage {
 
     public var requires: Fields { [.prompt] }
 
-    public var longestRun: Duration? { .zero }
+    public var longestRun: Duration? { resources.reduce(.zero) { $0 + $1.longestRefresh } }
 
     public func run(_ message: inout Message) async throws {
+        for resource in resources where !resource.isHealthFresh { await resource.refreshHealth() }
         try check(message)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        guard resources.allSatisfy(\.isHealthFresh) else { return false }
         try check(message)
         return true
     }

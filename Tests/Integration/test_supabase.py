@@ -220,6 +220,33 @@ def test_an_outage_is_heard_within_2_s_and_so_is_its_end(table, ai, serve, silen
         assert time.monotonic() - began < 2
 
 
+def test_a_project_is_not_asked_while_nobody_needs_it_and_the_next_message_knows_how_it_is(table, ai, serve):
+    host = serve(stage("[model, database]"), env=variables(table, ai))
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["type"] == "response"
+        wait_until(lambda: table.database.count() == 1, "the row")
+        time.sleep(2.5)
+        before = len(table.calls)
+        time.sleep(3)
+        assert len(table.calls) == before
+        # The state is older than 2 s now: the message waits for one look.
+        table.fault = (503, "<html>Bad Gateway</html>")
+        assert say(connection)["error"]["message"] == "Database not connected"
+        assert len(table.calls) == before + 1
+        time.sleep(2.5)
+        table.fault = None
+        assert say(connection)["type"] == "response"
+        # A look that is not answered holds a message for a second at most.
+        time.sleep(2.5)
+        table.fault = "hang"
+        began = time.monotonic()
+        assert say(connection)["error"]["message"] == "Database not connected"
+        assert time.monotonic() - began < 1.5
+        table.fault = None
+        table.released.set()
+
+
 def test_a_server_that_is_gone_and_comes_back_loses_no_row(table, ai, serve):
     text = stage("[model]").replace("async: true", "async: {queue: outbox}").replace(
         "stages:", "  outbox: {disk: {path: data/outbox.db}}\nstages:")

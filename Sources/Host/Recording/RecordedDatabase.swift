@@ -16,6 +16,12 @@ struct RecordedDatabase: RowStore {
 
     var health: Health { inner.health }
 
+    var isHealthFresh: Bool { inner.isHealthFresh }
+
+    func refreshHealth() async { await inner.refreshHealth() }
+
+    var longestRefresh: Duration { inner.longestRefresh }
+
     var longestInsert: Duration? { inner.longestInsert }
 
     func open(_ context: ResourceContext) async throws { try await inner.open(context) }

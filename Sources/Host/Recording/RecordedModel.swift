@@ -18,6 +18,12 @@ struct RecordedModel: Model {
 
     var health: Health { inner.health }
 
+    var isHealthFresh: Bool { inner.isHealthFresh }
+
+    func refreshHealth() async { await inner.refreshHealth() }
+
+    var longestRefresh: Duration { inner.longestRefresh }
+
     func open(_ context: ResourceContext) async throws { try await inner.open(context) }
 
     func close() async { await inner.close() }

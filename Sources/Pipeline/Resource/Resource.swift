@@ -15,8 +15,18 @@ public protocol Resource: Configurable {
     /// settings where it is empty.
     static var example: String { get }
 
-    /// How it is, from what it knows already: read for every message, so it never asks anyone. At most 2 s old.
+    /// How it is, from what it knows already: read for every message, so it never waits for anyone. At most 2 s old, but
+    /// where ``isHealthFresh`` says otherwise.
     var health: Health { get }
+
+    /// Whether ``health`` is at most 2 s old. Always so by default; not where a resource isn't asked while nobody needs it.
+    var isHealthFresh: Bool { get }
+
+    /// Asks how it is, where ``isHealthFresh`` is false.
+    func refreshHealth() async
+
+    /// How long ``refreshHealth()`` may take: 1 s at most; 0 by default.
+    var longestRefresh: Duration { get }
 
     /// Makes it ready. Called once, before any stage is opened.
     ///
@@ -36,6 +46,15 @@ extension Resource {
 
     /// Always ready.
     public var health: Health { .ready }
+
+    /// Always.
+    public var isHealthFresh: Bool { true }
+
+    /// Nothing to ask.
+    public func refreshHealth() async {}
+
+    /// No time.
+    public var longestRefresh: Duration { .zero }
 
     /// Nothing to make ready.
     public func open(_ context: ResourceContext) async throws {}

@@ -32,7 +32,14 @@ public struct Supabase: RowStore {
         self.timeout = timeout
     }
 
+    /// Also begins to ask how the project is, where that is not known of the last second.
     public var health: Health { connection.health }
+
+    public var isHealthFresh: Bool { connection.isHealthFresh }
+
+    public func refreshHealth() async { await connection.refreshHealth() }
+
+    public var longestRefresh: Duration { SupabaseConnection.patience }
 
     public var longestInsert: Duration? { timeout }
 

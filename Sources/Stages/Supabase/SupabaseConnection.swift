@@ -1,11 +1,15 @@
 import Pipeline
 import Synchronization
 
-/// What a resource keeps: its calls while it is open, and how the project is, looked at once a second.
+/// What a resource keeps: its calls while it is open, and how the project is. It is asked that while somebody needs to know,
+/// and at most once a second: each look is a call that may be paid for.
 final class SupabaseConnection: Sendable {
     private struct State {
         var api: SupabaseAPI?
-        var watch: Task<Void, Never>?
+        /// The look that is under way.
+        var look: Task<Void, Never>?
+        /// When the project last said how it is.
+        var lookedAt: ContinuousClock.Instant?
         /// Tables that stages store in, and those of them that are to be checked with the next look.
         var tables: Set<String> = []
         var unchecked: Set<String> = []
@@ -13,9 +17,10 @@ final class SupabaseConnection: Sendable {
         var lastStored: ContinuousClock.Instant?
     }
 
-    /// How often the project is asked, and how long it may take: together less than the 2 s that health may be old.
+    /// How often the project is asked at most, and how long it may take: together less than the 2 s that health may be old.
     private static let interval: Duration = .seconds(1)
-    private static let patience: Duration = .milliseconds(800)
+    static let patience: Duration = .milliseconds(800)
+    private static let longestAge: Duration = .seconds(2)
 
     /// Rows that were left out.
     let unreadable = UnreadableRows()
@@ -23,9 +28,22 @@ final class SupabaseConnection: Sendable {
     private let status = DatabaseHealth()
     private let state = Mutex(State())
 
-    var health: Health { status.current }
+    /// How the project was last time it was asked; that begins another look where it is some time ago.
+    var health: Health {
+        _ = look(unlessWithin: SupabaseConnection.interval)
+        return status.current
+    }
 
-    /// Begins to look, and returns after the first time, whether it was well or not.
+    var isHealthFresh: Bool {
+        state.withLock { state in
+            guard state.api != nil, let lookedAt = state.lookedAt else { return true }
+            return ContinuousClock.now - lookedAt <= SupabaseConnection.longestAge
+        }
+    }
+
+    func refreshHealth() async { await look(unlessWithin: SupabaseConnection.interval)?.value }
+
+    /// Asks once, and returns after that, whether it was well or not.
     func open(_ project: SupabaseProject, _ context: ResourceContext) async {
         status.begin(context.logger)
         unreadable.begin(context)
@@ -33,15 +51,26 @@ final class SupabaseConnection: Sendable {
         state.withLock { $0.api = api }
         await look(api)
         // An address or key that is empty stays so.
-        guard project.problem == nil else { return }
-        let watch = Task { [weak self] in
-            while let self {
-                let pause = SupabaseConnection.interval * (health == .ready ? 1 : Double.random(in: 0.8...1))
-                guard (try? await Task.sleep(for: pause)) != nil else { return }
-                await self.look(api)
+        if project.problem == nil { state.withLock { $0.lookedAt = .now } }
+    }
+
+    /// Begins a look, or finds the one that is under way; `nil` where the last one is no longer ago than that.
+    private func look(unlessWithin age: Duration) -> Task<Void, Never>? {
+        state.withLock { state in
+            if let look = state.look { return look }
+            guard let api = state.api, let lookedAt = state.lookedAt, ContinuousClock.now - lookedAt > age else {
+                return nil
             }
+            let look = Task {
+                await self.look(api)
+                self.state.withLock { state in
+                    guard state.api != nil else { return }
+                    (state.look, state.lookedAt) = (nil, .now)
+                }
+            }
+            state.look = look
+            return look
         }
-        state.withLock { $0.watch = watch }
     }
 
     /// Checks a table now if the project answers, else once it does.
@@ -51,7 +80,7 @@ final class SupabaseConnection: Sendable {
                 state.tables.insert(table)
                 state.unchecked.insert(table)
                 return state.api
-            }), health == .ready
+            }), status.current == .ready
         else { return }
         do {
             try await SupabaseTable(table, api).check()
@@ -62,8 +91,9 @@ final class SupabaseConnection: Sendable {
     }
 
     func insert(_ rows: [Row], into table: String) async throws {
-        guard let api = state.withLock(\.api), health == .ready else {
-            throw health.error ?? .databaseUnavailable("not open")
+        if health != .ready { await refreshHealth() }
+        guard let api = state.withLock(\.api), status.current == .ready else {
+            throw status.current.error ?? .databaseUnavailable("not open")
         }
         do {
             try await SupabaseRows(table, api).insert(rows)
@@ -100,8 +130,8 @@ final class SupabaseConnection: Sendable {
             return state
         }
         status.end()
-        open.watch?.cancel()
-        await open.watch?.value
+        open.look?.cancel()
+        await open.look?.value
         await open.api?.shutdown()
     }
 
