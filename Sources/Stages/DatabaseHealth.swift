@@ -18,7 +18,15 @@ final class DatabaseHealth: Sendable {
 
     private let state = Mutex(State())
 
+    /// What is read of the database, which ends once nothing is heard of it.
+    let reads = PendingReads()
+
     var current: Health { state.withLock(\.health) }
+
+    /// Says what works and is perhaps not meant.
+    func advise(_ sentence: String) {
+        state.withLock(\.logger)?.warning("\(sentence)")
+    }
 
     func begin(_ logger: Logger) {
         state.withLock { $0.logger = logger }
@@ -29,9 +37,12 @@ final class DatabaseHealth: Sendable {
             state.logger = nil
             state.health = .failing(.databaseUnavailable("the database is closed"))
         }
+        // What is read without being open has a connection of its own.
+        reads.goOn()
     }
 
     func report(ready: Void) {
+        reads.goOn()
         let logger: Logger? = state.withLock { state in
             guard state.health != .ready, state.logger != nil else { return nil }
             state.health = .ready
@@ -41,6 +52,12 @@ final class DatabaseHealth: Sendable {
             return state.logger
         }
         logger?.info("The database is connected")
+    }
+
+    /// Nothing is heard of the database. What is read of it ends, and is refused until it is heard again.
+    func report(silent detail: String) {
+        report(failing: detail)
+        reads.stop(because: .databaseUnavailable(detail))
     }
 
     /// - Parameter isDown: False for a database that answers and refuses something.

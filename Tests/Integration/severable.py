@@ -14,6 +14,7 @@ class SeverableProxy:
     def __init__(self, port):
         self.target = port
         self.silent = False
+        self.forgotten = set()
         self.swallow = None
         self.pairs = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -45,7 +46,7 @@ class SeverableProxy:
                     data = readable.recv(1 << 16)
                     if not data:
                         return
-                    if self.silent:
+                    if self.silent or client in self.forgotten:
                         continue
                     if readable is server and self.swallow and self.swallow(data):
                         return
@@ -55,6 +56,11 @@ class SeverableProxy:
         finally:
             client.close()
             server.close()
+
+    def forget(self, pairs):
+        """Ends the silence for all but these connections, which stay open."""
+        self.forgotten |= {client for client, _ in pairs}
+        self.silent = False
 
     def heal(self):
         """Ends the connections of the silence; new ones pass."""

@@ -46,10 +46,11 @@ final class SessionOwners: Sendable {
 
     /// Takes a session for a user.
     ///
+    /// - Parameter limit: How long the databases may be asked.
     /// - Returns: `nil` where that is done, and where nobody is authenticated; otherwise what is to be looked up first.
     /// - Throws: 403 where it is another user's.
     func claim(
-        _ admission: Admission, of pipelines: [ServedPipeline], on eventLoop: any EventLoop
+        _ admission: Admission, of pipelines: [ServedPipeline], within limit: Duration, on eventLoop: any EventLoop
     ) throws(HTTPRejection) -> EventLoopFuture<Void>? {
         guard let user = admission.identity?.userID else { return nil }
         guard let id = UniqueID(admission.session.id) else {
@@ -66,7 +67,9 @@ final class SessionOwners: Sendable {
         return eventLoop.makeFutureWithTask {
             let owner: String?
             do {
-                owner = try await StoredSessions.owner(of: id.description, in: pipelines)
+                owner = try await withTimeout(limit, orThrow: CancellationError()) {
+                    try await StoredSessions.owner(of: id.description, in: pipelines)
+                }
             } catch {
                 throw HTTPRejection.unavailable("it can't be looked up now whose session this is")
             }

@@ -123,7 +123,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Works on a message that came whole, once it is known that its session is the client's own.
     private func begin(_ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         do throws(HTTPRejection) {
-            let claim = try gate.connections.owners.claim(admission, of: routes.pipelines, on: context.eventLoop)
+            let claim = try gate.connections.owners.claim(
+                admission, of: routes.pipelines, within: gate.limits.lookUp, on: context.eventLoop)
             guard let claim else { return work(on: admission, head, context) }
             claim.assumeIsolated().whenComplete { result in
                 guard context.channel.isActive else { return }

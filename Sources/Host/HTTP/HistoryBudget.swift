@@ -1,4 +1,5 @@
 import DequeModule
+import Pipeline
 import Synchronization
 
 /// What stored sessions may take that clients ask for: how many are read at once, and how many bytes of them may wait for
@@ -7,7 +8,7 @@ final class HistoryBudget: Sendable {
     private struct State {
         var bytes = 0
         var readers = 0
-        var waiting = Deque<CheckedContinuation<Void, Never>>()
+        var waiting = Deque<FirstOutcome<Void>>()
     }
 
     /// Most of what a host may hold for clients who ask and do not read.
@@ -23,32 +24,41 @@ final class HistoryBudget: Sendable {
     ///
     /// - Parameter isWanted: Asked when the turn has come: clients may have left by then.
     /// - Returns: `nil` where too many wait, and where it is not wanted any more.
-    func read<Result>(while isWanted: () -> Bool, _ body: () async -> Result) async -> Result? {
-        guard await enter() else { return nil }
-        let result = isWanted() ? await body() : nil
-        leave()
-        return result
+    /// - Throws: What `body` throws; `CancellationError` where the task is cancelled before its turn: nothing is read then.
+    func read<Result>(
+        while isWanted: () -> Bool, _ body: () async throws -> Result
+    ) async throws -> Result? {
+        guard try await enter() else { return nil }
+        defer { leave() }
+        return isWanted() ? try await body() : nil
     }
 
     /// - Returns: Whether its turn has come; `false` where too many wait.
-    private func enter() async -> Bool {
-        let hasRoom = Mutex(true)
-        await withCheckedContinuation { continuation in
-            let mustWait = state.withLock { state in
-                guard state.readers == HistoryBudget.mostReaders else {
-                    state.readers += 1
-                    return false
-                }
-                guard state.waiting.count < HistoryBudget.mostWaiting else {
-                    hasRoom.withLock { $0 = false }
-                    return false
-                }
-                state.waiting.append(continuation)
+    private func enter() async throws -> Bool {
+        let turn = FirstOutcome<Void>()
+        let (mayWait, mayRead) = state.withLock { state in
+            guard state.readers == HistoryBudget.mostReaders else {
+                state.readers += 1
+                return (true, true)
+            }
+            guard state.waiting.count < HistoryBudget.mostWaiting else { return (false, false) }
+            state.waiting.append(turn)
+            return (true, false)
+        }
+        if mayRead || !mayWait { return mayRead }
+        do {
+            try await turn.value()
+            return true
+        } catch {
+            let wasWaiting = state.withLock { state in
+                guard let index = state.waiting.firstIndex(where: { $0 === turn }) else { return false }
+                state.waiting.remove(at: index)
                 return true
             }
-            if !mustWait { continuation.resume() }
+            // It had come a moment ago.
+            if !wasWaiting { leave() }
+            throw error
         }
-        return hasRoom.withLock(\.self)
     }
 
     private func leave() {
@@ -57,7 +67,7 @@ final class HistoryBudget: Sendable {
             if next == nil { state.readers -= 1 }
             return next
         }
-        next?.resume()
+        next?.finish(.success(()))
     }
 
     /// Takes so many bytes.

@@ -15,21 +15,25 @@ struct SessionHistory: Sendable {
     /// How many bytes of rows are shown at most, the last ones: each may have more than a megabyte.
     private static let mostBytes = 8 << 20
 
+    /// How long it may take, waiting for its turn included: about as long as a client waits for an answer.
+    private static let patience: Duration = .seconds(10)
+
     /// Reads the rows. Another user's session looks like one that isn't there.
     ///
     /// - Parameter isWanted: Whether the client is still there.
-    func answer(within budget: HistoryBudget, while isWanted: () -> Bool) async -> HTTPAnswer {
-        await budget.read(while: isWanted) { await read(within: budget) }
-            ?? HTTPAnswer(.unavailable("too many stored sessions are asked for at once; try again"))
-    }
-
-    private func read(within budget: HistoryBudget) async -> HTTPAnswer {
-        let rows: [Row]
+    func answer(within budget: HistoryBudget, while isWanted: @escaping @Sendable () -> Bool) async -> HTTPAnswer {
         do {
-            rows = try await lastRows()
+            return try await withTimeout(SessionHistory.patience, orThrow: PipelineError.databaseUnavailable("no answer in time")) {
+                try await budget.read(while: isWanted) { try await read(within: budget) }
+                    ?? HTTPAnswer(.unavailable("too many stored sessions are asked for at once; try again"))
+            }
         } catch {
             return HTTPAnswer(.unavailable("the database does not answer"))
         }
+    }
+
+    private func read(within budget: HistoryBudget) async throws -> HTTPAnswer {
+        let rows = try await lastRows()
         let own = rows.filter { userID == nil || $0.userID.isExactly(userID) }
         guard !own.isEmpty else { return HTTPAnswer(HTTPRejection(.notFound, "there is no such session")) }
         var (shown, bytes): ([String], Int) = ([], 0)

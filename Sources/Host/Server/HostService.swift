@@ -49,7 +49,9 @@ struct HostService: Service {
         let deadline = ContinuousClock.now + settings.drain
         for task in reloading + [tidying] { task.cancel() }
         await reloader.stop()
-        let losses = await drain(connections, reloader, until: deadline)
+        // A tenth is for what there is to close, such as programs to end.
+        let work = deadline - min(settings.drain * 0.1, .milliseconds(250))
+        let losses = await drain(connections, reloader, workingUntil: work, by: deadline)
         // Until here it has told who came that the host is stopping.
         try? await channel.close()
         await exporter?.finish(exporting, until: deadline)
@@ -61,7 +63,8 @@ struct HostService: Service {
 
     /// Lets what has begun end: first the conversations, then stages that work on for clients who have left, then queues.
     private func drain(
-        _ connections: Connections, _ reloader: Reloader, until deadline: ContinuousClock.Instant
+        _ connections: Connections, _ reloader: Reloader, workingUntil deadline: ContinuousClock.Instant,
+        by end: ContinuousClock.Instant
     ) async -> Losses {
         connections.refuseClients()
         await connections.drain(until: deadline)
@@ -75,12 +78,14 @@ struct HostService: Service {
         // Before they are given up: then they may end at once, and are lost all the same.
         let hanging = await reloader.waitForRetired(until: deadline)
         let unbegun = await connections.stop()
-        var losses = await reloader.closeRetired(until: deadline)
+        var losses = await reloader.closeRetired(until: deadline, by: end)
         losses.unfinished = max(losses.unfinished, hanging) + unfinished
         losses.unbegun += unbegun
-        for pipeline in pipelines.reversed() {
-            let lost = await pipeline.chain.close(within: max(.zero, deadline - .now))
-            losses.add(lost, of: pipeline.name)
+        await withTaskGroup(of: (String, [String: Int]).self) { group in
+            for pipeline in pipelines {
+                group.addTask { (pipeline.name, await pipeline.chain.close(workingUntil: deadline, by: end)) }
+            }
+            for await (name, lost) in group { losses.add(lost, of: name) }
         }
         return losses
     }

@@ -48,5 +48,9 @@ package struct HostLimits: SettingGroup {
     /// is taken while fewer wait, so that one that is larger than all of this gets its turn, too.
     static let queuedBytes = 256 << 10
 
+    /// How long a client waits for what is looked up in a database before its request is served: what a statement may take
+    /// by default, and less than the time in which the request must be answered.
+    var lookUp: Duration { handshake > .zero ? min(.seconds(5), handshake * 0.8) : .seconds(5) }
+
     package init() {}
 }

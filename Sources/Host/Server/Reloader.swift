@@ -99,11 +99,11 @@ actor Reloader {
     /// Returns once what was replaced is closed; after the time is over it is closed as it is.
     ///
     /// - Returns: What is lost, with what was at reloads before.
-    func closeRetired(until deadline: ContinuousClock.Instant) async -> Losses {
+    func closeRetired(until deadline: ContinuousClock.Instant, by end: ContinuousClock.Instant) async -> Losses {
         let hanging = await waitForRetired(until: deadline)
         losses.unfinished += hanging
         for (pipeline, _) in retiring.values {
-            losses.add(await pipeline.chain.close(within: .zero), of: pipeline.name)
+            losses.add(await pipeline.chain.close(workingUntil: deadline, by: end), of: pipeline.name)
         }
         return losses
     }

@@ -22,7 +22,8 @@ struct WebSocketEntrance {
 
     /// `nil` where the session is the client's at once; otherwise it is once it was looked up.
     func claim(_ admission: Admission, on eventLoop: any EventLoop) throws(HTTPRejection) -> EventLoopFuture<Void>? {
-        try gate.connections.owners.claim(admission, of: routes.pipelines, on: eventLoop)
+        try gate.connections.owners.claim(
+            admission, of: routes.pipelines, within: gate.limits.lookUp, on: eventLoop)
     }
 
     /// The client's place in its session, where that is kept beyond the connection.

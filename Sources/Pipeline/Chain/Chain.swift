@@ -213,13 +213,34 @@ public final class Chain: Sendable {
         return try track.runWithoutWaiting(&message)
     }
 
-    /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order.
-    /// Closes what is open, also after a failed ``open(replacing:)``, and only once.
+    /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order, which
+    /// have the rest of that time, and a second at least. Closes what is open, also after a failed ``open(replacing:)``, and
+    /// only once.
     ///
     /// - Returns: How many messages waited in memory for each asynchronous stage, by its label, and are lost.
     @discardableResult
     public func close(within limit: Duration = .seconds(30)) async -> [String: Int] {
         let deadline = ContinuousClock.now + limit
+        let lost = await flush(until: deadline)
+        await opened.closeAll(until: max(deadline, .now + Chain.closing))
+        return lost
+    }
+
+    /// The same where the process ends: what has not closed by then is not waited for.
+    ///
+    /// - Parameters:
+    ///   - work: Until when the workers may work on what waits.
+    ///   - end: When stages and resources are to be closed.
+    package func close(workingUntil work: ContinuousClock.Instant, by end: ContinuousClock.Instant) async -> [String:
+        Int]
+    {
+        let lost = await flush(until: work)
+        // Also where everything before took longer than it should: some have programs to end.
+        await opened.closeAll(until: max(end, .now + Chain.leastClosing))
+        return lost
+    }
+
+    private func flush(until deadline: ContinuousClock.Instant) async -> [String: Int] {
         var lost: [String: Int] = [:]
         var steps = steps
         // What a queue holds may yet come to those inside it.
@@ -234,12 +255,12 @@ public final class Chain: Sendable {
             }
             steps = queues.flatMap(\.inner)
         }
-        await opened.closeAll(until: max(deadline, .now + Chain.closing))
         return lost
     }
 
-    /// How long stages and resources have to close once the time is over.
+    /// How long stages and resources have to close once the time is over, and where the process ends.
     private static let closing = Duration.seconds(1)
+    private static let leastClosing = Duration.milliseconds(50)
 
     private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {
         func bound(_ stage: some Stage, _ reader: inout SettingReader) -> (any Stage)? {

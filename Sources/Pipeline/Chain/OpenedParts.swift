@@ -26,7 +26,7 @@ final class OpenedParts: Sendable {
                 race.finish(.failure(PipelineError.stopping))
             }
             Task {
-                await self.closeEach()
+                await ClosingTime.$deadline.withValue(deadline) { await self.closeEach() }
                 race.finish(.success(()))
             }
             defer { timer.cancel() }

@@ -235,7 +235,7 @@ final class Background: Sendable {
         }
         let left = queue.depth.messages
         guard left > 0 else { return 0 }
-        if let letters { return await keepRest(of: queue, in: letters) }
+        if let letters { return await keepRest(of: queue, in: letters, within: limit - patience) }
         if guarantee.survivesProcess {
             let place = queue.location.map { ": they are in \($0)" } ?? ""
             logger.notice(
@@ -253,12 +253,16 @@ final class Background: Sendable {
     /// Writes down what is left of a queue at the end.
     ///
     /// - Returns: How many messages are lost all the same.
-    private func keepRest(of queue: any MessageQueue, in letters: DeadLetterWriter) async -> Int {
+    private func keepRest(
+        of queue: any MessageQueue, in letters: DeadLetterWriter, within limit: Duration
+    ) async -> Int {
         isGivingUp.store(true, ordering: .relaxed)
         let workers = workers.withLock(\.self)
         for worker in workers { worker.cancel() }
         // What a worker is at that doesn't heed this is written down, too: it may never end.
-        try? await withTimeout(.milliseconds(250), orThrow: PipelineError.stopping) {
+        try? await withTimeout(
+            min(.milliseconds(250), max(.milliseconds(20), limit / 2)), orThrow: PipelineError.stopping
+        ) {
             for worker in workers { await worker.value }
         }
         let failed = letters.stop()

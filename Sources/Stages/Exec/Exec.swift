@@ -97,7 +97,7 @@ public struct Exec: Stage {
     }
 
     public func close() async {
-        await parts.pool.stop()
+        await parts.pool.stop(within: ClosingTime.left(atMost: .seconds(2)))
     }
 
     private var parts: Made {

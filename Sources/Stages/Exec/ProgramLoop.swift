@@ -6,8 +6,6 @@ import Synchronization
 
 /// The thread of a pool: it starts and ends the processes, writes what waits for them in one go, and reads what they say.
 final class ProgramLoop {
-    /// How long processes may take to end by themselves when the host stops.
-    private static let farewell: UInt64 = 2_000_000_000
     /// How long a process that has closed its output may take to end.
     private static let muteness: UInt64 = 500_000_000
 
@@ -236,7 +234,7 @@ final class ProgramLoop {
     private func sayFarewell() {
         isLeaving = true
         for process in processes { process?.closeInput() }
-        let end = monotonicTime() + ProgramLoop.farewell
+        let end = monotonicTime() + pool.shared.withLock(\.farewell).nanoseconds
         while processes.contains(where: { $0 != nil }) {
             let now = monotonicTime()
             if now >= end { for process in processes { process?.kill() } }

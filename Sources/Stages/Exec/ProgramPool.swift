@@ -19,6 +19,8 @@ final class ProgramPool: Sendable {
         var bell: Int32?
         var onStart: CheckedContinuation<Void, any Error>?
         var onStop: [CheckedContinuation<Void, Never>] = []
+        /// How long processes may take to end by themselves.
+        var farewell = Duration.zero
 
         mutating func wake() {
             guard let bell = bell.take() else { return }
@@ -64,7 +66,9 @@ final class ProgramPool: Sendable {
     }
 
     /// Ends the processes, and waits until they are gone.
-    func stop() async {
+    ///
+    /// - Parameter farewell: How long they may take to end by themselves once their input has ended; then they are killed.
+    func stop(within farewell: Duration) async {
         await withCheckedContinuation { continuation in
             let isOver = shared.withLock { shared in
                 if shared.phase == .idle || shared.phase == .stopped {
@@ -72,6 +76,7 @@ final class ProgramPool: Sendable {
                     return true
                 }
                 shared.phase = .stopping
+                shared.farewell = farewell
                 shared.onStop.append(continuation)
                 shared.wake()
                 return false

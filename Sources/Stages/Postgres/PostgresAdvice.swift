@@ -70,8 +70,10 @@ struct PostgresAdvice {
     /// What the server does not promise of rows that it has taken, as this session has it.
     static func onServer(in session: PostgresSession) throws -> [String] {
         let result = try session.run(
-            "SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('full_page_writes')"
-        )
+            """
+            SELECT current_setting('synchronous_commit', true), current_setting('fsync', true),
+              current_setting('full_page_writes', true)
+            """)
         var advice: [String] = []
         if result.text(0, 0) == "off" {
             advice.append(

@@ -12,6 +12,9 @@ final class PostgresConnection: Sendable {
     /// Rows that were left out.
     let unreadable = UnreadableRows()
 
+    /// How long statements that are under way may take to end when the connections are closed.
+    private static let farewell: Duration = .seconds(1)
+
     private let status = DatabaseHealth()
     private let state = Mutex<Open?>(nil)
 
@@ -30,7 +33,7 @@ final class PostgresConnection: Sendable {
         }
         state.withLock { $0 = Open(settings: settings, pool: pool, watch: watch) }
         await withCheckedContinuation { continuation in
-            watch.start { continuation.resume() }
+            watch.start(onSilence: pool.fellSilent) { continuation.resume() }
         }
     }
 
@@ -53,8 +56,10 @@ final class PostgresConnection: Sendable {
             throw health.error ?? .databaseUnavailable("not open")
         }
         do {
-            try await open.pool.run { session in
-                try PostgresRows(table).insert(rows, with: session)
+            var rest = rows[...]
+            while !rest.isEmpty {
+                let some = PostgresRows.takeSome(&rest)
+                try await open.pool.run { try PostgresRows(table).insert(some, with: $0) }
             }
         } catch let failure as PostgresFailure {
             if failure.isOfTheTable { open.watch.watch(table: table) }
@@ -63,13 +68,13 @@ final class PostgresConnection: Sendable {
         }
     }
 
-    /// Does something in the open pool, or where there is none with a connection of its own.
+    /// Reads in the open pool, or where there is none with a connection of its own.
     func run<Value: Sendable>(
         _ settings: PostgresSettings, _ body: @escaping @Sendable (PostgresSession) throws -> Value
     ) async throws -> Value {
         guard let open = state.withLock(\.self) else { return try await runAlone(settings, body) }
         do {
-            return try await open.pool.run(body)
+            return try await status.reads.run { try await open.pool.run(body) }
         } catch let failure as PostgresFailure {
             throw PipelineError.databaseUnavailable(failure.detail)
         }
@@ -104,12 +109,13 @@ final class PostgresConnection: Sendable {
             return state
         }
         guard let open else { return }
+        let end = ContinuousClock.now + ClosingTime.left(atMost: PostgresConnection.farewell)
         status.end()
         await withCheckedContinuation { continuation in
             open.watch.close { continuation.resume() }
         }
         await withCheckedContinuation { continuation in
-            open.pool.close { continuation.resume() }
+            open.pool.close(by: end) { continuation.resume() }
         }
     }
 }

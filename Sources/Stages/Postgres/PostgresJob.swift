@@ -2,12 +2,14 @@ import Pipeline
 
 /// Something to do with a connection, and who waits for it.
 struct PostgresJob: Sendable {
-    /// When it is too late to begin.
+    /// Until when somebody waits for it: its time begins when it is asked for, not when a connection is free.
     let deadline: ContinuousClock.Instant
     /// Does it, and says so to who waits. What it throws is not said yet.
     let run: @Sendable (PostgresSession) throws -> Void
     /// Says to who waits that it failed.
     let fail: @Sendable (any Error) -> Void
+    /// Whether nobody waits for it any more.
+    let isSettled: @Sendable () -> Bool
 
     /// Hands a job to a thread and waits for its end without holding a thread. A cancelled task no longer waits, while
     /// the statement may go on.
@@ -20,6 +22,8 @@ struct PostgresJob: Sendable {
             answer.finish(.success(try body(session)))
         } fail: { error in
             answer.finish(.failure(error))
+        } isSettled: {
+            answer.isThere
         }
         return try await answer.value { take(job) }
     }

@@ -12,14 +12,10 @@ struct PostgresRows {
         self.unreadable = unreadable
     }
 
-    /// Stores rows in their order.
-    func insert(_ rows: [Row], with session: PostgresSession) throws(PostgresFailure) {
-        var rest = rows[...]
-        while !rest.isEmpty {
-            let some = takeSome(&rest)
-            if some.count >= PostgresRows.copied, try isCopied(some, with: session) { continue }
-            _ = try session.run(some.contains(where: \.mayComeAgain) ? replacement : insertion, parameters(of: some))
-        }
+    /// Stores rows in their order: as many as ``takeSome(_:)`` gives.
+    func insert(_ some: ArraySlice<Row>, with session: PostgresSession) throws(PostgresFailure) {
+        if some.count >= PostgresRows.copied, try isCopied(some, with: session) { return }
+        _ = try session.run(some.contains(where: \.mayComeAgain) ? replacement : insertion, parameters(of: some))
     }
 
     /// From how many rows on `COPY` takes less of the server's time than a statement that can pass over ids it has.
@@ -70,7 +66,8 @@ struct PostgresRows {
     private static let columns =
         "id, session_id, prompt, response, tokens_used, metadata, username, user_id, created_at"
 
-    private func takeSome(_ rows: inout ArraySlice<Row>) -> ArraySlice<Row> {
+    /// Takes the first of many rows, as many as one statement takes well.
+    static func takeSome(_ rows: inout ArraySlice<Row>) -> ArraySlice<Row> {
         var end = rows.startIndex
         var size = 0
         while end < rows.endIndex, end - rows.startIndex < 1_000, size < 8 << 20 {

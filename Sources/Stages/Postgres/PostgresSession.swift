@@ -16,10 +16,18 @@ final class PostgresSession {
     /// How long a statement may take.
     var patience: Duration
 
+    /// Whether what is under way is given up, looked at several times a second while nothing comes.
+    private let isGivenUp: () -> Bool
+    /// How often it is looked at: what a stop may take longer because of it.
+    private static let look: Duration = .milliseconds(20)
+
     /// Connects.
     ///
+    /// - Parameter isGivenUp: Whether what is under way has become pointless.
     /// - Throws: ``PostgresFailure`` of the kind `refused` or `timeout`.
-    init(_ address: PostgresAddress, patience: Duration) throws(PostgresFailure) {
+    init(
+        _ address: PostgresAddress, patience: Duration, isGivenUp: @escaping () -> Bool = { false }
+    ) throws(PostgresFailure) {
         guard let text = address.text else { throw PostgresFailure(kind: .refused, detail: address.problem) }
         // What comes after dbname wins over the same words in it.
         let pairs = [
@@ -35,6 +43,7 @@ final class PostgresSession {
         self.connection = connection
         self.address = address
         self.patience = patience
+        self.isGivenUp = isGivenUp
         PQsetNoticeReceiver(connection, { _, _ in }, nil)
         try finishConnecting()
         // Of columns without a time zone the server takes the session's for theirs.
@@ -172,14 +181,14 @@ final class PostgresSession {
     private func wait(for events: Int32, by deadline: ContinuousClock.Instant) throws(PostgresFailure) -> Int32 {
         while true {
             let left = deadline - .now
-            guard left > .zero else {
+            guard left > .zero, !isGivenUp() else {
                 throw PostgresFailure(kind: .timeout, detail: "the server did not answer in time")
             }
             // One that is made anew for another of several hosts has another descriptor.
             var descriptor = pollfd(fd: PQsocket(connection), events: Int16(events), revents: 0)
             guard descriptor.fd >= 0 else { throw failure(.lost) }
-            let milliseconds = left / .milliseconds(1)
-            let count = poll(&descriptor, 1, Int32(min(60_000, max(1, milliseconds.rounded(.up)))))
+            let milliseconds = min(left, PostgresSession.look) / .milliseconds(1)
+            let count = poll(&descriptor, 1, Int32(max(1, milliseconds.rounded(.up))))
             if count > 0 { return Int32(descriptor.revents) }
             if count < 0, errno != EINTR { throw failure(.lost) }
         }

@@ -1,4 +1,5 @@
 import Pipeline
+import Synchronization
 
 /// Looks once a second whether the server answers, on a connection and a thread of its own, and connects again where
 /// the connection is lost. Checks the tables when there is a connection for the first time.
@@ -20,9 +21,9 @@ final class PostgresWatch: Sendable {
         var onEnd: (@Sendable () -> Void)?
     }
 
-    /// How often the server is asked, and how long it may take: together less than the 2 s that health may be old.
+    /// How often the server is asked: together with the time that an answer may take less than the 2 s that health may be
+    /// old.
     private static let interval: Duration = .seconds(1)
-    private static let patience: Duration = .milliseconds(800)
     /// How many connections that were made are lost one after the other before the server is to blame.
     private static let connectionsPerLook = 5
     /// What the log says of a server that takes no rows.
@@ -32,6 +33,8 @@ final class PostgresWatch: Sendable {
     private let settings: PostgresSettings
     private let health: DatabaseHealth
     private let state = PostgresMonitor(State())
+    /// Whether it is to end, also in the middle of a look.
+    private let isEnding = Atomic<Bool>(false)
 
     init(_ settings: PostgresSettings, _ health: DatabaseHealth) {
         self.settings = settings
@@ -39,9 +42,13 @@ final class PostgresWatch: Sendable {
     }
 
     /// Begins, and calls back after the first look.
-    func start(_ onFirst: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameter onSilence: Called when nothing is heard of the server any more.
+    func start(
+        onSilence: @escaping @Sendable (PostgresFailure) -> Void, _ onFirst: @escaping @Sendable () -> Void
+    ) {
         state.withLock { $0.onFirst = onFirst }
-        guard !startPostgresThread({ self.work() }) else { return }
+        guard !startPostgresThread({ self.work(onSilence) }) else { return }
         health.report(failing: "no thread could be started")
         state.withLock { $0.hasEnded = true }
         onFirst()
@@ -77,6 +84,7 @@ final class PostgresWatch: Sendable {
 
     /// Ends, and calls back when the thread is gone.
     func close(_ done: @escaping @Sendable () -> Void) {
+        isEnding.store(true, ordering: .relaxed)
         let isGone = state.withLock { state in
             state.isClosed = true
             if !state.hasEnded { state.onEnd = done }
@@ -85,11 +93,11 @@ final class PostgresWatch: Sendable {
         if isGone { done() }
     }
 
-    private func work() {
-        var session: PostgresSession?
+    private func work(_ onSilence: @escaping @Sendable (PostgresFailure) -> Void) {
+        let looker = PostgresLook(health, onSilence) { self.isEnding.load(ordering: .relaxed) }
         var backoff = PostgresBackoff()
         while true {
-            let isWell = look(&session)
+            let isWell = look(with: looker)
             let onFirst = state.withLock { state in
                 defer { state.onFirst = nil }
                 return state.onFirst
@@ -105,7 +113,7 @@ final class PostgresWatch: Sendable {
             if wake == .closed { break }
             state.withLock { $0.isHurried = false }
         }
-        session = nil
+        looker.session = nil
         let onEnd = state.withLock { state in
             state.hasEnded = true
             return state.onEnd
@@ -114,16 +122,17 @@ final class PostgresWatch: Sendable {
     }
 
     /// One look.
-    private func look(_ session: inout PostgresSession?) -> Bool {
+    private func look(with looker: PostgresLook) -> Bool {
         var lost = 0
+        looker.begin()
         while true {
             do {
-                try probe(&session)
+                try probe(with: looker)
                 health.report(ready: ())
                 return true
             } catch let failure as PostgresFailure {
-                let wasConnected = session != nil
-                session = nil
+                let wasConnected = looker.session != nil
+                looker.session = nil
                 lost += 1
                 // Somebody may have ended just this connection, which says nothing of the server; and the next one, too.
                 let isOfConnection = wasConnected && failure.endsSession && failure.kind != .timeout
@@ -133,7 +142,7 @@ final class PostgresWatch: Sendable {
                     return false
                 }
                 if isOfConnection, lost < PostgresWatch.connectionsPerLook { continue }
-                health.report(failing: failure.detail)
+                looker.failed(failure)
             } catch {
                 health.report(failing: "\(error)")
             }
@@ -141,20 +150,21 @@ final class PostgresWatch: Sendable {
         }
     }
 
-    private func probe(_ session: inout PostgresSession?) throws {
+    private func probe(with looker: PostgresLook) throws {
         let current: PostgresSession
-        if let session, state.withLock({ $0.doubted.isEmpty }) {
+        if let session = looker.session, state.withLock({ $0.doubted.isEmpty }) {
             current = session
         } else {
-            current = try PostgresSession(settings.address, patience: PostgresWatch.patience)
-            session = current
+            current = try looker.connect(to: settings.address)
             state.withLock { state in
                 state.unchecked.formUnion(state.checked)
                 state.checked = []
             }
         }
-        current.patience = PostgresWatch.patience
-        guard try current.run("SELECT current_setting('transaction_read_only')").text(0, 0) == "off" else {
+        current.patience = PostgresLook.patience
+        let answer = try current.run("SELECT current_setting('transaction_read_only')").text(0, 0)
+        looker.hasAnswered()
+        guard answer == "off" else {
             throw PostgresFailure(kind: .readOnly, detail: PostgresWatch.readOnly)
         }
         for table in state.withLock({ $0.doubted.sorted() }) {
@@ -169,6 +179,7 @@ final class PostgresWatch: Sendable {
                 state.checked.insert(table)
             }
         }
+        try looker.sayAdvice()
     }
 }
 

@@ -10,6 +10,8 @@ final class SQLiteConnection: Sendable {
     /// A connection and the files that it was made to.
     private struct Opened {
         let queue: DatabaseQueue
+        /// Reads while a write waits for another program's lock; it can't write or checkpoint. `nil` where it can't be had.
+        let reader: DatabaseQueue?
         let files: SQLiteFiles
     }
 
@@ -170,7 +172,8 @@ final class SQLiteConnection: Sendable {
     func read<Value: Sendable>(_ path: String, _ body: (SQLiteReader) async throws -> Value) async throws -> Value {
         do {
             return try await body(
-                SQLiteReader(path: path, connection: try? current().queue, unreadable: unreadable))
+                SQLiteReader(
+                    path: path, connection: (try? current()).map { $0.reader ?? $0.queue }, unreadable: unreadable))
         } catch let error as DatabaseError {
             throw databaseUnavailable(error)
         }
@@ -191,6 +194,8 @@ final class SQLiteConnection: Sendable {
                 return state.opened
             }
         }
+        // The last to close empties the WAL file, which a reader can't.
+        try? opened?.reader?.close()
         try? opened?.queue.close()
     }
 
@@ -242,6 +247,7 @@ final class SQLiteConnection: Sendable {
     /// Ends a connection whose files are not at their path any more. Its rows are in the database that it was made to, even
     /// where that has another name now or none.
     private func leave(_ opened: Opened, _ settings: Settings) throws {
+        try? opened.reader?.close()
         let now = SQLiteFiles(settings.path)
         let hasSameDatabase = now.hasSameDatabase(as: opened.files)
         var aside: [String] = []
@@ -286,7 +292,9 @@ final class SQLiteConnection: Sendable {
             try tables.sorted().map { ($0, try makeReady($0, in: database)) }
         }
         for (table, sentences) in advice { say(sentences, of: table) }
-        return Opened(queue: queue, files: database.withFilesBeside(settings.path))
+        return Opened(
+            queue: queue, reader: try? SQLiteReader.connect(to: settings.path),
+            files: database.withFilesBeside(settings.path))
     }
 
     private func report(_ error: any Error) {

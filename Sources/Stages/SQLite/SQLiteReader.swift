@@ -1,8 +1,8 @@
 import GRDB
 import Pipeline
 
-/// Reads stored conversations: through the connection that is open, or through one of its own that can't write or
-/// checkpoint, also while a host has the file open.
+/// Reads stored conversations through a connection that can't write or checkpoint, also while a host has the file open: one
+/// that is open, or one of its own.
 ///
 /// Values are never taken for what their column's type says: another program may have stored anything. Rows are in the
 /// order of the times that they mean, in whatever form these are written.
@@ -95,10 +95,14 @@ struct SQLiteReader {
         }
     }
 
-    private func open() throws -> DatabaseQueue {
-        if let connection { return connection }
+    private func open() throws -> DatabaseQueue { try connection ?? SQLiteReader.connect(to: path) }
+
+    /// A connection that only reads.
+    static func connect(to path: String) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = true
+        // Nobody keeps readers of a WAL file out for longer, but for a program that wants the file for itself.
+        configuration.busyMode = .timeout(0.5)
         configuration.prepareDatabase { SQLiteFunctions.add(to: $0) }
         return try DatabaseQueue(path: path, configuration: configuration)
     }

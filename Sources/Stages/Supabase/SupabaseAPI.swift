@@ -6,6 +6,9 @@ struct SupabaseAPI: Sendable {
     private let client: HTTPClient
     private let project: SupabaseProject
 
+    /// How long a call may take.
+    var timeout: Duration { project.timeout }
+
     init(_ project: SupabaseProject) {
         client = HTTPClient()
         self.project = project

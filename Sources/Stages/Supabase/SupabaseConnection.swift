@@ -105,15 +105,15 @@ final class SupabaseConnection: Sendable {
         }
     }
 
-    /// Does something with the open project's calls, or where it is not open with its own.
+    /// Reads with the open project's calls, or where it is not open with its own.
     func run<Value: Sendable>(
-        _ project: SupabaseProject, _ body: @Sendable (SupabaseAPI) async throws -> Value
+        _ project: SupabaseProject, _ body: @escaping @Sendable (SupabaseAPI) async throws -> Value
     ) async throws -> Value {
         let open = state.withLock(\.api)
         let api = open ?? SupabaseAPI(project)
         let result: Result<Value, any Error>
         do {
-            result = .success(try await body(api))
+            result = .success(try await open == nil ? body(api) : read { try await body(api) })
         } catch let failure as SupabaseFailure {
             result = .failure(PipelineError.databaseUnavailable(failure.detail(for: "requests")))
         } catch {
@@ -121,6 +121,19 @@ final class SupabaseConnection: Sendable {
         }
         if open == nil { await api.shutdown() }
         return try result.get()
+    }
+
+    /// Reads, and looks how the project is for as long as it does not answer.
+    private func read<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        if status.reads.areStopped, !isHealthFresh { await refreshHealth() }
+        _ = look(unlessWithin: SupabaseConnection.interval)
+        let looking = Task {
+            while (try? await Task.sleep(for: .milliseconds(200))) != nil {
+                _ = look(unlessWithin: SupabaseConnection.interval)
+            }
+        }
+        defer { looking.cancel() }
+        return try await status.reads.run(body)
     }
 
     /// Ends the looks and calls.
@@ -141,8 +154,10 @@ final class SupabaseConnection: Sendable {
         let (tables, unchecked) = state.withLock { ($0.tables, $0.unchecked) }
         // Where no stage stores anything, any table will do, even one that is not there.
         let probed = tables.min() ?? "requests"
+        var hasAnswered = false
         do {
             try await quick.probe(probed, mayBeMissing: tables.isEmpty)
+            hasAnswered = true
             for table in unchecked.sorted() {
                 try await SupabaseTable(table, quick).check()
                 state.withLock { _ = $0.unchecked.remove(table) }
@@ -151,6 +166,9 @@ final class SupabaseConnection: Sendable {
         } catch let failure as SupabaseFailure {
             // A look that took too long says little where rows were stored meanwhile.
             if failure.status == 0, let last = state.withLock(\.lastStored), last > start { return }
+            // The API may be slow to look at a table, and answers.
+            if failure.isSilence, !hasAnswered { return status.report(silent: failure.detail(for: probed)) }
+            status.reads.goOn()
             report(failure, probed)
         } catch is CancellationError {
         } catch {

@@ -21,6 +21,8 @@ struct SupabaseFailure: Error, Equatable {
     let said: String
     /// Whether a value of the column `id` is there already.
     private(set) var isKnownID = false
+    /// Whether the time for it passed without an answer.
+    private(set) var isSilence = false
 
     init(said: String, code: String = "") {
         status = 0
@@ -30,6 +32,14 @@ struct SupabaseFailure: Error, Equatable {
 
     init(_ error: HTTPClientError) {
         self.init(said: error.description)
+        isSilence = error.code == .timeout
+    }
+
+    /// What is said of rows whose time was over before the last of several calls was answered.
+    static var late: SupabaseFailure {
+        var failure = SupabaseFailure(said: "the API did not answer in time")
+        failure.isSilence = true
+        return failure
     }
 
     /// - Parameter key: Taken out of what is kept, as some gateways repeat it.

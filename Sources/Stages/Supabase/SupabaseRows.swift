@@ -20,8 +20,20 @@ struct SupabaseRows {
         self.unreadable = unreadable
     }
 
-    /// Stores rows in their order, as many at a time as one call takes well.
+    /// Stores rows in their order, as many at a time as one call takes well. One row has the time of a call for all that it
+    /// takes: somebody may wait for it.
     func insert(_ rows: [Row]) async throws(SupabaseFailure) {
+        guard rows.count == 1, rows[0].mayComeAgain else { return try await insertEach(rows) }
+        do {
+            try await withTimeout(api.timeout, orThrow: SupabaseFailure.late) { try await insertEach(rows) }
+        } catch let failure as SupabaseFailure {
+            throw failure
+        } catch {
+            throw SupabaseFailure(said: "\(error)")
+        }
+    }
+
+    private func insertEach(_ rows: [Row]) async throws(SupabaseFailure) {
         var start = 0
         while start < rows.count {
             var end = start

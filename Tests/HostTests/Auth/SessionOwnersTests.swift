@@ -23,7 +23,7 @@ struct SessionOwnersTests {
     }
 
     private func claim(_ user: String?, session: String?) async throws {
-        try await owners.claim(admission(user, session: session), of: [pipeline], on: loop)?.get()
+        try await owners.claim(admission(user, session: session), of: [pipeline], within: .seconds(60), on: loop)?.get()
     }
 
     @Test("a session is the user's who came first, by whichever way")
@@ -37,7 +37,7 @@ struct SessionOwnersTests {
     @Test("a session that the host made is its user's, and nothing has to be looked up for it")
     func made() async throws {
         let made = try admission("ann", session: nil)
-        #expect(try owners.claim(made, of: [pipeline], on: loop) == nil)
+        #expect(try owners.claim(made, of: [pipeline], within: .seconds(60), on: loop) == nil)
         await #expect(throws: HTTPRejection.self) { try await claim("bob", session: made.session.id) }
         try await claim("ann", session: made.session.id)
     }
@@ -54,7 +54,7 @@ struct SessionOwnersTests {
         for length in [4, 128] {
             for number in 0..<100 {
                 let user = String(repeating: "\u{10348}", count: length - 4) + "\(1_000 + number)"
-                _ = try owners.claim(admission(user, session: nil), of: [pipeline], on: loop)
+                _ = try owners.claim(admission(user, session: nil), of: [pipeline], within: .seconds(60), on: loop)
             }
             #expect(length == 4 ? owners.size.count == 50 : (10..<20).contains(owners.size.count))
             #expect(owners.size.bytes <= 10_000)

@@ -11,13 +11,13 @@ final class HistoryBudgetTests: Sendable {
     private let refused = Mutex(0)
 
     private func read(isWanted: Bool = true) async -> Bool {
-        let isRead = await budget.read(while: { isWanted }) { reads.withLock { $0 += 1 } } != nil
+        let isRead = (try? await budget.read(while: { isWanted }) { reads.withLock { $0 += 1 } }) != nil
         if !isRead { refused.withLock { $0 += 1 } }
         return isRead
     }
 
     private func keepTurn() async {
-        _ = await budget.read(while: { true }) {
+        _ = try? await budget.read(while: { true }) {
             reads.withLock { $0 += 1 }
             while isBusy.withLock(\.self) { await Task.yield() }
         }
@@ -44,5 +44,21 @@ final class HistoryBudgetTests: Sendable {
         for _ in 0..<5 { #expect(await !read(isWanted: false)) }
         #expect(reads.withLock(\.self) == 0)
         #expect(await read())
+    }
+
+    @Test("whose time is over before the turn comes is not read for, and holds up nobody")
+    func late() async {
+        async let first: Void = keepTurn()
+        async let second: Void = keepTurn()
+        while reads.withLock({ $0 < 2 }) { await Task.yield() }
+        let late = (0..<20).map { _ in Task { await self.read() } }
+        let last = Task { await self.read() }
+        for task in late { task.cancel() }
+        for task in late { #expect(await !task.value) }
+        #expect(reads.withLock(\.self) == 2)
+        isBusy.withLock { $0 = false }
+        #expect(await last.value)
+        _ = await (first, second)
+        #expect(reads.withLock(\.self) == 3)
     }
 }
