@@ -154,9 +154,6 @@ final class PostgresPool: Sendable {
 
     fileprivate func fail(_ job: PostgresJob, _ failure: PostgresFailure) {
         job.fail(failure)
-        // Where the server says nothing any more, those who wait would each wait for its time limit in vain.
-        let isSilent = failure.kind == .timeout && state.withLock { $0.connected == 0 }
-        if isSilent { refuseWaiting(failure) }
         noteFailure(failure)
     }
 }

@@ -168,7 +168,7 @@ struct ReloaderTests {
         setup.set([Self.text("hanging", "one", "version: 1"), Self.text("hanging", "two", "version: 2")])
         await setup.reloader.reload()
         await setup.reloader.stop()
-        let losses = await setup.reloader.closeRetired(until: .now)
+        let losses = await setup.reloader.closeRetired(until: .now, by: .now)
         #expect(losses.unfinished == 1)
         #expect(!losses.isEmpty)
         #expect(Self.journal(of: "hanging").filter { $0 == "close 1" }.count == 1)
