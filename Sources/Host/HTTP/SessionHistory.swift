@@ -23,7 +23,9 @@ struct SessionHistory: Sendable {
     /// - Parameter isWanted: Whether the client is still there.
     func answer(within budget: HistoryBudget, while isWanted: @escaping @Sendable () -> Bool) async -> HTTPAnswer {
         do {
-            return try await withTimeout(SessionHistory.patience, orThrow: PipelineError.databaseUnavailable("no answer in time")) {
+            return try await withTimeout(
+                SessionHistory.patience, orThrow: PipelineError.databaseUnavailable("no answer in time")
+            ) {
                 try await budget.read(while: isWanted) { try await read(within: budget) }
                     ?? HTTPAnswer(.unavailable("too many stored sessions are asked for at once; try again"))
             }
