@@ -144,6 +144,7 @@ extension PipelineError {
             PipelineError(code, "The model is asked too much; try again later", isRetryable: true, detail: detail)
         case .modelUnavailable: PipelineError(code, "The model is not available", isRetryable: true, detail: detail)
         case .modelBadResponse: PipelineError(code, "The model's answer could not be read", detail: detail)
+        case .modelFiltered: PipelineError(code, "The model's answer was filtered", detail: detail)
         case .databaseUnavailable: .databaseUnavailable(detail)
         default: PipelineError(code, "The message could not be processed", detail: detail)
         }

@@ -17,6 +17,8 @@ public enum EchoOutcome: String, CaseIterable, SettingValue {
     case modelUnauthorized = "model_unauthorized"
     /// As one whose answer is none.
     case modelBadResponse = "model_bad_response"
+    /// As one that filters the answer.
+    case modelFiltered = "model_filtered"
 
     var error: PipelineError? {
         let detail = "as 'fail' says"
@@ -27,6 +29,7 @@ public enum EchoOutcome: String, CaseIterable, SettingValue {
         case .modelRateLimited: OpenAIError.refused(429, [], hiding: Redaction([]))
         case .modelUnauthorized: OpenAIError.refused(401, [], hiding: Redaction([]))
         case .modelBadResponse: OpenAIError.badResponse(detail)
+        case .modelFiltered: OpenAIError.filtered
         }
     }
 }

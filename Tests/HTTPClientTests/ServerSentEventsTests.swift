@@ -5,7 +5,7 @@ import Testing
 struct ServerSentEventsTests {
     private func events(_ pieces: [String]) throws -> [String] {
         var parser = ServerSentEvents()
-        return try pieces.flatMap { try parser.read(Array($0.utf8)) }.map { String(decoding: $0, as: UTF8.self) }
+        return try pieces.flatMap { try parser.read(Array($0.utf8)) }.map { String(decoding: $0.data, as: UTF8.self) }
     }
 
     @Test(
@@ -21,7 +21,7 @@ struct ServerSentEventsTests {
         #expect(try events([text]) == expected)
         var parser = ServerSentEvents()
         let bytewise = try text.utf8.flatMap { try parser.read([$0]) }
-        #expect(bytewise.map { String(decoding: $0, as: UTF8.self) } == expected)
+        #expect(bytewise.map { String(decoding: $0.data, as: UTF8.self) } == expected)
     }
 
     @Test("an event past the limit is an error")

@@ -75,7 +75,7 @@ class FakeAI:
         body = stream.read(int(headers.get("content-length", 0)))
         self.current.body = json.loads(body or b"null")
         self.calls.append({"line": line.strip(), "headers": headers, "body": self.current.body,
-                           "connection": connection})
+                           "text": body.decode(), "connection": connection})
         fault = (self.script.pop(0) if self.script else None) or self.usual
         self.arrived.release()
         self._count(busy=1)
@@ -179,6 +179,15 @@ class FakeAI:
     def _stream_hang(self, connection, headers):
         self._half_stream(connection)
         self._await_close(connection)
+        return False
+
+    def _stream_thinking(self, connection, headers):
+        """Thinks at once, answers after a while."""
+        self._head(connection)
+        self._chunk(connection, {"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}}]})
+        self.released.acquire()
+        for event in self.events(self._prompt()):
+            self._chunk(connection, event)
         return False
 
     def _stream_silent(self, connection, headers):

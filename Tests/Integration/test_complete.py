@@ -60,7 +60,51 @@ def test_an_answer_that_was_to_be_json_and_is_not_is_a_bad_response(serve, ai):
     assert ai.calls[0]["body"]["response_format"] == {"type": "json_object"}
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_keys_of_extra_win_and_null_takes_one_away(serve, ai, stream):
+    host = start(serve, ai, f"""{{model: m, stream: {str(stream).lower()}, temperature: 0.5, max_tokens: 7, stop: [END],
+      response_format: {{type: json_object}},
+      extra: {{stream_options: null, model: null, max_tokens: null, max_completion_tokens: 9, temperature: 1,
+        response_format: null, seed: null}}}}""")
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["response"] == "hello"
+    streamed = {"stream": True} if stream else {}
+    assert ai.calls[0]["body"] == {"messages": [{"role": "user", "content": "hello"}], "temperature": 1, "stop": ["END"],
+                                   **streamed, "max_completion_tokens": 9}
+
+
+def test_what_the_api_is_sent_keeps_the_order_of_the_file(serve, ai):
+    host = start(serve, ai, """{model: m, extra: {zeta: {y: 1, b: [{d: 1, c: 2}], a: "é"}, alpha: 1, model: n},
+      response_format: {type: json_schema, json_schema: {name: n, schema: {type: object,
+        properties: {reasoning: {type: string}, answer: {type: string}}, required: [reasoning, answer]}}}}""")
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection, "{}")["response"] == "{}"
+    assert ai.calls[0]["text"] == (
+        '{"model":"n","messages":[{"role":"user","content":"{}"}],"response_format":{"type":"json_schema","json_schema":'
+        '{"name":"n","schema":{"type":"object","properties":{"reasoning":{"type":"string"},"answer":{"type":"string"}},'
+        '"required":["reasoning","answer"]}}},"zeta":{"y":1,"b":[{"d":1,"c":2}],"a":"é"},"alpha":1}')
+
+
+@pytest.mark.parametrize("behind, called", [
+    ("/openai/deployments/d?api-version=1", "/openai/deployments/d/chat/completions?api-version=1"),
+    ("/v1/?a=1&b=/", "/v1/chat/completions?a=1&b=/"), ("?a=1", "/chat/completions?a=1"),
+    ("/v1/chat/completions", "/v1/chat/completions"), ("/v1/chat/completions/", "/v1/chat/completions"),
+    ("/d/chat/completions?api-version=2", "/d/chat/completions?api-version=2"), ("/v1/", "/v1/chat/completions")])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_address_may_have_a_query_or_be_whole(serve, ai, behind, called, stream):
+    text = FLOW.replace("complete: {}", f"complete: {{stream: {str(stream).lower()}}}")
+    host = serve(text, env={"OPENAI_BASE_URL": f"http://127.0.0.1:{ai.port}{behind}"})
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["type"] == "response"
+    assert ai.calls[0]["line"] == f"POST {called} HTTP/1.1"
+
+
 @pytest.mark.parametrize("text, problem", [
+    ("{extra: {messages: []}}", "p.yaml:8:24: error: 'extra' of stage 'complete' can't have 'messages'"),
+    ("{extra: {seed: 1, stream: true}}", "can't have 'stream'; write 'stream: true' as a setting of its own"),
     ('{prompt: "{{prompt"}', "has '{{' without '}}'"), ('{prompt: "{{}}"}', "has no field's name"),
     ('{prompt: "{{colour}}"}', "needs 'colour', which no stage provides"), ("{temperature: 3}", "must be from 0"),
     ("{fallback: [modle]}", "there is no resource 'modle'; did you mean 'model'?"),

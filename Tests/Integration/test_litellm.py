@@ -99,6 +99,7 @@ def test_an_answer_and_its_tokens_arrive_and_are_stored(serve, proxy, stream):
     assert answer["response"] == ANSWER and answer["tokens_used"] > 0
     assert len(deltas) > 1 if stream else not deltas
     assert "".join(delta["text"] for delta in deltas) == (ANSWER if stream else "")
+    assert answer["finish_reason"] == "stop"
     row, = host.wait_for_rows(1)
     stored = json.loads(row["metadata"])
     assert (row["response"], row["tokens_used"]) == (ANSWER, answer["tokens_used"])

@@ -49,7 +49,8 @@ def test_a_message_is_answered_and_stored(host):
     answer = json.loads(text)
     assert response.status == 200 and response.headers["Content-Type"] == "application/json"
     assert answer == {"type": "response", "id": "c-1", "message_id": answer["message_id"], "response": "one two",
-                      "session_id": response.headers["Stagecoach-Session"], "tokens_used": 42, "seq": 1}
+                      "session_id": response.headers["Stagecoach-Session"], "tokens_used": 42,
+                      "finish_reason": "stop", "seq": 1}
     row, = host.wait_for_rows(1)
     assert (row["id"], row["session_id"], row["username"]) == (answer["message_id"], answer["session_id"], "ada")
 

@@ -38,6 +38,7 @@ package struct ServerFrame {
         object.add("session_id", message.session.id)
         object.add("response", answer)
         object.add("tokens_used", raw: message.completion?.tokensUsed.map(String.init) ?? "null")
+        if let reason = message.completion?.finishReason { object.add("finish_reason", reason) }
         return ServerFrame(.response, object)
     }
 

@@ -10,15 +10,19 @@ enum StoredAnswers {
     static func completion(of message: Message, in chain: Chain) async throws(PipelineError) -> Completion? {
         // The queues come first: a message that is stored in between is then found twice, not never.
         for waiting in try await chain.pending.messages(message.id, ofSession: message.session.id) {
-            guard let completion = waiting.completion, !completion.isPartial else { continue }
+            guard var completion = waiting.completion, !completion.isPartial else { continue }
             try check(waiting.prompt, waiting.session.userID, against: message)
+            completion.finishReason =
+                completion.finishReason ?? completion.response.flatMap(ChatResponse.finishReason(of:))
             return completion
         }
         for table in StoredTable.all(in: chain) {
             guard let row = try await row(of: message, in: table) else { continue }
             try check(row.prompt, row.userID, against: message)
             if !row.isPartial {
-                return Completion(text: row.response, tokensUsed: row.tokensUsed, response: row.metadata)
+                return Completion(
+                    text: row.response, tokensUsed: row.tokensUsed, response: row.metadata,
+                    finishReason: row.metadata.flatMap(ChatResponse.finishReason(of:)))
             }
         }
         return nil

@@ -161,7 +161,7 @@ extension ServerFrame {
         case .busy, .rateLimited, .budgetSpent: .tooManyRequests
         case .modelTimeout, .httpTimeout, .timeout: .gatewayTimeout
         case .modelKeyMissing, .modelUnauthorized, .modelRateLimited, .modelUnavailable, .modelBadResponse,
-            .httpUnavailable, .httpRateLimited, .httpRefused, .httpBadResponse:
+            .modelFiltered, .httpUnavailable, .httpRateLimited, .httpRefused, .httpBadResponse:
             .badGateway
         case .databaseUnavailable, .stopping, .cancelled: .serviceUnavailable
         default: .internalServerError

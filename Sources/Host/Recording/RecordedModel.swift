@@ -37,7 +37,7 @@ struct RecordedModel: Model {
     ) async throws -> Completion {
         try await recording(request) { pieces in
             try await inner.complete(request) { piece in
-                pieces.add(piece)
+                if !piece.isEmpty { pieces.add(piece) }
                 try await receive(piece)
             }
         }

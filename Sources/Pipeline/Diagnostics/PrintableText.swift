@@ -1,8 +1,8 @@
 /// Text made fit for a terminal: what a file holds must not move the cursor, change colours or turn the reading
 /// direction.
-enum PrintableText {
+package enum PrintableText {
     /// With escapes such as `\n` and `\u{1B}` for what can't be shown.
-    static func escaped(_ text: some StringProtocol) -> String {
+    package static func escaped(_ text: some StringProtocol) -> String {
         guard text.unicodeScalars.contains(where: isHidden) else { return String(text) }
         return text.unicodeScalars.reduce(into: "") { result, scalar in
             switch scalar {

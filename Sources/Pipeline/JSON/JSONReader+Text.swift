@@ -12,7 +12,7 @@ extension JSONReader {
         var unescaped = Array(bytes[start..<place])
         while true {
             guard let byte = current else { throw problem("a string does not end") }
-            guard byte >= 0x20 else { throw problem("a string holds a control character") }
+            if byte < 0x20 { try takeControlCharacter() }
             place += 1
             switch byte {
             case UInt8(ascii: "\""):
@@ -29,7 +29,7 @@ extension JSONReader {
     mutating func skipText() throws(Problem) {
         place += 1
         while let byte = current {
-            guard byte >= 0x20 else { throw problem("a string holds a control character") }
+            if byte < 0x20 { try takeControlCharacter() }
             place += 1
             if byte == UInt8(ascii: "\"") { return }
             guard byte == UInt8(ascii: "\\") else { continue }
@@ -37,13 +37,22 @@ extension JSONReader {
                 throw problem("an escape is unknown")
             }
             place += 1
+            // What is kept whole must be text throughout, whoever reads it.
+            if escape == UInt8(ascii: "u"), takesEverything { _ = try escapedScalar(isFirst: false) }
         }
         throw problem("a string does not end")
     }
 
-    private func text(_ bytes: UnsafeRawBufferPointer) throws(Problem) -> String {
-        guard let text = String(strictUTF8: bytes) else { throw problem("a string is not UTF-8") }
-        return text
+    private mutating func takeControlCharacter() throws(Problem) {
+        guard takesEverything else { throw problem("a string holds a control character") }
+        isRepaired = true
+    }
+
+    private mutating func text(_ bytes: UnsafeRawBufferPointer) throws(Problem) -> String {
+        if let text = String(strictUTF8: bytes) { return text }
+        guard takesEverything else { throw problem("a string is not UTF-8") }
+        isRepaired = true
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private mutating func escape(into text: inout [UInt8]) throws(Problem) {
@@ -56,23 +65,49 @@ extension JSONReader {
         case UInt8(ascii: "n"): text.append(0x0A)
         case UInt8(ascii: "r"): text.append(0x0D)
         case UInt8(ascii: "t"): text.append(0x09)
-        case UInt8(ascii: "u"): text.append(contentsOf: UTF8.encode(try escapedScalar()) ?? UTF8.EncodedScalar())
+        case UInt8(ascii: "u"):
+            guard let scalar = try escapedScalar(isFirst: text.isEmpty) else { return }
+            text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.EncodedScalar())
         default: throw problem("an escape is unknown")
         }
     }
 
-    private mutating func escapedScalar() throws(Problem) -> Unicode.Scalar {
+    /// - Returns: `nil` for half a pair at an end of the string that is kept for what comes before or after it.
+    private mutating func escapedScalar(isFirst: Bool) throws(Problem) -> Unicode.Scalar? {
         let first = try hexadecimal()
         if let scalar = Unicode.Scalar(first) { return scalar }
-        // A lone surrogate is no character; a program in UTF-16 may write half a pair.
-        guard first < 0xDC00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else {
-            throw problem("half a surrogate pair")
+        let end = place
+        if first < 0xDC00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")),
+            let scalar = TextPiece.scalar(first, try hexadecimal())
+        {
+            return scalar
         }
-        let second = try hexadecimal()
-        guard (0xDC00...0xDFFF).contains(second),
-            let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-        else { throw problem("half a surrogate pair") }
-        return scalar
+        // A lone surrogate is no character; a program in UTF-16 may write half a pair.
+        guard takesEverything else { throw problem("half a surrogate pair") }
+        place = end
+        isRepaired = true
+        return keepsHalf(first, isFirst: isFirst) ? nil : TextPiece.replacement
+    }
+
+    private mutating func keepsHalf(_ unit: UInt32, isFirst: Bool) -> Bool {
+        guard let kept = halves else { return false }
+        if unit >= 0xDC00, isFirst, kept.first == nil {
+            halves?.first = unit
+            return true
+        }
+        guard unit < 0xDC00, current == UInt8(ascii: "\"") else { return false }
+        halves?.last = unit
+        return true
+    }
+
+    /// Reads a string; what is half a character at its ends stays that.
+    package mutating func piece() throws(Problem) -> TextPiece {
+        skipSpace()
+        guard current == UInt8(ascii: "\"") else { throw problem("a string is missing") }
+        halves = TextPiece.Halves()
+        defer { halves = nil }
+        let text = try quotedText()
+        return TextPiece(text: text, halves: halves ?? TextPiece.Halves())
     }
 
     private mutating func hexadecimal() throws(Problem) -> UInt32 {

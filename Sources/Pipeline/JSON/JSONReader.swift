@@ -11,37 +11,50 @@ package struct JSONReader {
     /// As deep as Foundation's decoder goes; far deeper than any sensible value, and 200 KB of a stack.
     package static let deepest = 512
 
+    /// The digits of a number that is kept as it stands.
+    private static let longestNumber = 1_000
+
     let bytes: UnsafeRawBufferPointer
     var place = 0
     private var depth = 0
     private let deepest: Int
-    /// Whether a number that is too large is `null`, and not a problem.
-    private let isLenient: Bool
 
-    private init(_ bytes: UnsafeRawBufferPointer, deepest: Int, isLenient: Bool) {
+    private let leniency: Leniency
+    var takesEverything: Bool { leniency == .everything }
+
+    /// Whether something was taken that can't be kept as it stands: ``repaired(_:)`` mends it.
+    package internal(set) var isRepaired = false
+
+    /// The halves of surrogate pairs at the ends of the string that is read; `nil` where they are not kept.
+    var halves: TextPiece.Halves?
+
+    private init(_ bytes: UnsafeRawBufferPointer, deepest: Int, leniency: Leniency) {
         self.bytes = bytes
         self.deepest = deepest
-        self.isLenient = isLenient
+        self.leniency = leniency
     }
 
     /// Reads a text with one value, of which `body` takes what it wants.
     ///
-    /// - Parameter isLenient: Whether a number that is too large is `null`: an answer is more than one of its numbers.
+    /// - Parameter leniency: What is taken besides JSON: an answer is more than one of its numbers.
     package static func read(
-        _ text: [UInt8], isLenient: Bool = false, _ body: (inout JSONReader) throws(Problem) -> Void
+        _ text: [UInt8], leniency: Leniency = .none, _ body: (inout JSONReader) throws(Problem) -> Void
     ) throws(Problem) {
         try text.withUnsafeBufferPointer { (buffer) throws(Problem) in
-            try read(UnsafeRawBufferPointer(buffer), isLenient: isLenient, body)
+            try read(UnsafeRawBufferPointer(buffer), leniency: leniency, body)
         }
     }
 
     private static func read(
-        _ bytes: UnsafeRawBufferPointer, deepest: Int = JSONReader.deepest, isLenient: Bool,
+        _ bytes: UnsafeRawBufferPointer, deepest: Int = JSONReader.deepest, leniency: Leniency,
         _ body: (inout JSONReader) throws(Problem) -> Void
     ) throws(Problem) {
-        var reader = JSONReader(bytes, deepest: deepest, isLenient: isLenient)
+        var reader = JSONReader(bytes, deepest: deepest, leniency: leniency)
         // RFC 8259 section 8.1 lets a byte order mark be ignored; some servers send one.
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.place = 3 }
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+            reader.place = 3
+            reader.isRepaired = true
+        }
         try body(&reader)
         reader.skipSpace()
         guard reader.place == bytes.count else { throw reader.problem("something follows the value") }
@@ -56,7 +69,7 @@ package struct JSONReader {
         of bytes: UnsafeRawBufferPointer, deepest: Int = JSONReader.deepest, isLenient: Bool = false
     ) throws(Problem) -> JSONValue {
         var value = JSONValue.null
-        try read(bytes, deepest: deepest, isLenient: isLenient) { (reader) throws(Problem) in
+        try read(bytes, deepest: deepest, leniency: isLenient ? .largeNumbers : .none) { (reader) throws(Problem) in
             value = try reader.value()
         }
         return value
@@ -76,7 +89,7 @@ package struct JSONReader {
 
     var current: UInt8? { place < bytes.count ? bytes[place] : nil }
 
-    private mutating func skipSpace() {
+    mutating func skipSpace() {
         while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { place += 1 }
     }
 
@@ -104,9 +117,9 @@ package struct JSONReader {
         case UInt8(ascii: "\""): return .string(try quotedText())
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
-        case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "n"): return try takesNull() ? .null : number()
         case nil: throw problem("it ends too early")
-        default: return try number()
+        default: return takesNonNumber() ? .null : try number()
         }
     }
 
@@ -197,6 +210,7 @@ package struct JSONReader {
     package mutating func takesNull() throws(Problem) -> Bool {
         skipSpace()
         guard current == UInt8(ascii: "n") else { return false }
+        if place + 1 < bytes.count, bytes[place + 1] != UInt8(ascii: "u"), takesNonNumber() { return true }
         return try word("null", true)
     }
 
@@ -216,7 +230,8 @@ package struct JSONReader {
             } while try hasMore(before: UInt8(ascii: "}"))
         case UInt8(ascii: "["): try array { (reader) throws(Problem) in try reader.skip() }
         case UInt8(ascii: "\""): try skipText()
-        case let byte? where byte == UInt8(ascii: "-") || JSONReader.isDigit(byte): _ = try digitsOfNumber()
+        case let byte? where JSONReader.isDigit(byte): _ = try digitsOfNumber()
+        case UInt8(ascii: "-"): if !takesNonNumber() { _ = try digitsOfNumber() }
         default: _ = try value()
         }
     }
@@ -234,7 +249,7 @@ package struct JSONReader {
         let text = String(decoding: bytes[start..<place], as: UTF8.self)
         if isWhole, let whole = Int(text) { return .int(whole) }
         guard let number = Double(text), number.isFinite else {
-            if isLenient { return .null }
+            if leniency != .none { return .null }
             throw problem("a number is too large")
         }
         // `5.0` is whole; beyond 2^53 every double is, whatever was written.
@@ -243,7 +258,7 @@ package struct JSONReader {
     }
 
     /// - Returns: Whether the number has neither a fraction nor an exponent.
-    private mutating func digitsOfNumber() throws(Problem) -> Bool {
+    mutating func digitsOfNumber() throws(Problem) -> Bool {
         var isWhole = true
         _ = take(UInt8(ascii: "-"))
         let firstDigit = place
@@ -256,8 +271,12 @@ package struct JSONReader {
         if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
             isWhole = false
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
+            let exponent = place
             try digits()
+            // Databases end somewhere: PostgreSQL at 131,072 digits.
+            if place - exponent > 3 { isRepaired = true }
         }
+        if place - firstDigit > JSONReader.longestNumber { isRepaired = true }
         return isWhole
     }
 
@@ -267,5 +286,5 @@ package struct JSONReader {
         if place == start { throw problem("a value is missing") }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+    static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 }

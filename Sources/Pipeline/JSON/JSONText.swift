@@ -83,7 +83,7 @@ package struct JSONText {
         }
     }
 
-    private static func append(quoted value: String, to bytes: inout [UInt8]) {
+    static func append(quoted value: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         var value = value
         value.withUTF8 { text in

@@ -168,11 +168,15 @@ public struct Completion: Sendable, Hashable {
     /// The API's whole response as JSON text, stored in the row's `metadata`.
     public var response: String?
 
+    /// How the answer ended, in the API's words: `stop`, `length`; `nil` where it did not say.
+    public var finishReason: String?
+
     /// An answer.
-    public init(text: String, tokensUsed: Int? = nil, response: String? = nil) {
+    public init(text: String, tokensUsed: Int? = nil, response: String? = nil, finishReason: String? = nil) {
         self.text = text
         self.tokensUsed = tokensUsed
         self.response = response
+        self.finishReason = finishReason
     }
 }
 

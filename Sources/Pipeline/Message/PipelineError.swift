@@ -25,6 +25,8 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         public static let modelUnavailable = Code("model_unavailable")
         /// The model's API answered with something that is no answer.
         public static let modelBadResponse = Code("model_bad_response")
+        /// A filter of the model's API left nothing of the answer.
+        public static let modelFiltered = Code("model_filtered")
         /// The database can't be reached or written to.
         public static let databaseUnavailable = Code("database_unavailable")
         /// The client sent something that is not JSON.
@@ -56,8 +58,8 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         /// Every code of the engine's own.
         static let known: [Code] = [
             .modelKeyMissing, .modelUnauthorized, .modelTimeout, .modelRateLimited, .modelUnavailable,
-            .modelBadResponse, .databaseUnavailable, .invalidJSON, .invalidMessage, .tooLong, .rateLimited,
-            .budgetSpent, .busy, .cancelled, .stageFailed, .timeout, .stopping,
+            .modelBadResponse, .modelFiltered, .databaseUnavailable, .invalidJSON, .invalidMessage, .tooLong,
+            .rateLimited, .budgetSpent, .busy, .cancelled, .stageFailed, .timeout, .stopping,
         ]
     }
 

@@ -5,7 +5,8 @@ public protocol Model: Resource {
     /// - Throws: ``PipelineError`` with one of the `model_…` codes.
     func complete(_ request: CompletionRequest) async throws -> Completion
 
-    /// Asks for an answer and hands on its pieces as they come.
+    /// Asks for an answer and hands on its pieces as they come. An empty piece says that the model has begun, but thinks
+    /// first: it ends the wait for the first token.
     ///
     /// - Returns: The whole.
     /// - Throws: As ``complete(_:)``, and what `receive` throws.
@@ -95,19 +96,36 @@ public final class CompletionOptions: Sendable {
     /// Texts at which the answer ends.
     public let stop: [String]
     /// The form of the answer, as the API has it: `{"type": "json_object"}`.
-    public let responseFormat: JSONValue?
-    /// Further keys of the request's body. They change none of those above.
+    public var responseFormat: JSONValue? { orderedFormat?.value }
+    /// Keys of the request's body. They win over those above; `null` takes a key away.
     public let extra: [String: JSONValue]
 
+    /// `responseFormat` as text, its keys in the order in which they were written.
+    public let orderedFormat: JSONSetting?
+    /// `extra` in the order in which it was written.
+    public let orderedExtra: [(key: String, value: JSONSetting)]
+
     /// The model's own defaults but for what is given.
-    public init(
+    public convenience init(
         temperature: Double? = nil, maxTokens: Int? = nil, stop: [String] = [], responseFormat: JSONValue? = nil,
         extra: [String: JSONValue] = [:]
+    ) {
+        self.init(
+            temperature: temperature, maxTokens: maxTokens, stop: stop,
+            responseFormat: responseFormat.map(JSONSetting.init),
+            extra: extra.sorted { $0.key < $1.key }.map { ($0.key, JSONSetting($0.value)) })
+    }
+
+    /// The model's own defaults but for what is given, in that order.
+    package init(
+        temperature: Double?, maxTokens: Int?, stop: [String], responseFormat: JSONSetting?,
+        extra: [(key: String, value: JSONSetting)]
     ) {
         self.temperature = temperature
         self.maxTokens = maxTokens
         self.stop = stop
-        self.responseFormat = responseFormat
-        self.extra = extra
+        orderedFormat = responseFormat
+        orderedExtra = extra
+        self.extra = Dictionary(extra.map { ($0.key, $0.value.value) }) { first, _ in first }
     }
 }

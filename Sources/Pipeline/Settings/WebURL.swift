@@ -1,6 +1,6 @@
 /// The address of an HTTP API, checked when the file is read.
 public struct WebURL: Sendable, Hashable, SettingValue, ExpressibleByStringLiteral {
-    /// The address without a slash at its end.
+    /// The address without a slash at the end of its path.
     public let text: String
 
     /// An `http://` or `https://` address with a host and no user, password, spaces or fragment; `nil` for others.
@@ -13,7 +13,17 @@ public struct WebURL: Sendable, Hashable, SettingValue, ExpressibleByStringLiter
         guard !authority.isEmpty, !authority.hasPrefix(":"), !authority.contains("@"), hasOnlyVisibleASCII,
             !text.contains("#"), WebURL.isPortValid(authority)
         else { return nil }
-        self.text = text.hasSuffix("/") ? String(text.dropLast()) : text
+        let path = text.prefix { $0 != "?" }
+        self.text = path.hasSuffix("/") ? String(path.dropLast()) + text[path.endIndex...] : text
+    }
+
+    /// The address up to its query.
+    package var path: Substring { text[..<(text.utf8.firstIndex(of: UInt8(ascii: "?")) ?? text.endIndex)] }
+
+    /// The address with more behind its path; a query stays at the end.
+    package func appending(_ more: String) -> String {
+        let path = path
+        return path.endIndex == text.endIndex ? text + more : path + more + text[path.endIndex...]
     }
 
     /// An address that stands in the program's text, for defaults. One that is no address is a programming error.

@@ -84,6 +84,7 @@ package enum ModelFault: String, CaseIterable, SettingValue {
     case modelRateLimited = "model_rate_limited"
     case modelUnavailable = "model_unavailable"
     case modelBadResponse = "model_bad_response"
+    case modelFiltered = "model_filtered"
 }
 
 /// What databases do in a test.

@@ -16,7 +16,7 @@ public struct Complete: Stage {
 
     /// After which errors they are.
     @Setting("The errors after which 'fallback' is asked.")
-    public var fallbackOn = FallbackError.allCases
+    public var fallbackOn = FallbackError.usual
 
     /// The model's name at its API.
     @Setting("The model's name at its API.") public var model = "gpt-3.5-turbo"
@@ -55,7 +55,10 @@ public struct Complete: Stage {
     public var responseFormat: JSONSetting?
 
     /// Further keys of the request.
-    @Setting("Further keys of the request's body.") public var extra: [String: JSONSetting] = [:]
+    @Setting(
+        "Keys of the request's body, which win over the stage's own; null takes a key away. They keep the file's order."
+    )
+    public var extra = RequestKeys()
 
     @State private var made = Lazy<RequestTemplate>()
 
@@ -129,6 +132,8 @@ public struct Complete: Stage {
     }
 
     private func send(_ delta: String, of message: Message, until deadline: ContinuousClock.Instant) async throws {
+        // It says only that the model has begun to think.
+        if delta.isEmpty { return }
         try await message.deltas?.send(
             delta, of: message, until: deadline,
             orThrow: OpenAIError.timeout("the client took too little of the answer, or it took too long to come"))

@@ -14,4 +14,9 @@ public enum FallbackError: String, CaseIterable, SettingValue {
     case modelKeyMissing = "model_key_missing"
     /// Its answer is none.
     case modelBadResponse = "model_bad_response"
+    /// Its API filters the answer: whether another's may say it is for the file to decide.
+    case modelFiltered = "model_filtered"
+
+    /// All but those that a file must name.
+    static let usual = allCases.filter { $0 != .modelFiltered }
 }

@@ -11,17 +11,20 @@ final class RequestTemplate: Sendable {
     init(_ stage: Complete) {
         system = stage.system
         prompt = stage.prompt
-        let format = stage.responseFormat?.value
         let isPlain =
-            stage.temperature == nil && stage.maxTokens == nil && stage.stop.isEmpty && format == nil
-            && stage.extra.isEmpty
+            stage.temperature == nil && stage.maxTokens == nil && stage.stop.isEmpty && stage.responseFormat == nil
+            && stage.extra.members.isEmpty
         options =
             isPlain
             ? nil
             : CompletionOptions(
-                temperature: stage.temperature, maxTokens: stage.maxTokens, stop: stage.stop, responseFormat: format,
-                extra: stage.extra.mapValues(\.value))
-        isJSON = if case .object(let format) = format { format["type"] != .string("text") } else { false }
+                temperature: stage.temperature, maxTokens: stage.maxTokens, stop: stage.stop,
+                responseFormat: stage.responseFormat, extra: stage.extra.members)
+        // What `extra` asks for instead is between the file and the API.
+        let isOwn = !stage.extra.members.contains { $0.key == "response_format" }
+        isJSON =
+            if isOwn, case .object(let format) = stage.responseFormat?.value { format["type"] != .string("text") } else
+            { false }
         mustWait = stage.stream || !stage.fallback.isEmpty
     }
 

@@ -1,127 +1,107 @@
-package import Pipeline
+import Pipeline
 
 /// What is read of one event of a streamed answer.
 struct ChatChunk {
-    /// What the answer has in common: `id`, `created`, `model` and the like, whatever their types.
-    private(set) var head: [(key: String, value: JSONValue)] = []
     private(set) var usage: JSONValue?
     /// The text that it adds, if it has any.
-    private(set) var delta: String?
+    private(set) var delta: TextPiece?
+    /// Whether it has a part of what the model thinks.
+    private(set) var isThought = false
     private(set) var finishReason: String?
     /// What went wrong, where it is that it says.
-    private(set) var error: String?
+    private(set) var error: ReportedError?
+    /// Whether it is a piece of an answer.
+    private(set) var isPiece = false
+    private var hasChoice = false
 
-    init(_ event: [UInt8]) throws(JSONReader.Problem) {
-        try JSONReader.read(event, isLenient: true) { (reader) throws(JSONReader.Problem) in
+    /// - Parameter head: What the pieces have in common; this one adds what those before it did not have.
+    init(_ event: [UInt8], _ head: inout ResponseHead) throws(JSONReader.Problem) {
+        try JSONReader.read(event, leniency: .everything) { (reader) throws(JSONReader.Problem) in
             try reader.object { (reader, key) throws(JSONReader.Problem) in
                 switch key {
                 case "id", "created", "model", "service_tier", "system_fingerprint":
-                    head.append((key, try reader.value()))
+                    if head.lacks(key) { head.add(key, try reader.value()) } else { try reader.skip() }
                 case "usage": usage = try reader.value()
-                case "choices": if try !reader.takesNull() { try readChoices(&reader) }
-                case "error": error = try reader.takesNull() ? nil : ChatError.text(of: reader.value()) ?? ""
+                case "choices":
+                    isPiece = true
+                    if try !reader.takesNull() { try readChoices(&reader) }
+                case "error": try readError(&reader)
+                // Groq counts the tokens here.
+                case "x_groq": if let counted = try reader.members(["usage"])?["usage"] { usage = usage ?? counted }
+                default: try reader.skip()
+                }
+            }
+        }
+        if !isPiece, error == nil, let other = ReportedError(in: event), other.isNamedError { error = other }
+    }
+
+    /// Only the first counts: more than one is only ever asked for by `extra`.
+    private mutating func readChoices(_ reader: inout JSONReader) throws(JSONReader.Problem) {
+        try reader.array { (reader) throws(JSONReader.Problem) in
+            var choice = Choice()
+            try reader.object { (reader, key) throws(JSONReader.Problem) in
+                switch key {
+                case "index": if case .int(let number) = try reader.value() { choice.index = number }
+                case "finish_reason": choice.finishReason = try FinishReason.read(&reader)
+                case "delta": if try !reader.takesNull() { try choice.readDelta(&reader) }
+                // Moonshot counts the tokens here.
+                case "usage": choice.usage = try reader.value()
+                case "error": try readError(&reader)
+                default: try reader.skip()
+                }
+            }
+            guard choice.index == 0, !hasChoice else { return }
+            hasChoice = true
+            (delta, isThought, finishReason) = (choice.delta, choice.isThought, choice.finishReason)
+            usage = usage ?? choice.usage
+        }
+    }
+
+    private struct Choice {
+        var index = 0
+        var delta: TextPiece?
+        var isThought = false
+        var finishReason: String?
+        var usage: JSONValue?
+
+        mutating func readDelta(_ reader: inout JSONReader) throws(JSONReader.Problem) {
+            try reader.object { (reader, key) throws(JSONReader.Problem) in
+                switch key {
+                case "content":
+                    let kind = reader.next()
+                    delta = try reader.content()
+                    if delta == nil, kind != .null { isThought = true }
+                case "reasoning_content", "reasoning", "reasoning_details":
+                    if try reader.skipsSomething() { isThought = true }
                 default: try reader.skip()
                 }
             }
         }
     }
 
-    /// Only the first counts: more than one is never asked for.
-    private mutating func readChoices(_ reader: inout JSONReader) throws(JSONReader.Problem) {
-        var isFirst = true
-        try reader.array { (reader) throws(JSONReader.Problem) in
-            guard isFirst else { return try reader.skip() }
-            isFirst = false
-            try reader.object { (reader, key) throws(JSONReader.Problem) in
-                switch key {
-                case "finish_reason": finishReason = try reader.value().text
-                case "delta": delta = try reader.takesNull() ? nil : reader.text(of: "content")
-                default: try reader.skip()
-                }
-            }
-        }
+    /// An error that says nothing is none.
+    private mutating func readError(_ reader: inout JSONReader) throws(JSONReader.Problem) {
+        let value = reader
+        guard try reader.skipsSomething(), error == nil else { return }
+        reader = value
+        var reported = ReportedError()
+        try reported.read(&reader, key: "error")
+        error = reported
     }
 }
 
-/// A streamed answer as it grows, and the response that it comes to: what the API would have sent in one piece.
-package struct StreamedAnswer {
-    /// As much as an answer that comes whole may have.
-    private static let limit = 1 << 20
+/// What the pieces of an answer have in common: `id`, `created`, `model` and the like, whatever their types, from the first
+/// piece that has them.
+struct ResponseHead {
+    private(set) var members: [(key: String, value: JSONValue)] = []
 
-    private let secrets: Redaction
-    private var head: [(key: String, value: JSONValue)]?
-    private var text: String?
-    private var usage: JSONValue?
-    private var finishReason: String?
+    func lacks(_ key: String) -> Bool { !members.contains { $0.key == key } }
 
-    package init() {
-        self.init(hiding: Redaction([]))
-    }
-
-    /// - Parameter secrets: What the API may not say in an error.
-    init(hiding secrets: Redaction) {
-        self.secrets = secrets
-    }
-
-    /// Whether the answer is whole.
-    private(set) var isOver = false
-
-    /// Takes an event.
-    ///
-    /// - Returns: The text it adds.
-    /// - Throws: ``PipelineError`` for an error that the API sends in the middle, and for what is no event of an answer.
-    package mutating func add(_ event: [UInt8]) throws(PipelineError) -> String {
-        if event.elementsEqual("[DONE]".utf8) {
-            isOver = true
-            return ""
+    /// Adds a value, where it is one: some APIs begin with a piece whose id is empty.
+    mutating func add(_ key: String, _ value: JSONValue) {
+        switch value {
+        case .null, .string(""), .int(0): break
+        default: members.append((key, value))
         }
-        let chunk: ChatChunk
-        do throws(JSONReader.Problem) {
-            chunk = try ChatChunk(event)
-        } catch {
-            throw OpenAIError.badResponse("an event of the stream is not the JSON it should be: \(error)")
-        }
-        if let error = chunk.error {
-            throw OpenAIError.unavailable("the API ended the stream with an error: \(secrets(error).prefix(300))")
-        }
-        head = head ?? chunk.head
-        if let counted = chunk.usage, counted != .null { usage = counted }
-        finishReason = chunk.finishReason ?? finishReason
-        guard let delta = chunk.delta else { return "" }
-        if text?.append(delta) == nil { text = delta }
-        guard text?.utf8.count ?? 0 <= StreamedAnswer.limit else {
-            throw OpenAIError.badResponse("the answer has more than \(StreamedAnswer.limit) bytes")
-        }
-        return delta
-    }
-
-    /// The whole answer.
-    ///
-    /// - Throws: ``PipelineError`` where the stream ended before it.
-    package func completion() throws(PipelineError) -> Completion {
-        // Some APIs leave [DONE] out.
-        guard isOver || finishReason != nil else { throw OpenAIError.unavailable("the stream broke off") }
-        guard head != nil else { throw OpenAIError.badResponse("the stream has no answer") }
-        // As of an answer that comes whole: the model asked for tools, or refused.
-        guard let text else { throw OpenAIError.badResponse("the answer has no text") }
-        return Completion(text: text, tokensUsed: tokensUsed, response: response(text))
-    }
-
-    private var tokensUsed: Int? {
-        guard case .object(let counts) = usage else { return nil }
-        return TokenCount.total(of: counts)
-    }
-
-    private func response(_ text: String) -> String {
-        var choice = JSONText()
-        choice.add("index", raw: "0")
-        choice.add("message", raw: "{\"role\":\"assistant\",\"content\":\(JSONText.quoted(text))}")
-        choice.add("finish_reason", raw: finishReason.map(JSONText.quoted) ?? "null")
-        var object = JSONText()
-        object.add("object", "chat.completion")
-        for member in head ?? [] { object.add(member.key, member.value) }
-        object.add("choices", raw: "[\(choice.finished)]")
-        if let usage { object.add("usage", raw: usage.json) }
-        return object.finished
     }
 }

@@ -10,7 +10,9 @@ public struct OpenAI: Model {
         """
 
     /// The API's address.
-    @Setting("The API's address, up to what comes before /chat/completions.")
+    @Setting(
+        "The API's address, up to what comes before /chat/completions, or with it; a query ('?api-version=…') stays behind."
+    )
     public var url: WebURL = "https://api.openai.com/v1"
 
     /// The API's key.
@@ -73,7 +75,15 @@ public struct OpenAI: Model {
         }
     }
 
-    private func name(of request: CompletionRequest) -> String { model.isEmpty ? request.model : model }
+    private func name(of request: CompletionRequest) -> String {
+        if case .string(let own)? = request.options?.extra["model"] { return own }
+        return model.isEmpty ? request.model : model
+    }
+
+    private var endpoint: String {
+        let path = "/chat/completions"
+        return url.path.hasSuffix(path) ? url.text : url.appending(path)
+    }
 
     private var secrets: Redaction { Redaction([key] + headers.values) }
 
@@ -81,7 +91,7 @@ public struct OpenAI: Model {
         var request = request
         request.model = name(of: request)
         return OpenAICall(
-            url: url.text + "/chat/completions", key: key, headers: headers,
+            url: endpoint, key: key, headers: headers,
             body: ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout,
             isStreamed: isStreamed)
     }
@@ -107,29 +117,30 @@ public struct OpenAI: Model {
             let body = try await connection.rest(of: response)
             throw OpenAIError.refused(response.status, body, response.headers, hiding: secrets)
         }
-        // An API that knows no streaming answers in one piece.
-        guard response.headers["Content-Type"]?.lowercased().hasPrefix("application/json") != true else {
-            let completion = try ChatResponse.completion(
-                from: try await connection.rest(of: response), hiding: secrets)
-            try await receive(completion.text)
-            return completion
-        }
-        var events = ServerSentEvents()
-        var answer = StreamedAnswer(hiding: secrets)
+        var answer = AnswerReader(hiding: secrets)
+        var hasBegun = false
         do {
-            reading: for try await bytes in response.body {
-                for event in try events.read(bytes) {
-                    let delta = try answer.add(event)
-                    if !delta.isEmpty { try await receive(delta) }
-                    guard answer.isOver else { continue }
-                    // Only a connection whose response was read to its end is kept for the next call.
-                    Task { try await response.body.collect(upTo: 1 << 16) }
-                    break reading
+            for try await bytes in response.body {
+                try answer.append(bytes)
+                while let delta = try answer.next() {
+                    hasBegun = true
+                    try await receive(delta)
                 }
+                if !hasBegun, answer.isThinking {
+                    hasBegun = true
+                    try await receive("")
+                }
+                guard answer.isOver else { continue }
+                // Only a connection whose response was read to its end is kept for the next call.
+                Task { try await response.body.collect(upTo: 1 << 16) }
+                break
             }
         } catch let error as HTTPClientError {
-            throw OpenAIError.failed(error)
+            // What breaks off behind the last word takes nothing away.
+            guard answer.isWhole, error.code != .cancelled else { throw OpenAIError.failed(error) }
         }
+        try answer.end()
+        while let delta = try answer.next() { try await receive(delta) }
         return try answer.completion()
     }
 

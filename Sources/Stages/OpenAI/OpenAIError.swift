@@ -16,6 +16,11 @@ enum OpenAIError {
         PipelineError(.modelTimeout, "The model did not answer in time", isRetryable: true, detail: detail)
     }
 
+    /// A filter of the API's left nothing of the answer. Another try finds the same filter.
+    static var filtered: PipelineError {
+        PipelineError(.modelFiltered, "The model's answer was filtered", detail: "the API's filter left no text")
+    }
+
     /// The call itself failed.
     static func failed(_ error: HTTPClientError) -> any Error {
         switch error.code {
@@ -38,8 +43,24 @@ enum OpenAIError {
     }
 
     private static func refused(_ status: Int, _ body: [UInt8], hiding secrets: Redaction) -> PipelineError {
-        let said = ChatError.text(in: body).map { secrets($0).prefix(300) }
-        let detail = "status \(status)" + (said.map { ": \($0)" } ?? "")
+        let said = ReportedReason(hiding: secrets).found(in: body)
+        return coded(status, "status \(status)" + (said.map { ": \($0)" } ?? ""))
+    }
+
+    /// The API says in an answer that there is none: an error with the code that its number would have as a status.
+    ///
+    /// - Parameters:
+    ///   - how: Where the API said it.
+    ///   - text: What is shown where no message is found in it; nothing where it may hold an answer.
+    static func reported(
+        _ error: ReportedError, _ how: String, in text: [UInt8], _ reason: ReportedReason
+    ) -> PipelineError {
+        let said = error.message.map(reason.shortened) ?? reason.beginning(of: text)
+        let detail = how + (error.status.map { " (\($0))" } ?? "") + (said.map { ": \($0)" } ?? "")
+        return error.status.map { coded($0, detail) } ?? unavailable(detail)
+    }
+
+    private static func coded(_ status: Int, _ detail: String) -> PipelineError {
         switch status {
         case 401, 403:
             return PipelineError(.modelUnauthorized, "The model's API refused the key", detail: detail)

@@ -1,0 +1,179 @@
+package import Pipeline
+
+/// A streamed answer as it grows, and the response that it comes to: what the API would have sent in one piece.
+package struct StreamedAnswer {
+    /// As much as an answer that comes whole may have.
+    static let limit = 1 << 20
+
+    private let reason: ReportedReason
+    private var head = ResponseHead()
+    private var text: String?
+    private var half: UInt32?
+    private var usage: JSONValue?
+    private var finishReason: String?
+    /// Whether there was a piece of an answer.
+    private(set) var hasPieces = false
+    /// Whether the model thinks, or has begun to answer.
+    private(set) var hasBegun = false
+    /// The last message among events that are no pieces.
+    private var aside: String?
+
+    package init() {
+        self.init(hiding: Redaction([]))
+    }
+
+    /// - Parameter secrets: What the API may not say in an error.
+    init(hiding secrets: Redaction) {
+        reason = ReportedReason(hiding: secrets)
+    }
+
+    /// Whether the stream has said that it ends.
+    package private(set) var isOver = false
+
+    /// Whether the text is whole, though the stream may not have ended.
+    var isWhole: Bool { isOver || finishReason != nil }
+
+    /// Takes an event.
+    ///
+    /// - Returns: The text it adds.
+    /// - Throws: ``PipelineError`` for an error that the API sends in the middle, and for what is no event of an answer.
+    package mutating func add(_ event: [UInt8]) throws(PipelineError) -> String {
+        if event.count < 16, let word = Word(event) {
+            guard word == .done else { return "" }
+            isOver = true
+            return end()
+        }
+        let chunk: ChatChunk
+        do throws(JSONReader.Problem) {
+            chunk = try ChatChunk(event, &head)
+        } catch {
+            if let lines = StreamedAnswer.lines(of: event) { return try add(lines) }
+            if !event.contains("\"choices\"".utf8), let error = ReportedError(in: event), error.message != nil {
+                throw failure(error, event)
+            }
+            throw OpenAIError.badResponse("an event of the stream is not the JSON it should be: \(error)")
+        }
+        return try add(chunk, event)
+    }
+
+    private mutating func add(_ chunk: ChatChunk, _ event: [UInt8]) throws(PipelineError) -> String {
+        if let error = chunk.error { throw failure(error, chunk.delta == nil ? event : []) }
+        if chunk.isPiece {
+            hasPieces = true
+        } else if chunk.usage == nil, let message = ReportedError(in: event)?.message {
+            aside = message
+        }
+        if let counted = chunk.usage, counted != .null { usage = counted }
+        finishReason = chunk.finishReason ?? finishReason
+        if chunk.isThought { hasBegun = true }
+        guard let delta = chunk.delta?.joined(to: &half) else { return "" }
+        return try add(text: delta)
+    }
+
+    private mutating func add(text delta: String) throws(PipelineError) -> String {
+        if text?.append(delta) == nil { text = delta }
+        guard text?.utf8.count ?? 0 <= StreamedAnswer.limit else {
+            throw OpenAIError.badResponse("the answer has more than \(StreamedAnswer.limit) bytes")
+        }
+        return delta
+    }
+
+    /// Some small servers leave out the empty lines between events.
+    private mutating func add(_ lines: [[UInt8]]) throws(PipelineError) -> String {
+        var text = ""
+        for line in lines where !isOver { text += try add(line) }
+        return text
+    }
+
+    /// The events that the lines of one are; `nil` where they are none.
+    private static func lines(of event: [UInt8]) -> [[UInt8]]? {
+        let lines = event.split(separator: UInt8(ascii: "\n")).map(Array.init)
+        return lines.count > 1 && lines.allSatisfy(isWhole) ? lines : nil
+    }
+
+    private static func isWhole(_ event: [UInt8]) -> Bool {
+        if Word(event) != nil { return true }
+        let isRead: Void? = try? JSONReader.read(event, leniency: .everything) { (reader) throws(JSONReader.Problem) in
+            try reader.skip()
+        }
+        return isRead != nil
+    }
+
+    /// Takes what stands at the end of a stream without the empty line that ends an event.
+    ///
+    /// - Returns: The text that it adds; none where it was cut off.
+    mutating func addLast(_ event: [UInt8]) throws(PipelineError) -> String {
+        guard StreamedAnswer.isWhole(event) || StreamedAnswer.lines(of: event) != nil else { return "" }
+        return try add(event)
+    }
+
+    /// What an event says whose name is `error`.
+    func failure(_ event: [UInt8]) -> PipelineError {
+        failure(ReportedError(in: event) ?? ReportedError(), event)
+    }
+
+    private func failure(_ error: ReportedError, _ event: [UInt8]) -> PipelineError {
+        OpenAIError.reported(error, "the API ended the stream with an error", in: event, reason)
+    }
+
+    /// The text that is left at the end: what was half a character.
+    package mutating func end() -> String {
+        let rest = TextPiece.end(of: &half)
+        if !rest.isEmpty { text = (text ?? "") + rest }
+        return rest
+    }
+
+    /// The whole answer.
+    ///
+    /// - Throws: ``PipelineError`` where the stream ended before it.
+    package func completion() throws(PipelineError) -> Completion {
+        // Some APIs leave [DONE] out.
+        guard isWhole else {
+            throw OpenAIError.unavailable("the stream broke off" + (aside.map { ": \(reason.shortened($0))" } ?? ""))
+        }
+        guard hasPieces else { throw OpenAIError.badResponse("the stream has no answer") }
+        try FinishReason.check(finishReason, of: text)
+        // As of an answer that comes whole: the model asked for tools, or refused.
+        guard let text else {
+            throw OpenAIError.badResponse(
+                "the answer has no text" + (finishReason.map { " (\(reason.shortened($0)))" } ?? ""))
+        }
+        return Completion(
+            text: text, tokensUsed: tokensUsed, response: response(text),
+            finishReason: FinishReason.shown(finishReason))
+    }
+
+    private var tokensUsed: Int? {
+        guard case .object(let counts) = usage else { return nil }
+        return TokenCount.total(of: counts)
+    }
+
+    private func response(_ text: String) -> String {
+        var choice = JSONText()
+        choice.add("index", raw: "0")
+        choice.add("message", raw: "{\"role\":\"assistant\",\"content\":\(JSONText.quoted(text))}")
+        choice.add("finish_reason", raw: finishReason.map(JSONText.quoted) ?? "null")
+        var object = JSONText()
+        object.add("object", "chat.completion")
+        for member in head.members { object.add(member.key, member.value) }
+        object.add("choices", raw: "[\(choice.finished)]")
+        if let usage { object.add("usage", raw: usage.json) }
+        return object.finished
+    }
+
+    /// Events that are no JSON.
+    private enum Word {
+        case nothing, done
+
+        init?(_ event: [UInt8]) {
+            let word = event.drop { $0 <= 0x20 }
+            if word.isEmpty {
+                self = .nothing
+            } else if word.starts(with: "[DONE]".utf8), word.dropFirst(6).allSatisfy({ $0 <= 0x20 }) {
+                self = .done
+            } else {
+                return nil
+            }
+        }
+    }
+}
