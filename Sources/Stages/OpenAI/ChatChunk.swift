@@ -19,8 +19,11 @@ struct ChatChunk {
         try JSONReader.read(event, leniency: .everything) { (reader) throws(JSONReader.Problem) in
             try reader.object { (reader, key) throws(JSONReader.Problem) in
                 switch key {
-                case "id", "created", "model", "service_tier", "system_fingerprint":
-                    if head.lacks(key) { head.add(key, try reader.value()) } else { try reader.skip() }
+                case "id": try head.read(.id, &reader)
+                case "created": try head.read(.created, &reader)
+                case "model": try head.read(.model, &reader)
+                case "service_tier": try head.read(.serviceTier, &reader)
+                case "system_fingerprint": try head.read(.systemFingerprint, &reader)
                 case "usage": usage = try reader.value()
                 case "choices":
                     isPiece = true
@@ -93,15 +96,36 @@ struct ChatChunk {
 /// What the pieces of an answer have in common: `id`, `created`, `model` and the like, whatever their types, from the first
 /// piece that has them.
 struct ResponseHead {
+    /// What is kept of a piece besides its text.
+    enum Key: String {
+        case id, created, model
+        case serviceTier = "service_tier"
+        case systemFingerprint = "system_fingerprint"
+
+        /// Every piece has them all: that one is known must cost nothing.
+        fileprivate var bit: UInt8 {
+            switch self {
+            case .id: 1
+            case .created: 2
+            case .model: 4
+            case .serviceTier: 8
+            case .systemFingerprint: 16
+            }
+        }
+    }
+
     private(set) var members: [(key: String, value: JSONValue)] = []
+    private var known: UInt8 = 0
 
-    func lacks(_ key: String) -> Bool { !members.contains { $0.key == key } }
-
-    /// Adds a value, where it is one: some APIs begin with a piece whose id is empty.
-    mutating func add(_ key: String, _ value: JSONValue) {
+    /// Takes a value, where it is one and the first: some APIs begin with a piece whose id is empty.
+    mutating func read(_ key: Key, _ reader: inout JSONReader) throws(JSONReader.Problem) {
+        guard known & key.bit == 0 else { return try reader.skip() }
+        let value = try reader.value()
         switch value {
         case .null, .string(""), .int(0): break
-        default: members.append((key, value))
+        default:
+            known |= key.bit
+            members.append((key.rawValue, value))
         }
     }
 }
