@@ -24,6 +24,9 @@ final class UnattendedConversations: KeptKind {
     /// What one takes besides its messages: itself, a stage that waits, and a model's call.
     private static let size = 16 << 10
 
+    /// Of a session with more, `cancel` looks into those that were left last: each costs its event loop a turn.
+    private static let mostCancelled = 64
+
     private let budget: KeptBudget
     private let state = Mutex(State())
 
@@ -55,7 +58,7 @@ final class UnattendedConversations: KeptKind {
     /// Cancels a message of a session, by the client's `id`, whichever conversation it is in.
     func cancel(_ clientID: String, of key: SessionKey, userID: String?) {
         let keepers = state.withLock { state in
-            (state.sessions[key] ?? []).compactMap { state.conversations[$0] }
+            (state.sessions[key] ?? []).suffix(Self.mostCancelled).compactMap { state.conversations[$0] }
                 .filter { $0.userID.isExactly(userID) }.map(\.keeper)
         }
         for keeper in keepers { keeper.eventLoop.execute { keeper.value.cancel(clientID) } }
