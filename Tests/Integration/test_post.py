@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import struct
 import subprocess
 import threading
 
@@ -155,11 +156,12 @@ def test_a_client_that_waits_to_be_told_to_go_on_is(host):
         assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_a_client_that_leaves_ends_the_call(host, ai):
+def test_a_client_that_resets_its_connection_ends_the_call(host, ai):
     ai.script = ["hang"]
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=DEADLINE)
     connection.request("POST", "/ws", json.dumps({"prompt": "x"}))
     assert ai.arrived.acquire(timeout=DEADLINE)
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
     assert ai.closed_by_client.wait(0.5)
 

@@ -1,6 +1,8 @@
-import Pipeline
+import Foundation
+package import Pipeline
 
 /// The origin of a web page, as browsers send it (RFC 6454 section 6.2): scheme, host, and a port that is not the scheme's own.
+/// A name with letters beyond ASCII is taken in its ASCII form, which is what browsers send (UTS 46).
 package struct WebOrigin: Hashable, Sendable, SettingValue {
     let text: String
 
@@ -8,11 +10,27 @@ package struct WebOrigin: Hashable, Sendable, SettingValue {
         let text = text.lowercased()
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         // Pages from files, and in a sandbox, have the origin "null".
-        guard text == "null" || parts.count == 3 && parts[0].hasSuffix(":") && parts[0].count > 1 && parts[1].isEmpty,
-            let authority = parts.last, !authority.isEmpty, !authority.contains(where: { "?#@* ".contains($0) })
+        guard text != "null" else {
+            self.text = text
+            return
+        }
+        guard parts.count == 3, parts[0].hasSuffix(":"), parts[0].count > 1, parts[1].isEmpty, !parts[2].isEmpty,
+            !parts[2].contains(where: { "?#@* ".contains($0) }), parts[0].utf8.allSatisfy({ $0 < 0x80 }),
+            let authority = WebOrigin.ascii(parts[2])
         else { return nil }
         let ownPort = ["https:": ":443", "http:": ":80"][String(parts[0])]
-        self.text = ownPort.map { text.hasSuffix($0) ? String(text.dropLast($0.count)) : text } ?? text
+        let name = ownPort.map { authority.hasSuffix($0) ? authority.dropLast($0.count) : authority[...] }
+        self.text = "\(parts[0])//\(name ?? authority[...])"
+    }
+
+    /// A host and perhaps a port, the host in its ASCII form; `nil` where there is none.
+    private static func ascii(_ authority: Substring) -> String? {
+        if authority.utf8.allSatisfy({ $0 < 0x80 }) { return String(authority) }
+        let name = authority.prefix { $0 != ":" }
+        // Foundation follows UTS 46, as browsers do.
+        guard let host = URLComponents(string: "https://\(name)")?.encodedHost else { return nil }
+        let ascii = host + authority.dropFirst(name.count)
+        return HostName(ascii) == nil ? nil : ascii
     }
 
     package static var settingType: SettingType { .named("origin such as https://chat.example", .string) }

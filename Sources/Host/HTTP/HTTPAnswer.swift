@@ -11,6 +11,8 @@ struct HTTPAnswer {
     var headers: HTTPHeaders = [:]
     /// Why nothing is served, where nothing is.
     private(set) var refusal: RefusalReason?
+    /// What operators are to see of it.
+    private(set) var warning: String?
     /// What is given back once the client has taken the answer, or has gone.
     var reservation: HistoryBudget.Reservation?
 
@@ -24,6 +26,7 @@ struct HTTPAnswer {
         self.init(rejection.status, body: rejection.reason + "\n")
         headers = rejection.headers
         refusal = rejection.kind
+        warning = rejection.isWarning ? rejection.reason : nil
     }
 
     /// What somebody gets whose posted message is not worked on: the form of every error of a message.
@@ -38,12 +41,15 @@ struct HTTPAnswer {
         for request: HTTPRequestHead, isLast: Bool, allocator: ByteBufferAllocator
     ) -> (HTTPResponseHead, ByteBuffer?) {
         var fields = headers
-        fields.replaceOrAdd(name: "content-type", value: contentType)
-        fields.replaceOrAdd(name: "content-length", value: String(body.utf8.count))
+        // RFC 9110 section 8.6: an answer without content has no length.
+        if status != .noContent {
+            fields.replaceOrAdd(name: "content-type", value: contentType)
+            fields.replaceOrAdd(name: "content-length", value: String(body.utf8.count))
+        }
         fields.replaceOrAdd(name: "cache-control", value: "no-store")
         fields.replaceOrAdd(name: "x-content-type-options", value: "nosniff")
         if isLast { fields.replaceOrAdd(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: request.version, status: status, headers: fields)
-        return (head, request.method == .HEAD ? nil : allocator.buffer(string: body))
+        return (head, request.method == .HEAD || body.isEmpty ? nil : allocator.buffer(string: body))
     }
 }

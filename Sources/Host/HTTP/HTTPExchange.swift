@@ -15,20 +15,31 @@ final class HTTPExchange: ConversationClient {
     private let session: Session
     private let key: SessionKey
     private let isEventStream: Bool
+    /// Header fields that let a page of another origin read the answer.
+    private let sharing: HTTPHeaders
     private let ended: (_ isLast: Bool) -> Void
     private var conversation: Conversation?
     private var sequence = 0
     private var hasBegun = false
     private var hasEnded = false
+    /// When an event stream last had anything for its client, and when that is looked at next.
+    private var spoke = NIODeadline.uptimeNanoseconds(0)
+    private var nextLook: Scheduled<Void>?
+
+    /// How long an event stream's header waits for something to say: proxies give up on a server without one.
+    private static let headerDelay = TimeAmount.seconds(10)
+    /// How long an event stream is silent; then it has a comment.
+    private static let longestSilence = TimeAmount.seconds(15)
 
     /// - Parameter ended: Called once the whole answer is written, but for its end; with whether the connection ends with it.
     init(
         _ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, loop: LoopConnections,
-        logger: Logger, ended: @escaping (_ isLast: Bool) -> Void
+        sharing: HTTPHeaders = [:], logger: Logger, ended: @escaping (_ isLast: Bool) -> Void
     ) {
         self.context = context
         self.head = head
         self.loop = loop
+        self.sharing = sharing
         self.ended = ended
         session = admission.session
         key = SessionKey(admission.pipeline, admission.session)
@@ -46,7 +57,28 @@ final class HTTPExchange: ConversationClient {
     /// Works on the message.
     func begin(_ body: String) {
         loop.add(self)
+        if isEventStream { lookForSilence(in: Self.headerDelay) }
         conversation?.receive(body)
+    }
+
+    /// Lets an event stream's client, and the proxies between, see that there is somebody.
+    private func lookForSilence(in time: TimeAmount) {
+        nextLook = context.eventLoop.assumeIsolated().scheduleTask(in: time) { self.breakSilence() }
+    }
+
+    private func breakSilence() {
+        guard !hasEnded else { return }
+        let now = context.eventLoop.now
+        if !hasBegun {
+            write(.ok, "text/event-stream", length: nil)
+            spoke = now
+        } else if now - spoke >= Self.longestSilence {
+            // Where the client takes nothing, nothing is added.
+            if context.channel.isWritable { write(body: ":\n\n") }
+            spoke = now
+        }
+        context.flush()
+        lookForSilence(in: spoke + Self.longestSilence - now)
     }
 
     /// A request is one message, and has no other.
@@ -64,6 +96,7 @@ final class HTTPExchange: ConversationClient {
     /// The client has gone.
     func leave() {
         hasEnded = true
+        nextLook?.cancel()
         guard let conversation else { return }
         if conversation.outlivesClient { loop.keep(conversation, of: key) } else { conversation.end() }
         forget()
@@ -94,6 +127,7 @@ final class HTTPExchange: ConversationClient {
         if isEventStream, hasBegun || !frame.isError {
             if !hasBegun { write(.ok, "text/event-stream", length: nil) }
             write(body: "data: \(text)\n\n")
+            spoke = context.eventLoop.now
         } else {
             write(frame.status, "application/json", length: text.utf8.count + 1, retryAfter: frame.retryAfter)
             write(body: text + "\n")
@@ -104,7 +138,7 @@ final class HTTPExchange: ConversationClient {
     func conversationIsIdle() {
         if !hasEnded {
             // A pipeline that answers nobody.
-            write(.noContent, nil, length: nil)
+            if !hasBegun { write(.noContent, nil, length: nil) }
             end()
         }
         conversation?.end()
@@ -118,6 +152,7 @@ final class HTTPExchange: ConversationClient {
 
     private func end() {
         hasEnded = true
+        nextLook?.cancel()
         ended(isLast)
     }
 
@@ -129,9 +164,12 @@ final class HTTPExchange: ConversationClient {
             "cache-control": "no-store", "x-content-type-options": "nosniff", "stagecoach-session": session.id,
         ]
         if let contentType { headers.add(name: "content-type", value: contentType) }
+        // nginx keeps pieces back unless it is told not to.
+        if contentType == "text/event-stream" { headers.add(name: "x-accel-buffering", value: "no") }
         if let length { headers.add(name: "content-length", value: String(length)) }
         if let retryAfter { headers.add(name: "retry-after", value: String(retryAfter)) }
         if isLast { headers.add(name: "connection", value: "close") }
+        headers.add(contentsOf: sharing)
         let response = HTTPResponseHead(version: head.version, status: status, headers: headers)
         context.write(HTTPRequestHandler.wrapOutboundOut(.head(response)), promise: nil)
     }

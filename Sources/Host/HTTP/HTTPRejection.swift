@@ -7,6 +7,8 @@ package struct HTTPRejection: Error {
     var headers: HTTPHeaders = [:]
     /// What it is in metrics.
     var kind: RefusalReason
+    /// Whether operators are to see it, who may want to let such requests in.
+    var isWarning = false
 
     init(_ status: HTTPResponseStatus, _ reason: String, headers: HTTPHeaders = [:], kind: RefusalReason? = nil) {
         self.status = status

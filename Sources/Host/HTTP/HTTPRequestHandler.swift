@@ -2,15 +2,18 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import Synchronization
 
 /// Answers HTTP requests one after the other, and closes a connection that takes too long to make one. The next comes once
-/// the client has taken the answer to the one before, but for what fills a socket's buffers.
+/// the client has taken the answer to the one before, but for what fills a socket's buffers. A WebSocket's handshake may be
+/// any of them, and is the last.
 final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let gate: ConnectionGate
     private let feeder: RequestFeeder?
+    private let codec: HTTPCodec?
     private let logger: Logger
     private var routes: HostRoutes { gate.loop.routes }
     private var head: HTTPRequestHead?
@@ -18,26 +21,33 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var admission: Admission?
     private var body = ByteBuffer()
     private var exchange: HTTPExchange?
-    /// Why a handshake was refused, whose request comes next.
-    private var rejection: HTTPRejection?
-    private var deadline, lifetime: Scheduled<Void>?
-    private var hasAnswered = false
+    /// A handshake that is good and whose request has not ended.
+    private var upgrade: WebSocketUpgrade?
+    private var clock: RequestClock?
+    private var lifetime: Scheduled<Void>?
     /// Whether a request has begun whose answer has not been written.
     private var isBusy = false
+    /// Whether the decoder reads no request after this one.
+    private var needsDecoder = false
     /// Whether the connection has lived long enough: it ends with what is under way.
     private var isOld = false
     /// An answer that is written but for its end, until the client takes more; and whether the connection ends with it.
     private var unended: Bool?
 
-    /// - Parameter feeder: Holds back what follows a request until that is answered; `nil` where nothing can follow it.
-    init(gate: ConnectionGate, feeder: RequestFeeder?, logger: Logger) {
+    /// - Parameters:
+    ///   - feeder: Holds back what follows a request until that is answered; `nil` where nothing can follow it.
+    ///   - codec: What reads and writes HTTP below; `nil` where no WebSocket can be opened.
+    init(gate: ConnectionGate, feeder: RequestFeeder?, codec: HTTPCodec? = nil, logger: Logger) {
         self.logger = logger
         self.gate = gate
         self.feeder = feeder
+        self.codec = codec
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        expectRequest(context)
+        let clock = RequestClock(context.channel, limits: gate.limits, metrics: gate.connections.metrics)
+        self.clock = clock
+        feeder?.requestBegins = clock.requestBegins
         guard gate.limits.lifetime > .zero else { return }
         lifetime = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(gate.limits.lifetime)) {
             self.grewOld(context)
@@ -45,24 +55,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        deadline?.cancel()
+        clock?.stop()
         lifetime?.cancel()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch Self.unwrapInboundIn(data) {
-        case .head(let head):
-            self.head = head
-            isBusy = true
-            let sender = sender(of: head, context)
-            gate.received(from: sender)
-            // A handshake that was refused: its answer need not wait for a body that it should not have.
-            if head.headers.contains(name: "upgrade") {
-                answer(head, context, isLast: true)
-            } else if gate.refusal == nil {
-                admission = routes.admission(toPost: head, from: sender)
-                if admission != nil { inviteBody(of: head, context) }
-            }
+        case .head(let head): begin(head, context)
         case .body(var piece):
             guard admission != nil, let head else { return }
             body.writeBuffer(&piece)
@@ -75,7 +74,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             // One that was refused early has had its answer.
             if isBusy { feeder?.requestReceived() }
             guard let head else { return }
-            if let admission { begin(admission, head, context) } else { show(head, context) }
+            if let upgrade {
+                open(upgrade, head, context)
+            } else if let admission {
+                begin(admission, head, context)
+            } else {
+                show(head, context)
+            }
         }
     }
 
@@ -89,6 +94,37 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         exchange?.isHeld = !context.channel.isWritable
         if context.channel.isWritable, let isLast = unended { finish(context, isLast: isLast) }
         context.fireChannelWritabilityChanged()
+    }
+
+    /// What is known as soon as a request's head is there.
+    private func begin(_ received: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        var head = received
+        isBusy = true
+        clock?.requestBegins()
+        needsDecoder = HTTPCodec.isLastOfDecoder(head)
+        do throws(HTTPRejection) { try head.settleHost() } catch {
+            return answer(HTTPAnswer(error), head, context, isLast: true)
+        }
+        self.head = head
+        let sender = sender(of: head, context)
+        gate.received(from: sender)
+        if routes.isHandshake(head) {
+            do throws(HTTPRejection) {
+                upgrade = try WebSocketUpgrade(head, from: sender, WebSocketEntrance(gate: gate, logger: logger))
+            } catch {
+                // Its answer need not wait for a body that it should not have.
+                answer(HTTPAnswer(error), head, context, isLast: true)
+            }
+        } else if gate.refusal == nil {
+            admission = routes.admission(toPost: head, from: sender)
+            if admission != nil { inviteBody(of: head, context) }
+        }
+    }
+
+    private func open(_ upgrade: WebSocketUpgrade, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        self.upgrade = nil
+        guard let codec, let feeder else { return refuse(head, context, HTTPRejection.unavailable("try again later")) }
+        upgrade.perform(context, codec: codec, feeder: feeder, requests: self) { self.refuse(head, context, $0) }
     }
 
     /// Tells a client to go on that waits to hear whether its body is wanted (RFC 9110 section 10.1.1), as curl does with a
@@ -106,12 +142,15 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 return answer(head, context, isLast: isLast(head))
             }
             // Reading has its own time limits, and only so many wait for a turn.
-            deadline?.cancel()
-            let (budget, channel) = (gate.connections.histories, context.channel)
+            clock?.pause()
+            let (budget, channel, end) = (gate.connections.histories, context.channel, InputEnd())
+            feeder?.inputEnds = { end.isSeen.store(true, ordering: .relaxed) }
             let answer = context.eventLoop.makeFutureWithTask {
-                await history.answer(within: budget) { channel.isActive }
+                // Nobody waits for a turn who may be gone.
+                await history.answer(within: budget) { channel.isActive && !end.isSeen.load(ordering: .relaxed) }
             }
-            answer.assumeIsolated().whenSuccess { answer in
+            answer.assumeIsolated().whenSuccess { [feeder] answer in
+                feeder?.inputEnds = nil
                 guard context.channel.isActive else { return }
                 self.answer(answer, head, context, isLast: self.isLast(head))
             }
@@ -146,15 +185,16 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Its stages have their own time limits.
     private func work(on admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        deadline?.cancel()
+        clock?.pause()
         let text = body.withUnsafeReadableBytes { String(strictUTF8: $0) }
         (self.head, self.admission, body) = (nil, nil, ByteBuffer())
-        hasAnswered = true
         guard let text else {
             let error = PipelineError(.invalidJSON, "Message is not valid JSON: it is not UTF-8")
             return answer(HTTPAnswer(error, refusal: .badRequest), head, context, isLast: true)
         }
-        let begun = HTTPExchange(admission, head, context, loop: gate.loop, logger: logger) { [self] isLast in
+        let begun = HTTPExchange(
+            admission, head, context, loop: gate.loop, sharing: routes.sharing(head), logger: logger
+        ) { [self] isLast in
             exchange = nil
             finish(context, isLast: isLast)
         }
@@ -168,13 +208,17 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 "Closed a connection: the client takes nothing of what waits for it",
                 metadata: ["address": "\(context.remoteAddress?.ipAddress ?? "")"])
         }
+        // It sends nothing more, and what it sent is answered.
+        if event as? ChannelEvent == .inputClosed, !isBusy { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A handshake that was refused comes by here as an error; its request follows and is answered.
-        rejection = error as? HTTPRejection
-        if rejection == nil { context.close(promise: nil) }
+        if case ByteToMessageDecoderError.leftoverDataWhenDone(let bytes)? = error as? ByteToMessageDecoderError {
+            feeder?.putBack(bytes)
+        } else {
+            context.close(promise: nil)
+        }
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
@@ -184,9 +228,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             return self.answer(HTTPAnswer(.stopping, refusal: .stopping), head, context, isLast: isLast)
         }
         let answer =
-            (rejection ?? refusal).map(HTTPAnswer.init)
-            ?? routes.answer(
-                head, from: sender(of: head, context), isStopping: gate.connections.isStopping)
+            refusal.map(HTTPAnswer.init)
+            ?? routes.answer(head, from: sender(of: head, context), isStopping: gate.connections.isStopping)
         self.answer(answer, head, context, isLast: isLast)
     }
 
@@ -194,8 +237,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         _ answer: HTTPAnswer, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool
     ) {
         self.head = nil
-        hasAnswered = true
         note(answer, to: head, context)
+        var answer = answer
+        answer.headers.add(contentsOf: routes.sharing(head))
         let (responseHead, body) = answer.parts(for: head, isLast: isLast, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
         if let body {
@@ -214,20 +258,28 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func finish(_ context: ChannelHandlerContext, isLast: Bool) {
         context.flush()
         guard context.channel.isWritable else {
-            deadline?.cancel()
+            clock?.pause()
             unended = isLast
             return
         }
         unended = nil
         isBusy = false
         gate.answered()
-        expectRequest(context)
-        if !isLast { feeder?.answerTaken() }
-        let channel = context.channel
-        context.writeAndFlush(Self.wrapOutboundOut(.end(nil))).whenComplete { _ in
-            if isLast { channel.close(promise: nil) }
+        clock?.requestEnds()
+        let needsDecoder = needsDecoder && codec != nil
+        if !isLast, !needsDecoder { feeder?.answerTaken() }
+        let written = context.writeAndFlush(Self.wrapOutboundOut(.end(nil)))
+        if isLast {
+            let channel = context.channel
+            written.whenComplete { _ in channel.close(promise: nil) }
+        } else if needsDecoder, let codec {
+            codec.renewDecoder(in: context.pipeline.syncOperations).assumeIsolated().whenSuccess { [feeder] in
+                feeder?.answerTaken()
+                feeder?.feed()
+            }
+        } else {
+            feeder?.feed()
         }
-        feeder?.feed()
     }
 
     /// Whether the connection ends with the answer to this request. It is asked before the answer is made: otherwise a host
@@ -243,32 +295,22 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
     }
 
-    /// The time runs for the whole request and is not extended by its bytes.
-    private func expectRequest(_ context: ChannelHandlerContext) {
-        deadline?.cancel()
-        guard gate.limits.handshake > .zero else { return }
-        let channel = context.channel
-        // One that has had an answer only stayed for a further request.
-        let metrics = hasAnswered ? nil : gate.connections.metrics
-        let hasWriteLimit = gate.limits.write > .zero
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(gate.limits.handshake)) {
-            // Who has yet to take its answer can't be expected to ask for more; `write` is its limit.
-            let waiting = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-            if hasWriteLimit, waiting > 0 { return self.expectRequest(context) }
-            metrics?.refused(.handshakeTimeout)
-            channel.close(promise: nil)
-        }
-    }
-
     /// Counts a refusal, and says in the log who asked for what. The query is left out: it may hold a secret.
     private func note(_ answer: HTTPAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let address = context.remoteAddress?.ipAddress
         if let reason = answer.refusal { gate.connections.metrics.refused(reason) }
+        if let warning = answer.warning { gate.connections.refusals.note(warning, logger: logger, address: address) }
         logger.debug(
             "Answered a request",
             metadata: [
                 "method": "\(head.method)", "path": "\(RequestTarget(head.uri).path.prefix(200))",
                 "status": "\(answer.status.code)", "reason": "\(answer.refusal?.rawValue ?? "none")",
-                "address": "\(context.remoteAddress?.ipAddress ?? "")",
+                "address": "\(address ?? "")",
             ])
     }
+}
+
+/// Whether a client has closed its sending half, for those on other threads.
+private final class InputEnd: Sendable {
+    let isSeen = Atomic<Bool>(false)
 }

@@ -4,8 +4,8 @@ import Stages
 struct HostName {
     /// In lower case; an IPv6 address without its brackets.
     let name: String
-    /// As it is written; `nil` where there is none.
-    let port: String?
+    /// `nil` where there is none.
+    let port: UInt16?
 
     /// `nil` for anything else, such as `[::1].example` and `localhost:80@example`: what merely begins like a name is
     /// another one.
@@ -27,7 +27,12 @@ struct HostName {
         guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), digits.isEmpty || UInt16(digits) != nil else {
             return nil
         }
-        port = digits.isEmpty ? nil : String(digits)
+        port = UInt16(digits)
+    }
+
+    /// Whether both name the same, where a scheme's own port need not be written.
+    func isSame(as other: HostName, ownPort: UInt16) -> Bool {
+        name == other.name && (port ?? ownPort) == (other.port ?? ownPort)
     }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {

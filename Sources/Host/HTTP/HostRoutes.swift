@@ -24,6 +24,7 @@ struct HostRoutes: Sendable {
         do throws(HTTPRejection) {
             try access.check(head)
             let target = RequestTarget(head.uri)
+            if let preflight = preflight(head, target) { return preflight }
             if pipeline(at: target) != nil {
                 guard head.method == .GET || head.method == .POST else {
                     throw HTTPRejection(
@@ -31,12 +32,14 @@ struct HostRoutes: Sendable {
                 }
                 if head.method == .POST { _ = try admission(to: target, head, from: sender) }
                 _ = try admit(head, from: sender)
-                throw HTTPRejection(.badRequest, "a WebSocket handshake must be the first request of its connection")
+                throw HTTPRejection(.badRequest, "connect with a WebSocket")
             }
             guard ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
                 throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
             }
-            guard head.method == .GET || head.method == .HEAD else {
+            // Some proxies look by OPTIONS whether a host is well (HAProxy's `option httpchk`).
+            let isLook = head.method == .OPTIONS && HostRoutes.healthPaths.contains(target.path)
+            guard head.method == .GET || head.method == .HEAD || isLook else {
                 throw HTTPRejection(.methodNotAllowed, "only GET is served here", headers: ["allow": "GET, HEAD"])
             }
             switch target.path {
@@ -50,15 +53,26 @@ struct HostRoutes: Sendable {
         }
     }
 
+    /// What says whether the host is well: to any name, as nothing can be done there.
+    static let healthPaths: Set = ["/healthz", "/readyz"]
+
     /// What is answered also by a host that is full or stops: whoever watches it must not take that for the end of it.
     static let operatorPaths: Set = ["/healthz", "/readyz", "/metrics"]
+
+    /// Whether a request asks for a WebSocket where there is one. An `Upgrade` elsewhere, or to something else, is no reason
+    /// not to answer (RFC 9110 section 7.8).
+    func isHandshake(_ head: HTTPRequestHead) -> Bool {
+        guard head.method == .GET, head.headers.contains(name: "upgrade") else { return false }
+        return head.headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
+            && pipeline(at: RequestTarget(head.uri)) != nil
+    }
 
     /// Whether a request is somebody's message.
     func isMessage(_ head: HTTPRequestHead) -> Bool {
         head.method == .POST && pipeline(at: RequestTarget(head.uri)) != nil
     }
 
-    private func pipeline(at target: RequestTarget) -> ServedPipeline? {
+    func pipeline(at target: RequestTarget) -> ServedPipeline? {
         pipelines.first { $0.path == target.path }
     }
 

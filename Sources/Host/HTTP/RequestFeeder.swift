@@ -24,6 +24,14 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     private var isAnswering = false
     private var isWaiting = false
     private var holdsRead = false
+    /// Whether the client has closed its sending half; said once everything that it sent before is answered.
+    private var holdsEnd = false
+    /// Whether the next byte is the first of a request that is not the connection's first.
+    private var awaitsRequest = false
+    /// Hears of that byte.
+    var requestBegins: (() -> Void)?
+    /// Hears that the client has closed its sending half, before what it sent is answered.
+    var inputEnds: (() -> Void)?
 
     /// - Parameter turns: Those in which clients go on that have sent more than their share.
     init(turns: Rounds) {
@@ -32,7 +40,10 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        (requestBegins, inputEnds) = (nil, nil)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = Self.unwrapInboundIn(data)
@@ -46,7 +57,20 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     }
 
     func read(context: ChannelHandlerContext) {
-        if input == nil { context.read() } else { holdsRead = true }
+        if input == nil, !isAnswering { context.read() } else { holdsRead = true }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event as? ChannelEvent == .inputClosed else { return context.fireUserInboundEventTriggered(event) }
+        holdsEnd = true
+        inputEnds?()
+        passEnd()
+    }
+
+    private func passEnd() {
+        guard holdsEnd, input == nil, !isAnswering, !isFeeding, let context else { return }
+        holdsEnd = false
+        context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -57,6 +81,7 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// Another protocol begins: what is here is its.
     func removeHandler(context: ChannelHandlerContext, removalToken: ChannelHandlerContext.RemovalToken) {
         if let rest = input.take() { context.fireChannelRead(Self.wrapInboundOut(rest)) }
+        if holdsEnd { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
         if holdsRead { context.read() }
         context.leavePipeline(removalToken: removalToken)
     }
@@ -67,7 +92,15 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// Its answer has been taken. What follows it comes with ``feed()``.
     func answerTaken() {
         isAnswering = false
+        awaitsRequest = true
         left = 0
+    }
+
+    /// Takes back what a decoder was given and is not part of its request.
+    func putBack(_ bytes: ByteBuffer) {
+        var bytes = bytes
+        if let input { bytes.writeImmutableBuffer(input) }
+        input = bytes
     }
 
     /// Goes on with what is there.
@@ -77,6 +110,10 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         left = Self.share
         while left > 0, !isAnswering, let context, let piece = nextPiece() {
             left -= 1
+            if awaitsRequest {
+                awaitsRequest = false
+                requestBegins?()
+            }
             context.fireChannelRead(Self.wrapInboundOut(piece))
         }
         isFeeding = false
@@ -84,7 +121,9 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             guard !isAnswering, context != nil else { return }
             isWaiting = true
             turns.add(self)
-        } else if holdsRead {
+        } else if holdsEnd {
+            passEnd()
+        } else if holdsRead, !isAnswering {
             holdsRead = false
             context?.read()
         }

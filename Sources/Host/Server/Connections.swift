@@ -17,6 +17,7 @@ final class Connections: Sendable {
     private let places: AddressPlaces?
     let owners = SessionOwners()
     let histories = HistoryBudget()
+    let refusals = RefusalLog()
     let metrics = HostMetrics()
 
     init(

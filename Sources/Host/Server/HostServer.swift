@@ -32,6 +32,8 @@ struct HostServer {
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // A client that closes its sending half still gets the answer to what it asked.
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             // The next read of the same client waits until those of others are done.
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: max(1, highMark / 2), high: highMark))
@@ -52,20 +54,17 @@ struct HostServer {
     private func serve(_ channel: any Channel, _ gate: ConnectionGate) throws {
         let pipeline = channel.pipeline.syncOperations
         let feeder = RequestFeeder(turns: gate.loop.busy)
-        let requests = HTTPRequestHandler(gate: gate, feeder: feeder, logger: logger)
-        let upgrader = WebSocketUpgrader(gate: gate, requests: requests, feeder: feeder, logger: logger)
+        let codec = HTTPCodec(limits: decoding)
         try pipeline.addHandler(BackpressureHandler(loop: gate.loop))
-        if let certificates { try pipeline.addHandler(certificates.handler()) }
+        if let certificates { try pipeline.addHandlers([certificates.handler(), TruncationHandler()]) }
         try pipeline.addHandler(feeder)
-        try pipeline.configureHTTPServerPipeline(
-            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
-        try pipeline.addHandler(requests)
+        try codec.add(to: pipeline)
+        try pipeline.addHandler(HTTPRequestHandler(gate: gate, feeder: feeder, codec: codec, logger: logger))
     }
 
     private func refuse(_ channel: any Channel, _ refused: RefusedConnection) throws {
         let pipeline = channel.pipeline.syncOperations
-        if let certificates { try pipeline.addHandler(certificates.handler()) }
+        if let certificates { try pipeline.addHandlers([certificates.handler(), TruncationHandler()]) }
         // It is answered before it has asked, where it does not ask.
         try pipeline.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withEncoderConfiguration: .init(),

@@ -6,7 +6,8 @@ package struct HostSettings: SettingGroup {
     @Setting("Addresses of the proxies whose X-Forwarded-For counts.") var trustedProxies: [AddressRange] = []
     @Setting("Whether messages may be compressed (permessage-deflate), where the client offers it.")
     var compression = false
-    @Setting("Origins of web pages that may connect, besides the host's own.") var origins: [WebOrigin] = []
+    @Setting("Origins of web pages that may connect and call it with fetch, besides the host's own.")
+    var origins: [WebOrigin] = []
     @Setting("Who may see /metrics: programs of this machine, who may come in, or everybody.")
     var metrics = MetricsRule.loopback
     @Setting("Who may come in: anybody, or who has a key or a token.") var auth = AuthSetting.none
@@ -23,7 +24,8 @@ package struct HostLimits: SettingGroup {
     @Setting("Connections at once; past it the answer is 503.", in: 1...) package var connections = 10_000
     @Setting("Connections at once from one address; 0 is no limit.", in: 0...) package var connectionsPerAddress = 0
     @Setting("New connections a second; 0 is no limit.", in: 0...) package var connectsPerSecond = 0
-    @Setting("From accept to the answer of the handshake.") package var handshake: Duration = .seconds(10)
+    @Setting("From accept, or a later request's first byte, to the answer of the handshake.")
+    package var handshake: Duration = .seconds(10)
     // The fields that RFC 6455 section 4.1 asks of a handshake take some 200 bytes.
     @Setting("Header fields of a request, together.", in: ByteSize(bytes: 256)...)
     package var headers = ByteSize.kibibytes(8)
@@ -31,7 +33,8 @@ package struct HostLimits: SettingGroup {
     package var message = ByteSize.kibibytes(64)
     @Setting("Fragments of a message.", in: 1...) package var fragments = 128
     @Setting("Between two pings; two that are missed close the connection.") package var ping: Duration = .seconds(30)
-    @Setting("Without a prompt.") package var idle: Duration = .seconds(600)
+    @Setting("Without a prompt; on an HTTP connection, without a request.")
+    package var idle: Duration = .seconds(600)
     @Setting("For a client to take anything of what waits for it.") package var write: Duration = .seconds(10)
     @Setting("Bytes that wait for a client.", in: ByteSize(bytes: 1)...) package var outbound = ByteSize.mebibytes(1)
     @Setting("Messages that wait on one connection, 256 KiB of them at most; then reading stops.", in: 1...)

@@ -50,10 +50,18 @@ final class RefusedConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head(let head) = Self.unwrapInboundIn(data), !hasAnswered else { return }
-        guard HostRoutes.operatorPaths.contains(RequestTarget(head.uri).path) else { return refuse() }
+        guard case .head(var head) = Self.unwrapInboundIn(data), !hasAnswered else { return }
+        do throws(HTTPRejection) { try head.settleHost() } catch { return answer(HTTPAnswer(error), head) }
+        guard HostRoutes.operatorPaths.contains(RequestTarget(head.uri).path) else {
+            return answer(HTTPAnswer(rejection), head)
+        }
         let sender = loop.routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
         answer(loop.routes.answer(head, from: sender, isStopping: connections.isStopping), head)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        context.fireUserInboundEventTriggered(event)
+        if event as? ChannelEvent == .inputClosed { giveWay() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -79,6 +87,8 @@ final class RefusedConnection: ChannelInboundHandler {
         guard let context, !hasAnswered else { return }
         hasAnswered = true
         if let reason = answer.refusal { loop.metrics.refused(reason) }
+        var answer = answer
+        answer.headers.add(contentsOf: loop.routes.sharing(head))
         let (responseHead, body) = answer.parts(for: head, isLast: true, allocator: context.channel.allocator)
         context.write(Self.wrapOutboundOut(.head(responseHead)), promise: nil)
         if let body { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }

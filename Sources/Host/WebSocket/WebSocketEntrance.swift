@@ -12,10 +12,8 @@ struct WebSocketEntrance {
 
     /// - Throws: Why the client is not let in.
     func admit(
-        _ head: HTTPRequestHead, peer: String?
+        _ head: HTTPRequestHead, from sender: Sender
     ) throws(HTTPRejection) -> (admission: Admission, compression: PermessageDeflate?, headers: HTTPHeaders) {
-        let sender = routes.access.sender(of: head, peer: peer)
-        gate.received(from: sender)
         if let refusal = gate.refusal { throw refusal }
         return try routes.admit(head, from: sender)
     }

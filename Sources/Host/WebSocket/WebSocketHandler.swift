@@ -292,6 +292,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker {
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ConnectionEvent { sink.willBeCut(because: "the client takes nothing of what waits for it") }
         context.fireUserInboundEventTriggered(event)
+        // The end of what a client sends is its end.
+        if event as? ChannelEvent == .inputClosed { context.close(promise: nil) }
     }
 
     func abort(_ reason: String) {

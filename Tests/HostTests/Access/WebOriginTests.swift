@@ -11,7 +11,11 @@ struct WebOriginTests {
             ("http://chat.example:80", "http://chat.example"), ("http://[::1]:8080", "http://[::1]:8080"),
             ("https://chat.example:80", "https://chat.example:80"),
             ("chrome-extension://abc", "chrome-extension://abc"),
-            ("null", "null"),
+            ("null", "null"), ("https://bücher.example", "https://xn--bcher-kva.example"),
+            ("HTTPS://BÜCHER.example:443", "https://xn--bcher-kva.example"),
+            ("https://bu\u{308}cher.example:8443", "https://xn--bcher-kva.example:8443"),
+            ("http://例え.テスト", "http://xn--r8jz45g.xn--zckzah"),
+            ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
         ])
     func kept(text: String, sent: String) {
         #expect(WebOrigin(text)?.text == sent)
@@ -21,6 +25,7 @@ struct WebOriginTests {
         "are none where no browser sends that",
         arguments: [
             "", "*", "chat.example", "https://chat.example/", "https://", "://x", "https://*.example", "https:/x",
+            "https://-ü.example", "https://bücher.example:x", "https://\u{200d}.example", "hüttps://a.example",
         ])
     func refused(text: String) {
         #expect(WebOrigin(text) == nil)

@@ -47,9 +47,22 @@ struct AccessTests {
             isAllowed(host: "localhost:8080", origin: [origin], origins: ["https://app.example"]) == allowed)
     }
 
+    @Test(
+        "the port that belongs to the scheme and the case make no other origin",
+        arguments: [
+            ("chat.example:443", "https://chat.example", true), ("CHAT.Example", "https://chat.example:443", true),
+            ("chat.example:80", "http://chat.example", true), ("[::1]:443", "https://[::1]", true),
+            ("chat.example:443", "http://chat.example", false), ("chat.example:80", "https://chat.example", false),
+            ("chat.example", "https://chat.example:8443", false), ("chat.example.", "https://chat.example", false),
+        ])
+    func ownOrigin(host: String, origin: String, allowed: Bool) {
+        #expect(isAllowed(host: host, origin: [origin], loopback: false) == allowed)
+    }
+
     @Test("behind a proxy of this machine the host answers to the name of a site whose pages may connect")
     func nameOfTheSite() {
         #expect(isAllowed(host: "app.example", origin: ["https://app.example"], origins: ["https://app.example"]))
+        #expect(isAllowed(host: "APP.example:443", origins: ["https://app.example"]))
         #expect(!isAllowed(host: "app.example:8080", origins: ["https://app.example"]))
         #expect(!isAllowed(host: "evil.example", origins: ["https://app.example"]))
     }

@@ -44,6 +44,73 @@ struct PostDeadlineTests {
         return channel
     }
 
+    private func ask(_ method: HTTPMethod, _ uri: String, accept: String = "*/*", on channel: NIOAsyncTestingChannel)
+        async throws
+    {
+        let head = HTTPRequestHead(
+            version: .http1_1, method: method, uri: uri,
+            headers: ["Host": "localhost", "Accept": accept])
+        try await channel.writeInbound(HTTPServerRequestPart.head(head))
+        if method == .POST {
+            try await channel.writeInbound(HTTPServerRequestPart.body(ByteBuffer(string: #"{"prompt": "x"}"#)))
+        }
+        try await channel.writeInbound(HTTPServerRequestPart.end(nil))
+    }
+
+    /// What was written: statuses and bodies.
+    private func written(_ channel: NIOAsyncTestingChannel) async throws -> [String] {
+        var parts: [String] = []
+        while let part = try await channel.readOutbound(as: HTTPServerResponsePart.self) {
+            switch part {
+            case .head(let head): parts.append("\(head.status.code) \(head.headers["x-accel-buffering"])")
+            case .body(.byteBuffer(let bytes)): parts.append(String(buffer: bytes))
+            default: break
+            }
+        }
+        return parts
+    }
+
+    @Test("has its time from its first byte on; before that the connection is kept")
+    func later() async throws {
+        let channel = try await channel(asking: Silent())
+        try await ask(.GET, "/healthz", on: channel)
+        await channel.testingEventLoop.advanceTime(by: .seconds(599))
+        #expect(channel.isActive)
+        try await ask(.GET, "/healthz", on: channel)
+        try await begin(#"{"prompt": ""#, length: 100, on: channel)
+        await channel.testingEventLoop.advanceTime(by: .seconds(9))
+        #expect(channel.isActive)
+        await channel.testingEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test("is 10 minutes away at most on a connection that was of use")
+    func idle() async throws {
+        let channel = try await channel(asking: Silent())
+        try await ask(.GET, "/healthz", on: channel)
+        await channel.testingEventLoop.advanceTime(by: .seconds(600))
+        #expect(!channel.isActive)
+    }
+
+    @Test("is followed by a header after 10 s of silence, where events are asked for, and by a comment every 15 s")
+    func silence() async throws {
+        let model = Silent()
+        let channel = try await channel(asking: model)
+        try await ask(.POST, "/ws", accept: "text/event-stream", on: channel)
+        for await _ in model.begun.stream { break }
+        await channel.testingEventLoop.advanceTime(by: .milliseconds(9_999))
+        #expect(try await written(channel).isEmpty)
+        await channel.testingEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(try await written(channel) == [#"200 ["no"]"#])
+        for _ in 0..<3 {
+            await channel.testingEventLoop.advanceTime(by: .milliseconds(14_999))
+            #expect(try await written(channel).isEmpty)
+            await channel.testingEventLoop.advanceTime(by: .milliseconds(1))
+            #expect(try await written(channel) == [":\n\n"])
+        }
+        try await channel.close()
+    }
+
     private func begin(_ body: String, length: Int, on channel: NIOAsyncTestingChannel) async throws {
         let head = HTTPRequestHead(
             version: .http1_1, method: .POST, uri: "/ws",

@@ -55,6 +55,74 @@ struct RequestFeederTests {
         #expect(reads.count == before + 1)
     }
 
+    @Test("is not read before that is answered")
+    func readingWhileAnswering() throws {
+        let reads = ReadCounter()
+        try channel.pipeline.syncOperations.addHandler(reads, position: .first)
+        feeder.requestReceived()
+        channel.read()
+        #expect(reads.count == 0)
+        feeder.answerTaken()
+        feeder.feed()
+        #expect(reads.count == 1)
+    }
+
+    @Test("comes back from a decoder that does not read it, before what came later")
+    func putBack() throws {
+        try send("POST /1\r\n\r\n")
+        feeder.requestReceived()
+        try send("/2\r\n\r\n")
+        feeder.putBack(ByteBuffer(string: "GET "))
+        feeder.answerTaken()
+        feeder.feed()
+        #expect(try read() == ["POST /1\r\n\r\n", "GET /2\r\n\r\n"])
+    }
+
+    @Test("begins with its first byte, but for the first request, which has begun with the connection")
+    func beginnings() throws {
+        var begun = 0
+        feeder.requestBegins = { begun += 1 }
+        try send("GET /1\r\n\r\n")
+        #expect(begun == 0)
+        feeder.requestReceived()
+        try send("G")
+        #expect(begun == 0)
+        feeder.answerTaken()
+        feeder.feed()
+        #expect(begun == 1)
+        try send("ET /2\r\n\r\n")
+        #expect(begun == 1)
+    }
+
+    @Test("ends with what the client sent before it closed its half, and that is answered")
+    func end() throws {
+        let ends = EndCounter()
+        try channel.pipeline.syncOperations.addHandler(ends)
+        try send("GET /1\r\n\r\n")
+        feeder.requestReceived()
+        try send("GET /2\r\n\r\n")
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(ends.count == 0)
+        feeder.answerTaken()
+        feeder.feed()
+        feeder.requestReceived()
+        #expect(ends.count == 1)
+    }
+
+    @Test("ends at once where nothing is asked, and after an answer where that is all")
+    func endOfNothing() throws {
+        let ends = EndCounter()
+        try channel.pipeline.syncOperations.addHandler(ends)
+        feeder.requestReceived()
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(ends.count == 0)
+        feeder.answerTaken()
+        feeder.feed()
+        #expect(ends.count == 1)
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(ends.count == 2)
+    }
+
     @Test("has its share of a turn, and long lines are cut")
     func share() throws {
         try send(String(repeating: "\r\n\r\n", count: 100))
@@ -72,6 +140,15 @@ struct RequestFeederTests {
         #expect(try read().isEmpty)
         try channel.pipeline.syncOperations.removeHandler(feeder).wait()
         #expect(try read() == ["frames"])
+    }
+}
+
+private final class EndCounter: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private(set) var count = 0
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { count += 1 }
     }
 }
 

@@ -1,0 +1,48 @@
+import NIOCore
+import NIOHTTP1
+
+/// What turns a connection's bytes into requests and answers into bytes, for as long as HTTP is spoken on it.
+final class HTTPCodec {
+    private let limits: NIOHTTPDecoderLimitConfiguration
+    private let encoder = HTTPResponseEncoder()
+    private let pipelining = HTTPServerPipelineHandler()
+    private let validator = NIOHTTPResponseHeadersValidator()
+    private let errors = HTTPServerProtocolErrorHandler()
+    private var decoder: ByteToMessageHandler<HTTPRequestDecoder>
+
+    init(limits: NIOHTTPDecoderLimitConfiguration) {
+        self.limits = limits
+        decoder = HTTPCodec.decoder(limits)
+    }
+
+    func add(to pipeline: ChannelPipeline.SynchronousOperations) throws {
+        try pipeline.addHandlers([encoder, decoder, pipelining, validator, errors])
+    }
+
+    /// Takes everything out: another protocol is spoken from now on.
+    func remove(from pipeline: ChannelPipeline.SynchronousOperations) -> EventLoopFuture<Void> {
+        for handler in [pipelining, validator, errors, encoder] as [any RemovableChannelHandler] {
+            pipeline.removeHandler(handler, promise: nil)
+        }
+        return pipeline.removeHandler(decoder)
+    }
+
+    /// A request whose client offered another protocol was the last that its decoder reads. Where the offer was not taken
+    /// the next needs a new one; what the old one has of it comes back as an error.
+    func renewDecoder(in pipeline: ChannelPipeline.SynchronousOperations) -> EventLoopFuture<Void> {
+        pipeline.removeHandler(decoder).assumeIsolated().flatMapThrowing { [self] in
+            decoder = HTTPCodec.decoder(limits)
+            try pipeline.addHandler(decoder, position: .after(encoder))
+        }.nonisolated()
+    }
+
+    /// Whether a decoder reads nothing more after a request.
+    static func isLastOfDecoder(_ head: HTTPRequestHead) -> Bool {
+        head.headers.contains(name: "upgrade") || head.method == .CONNECT
+    }
+
+    private static func decoder(_ limits: NIOHTTPDecoderLimitConfiguration) -> ByteToMessageHandler<HTTPRequestDecoder>
+    {
+        ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .fireError, limitConfiguration: limits))
+    }
+}

@@ -1,0 +1,72 @@
+import NIOCore
+import NIOHTTP1
+
+/// A handshake that is good: makes a WebSocket of its connection, whatever was asked on it before.
+struct WebSocketUpgrade {
+    let entrance: WebSocketEntrance
+    let admission: Admission
+    let compression: PermessageDeflate?
+    /// Those of the 101 response.
+    let headers: HTTPHeaders
+
+    /// - Throws: Why the client is not let in.
+    init(_ head: HTTPRequestHead, from sender: Sender, _ entrance: WebSocketEntrance) throws(HTTPRejection) {
+        self.entrance = entrance
+        (admission, compression, headers) = try entrance.admit(head, from: sender)
+    }
+
+    /// Finds out whether the session is the client's, answers the handshake and takes HTTP's handlers out. What the client
+    /// sent behind it is held by `feeder` until then.
+    ///
+    /// - Parameter refuse: Called where the session is another's.
+    func perform(
+        _ context: ChannelHandlerContext, codec: HTTPCodec, feeder: RequestFeeder, requests: HTTPRequestHandler,
+        refuse: @escaping (any Error) -> Void
+    ) {
+        do {
+            guard !admission.awaitsToken, let claim = try entrance.claim(admission, on: context.eventLoop) else {
+                return try open(context, codec, feeder, requests)
+            }
+            claim.assumeIsolated().whenComplete { result in
+                guard context.channel.isActive else { return }
+                do {
+                    try result.get()
+                    try self.open(context, codec, feeder, requests)
+                } catch {
+                    refuse(error)
+                }
+            }
+        } catch {
+            refuse(error)
+        }
+    }
+
+    private func open(
+        _ context: ChannelHandlerContext, _ codec: HTTPCodec, _ feeder: RequestFeeder, _ requests: HTTPRequestHandler
+    ) throws {
+        let handler = try handler()
+        var response = HTTPResponseHead(version: .http1_1, status: .switchingProtocols)
+        response.headers = ["connection": "upgrade", "upgrade": "websocket"]
+        response.headers.add(contentsOf: headers)
+        context.writeAndFlush(HTTPRequestHandler.wrapOutboundOut(.head(response)), promise: nil)
+        let pipeline = context.pipeline.syncOperations
+        codec.remove(from: pipeline).assumeIsolated().whenSuccess {
+            guard context.channel.isActive else { return }
+            do {
+                try pipeline.addHandler(handler)
+                pipeline.removeHandler(requests, promise: nil)
+                pipeline.removeHandler(feeder, promise: nil)
+            } catch {
+                context.close(promise: nil)
+            }
+        }
+    }
+
+    /// What speaks on the connection from now on.
+    private func handler() throws(HTTPRejection) -> any ChannelHandler {
+        if admission.awaitsToken, let authenticator = entrance.routes.authenticator {
+            return WebSocketDoor(admission, authenticator, entrance)
+        }
+        return entrance.handler(for: admission, in: try entrance.place(for: admission), compression: compression)
+    }
+}
