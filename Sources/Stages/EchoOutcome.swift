@@ -26,8 +26,8 @@ public enum EchoOutcome: String, CaseIterable, SettingValue {
         case .ok, .cut: nil
         case .modelUnavailable: OpenAIError.unavailable(detail)
         case .modelTimeout: OpenAIError.timeout(detail)
-        case .modelRateLimited: OpenAIError.refused(429, [], hiding: Redaction([]))
-        case .modelUnauthorized: OpenAIError.refused(401, [], hiding: Redaction([]))
+        case .modelRateLimited: OpenAIError.refused(429, [], hiding: ReportedReason())
+        case .modelUnauthorized: OpenAIError.refused(401, [], hiding: ReportedReason())
         case .modelBadResponse: OpenAIError.badResponse(detail)
         case .modelFiltered: OpenAIError.filtered
         }

@@ -236,6 +236,35 @@ def test_a_reason_of_any_form_holds_no_secret(tmp_path, form):
     assert KEY not in "".join(started.host.log)
 
 
+@pytest.mark.parametrize("prompt", ["pr1v4te", 'a pr1v4te "matter" \nof é some length', "pr1v4te " * 2_000])
+@pytest.mark.parametrize("form", ["msg", "detail", "page", "event", "beginning"])
+def test_a_reason_repeats_nothing_that_was_said(serve, form, prompt):
+    """FastAPI has the whole request in its refusals, as the input that is wrong."""
+    class Gossip(Vendor):
+        def _serve(self, connection):
+            with connection:
+                body = connection.recv(1 << 16).split(b"\r\n\r\n", 1)[1]
+                while body.count(b"{") > body.count(b"}") or not body:
+                    body += connection.recv(1 << 16)
+                said = json.loads(body)["messages"][-1]["content"]
+                text = {"msg": json.dumps([{"msg": f"Input {said!r} is wrong", "input": said}]),
+                        "detail": json.dumps({"detail": f"wrong: {said}"}), "page": f"<p>wrong: {said}</p>",
+                        "event": "event: error\ndata: " + json.dumps({"wrong": said}) + "\n\n",
+                        "beginning": json.dumps({"message": f"wrong: {said[:100]}..."})}[form].encode()
+                status = "200 OK" if form == "event" else "422 No"
+                connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
+
+    vendor = Gossip([])
+    host = serve(THINKING, env={"OPENAI_BASE_URL": vendor.url, "OPENAI_API_KEY": KEY})
+    with host.connect() as connection:
+        receive_json(connection)
+        connection.send(json.dumps({"prompt": prompt}))
+        assert receive_json(connection)["type"] == "error"
+    entry, = wait_until(lambda: [entry for entry in map(json.loads, host.log) if entry.get("stage") == "complete"], "the entry")
+    assert "<said>" in entry["detail"] and "pr1v4te" not in "".join(host.log) and "some length" not in "".join(host.log), entry
+    vendor.stop()
+
+
 @pytest.mark.parametrize("named", [False, True])
 def test_a_filtered_answer_is_asked_of_another_only_where_the_file_says_so(serve, named):
     vendor = Vendor([case for case in CASES if case.name == "an answer that was filtered to nothing"])

@@ -27,11 +27,11 @@ package struct AnswerReader {
     private var completed: Completion?
 
     /// - Parameters:
-    ///   - secrets: What the API may not say in an error.
+    ///   - reason: What the log may say of an error.
     ///   - isStreamed: Whether it comes piece by piece: an event may have so many bytes then, not the whole.
-    package init(hiding secrets: Redaction = Redaction([]), isStreamed: Bool = true) {
-        reason = ReportedReason(hiding: secrets)
-        answer = StreamedAnswer(hiding: secrets)
+    package init(hiding reason: ReportedReason = ReportedReason(), isStreamed: Bool = true) {
+        self.reason = reason
+        answer = StreamedAnswer(hiding: reason)
         self.isStreamed = isStreamed
         parser = isStreamed ? ServerSentEvents() : ServerSentEvents(limit: .max)
     }

@@ -17,9 +17,9 @@ package struct ChatResponse {
     ///
     /// - Throws: `model_bad_response` where there is none, and the error that the API says it has instead.
     package static func completion(
-        from body: [UInt8], hiding secrets: Redaction = Redaction([])
+        from body: [UInt8], hiding reason: ReportedReason = ReportedReason()
     ) throws(PipelineError) -> Completion {
-        var reader = AnswerReader(hiding: secrets, isStreamed: false)
+        var reader = AnswerReader(hiding: reason, isStreamed: false)
         try reader.append(body)
         try reader.end()
         while try reader.next() != nil {}

@@ -68,9 +68,9 @@ public struct OpenAI: Model {
             try await ModelSpan.around(name(of: request), call(request, isStreamed: false)) { call in
                 let answer = try await connection.post(call)
                 guard (200...299).contains(answer.status) else {
-                    throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: secrets)
+                    throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: reason(request))
                 }
-                return try ChatResponse.completion(from: answer.body, hiding: secrets)
+                return try ChatResponse.completion(from: answer.body, hiding: reason(request))
             }
         }
     }
@@ -85,7 +85,9 @@ public struct OpenAI: Model {
         return url.path.hasSuffix(path) ? url.text : url.appending(path)
     }
 
-    private var secrets: Redaction { Redaction([key] + headers.values) }
+    private func reason(_ request: CompletionRequest) -> ReportedReason {
+        ReportedReason(hiding: [key] + headers.values, request.turns)
+    }
 
     private func call(_ request: CompletionRequest, isStreamed: Bool) -> OpenAICall {
         var request = request
@@ -103,21 +105,21 @@ public struct OpenAI: Model {
         return try await places.run(atMost: calls, for: request) { request in
             try await circuit.run(isOn: breaker) {
                 try await ModelSpan.around(name(of: request), call(request, isStreamed: true)) { call in
-                    try await stream(call, receive: receive)
+                    try await stream(call, hiding: reason(request), receive: receive)
                 }
             }
         }
     }
 
     private func stream(
-        _ call: OpenAICall, receive: @Sendable (String) async throws -> Void
+        _ call: OpenAICall, hiding reason: ReportedReason, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         let response = try await connection.stream(call)
         guard (200...299).contains(response.status) else {
             let body = try await connection.rest(of: response)
-            throw OpenAIError.refused(response.status, body, response.headers, hiding: secrets)
+            throw OpenAIError.refused(response.status, body, response.headers, hiding: reason)
         }
-        var answer = AnswerReader(hiding: secrets)
+        var answer = AnswerReader(hiding: reason)
         var hasBegun = false
         do {
             for try await bytes in response.body {

@@ -35,15 +35,15 @@ enum OpenAIError {
 
     /// The API answered with another status than 200. Some APIs repeat the key in their errors, so it is taken out.
     static func refused(
-        _ status: Int, _ body: [UInt8], _ headers: HTTPHeaderFields? = nil, hiding secrets: Redaction
+        _ status: Int, _ body: [UInt8], _ headers: HTTPHeaderFields? = nil, hiding reason: ReportedReason
     ) -> PipelineError {
-        var error = refused(status, body, hiding: secrets)
+        var error = refused(status, body, hiding: reason)
         if error.isRetryable { error.retryAfter = headers.flatMap(RetryAfter.wait) }
         return error
     }
 
-    private static func refused(_ status: Int, _ body: [UInt8], hiding secrets: Redaction) -> PipelineError {
-        let said = ReportedReason(hiding: secrets).found(in: body)
+    private static func refused(_ status: Int, _ body: [UInt8], hiding reason: ReportedReason) -> PipelineError {
+        let said = reason.found(in: body)
         return coded(status, "status \(status)" + (said.map { ": \($0)" } ?? ""))
     }
 

@@ -61,28 +61,3 @@ struct ReportedError {
     ]
     private static let numbers: Set = ["code", "status", "status_code", "statusCode", "error_code", "http_status"]
 }
-
-/// What the log says of an API's words.
-struct ReportedReason {
-    private let secrets: Redaction
-
-    /// - Parameter secrets: What the API may not say: some repeat the key in their errors.
-    init(hiding secrets: Redaction) {
-        self.secrets = secrets
-    }
-
-    /// The first message in a body, else its beginning; `nil` where it says nothing.
-    func found(in body: [UInt8]) -> String? {
-        if let message = ReportedError(in: body)?.message { return shortened(message) }
-        return beginning(of: body)
-    }
-
-    /// The first 200 characters.
-    func beginning(of body: [UInt8]) -> String? {
-        let text = secrets(String(decoding: body, as: UTF8.self)).trimmed
-        return text.isEmpty ? nil : PrintableText.escaped(text.prefix(200))
-    }
-
-    /// A message, so much of it as a line of the log holds.
-    func shortened(_ message: String) -> String { PrintableText.escaped(secrets(message).prefix(300)) }
-}

@@ -19,12 +19,12 @@ package struct StreamedAnswer {
     private var aside: String?
 
     package init() {
-        self.init(hiding: Redaction([]))
+        self.init(hiding: ReportedReason())
     }
 
-    /// - Parameter secrets: What the API may not say in an error.
-    init(hiding secrets: Redaction) {
-        reason = ReportedReason(hiding: secrets)
+    /// - Parameter reason: What the log may say of an error.
+    init(hiding reason: ReportedReason) {
+        self.reason = reason
     }
 
     /// Whether the stream has said that it ends.

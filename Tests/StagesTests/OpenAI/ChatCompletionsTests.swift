@@ -123,7 +123,7 @@ struct ChatCompletionsTests {
         ])
     func errorAsAnswer(text: String) {
         let error = #expect(throws: PipelineError.self) {
-            try ChatResponse.completion(from: Array(text.utf8), hiding: Redaction([Secret("sk-1")]))
+            try ChatResponse.completion(from: Array(text.utf8), hiding: ReportedReason(hiding: [Secret("sk-1")]))
         }
         #expect(error?.code == .modelUnavailable)
         #expect(error?.detail?.contains("no ") == true && error?.detail?.contains("sk-1") == false)

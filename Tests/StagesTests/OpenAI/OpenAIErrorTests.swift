@@ -14,7 +14,7 @@ struct OpenAIErrorTests {
             (404, .modelBadResponse, false),
         ] as [(Int, PipelineError.Code, Bool)])
     func statuses(status: Int, code: PipelineError.Code, mayPass: Bool) {
-        let error = OpenAIError.refused(status, [], nil, hiding: Redaction([]))
+        let error = OpenAIError.refused(status, [], nil, hiding: ReportedReason())
         #expect(error.code == code)
         #expect(error.isRetryable == mayPass)
     }

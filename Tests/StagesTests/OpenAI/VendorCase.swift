@@ -65,7 +65,7 @@ struct VendorOutcome {
     /// - Parameter size: How many bytes come at once.
     init(_ body: [UInt8], _ vendorCase: VendorCase, inPiecesOf size: Int = .max) {
         guard (200...299).contains(vendorCase.status) else {
-            result = .failure(OpenAIError.refused(vendorCase.status, body, hiding: Redaction([])))
+            result = .failure(OpenAIError.refused(vendorCase.status, body, hiding: ReportedReason()))
             return
         }
         guard vendorCase.isStreamed else {
