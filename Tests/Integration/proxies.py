@@ -77,7 +77,11 @@ class Proxy:
             command, cwd=folder, stdout=self.output, stderr=self.output,
             env={"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)})
         self.folder = folder
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait(self):
         end = time.monotonic() + DEADLINE * 2
