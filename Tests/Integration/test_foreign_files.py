@@ -65,6 +65,7 @@ def test_nothing_is_shown_of_a_file_that_is_no_pipeline(run, tmp_path, named):
     assert done.returncode == 1 and MARK not in done.stdout + done.stderr
 
 
+@pytest.mark.preload
 def test_check_runs_no_program_and_asks_nobody(run, tmp_path):
     (tmp_path / "run.sh").write_text("#!/bin/sh\ntouch ran\n")
     (tmp_path / "run.sh").chmod(0o755)

@@ -167,6 +167,7 @@ def test_no_message_gets_the_second_answer_to_another(serve, extra, stream, clie
         api.stop()
 
 
+@pytest.mark.preload
 @pytest.mark.parametrize("extra", [right_after, a_little_later])
 def test_nor_where_the_api_speaks_tls(serve, certificate, extra):
     context, trust = certificate
@@ -177,7 +178,7 @@ def test_nor_where_the_api_speaks_tls(serve, certificate, extra):
         api.stop()
 
 
-@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("tls", [False, pytest.param(True, marks=pytest.mark.preload)])
 def test_a_connection_of_an_api_that_answers_once_is_used_again(serve, certificate, tls):
     context, trust = certificate
     api = Repeater(once, context if tls else None)

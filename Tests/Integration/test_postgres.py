@@ -94,7 +94,7 @@ def test_a_wrong_password_is_said_and_never_shown(postgres, ai, serve, run):
     with host.connect() as connection:
         receive_json(connection)
         assert say(connection)["error"]["message"] == "Database not connected"
-    assert any("password authentication failed" in line for line in host.log)
+    wait_until(lambda: any("password authentication failed" in line for line in host.log), "the entry")
     assert not any("wr0ng-s3cret" in line for line in host.log)
 
 

@@ -98,7 +98,7 @@ def test_a_failure_is_said_by_the_spans_it_went_through(traced, ai, collector):
     spans = collector.wait_for("chat", "complete", "chat gpt-3.5-turbo")
     for name in ("chat", "complete", "chat gpt-3.5-turbo"):
         assert spans[name]["status"]["code"] == 2 and spans[name]["attributes"]["error.type"] == "model_unauthorized"
-    entry, = traced.entries("model_unauthorized")
+    entry, = wait_until(lambda: traced.entries("model_unauthorized"), "the entry")
     assert entry["message_id"] == spans["chat"]["attributes"]["stagecoach.message_id"]
 
 

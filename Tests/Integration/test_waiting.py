@@ -48,6 +48,7 @@ def flood(connection, count=64):
         pass
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("concurrency, compression", [(1, None), (1, "deflate"), (16, None)])
 def test_frames_full_of_small_objects_wait_as_they_came(serve, ai, concurrency, compression):
     host = serve(FLOW.replace("concurrency: 1", f"concurrency: {concurrency}"), env={"OPENAI_BASE_URL": ai.url},

@@ -1,17 +1,9 @@
-import Glibc
+import Pipeline
 
 /// Notices that files have changed, by looking twice a second: editors put a new file in the place of the old one, so
 /// that the old one never changes. Of a link the file counts that it leads to, and links on the way there: what Kubernetes
 /// mounts changes by one link alone.
 struct FileWatch {
-    private struct Stamp: Equatable {
-        var device: UInt
-        var file: UInt
-        var size: Int
-        var seconds: Int
-        var nanoseconds: Int
-    }
-
     private static let interval: Duration = .milliseconds(500)
 
     /// Which files there are to watch now.
@@ -33,15 +25,7 @@ struct FileWatch {
         }
     }
 
-    private var stamps: [String: Stamp?] {
-        get async { Dictionary(await paths().map { ($0, stamp(of: $0)) }) { first, _ in first } }
-    }
-
-    private func stamp(of path: String) -> Stamp? {
-        var status = Glibc.stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return Stamp(
-            device: UInt(status.st_dev), file: UInt(status.st_ino), size: Int(status.st_size),
-            seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+    private var stamps: [String: FileStamp?] {
+        get async { Dictionary(await paths().map { ($0, FileStamp(path: $0)) }) { first, _ in first } }
     }
 }
