@@ -27,20 +27,19 @@ public struct Validate: Stage {
 
     public func run(_ message: inout Message) async throws {
         for resource in resources where !resource.isHealthFresh { await resource.refreshHealth() }
-        try check(message)
-    }
-
-    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        guard resources.allSatisfy(\.isHealthFresh) else { return false }
-        try check(message)
-        return true
-    }
-
-    private func check(_ message: Message) throws {
         for resource in resources {
             if let error = resource.health.error { throw error }
         }
         try checkPrompt(of: message)
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        for resource in resources {
+            guard resource.isHealthFresh else { return false }
+            if let error = resource.health.error { throw error }
+        }
+        try checkPrompt(of: message)
+        return true
     }
 
     private func checkPrompt(of message: Message) throws {

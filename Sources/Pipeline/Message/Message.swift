@@ -157,29 +157,6 @@ public struct Session: Sendable, Hashable {
     }
 }
 
-/// What a model answered.
-public struct Completion: Sendable, Hashable {
-    /// The answer's text.
-    public var text: String
-
-    /// Tokens that the API counted for prompt and answer together; `nil` where it said nothing.
-    public var tokensUsed: Int?
-
-    /// The API's whole response as JSON text, stored in the row's `metadata`.
-    public var response: String?
-
-    /// How the answer ended, in the API's words: `stop`, `length`; `nil` where it did not say.
-    public var finishReason: String?
-
-    /// An answer.
-    public init(text: String, tokensUsed: Int? = nil, response: String? = nil, finishReason: String? = nil) {
-        self.text = text
-        self.tokensUsed = tokensUsed
-        self.response = response
-        self.finishReason = finishReason
-    }
-}
-
 /// The way back to the client of one message. The host provides it; `respond` uses it.
 ///
 /// A message is answered at most once: what comes after its first answer is dropped.
