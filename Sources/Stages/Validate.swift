@@ -1,4 +1,5 @@
 public import Pipeline
+import Synchronization
 
 /// Refuses a message that can't succeed, before it costs anything.
 public struct Validate: Stage {
@@ -14,6 +15,8 @@ public struct Validate: Stage {
     @Setting("The longest prompt, in Unicode scalars; no limit but the connection's where this is left out.", in: 1...)
     public var maxLength: Int?
 
+    @State private var alternatives = KnownAlternatives()
+
     public init() {}
 
     /// A check with a limit on prompts.
@@ -25,21 +28,30 @@ public struct Validate: Stage {
 
     public var longestRun: Duration? { resources.reduce(.zero) { $0 + $1.longestRefresh } }
 
+    public func open(_ context: StageContext) { alternatives.take(context.alternatives) }
+
     public func run(_ message: inout Message) async throws {
         for resource in resources where !resource.isHealthFresh { await resource.refreshHealth() }
-        for resource in resources {
-            if let error = resource.health.error { throw error }
+        for (index, resource) in resources.enumerated() {
+            if let error = resource.health.error { try check(error, of: index) }
         }
         try checkPrompt(of: message)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        for resource in resources {
+        for (index, resource) in resources.enumerated() {
             guard resource.isHealthFresh else { return false }
-            if let error = resource.health.error { throw error }
+            if let error = resource.health.error { try check(error, of: index) }
         }
         try checkPrompt(of: message)
         return true
+    }
+
+    /// A model in whose place others answer is as good as one that is ready.
+    private func check(_ error: PipelineError, of index: Int) throws {
+        let names = _resources.names
+        let name = names.indices.contains(index) ? names[index] : ""
+        if alternatives.standIns(for: name) == nil { throw error }
     }
 
     private func checkPrompt(of message: Message) throws {
@@ -57,4 +69,13 @@ public struct Validate: Stage {
             throw PipelineError(.tooLong, "The prompt is longer than \(maxLength) characters")
         }
     }
+}
+
+/// The models of the chain that answer in place of others, once it is open.
+private final class KnownAlternatives: Sendable {
+    private let known = Mutex<ModelAlternatives?>(nil)
+
+    func take(_ alternatives: ModelAlternatives) { known.withLock { $0 = alternatives } }
+
+    func standIns(for name: String) -> [String]? { known.withLock(\.self)?.standIns(for: name) }
 }

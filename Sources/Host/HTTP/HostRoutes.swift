@@ -173,9 +173,10 @@ struct HostRoutes: Sendable {
         var lines: [String] = isStopping ? ["stopping"] : []
         var isReady = !isStopping
         for pipeline in pipelines {
-            for (name, health) in pipeline.chain.health {
-                if health.error != nil { isReady = false }
-                lines.append("\(pipeline.name) \(name): \(health.error?.message ?? "ready")")
+            for (name, health, standIns) in pipeline.chain.readiness {
+                if health.error != nil, standIns == nil { isReady = false }
+                let instead = standIns.map { "; in its place: \($0.joined(separator: ", "))" } ?? ""
+                lines.append("\(pipeline.name) \(name): \(health.error?.message ?? "ready")\(instead)")
             }
         }
         return HTTPAnswer(isReady ? .ok : .serviceUnavailable, body: lines.joined(separator: "\n") + "\n")

@@ -15,6 +15,9 @@ public final class Chain: Sendable {
     /// What its queues hold.
     package let pending = PendingMessages()
 
+    /// Which of its models answer in place of which.
+    package let alternatives: ModelAlternatives
+
     private let track: Track
     let resources: [NamedResource]
     private let opened = OpenedParts()
@@ -29,7 +32,8 @@ public final class Chain: Sendable {
     ///
     /// - Parameter name: What it is called in metrics.
     init(checked steps: [Step], resources: [NamedResource], name: String) {
-        let surroundings = StepSurroundings(pipeline: name, pending: pending)
+        alternatives = ModelAlternatives(of: steps.flatMap(\.allStages))
+        let surroundings = StepSurroundings(pipeline: name, pending: pending, alternatives: alternatives)
         track = StepRunner.track(of: steps, in: surroundings)
         let tracer = InstrumentationSystem.tracer
         self.tracer = tracer is NoOpTracer ? nil : tracer
@@ -83,6 +87,14 @@ public final class Chain: Sendable {
             + all.compactMap { step in
                 (step.stage as? any SupervisedStage).map { (step.label, $0.health) }
             }
+    }
+
+    /// Those of ``health`` without which messages fail, and for the others the models that answer in their place.
+    package var readiness: [(name: String, health: Health, standIns: [String]?)] {
+        health.enumerated().map { index, part in
+            let mayHave = index < resources.count && part.health != .ready
+            return (part.name, part.health, mayHave ? alternatives.standIns(for: part.name) : nil)
+        }
     }
 
     /// The resources of a kind, such as `(any RowStore).self`, in the order of the file.

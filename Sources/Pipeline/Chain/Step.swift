@@ -33,6 +33,13 @@ public struct Step: Sendable {
     /// The stage, where it is one that holds others.
     var composite: (any CompositeStage)? { isComposite ? stage as? any CompositeStage : nil }
 
+    /// The stage and those inside it: those that it holds, and those of its error policy.
+    var allStages: [any Stage] {
+        var inner = composite?.branches.flatMap(\.steps) ?? []
+        if case .run(let steps) = modifiers.onError { inner += steps }
+        return [stage] + inner.flatMap(\.allStages)
+    }
+
     /// The stage's name.
     var name: String { type(of: stage).name }
 

@@ -7,6 +7,8 @@ struct StepSurroundings {
     let pipeline: String
     /// What waits in the queues of the chain.
     let pending: PendingMessages
+    /// Which of its models answer in place of which.
+    let alternatives: ModelAlternatives
     /// Where its stages say what they do.
     let logger = Logger.engine
     /// Who takes metrics when the chain is made.

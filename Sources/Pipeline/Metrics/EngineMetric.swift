@@ -6,6 +6,7 @@ package enum EngineMetric: String, CaseIterable {
     case stageRetries = "stagecoach_stage_retries_total"
     case stageDuration = "stagecoach_stage_duration_seconds"
     case modelTokens = "stagecoach_model_tokens_total"
+    case modelFallbacks = "stagecoach_model_fallbacks_total"
     case unreadableRows = "stagecoach_rows_unreadable_total"
 
     /// What it says, in one sentence.
@@ -17,6 +18,7 @@ package enum EngineMetric: String, CaseIterable {
         case .stageRetries: "Runs of the stage that failed and were made again."
         case .stageDuration: "How long runs of the stage took, waits and retries included; a batch is one run."
         case .modelTokens: "Tokens that the model's API counted."
+        case .modelFallbacks: "Calls that another model got, as the one before it failed."
         case .unreadableRows: "Rows that were left out when a table was read, by the column that can't be read."
         }
     }

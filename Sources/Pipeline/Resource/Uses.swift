@@ -15,7 +15,8 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
     let isOnlyNamed: Bool
     private let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
     private var value: Value?
-    private(set) var names: [String] = []
+    /// What the resources are called in the file.
+    package private(set) var names: [String] = []
 
     private struct Found {
         let value: Value

@@ -150,21 +150,29 @@ public struct StageContext: Sendable {
     public let logger: Logger
     /// What waits in the queues of the same chain.
     public let pending: PendingMessages
+    /// Which models of the same chain answer in place of which.
+    package let alternatives: ModelAlternatives
 
     /// The surroundings of a stage by its label, also for tests of one.
     public init(label: String, pipeline: String = "chain", pending: PendingMessages = PendingMessages()) {
-        self.init(label: label, pipeline: pipeline, pending: pending, logger: .engine)
+        self.init(
+            label: label, pipeline: pipeline, pending: pending, alternatives: ModelAlternatives(of: []), logger: .engine
+        )
     }
 
     init(label: String, in surroundings: StepSurroundings) {
         self.init(
-            label: label, pipeline: surroundings.pipeline, pending: surroundings.pending, logger: surroundings.logger)
+            label: label, pipeline: surroundings.pipeline, pending: surroundings.pending,
+            alternatives: surroundings.alternatives, logger: surroundings.logger)
     }
 
-    private init(label: String, pipeline: String, pending: PendingMessages, logger: Logger) {
+    private init(
+        label: String, pipeline: String, pending: PendingMessages, alternatives: ModelAlternatives, logger: Logger
+    ) {
         self.label = label
         self.pipeline = pipeline
         self.pending = pending
+        self.alternatives = alternatives
         var logger = logger
         logger[metadataKey: "stage"] = "\(label)"
         self.logger = logger

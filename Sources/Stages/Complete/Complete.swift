@@ -61,6 +61,7 @@ public struct Complete: Stage {
     public var extra = RequestKeys()
 
     @State private var made = Lazy<RequestTemplate>()
+    @State private var fallbacks = FallbackLog()
 
     public init() {}
 
@@ -83,21 +84,25 @@ public struct Complete: Stage {
 
     public var sendsDeltas: Bool { stream }
 
+    public func open(_ context: StageContext) { fallbacks.begin(context.logger) }
+
     public func run(_ message: inout Message) async throws {
         let template = template
         let request = request(for: message, by: template)
-        var rest = fallback[...]
-        var api = api
+        var rest = template.asked[...]
+        var asked = rest.removeFirst()
         while true {
             do {
-                message.completion = try template.checked(await answer(of: api, to: request, for: message))
+                message.completion = try template.checked(await answer(of: asked.model, to: request, for: message))
                 message.settleClaims()
+                fallbacks.answered(asked.name)
                 return
             } catch let error as PipelineError {
                 let mayFallBack = fallbackOn.contains { $0.rawValue == error.code.rawValue }
                 // An answer that was begun is not begun again by another.
                 guard mayFallBack, message.deltas?.hasLeft != true, let next = rest.popFirst() else { throw error }
-                api = next
+                fallbacks.note(asked.name, isReplacedBy: next.name, after: error)
+                asked = next
             }
         }
     }
@@ -148,5 +153,11 @@ public struct Complete: Stage {
         turns.append(.init(.user, template.prompt?.text(for: message) ?? message.prompt))
         return CompletionRequest(
             model: model, turns: turns, timeout: timeout, conversation: message.session.id, options: template.options)
+    }
+}
+
+extension Complete: AskingStage {
+    package var asked: [AskedModel] {
+        zip(_api.names + _fallback.names, [api] + fallback).map { AskedModel(name: $0, model: $1) }
     }
 }

@@ -5,12 +5,14 @@ final class RequestTemplate: Sendable {
     let system: MessageTemplate?
     let prompt: MessageTemplate?
     let options: CompletionOptions?
+    let asked: [AskedModel]
     private let isJSON: Bool
     let mustWait: Bool
 
     init(_ stage: Complete) {
         system = stage.system
         prompt = stage.prompt
+        asked = stage.asked
         let isPlain =
             stage.temperature == nil && stage.maxTokens == nil && stage.stop.isEmpty && stage.responseFormat == nil
             && stage.extra.members.isEmpty
