@@ -11,6 +11,10 @@ public final class TestLog: Sendable {
         public let message: String
         /// What it carries besides, such as `code` and `stage`.
         public let metadata: [String: String]
+
+        /// The code of the error that it is; `nil` where it is none. A notice may name one that was mended, as by another
+        /// model's answer.
+        public var errorCode: String? { level == .notice ? nil : metadata["code"] }
     }
 
     private let state = Mutex<[Entry]>([])
@@ -22,7 +26,7 @@ public final class TestLog: Sendable {
     public var entries: [Entry] { state.withLock(\.self) }
 
     /// The codes of the errors among them, in order.
-    public var codes: [String] { entries.compactMap { $0.metadata["code"] } }
+    public var codes: [String] { entries.compactMap(\.errorCode) }
 
     /// What writes to it.
     package func handler() -> any LogHandler { Handler(log: self) }

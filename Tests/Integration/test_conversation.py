@@ -53,7 +53,7 @@ def test_json_format_greets_answers_and_counts(chat):
         message_id = answer.pop("message_id")
         assert answer == {
             "type": "response", "id": "c-1", "session_id": greeting["session_id"], "response": "2 + 2 \"=\" \n",
-            "tokens_used": 42, "seq": 2}
+            "tokens_used": 42, "finish_reason": "stop", "seq": 2}
         client.send(json.dumps({"prompt": "again", "unknown": 1}))
         second = receive_json(client)
         assert "id" not in second and second["seq"] == 3

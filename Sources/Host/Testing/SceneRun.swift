@@ -159,7 +159,7 @@ extension [TestLog.Entry] {
     /// the entry before them says it.
     fileprivate var beforeTheEnd: [TestLog.Entry] {
         guard let end = firstIndex(where: { $0.metadata["lost"] != nil }) else { return self }
-        return self[...end] + self[(end + 1)...].filter { $0.metadata["code"] == nil }
+        return self[...end] + self[(end + 1)...].filter { $0.errorCode == nil }
     }
 }
 

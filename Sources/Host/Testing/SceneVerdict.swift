@@ -107,16 +107,16 @@ struct SceneVerdict {
     }
 
     private mutating func compareErrors() {
-        let logged = outcome.log.filter { $0.metadata["code"] != nil }
+        let logged = outcome.log.filter { $0.errorCode != nil }
         if let expected = scene.errors {
             return compare(
-                expected, with: logged.map { ($0.value, $0.metadata["code"] ?? "") }, what: "error", after: nil)
+                expected, with: logged.map { ($0.value, $0.errorCode ?? "") }, what: "error", after: nil)
         }
         var told = outcome.frames.compactMap { frame in
             if case .error(let code) = frame.kind { code.rawValue } else { nil }
         }
         for entry in logged {
-            if let index = told.firstIndex(of: entry.metadata["code"] ?? "") {
+            if let index = told.firstIndex(of: entry.errorCode ?? "") {
                 told.remove(at: index)
             } else {
                 findings.append(
