@@ -17,13 +17,20 @@ enum JSONTarget {
         _ = try? ChatResponse.completion(from: bytes)
         let value = JSONValue(json: text)
         let foundation = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
-        guard let value else { return precondition(foundation == nil, "\(text) is JSON to Foundation") }
+        guard let value else {
+            return precondition(foundation == nil || hasHugeNumber(text), "\(text) is JSON to Foundation")
+        }
         precondition(foundation.map { isSame(value, $0) } ?? false, "\(text) is \(value), and not so to Foundation")
         let isPassedOver: Void? = try? JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in
             try reader.skip()
         }
         precondition(isPassedOver != nil, "\(value) can be read, but not passed over")
         precondition(JSONValue(json: value.json) == value, "\(value) came back as \(value.json)")
+    }
+
+    /// Of the values of a key that comes twice Foundation reads one alone, and does not see that another is no number.
+    private static func hasHugeNumber(_ text: String) -> Bool {
+        text.contains(/[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}/)
     }
 
     /// Foundation takes more large numbers with a fraction or an exponent for whole ones.
