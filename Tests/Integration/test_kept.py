@@ -55,6 +55,7 @@ def cancel(number):
     return json.dumps({"type": "cancel", "id": f"c-{number}"})
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("clients, messages, size", [(60, 17, 60_000), (1_500, 1, 10)])
 def test_sessions_of_clients_who_have_left_are_bounded_in_all(serve, clients, messages, size):
     limit = 4 if size > 1_000 else 1
@@ -97,6 +98,7 @@ def test_messages_that_go_on_for_clients_who_have_left_are_bounded_too(serve, ai
     assert kept(host)["messages"] <= MIB
 
 
+@pytest.mark.memory
 def test_messages_full_of_small_objects_count_by_what_they_take(serve, ai):
     """Parsed they take more than twenty times as much as they were."""
     host = serve(FLOW.replace("drain: 2s", "drain: 1s, limits: {kept: 8MiB}").replace("{hold: 60s}", "finish"),
