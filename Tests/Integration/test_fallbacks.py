@@ -4,7 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
-from conftest import DEADLINE, receive_json, say, wait_until
+from conftest import DEADLINE, metrics, receive_json, say, wait_until
 
 FLOW = """
 pipeline: p
@@ -32,10 +32,8 @@ def readiness(host):
 
 
 def uses(host):
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        lines = answer.read().decode().splitlines()
     return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
-            for line in lines if line.startswith("stagecoach_model_fallbacks_total{")}
+            for line in metrics(host).splitlines() if line.startswith("stagecoach_model_fallbacks_total{")}
 
 
 def notices(host, text):
@@ -79,8 +77,7 @@ def test_a_host_is_ready_and_validates_while_a_ready_model_stands_in_for_one_tha
             assert say(connection, str(number))["response"] == str(number)
         assert len(ai.calls) == 5
     assert readiness(host) == (200, "p model: The model is not available; in its place: spare\np spare: ready\n")
-    with urllib.request.urlopen(f"{host.http}/metrics", timeout=DEADLINE) as answer:
-        assert 'stagecoach_resource_ready{pipeline="p",resource="model"} 0' in answer.read().decode()
+    assert 'stagecoach_resource_ready{pipeline="p",resource="model"} 0' in metrics(host)
 
 
 def test_a_model_that_anything_asks_without_another_is_not_stood_in_for(serve, ai):

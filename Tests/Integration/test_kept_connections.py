@@ -6,13 +6,13 @@ import pathlib
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
 from websockets.asyncio.client import connect as connect_async
 
 from conftest import DEADLINE
+from listener import Listener
 
 PIPELINE = """
 pipeline: t
@@ -24,29 +24,15 @@ stages:
 """
 
 
-class Repeater:
+class Repeater(Listener):
     """Answers each call with its prompt, and then `extra` writes what nobody asked for."""
 
     def __init__(self, extra, context=None):
         self.extra = extra
         self.context = context
-        self.accepted = 0
         self.calls = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"http{'s' if context else ''}://localhost:{self.listener.getsockname()[1]}/v1"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self):
-        self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        super().__init__(backlog=512)
+        self.url = f"http{'s' if context else ''}://localhost:{self.port}/v1"
 
     def _serve(self, connection):
         try:

@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import socket
-import threading
 import urllib.error
 import urllib.request
 
 import pytest
 
 from conftest import Host, ROOT, receive_json, wait_until
+from listener import Listener
 
 FOLDER = ROOT / "Tests/Vendors"
 KEY = "sk-canary-1234567890"
@@ -55,26 +54,14 @@ class Case:
 CASES = [case for file in sorted(FOLDER.glob("*.txt")) for case in Case.of_file(file)]
 
 
-class Vendor:
+class Vendor(Listener):
     """Answers each call with the case whose number is the prompt, as that API would."""
 
     def __init__(self, cases):
         self.cases = cases
         self.calls = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/v1"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self):
-        self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        super().__init__()
+        self.url = f"http://127.0.0.1:{self.port}/v1"
 
     def _serve(self, connection):
         with connection, connection.makefile("rb") as stream:

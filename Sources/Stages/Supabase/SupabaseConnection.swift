@@ -30,7 +30,7 @@ final class SupabaseConnection: Sendable {
 
     /// How the project was last time it was asked; that begins another look where it is some time ago.
     var health: Health {
-        _ = look(unlessWithin: SupabaseConnection.interval)
+        _ = lookIfDue()
         return status.current
     }
 
@@ -41,7 +41,7 @@ final class SupabaseConnection: Sendable {
         }
     }
 
-    func refreshHealth() async { await look(unlessWithin: SupabaseConnection.interval)?.value }
+    func refreshHealth() async { await lookIfDue()?.value }
 
     /// Asks once, and returns after that, whether it was well or not.
     func open(_ project: SupabaseProject, _ context: ResourceContext) async {
@@ -54,11 +54,12 @@ final class SupabaseConnection: Sendable {
         if project.problem == nil { state.withLock { $0.lookedAt = .now } }
     }
 
-    /// Begins a look, or finds the one that is under way; `nil` where the last one is no longer ago than that.
-    private func look(unlessWithin age: Duration) -> Task<Void, Never>? {
+    /// Begins a look, or finds the one that is under way; `nil` where the last one is not long enough ago.
+    private func lookIfDue() -> Task<Void, Never>? {
         state.withLock { state in
             if let look = state.look { return look }
-            guard let api = state.api, let lookedAt = state.lookedAt, ContinuousClock.now - lookedAt > age else {
+            guard let api = state.api, let lookedAt = state.lookedAt, ContinuousClock.now - lookedAt > Self.interval
+            else {
                 return nil
             }
             let look = Task {
@@ -126,10 +127,10 @@ final class SupabaseConnection: Sendable {
     /// Reads, and looks how the project is for as long as it does not answer.
     private func read<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         if status.reads.areStopped, !isHealthFresh { await refreshHealth() }
-        _ = look(unlessWithin: SupabaseConnection.interval)
+        _ = lookIfDue()
         let looking = Task {
             while (try? await Task.sleep(for: .milliseconds(200))) != nil {
-                _ = look(unlessWithin: SupabaseConnection.interval)
+                _ = lookIfDue()
             }
         }
         defer { looking.cancel() }
