@@ -7,16 +7,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
     ],
     targets: [
-        .executableTarget(name: "wsload"),
-        .executableTarget(name: "wsattack"),
-        .executableTarget(name: "streamload"),
-        .executableTarget(name: "model-stub"),
-        .executableTarget(name: "curl-relay", linkerSettings: [.linkedLibrary("curl")]),
         .executableTarget(
             name: "nio-echo",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"),
-            ]),
+            ])
     ]
 )

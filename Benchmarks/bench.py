@@ -1,76 +1,79 @@
-"""Measures the host against its peers in one run and prints ratios. `scripts/bench` builds everything and calls it."""
+"""Measures the host against its peers in one run and prints ratios. `scripts/bench` calls it."""
 
 import argparse
+import importlib
 import json
 import os
 import pathlib
-import shutil
-import statistics
 import sys
 
-from scenarios import SCENARIOS, TARGETS
-from servers import BUILD, PRODUCTS, TOOLS
+from build import BUILD, need
+from peers import with_program
+from report import judge, report
+from targets import not_slower
 
-HEADINGS = {"rate": "messages/s", "p50": "p50 µs", "p99": "p99 µs", "cpu": "CPU µs each", "bytes": "bytes", "lost": "lost",
-            "alone": "p99 alone µs", "joining": "to join µs",
-            "ms": "ms", "ns": "ns each"}
-
-
-def report(results):
-    for scenario, servers in results.items():
-        figures = list(next(iter(servers.values()))[0])
-        print(f"\n{scenario}\n  {'':16}" + "".join(f"{HEADINGS[each]:>14}" for each in figures) + "   spread of the first")
-        for name, rounds in servers.items():
-            medians = "".join(f"{statistics.median(round[each] for round in rounds):>14,.{2 if each == 'cpu' else 0}f}"
-                              for each in figures)
-            first = [round[figures[0]] for round in rounds]
-            print(f"  {name:16}{medians}   {min(first):,.0f} – {max(first):,.0f}")
+PARTS = ["echo", "flow", "streams", "post", "stored", "memory", "attack", "start", "engine"]
 
 
-def judge(results):
-    def median(scenario, server, figure):
-        rounds = results.get(scenario, {}).get(server)
-        return rounds and statistics.median(round[figure] for round in rounds)
+def options():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all where none is named")
+    parser.add_argument("--rounds", type=int, default=3, help="in turn, whose medians count (3)")
+    parser.add_argument("--seconds", type=float, default=3, help="of the measured part of each (3)")
+    parser.add_argument(
+        "--only", action="append", metavar="TEXT", help="scenarios whose name holds this; several times for several")
+    parser.add_argument(
+        "--servers", metavar="NAME,…", help="only these servers; those that targets compare with may be missing then")
+    parser.add_argument("--program", type=pathlib.Path, help="a build of stagecoach, instead of this tree's, made by this")
+    parser.add_argument("--against", type=pathlib.Path, help="another build of stagecoach, measured in turn as 'before'")
+    parser.add_argument("--json", type=pathlib.Path, default=BUILD / "bench.json",
+                        help="where the figures go; those of scenarios that are not measured now stay in it")
+    parsed = parser.parse_args()
+    unknown = set(parsed.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}")
+    return parsed
 
-    print("\nwhat the project holds itself to (medians)")
-    verdicts = []
-    for target in TARGETS:
-        value = target.value(median)
-        if value is None:
-            continue
-        is_met = value >= target.wanted if target.relation == ">=" else value <= target.wanted
-        what, times = target.text()
-        verdicts.append({"what": f"{what} {times}".strip(), "value": value, "wanted": target.wanted,
-                         "relation": target.relation, "met": is_met})
-        print(f"  {'met   ' if is_met else 'missed'}  {what} {value:,.3f} {times} ({target.relation} {target.wanted:,.3g})")
-    return verdicts
+
+def builds(server, chosen):
+    """A server of ours by each build that is asked for."""
+    if not server.is_ours:
+        return [server]
+    own = with_program(server, chosen.program) if chosen.program else server
+    return [own, with_program(server, chosen.against, f"{server.name}, before")] if chosen.against else [own]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument(
-        "--only", action="append", help="scenarios whose name holds this text; several times for several")
-    parser.add_argument("--json", type=pathlib.Path, default=BUILD / "bench.json", help="where the figures go")
-    options = parser.parse_args()
+    chosen = options()
     if os.cpu_count() < 2:
         sys.exit("bench: two cores are needed, one for the server and one for the load")
-    for tool in (PRODUCTS / "stagecoach", PRODUCTS / "microbenchmarks", TOOLS / "wsload"):
-        if not shutil.which(tool):
-            sys.exit(f"bench: {tool} is not built; scripts/bench builds it")
-    chosen = [scenario for scenario in SCENARIOS
-              if not options.only or any(text in scenario.name for text in options.only)]
-    results = {scenario.name: {server.name: [] for server in scenario.servers} for scenario in chosen}
-    for round in range(options.rounds):
-        for scenario in chosen:
+    modules = [importlib.import_module(f"parts.{part}") for part in chosen.parts or PARTS]
+    scenarios = [scenario for module in modules for scenario in module.SCENARIOS
+                 if not chosen.only or any(text in scenario.name for text in chosen.only)]
+    targets = [target for module in modules for target in module.TARGETS]
+    for scenario in scenarios:
+        scenario.servers = [each for server in scenario.servers
+                            if not chosen.servers or server.name in chosen.servers.split(",")
+                            for each in builds(server, chosen)]
+        for needed in [*scenario.needs, *(need for server in scenario.servers for need in server.needs)]:
+            need(needed)
+    results = {scenario.name: {server.name: [] for server in scenario.servers} for scenario in scenarios}
+    for round in range(chosen.rounds):
+        for scenario in scenarios:
             for server in scenario.servers:
                 print(f"round {round + 1}: {scenario.name}: {server.name}", file=sys.stderr)
-                results[scenario.name][server.name].append(scenario.measure(server, options.seconds))
+                results[scenario.name][server.name].append(scenario.measure(server, chosen.seconds))
     report(results)
-    verdicts = judge(results)
-    options.json.write_text(json.dumps({"results": results, "targets": verdicts}, indent=1) + "\n")
-    print(f"\nall figures: {options.json}")
+    if chosen.against:
+        targets += [target for scenario in scenarios for target in not_slower(scenario, figures_of(results, scenario))]
+    verdicts = judge(results, targets)
+    known = json.loads(chosen.json.read_text())["results"] if chosen.json.exists() else {}
+    chosen.json.write_text(json.dumps({"results": {**known, **results}, "targets": verdicts}, indent=1) + "\n")
+    print(f"\nall figures: {chosen.json}")
+
+
+def figures_of(results, scenario):
+    return {figure for rounds in results[scenario.name].values() for round in rounds for figure in round}
 
 
 if __name__ == "__main__":

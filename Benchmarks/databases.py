@@ -6,13 +6,12 @@ import subprocess
 import sys
 import tempfile
 
-from servers import HERE, LOAD_CORE, POSTGRES, PRODUCTS, wait_for_port
+from build import HERE
+from peers import POSTGRES
+from servers import LOAD_CORE, wait_for_port
 
 TESTS = HERE.parent / "Tests/Integration"
 sys.path.insert(0, str(TESTS))
-
-from postgres import PostgresServer  # noqa: E402
-from postgrest_server import SERVICE  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -29,6 +28,9 @@ def on_load_core():
 @contextlib.contextmanager
 def databases():
     """The variables that pipelines take them from."""
+    from postgres import PostgresServer
+    from postgrest_server import SERVICE
+
     with on_load_core():
         server = PostgresServer()
     try:
@@ -48,10 +50,10 @@ def databases():
         server.end()
 
 
-def migrate(environment):
+def migrate(program, environment):
     """Makes the table, which Supabase's API can't."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         file.write(POSTGRES)
         file.flush()
-        subprocess.run([PRODUCTS / "stagecoach", "migrate", file.name], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       env={**os.environ, "OPENAI_BASE_URL": "http://127.0.0.1", "OPENAI_API_KEY": "", **environment})
+        subprocess.run([program, "migrate", file.name], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, env={**os.environ, "OPENAI_BASE_URL": "http://127.0.0.1", "OPENAI_API_KEY": "", **environment})

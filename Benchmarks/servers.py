@@ -1,4 +1,4 @@
-"""The servers under measurement: how each is started, watched and stopped."""
+"""A server under measurement: how it is started, watched and stopped."""
 
 import os
 import pathlib
@@ -9,36 +9,44 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-BUILD = HERE / ".build"
-TOOLS = BUILD / "release"
-PRODUCTS = HERE.parent / ".build" / "release"
+from build import TOOLS
+
 SERVER_CORE, LOAD_CORE = {0}, {1}
 
 
 class Server:
-    """A server: its command, in which PORT and MODEL (the API's address) are replaced, the pipeline it serves, and the
-    cores it may use."""
+    """Its command, in which PORT, METRICS (another port), MODEL (the API's address with `/v1`) and API (without) are
+    replaced; the pipeline it serves, what must be built for it, the cores it may use, the path that answers once it is
+    ready, and what a load sends to it."""
 
-    def __init__(self, name, command, pipeline=None, cores=SERVER_CORE):
+    def __init__(self, name, command, pipeline=None, cores=SERVER_CORE, needs=(), ready=None, path="/ws", body=None,
+                 websocket=False):
         self.name, self.command, self.pipeline, self.cores = name, command, pipeline, cores
+        self.needs, self.ready, self.path, self.body, self.websocket = needs, ready, path, body, websocket
+        self.is_ours = False
 
     def start(self, environment={}):
         self.folder = tempfile.TemporaryDirectory(prefix="bench-")
         if self.pipeline:
             (pathlib.Path(self.folder.name) / "pipeline.yaml").write_text(self.pipeline)
         self.port = free_port()
-        command = [str(part).replace("PORT", str(self.port)).replace("MODEL", environment.get("OPENAI_BASE_URL", ""))
-                   for part in self.command]
+        model = environment.get("OPENAI_BASE_URL", "")
+        values = {"PORT": self.port, "METRICS": free_port(), "MODEL": model, "API": model.removesuffix("/v1")}
+        command = [re.sub("|".join(values), lambda found: str(values[found[0]]), str(part)) for part in self.command]
         started = time.monotonic()
         self.process = subprocess.Popen(
-            command, cwd=self.folder.name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**os.environ, **environment}, preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
-        if not self.process.stdout.readline().startswith("listening on"):
+            command, cwd=self.folder.name, stdout=subprocess.DEVNULL if self.ready else subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment},
+            preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
+        if not self.ready and not self.process.stdout.readline().startswith("listening on"):
             sys.exit(f"bench: {self.name} did not start")
         self.seconds_to_ready = time.monotonic() - started
         wait_for_port(self.port)
+        if self.ready:
+            wait_for_answer(f"http://127.0.0.1:{self.port}{self.ready}")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -49,8 +57,12 @@ class Server:
             self.process.wait()
         self.folder.cleanup()
 
+    @property
+    def pid(self):
+        return self.process.pid
+
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_bytes(self):
@@ -61,8 +73,38 @@ class Server:
         return self.memory("VmHWM")
 
     def memory(self, kind):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(kind + r":\s+(\d+)", status)[1]) * 1024
+
+
+class Direct:
+    """No server at all: the load speaks to the model API itself."""
+
+    name, needs, is_ours, websocket, pid = "direct", (), False, False, None
+    path, body = "/v1/chat/completions", '{"model":"stub","stream":true}'
+
+    def start(self, environment={}):
+        self.port = int(environment["OPENAI_BASE_URL"].removesuffix("/v1").rsplit(":", 1)[1])
+
+    def stop(self):
+        pass
+
+
+class Model:
+    """The model API, on the load's core."""
+
+    def __init__(self, **options):
+        self.port = free_port()
+        arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        self.process = subprocess.Popen(
+            [TOOLS / "model-stub", "--port", str(self.port), *arguments], stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
+        self.process.stdout.readline()
+        self.environment = {"OPENAI_BASE_URL": f"http://127.0.0.1:{self.port}/v1", "OPENAI_API_KEY": "none"}
+
+    def stop(self):
+        self.process.terminate()
+        self.process.communicate()
 
 
 def free_port():
@@ -72,7 +114,7 @@ def free_port():
 
 
 def wait_for_port(port):
-    for _ in range(1000):
+    for _ in range(3000):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -80,27 +122,11 @@ def wait_for_port(port):
     sys.exit(f"bench: nobody listens on {port}")
 
 
-def host(pipeline, name="stagecoach", cores=SERVER_CORE):
-    return Server(name, [PRODUCTS / "stagecoach", "serve", "pipeline.yaml", "--port", "PORT"], pipeline, cores)
-
-
-ECHO = "pipeline: echo\nresources: {model: echo}\nstages: [receive, validate, complete, respond]\n"
-GUARDED = ECHO + ("host:\n  compression: true\n  limits: {connections: 15000, connections_per_address: 12000, "
-                  "connects_per_second: 5000, frames_per_second: 200, lifetime: 2h}\n")
-STORED = ("pipeline: stored\nresources:\n  model: echo\n  database: {sqlite: {path: rows.db}}\n"
-          "stages:\n  - receive\n  - validate\n  - complete\n  - persist: {}\n    async: true\n  - respond\n")
-DURABLE = STORED.replace("rows.db}}\n", "rows.db}}\n  outbox: {disk: {path: outbox.db}}\n").replace(
-    "async: true", "async: {queue: outbox}")
-FLOW = STORED.replace("model: echo", 'model: {openai: {url: "${OPENAI_BASE_URL}", key: "${OPENAI_API_KEY}"}}')
-WITHOUT = FLOW.replace("  database: {sqlite: {path: rows.db}}\n", "").replace("  - persist: {}\n    async: true\n", "")
-POSTGRES = FLOW.replace("sqlite: {path: rows.db}", 'postgres: {url: "${DATABASE_URL}", create: true}')
-SUPABASE = FLOW.replace("sqlite: {path: rows.db}", 'supabase: {url: "${SUPABASE_URL}", key: "${SUPABASE_KEY}"}')
-STREAMED = WITHOUT.replace("- complete", "- complete: {stream: true}").replace("- respond", "- respond: {stream: true}")
-
-PYTHON = BUILD / "venv/bin/python"
-GORILLA = Server("gorilla", [BUILD / "gorilla", "-port", "PORT"])
-NIO = Server("nio", [TOOLS / "nio-echo", "PORT"])
-FASTAPI = Server("fastapi", [PYTHON, HERE / "peers/fastapi/echo.py", "PORT"])
-FASTAPI_FLOW = Server("fastapi", [PYTHON, HERE / "peers/fastapi/flow.py", "PORT"])
-RELAY = Server("curl-relay", [TOOLS / "curl-relay", "PORT", "MODEL/chat/completions"])
-LISTENER = Server("nio", [PRODUCTS / "microbenchmarks", "listen", "PORT"])
+def wait_for_answer(address):
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    sys.exit(f"bench: {address} does not answer")

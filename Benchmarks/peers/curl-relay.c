@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST = 1024, ROOM = 1 << 16 };
+enum { MOST = 4096, ROOM = 1 << 14 };
 
 typedef struct {
     int fd, has_begun;
@@ -23,6 +24,8 @@ typedef struct {
     char bytes[ROOM];
 } Client;
 
+static Client *clients[MOST];
+static struct curl_waitfd waiting[MOST + 1];
 static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 static const char body[] = "{\"messages\":[{\"content\":\"What is 2 + 2?\",\"role\":\"user\"}],\"model\":\"gpt-3.5-turbo\","
                            "\"stream\":true,\"stream_options\":{\"include_usage\":true}}";
@@ -58,20 +61,22 @@ int main(int argc, char **argv) {
     }
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
     int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1, count = 0;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024)) {
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) {
         perror("curl-relay");
         return 1;
     }
-    static Client *clients[MOST];
     CURLM *multi = curl_multi_init();
     struct curl_slist *fields = curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), "Expect:");
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)MOST);
     printf("listening on http://127.0.0.1:%s\n", argv[1]);
     fflush(stdout);
     while (1) {
-        struct curl_waitfd waiting[MOST + 1];
         int ready, running, left;
         waiting[0] = (struct curl_waitfd){.fd = listener, .events = CURL_WAIT_POLLIN};
         for (int index = 0; index < count; index++)

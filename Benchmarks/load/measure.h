@@ -1,0 +1,30 @@
+/* What every tool measures with: the clock, a histogram, the processor time of other processes. */
+#pragma once
+#include <stdint.h>
+
+enum { BUCKETS = 64 * 32, MOST_PROCESSES = 8 };
+
+typedef struct {
+    uint64_t buckets[BUCKETS], count, worst;
+} Histogram;
+
+/* Says what failed and ends with status 1: a figure with errors is no figure. */
+void fail(const char *what) __attribute__((noreturn));
+
+/* Nanoseconds of the monotonic clock, which all processes share. */
+uint64_t now(void);
+
+void record(Histogram *histogram, uint64_t nanoseconds);
+
+/* In microseconds, to three per cent; 0 where nothing was recorded. */
+double percentile(const Histogram *histogram, double share);
+double worst(const Histogram *histogram);
+
+/* The processes whose processor time is asked for. */
+void watch_process(int pid);
+
+/* Seconds that they have used so far, user and system, their ended threads included. */
+double processor_seconds(void);
+
+/* Evenly spread over [0, 1), the same in each run. */
+double chance(void);
