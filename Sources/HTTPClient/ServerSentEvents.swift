@@ -64,6 +64,9 @@ public struct ServerSentEvents: Sendable {
                 add(value)
                 isError = true
             }
+        } else if line.first == UInt8(ascii: "{") {
+            // Some servers that fail in the middle write what went wrong as they do in place of a stream.
+            add(line[...])
         }
         return nil
     }

@@ -88,6 +88,10 @@ class Raw:
     def says(self, text):
         """What comes back for a text frame."""
         self.connection.sendall(frame(1, text.encode()))
+        return self.hears()
+
+    def hears(self):
+        """The next text frame."""
         opcode, payload = read_frame(Stream(self.stream))
         assert opcode == 1
         return payload.decode()

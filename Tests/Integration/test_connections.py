@@ -97,6 +97,19 @@ def test_a_handshake_may_be_sent_together_with_what_comes_before_and_after_it(se
         assert raw.says("third") == "first"
 
 
+@pytest.mark.parametrize("before", [[], ["GET"], ["POST", "GET"]])
+def test_what_is_sent_right_behind_a_handshake_is_answered_without_another_word(serve, before):
+    host = echo(serve)
+    with Raw(host.raw()) as raw:
+        asked = {"GET": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                 "POST": b'POST /ws HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n\r\n{"prompt":"x"}'}
+        shake = (b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        raw.connection.sendall(b"".join(asked[kind] for kind in before) + shake + frame(1, b"one") + frame(1, b"two"))
+        assert [raw.answer().status for _ in before] == [200] * len(before) and raw.answer().status == 101
+        assert [raw.hears() for _ in range(2)] == ["one", "two"]
+
+
 def test_an_offer_of_another_protocol_is_no_reason_not_to_answer(serve):
     host = echo(serve)
     with Raw(host.raw()) as raw:

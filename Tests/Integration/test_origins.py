@@ -170,6 +170,9 @@ def test_the_health_pages_answer_to_any_name_and_to_none(serve):
             assert [ask(host, method, target, **options).status for method in ("GET", "HEAD", "OPTIONS")] == [200] * 3
         for target in ("/", "/metrics", "/ws", "/sessions/x"):
             assert ask(host, "GET", target, **options).status == 403
+        # HAProxy's `option httpchk` asks so.
+        assert [ask(host, "OPTIONS", target, **options).status for target in ("/", "*", "/ws", "/metrics")] == [200, 200, 403, 403]
+        assert ask(host, "OPTIONS", "/", {"Origin": "https://evil.example"}, **options).status == 403
         assert ask(host, "POST", "/ws", body={"prompt": "x"}, **options).status == 403
 
 

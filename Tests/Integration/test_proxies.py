@@ -116,9 +116,9 @@ def test_a_thousand_requests_of_every_kind_over_fifty_kept_connections_are_all_r
     assert len(done) == 1_000 and set(done) == set(kinds)
 
 
-@pytest.mark.parametrize("check", ["GET /healthz", "/healthz", "HEAD /readyz", "GET /readyz HTTP/1.1\\r\\nHost:\\ any"])
+@pytest.mark.parametrize("check", ["", "GET /healthz", "/healthz", "HEAD /readyz", "GET /readyz HTTP/1.1\\r\\nHost:\\ any"])
 def test_haproxys_own_check_finds_the_host_well(before, check):
-    """By HTTP/1.0 without a host, unless it is told otherwise; and by OPTIONS, where there is no method."""
+    """By HTTP/1.0 without a host, unless it is told otherwise; by OPTIONS, where there is no method; of '/', where there is nothing."""
     host, proxy = before("haproxy", "docs", changes=[
         ("option httpchk GET /readyz", f"option httpchk {check}"), ("8080 check", "8080 check inter 100ms fall 1 rise 1"),
         ("timeout connect 5s", f"timeout connect 5s\n    timeout check {int(DEADLINE)}s")])

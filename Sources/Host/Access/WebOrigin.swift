@@ -18,7 +18,11 @@ package struct WebOrigin: Hashable, Sendable, SettingValue {
             !parts[2].contains(where: { "?#@* ".contains($0) }), parts[0].utf8.allSatisfy({ $0 < 0x80 }),
             let authority = WebOrigin.ascii(parts[2])
         else { return nil }
-        let ownPort = ["https:": ":443", "http:": ":80"][String(parts[0])]
+        let scheme = String(parts[0])
+        // A page is never of a WebSocket's scheme, and a name that is none matches nothing.
+        guard scheme != "ws:", scheme != "wss:" else { return nil }
+        let ownPort = ["https:": ":443", "http:": ":80"][scheme]
+        guard ownPort == nil || HostName(authority) != nil else { return nil }
         let name = ownPort.map { authority.hasSuffix($0) ? authority.dropLast($0.count) : authority[...] }
         self.text = "\(parts[0])//\(name ?? authority[...])"
     }

@@ -34,12 +34,15 @@ struct HostRoutes: Sendable {
                 _ = try admit(head, from: sender)
                 throw HTTPRejection(.badRequest, "connect with a WebSocket")
             }
+            if HostRoutes.isLook(head, target), head.method == .OPTIONS {
+                var answer = target.path == "/readyz" ? readiness(isStopping: isStopping) : HTTPAnswer(body: "ok\n")
+                answer.headers.add(name: "allow", value: "GET, HEAD, OPTIONS")
+                return answer
+            }
             guard ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
                 throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
             }
-            // Some proxies look by OPTIONS whether a host is well (HAProxy's `option httpchk`).
-            let isLook = head.method == .OPTIONS && HostRoutes.healthPaths.contains(target.path)
-            guard head.method == .GET || head.method == .HEAD || isLook else {
+            guard head.method == .GET || head.method == .HEAD else {
                 throw HTTPRejection(.methodNotAllowed, "only GET is served here", headers: ["allow": "GET, HEAD"])
             }
             switch target.path {
@@ -53,8 +56,15 @@ struct HostRoutes: Sendable {
         }
     }
 
-    /// What says whether the host is well: to any name, as nothing can be done there.
-    static let healthPaths: Set = ["/healthz", "/readyz"]
+    /// Whether a request only looks whether the host is well, which may be asked by any name, as nothing can be done there.
+    /// Some proxies look by OPTIONS: HAProxy's `option httpchk`, without a path or with one.
+    static func isLook(_ head: HTTPRequestHead, _ target: RequestTarget) -> Bool {
+        switch target.path {
+        case "/healthz", "/readyz": true
+        case "/", "*": head.method == .OPTIONS && !head.headers.contains(name: "origin")
+        default: false
+        }
+    }
 
     /// What is answered also by a host that is full or stops: whoever watches it must not take that for the end of it.
     static let operatorPaths: Set = ["/healthz", "/readyz", "/metrics"]

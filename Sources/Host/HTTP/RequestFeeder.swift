@@ -80,7 +80,11 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
 
     /// Another protocol begins: what is here is its.
     func removeHandler(context: ChannelHandlerContext, removalToken: ChannelHandlerContext.RemovalToken) {
-        if let rest = input.take() { context.fireChannelRead(Self.wrapInboundOut(rest)) }
+        if let rest = input.take() {
+            context.fireChannelRead(Self.wrapInboundOut(rest))
+            // The read that it came with may have ended before: who answers waits for its end.
+            context.fireChannelReadComplete()
+        }
         if holdsEnd { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
         if holdsRead { context.read() }
         context.leavePipeline(removalToken: removalToken)

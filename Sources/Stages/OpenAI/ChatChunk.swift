@@ -5,6 +5,8 @@ struct ChatChunk {
     private(set) var usage: JSONValue?
     /// The text that it adds, if it has any.
     private(set) var delta: TextPiece?
+    /// The text of a whole answer, which some gateways send as one event and others repeat with each piece.
+    private(set) var whole: TextPiece?
     /// Whether it has a part of what the model thinks.
     private(set) var isThought = false
     private(set) var finishReason: String?
@@ -47,6 +49,7 @@ struct ChatChunk {
                 case "index": if case .int(let number) = try reader.value() { choice.index = number }
                 case "finish_reason": choice.finishReason = try FinishReason.read(&reader)
                 case "delta": if try !reader.takesNull() { try choice.readDelta(&reader) }
+                case "message" where reader.next() == .object: try choice.readMessage(&reader)
                 // Moonshot counts the tokens here.
                 case "usage": choice.usage = try reader.value()
                 case "error": try readError(&reader)
@@ -56,6 +59,7 @@ struct ChatChunk {
             guard choice.index == 0, !hasChoice else { return }
             hasChoice = true
             (delta, isThought, finishReason) = (choice.delta, choice.isThought, choice.finishReason)
+            whole = choice.whole
             usage = usage ?? choice.usage
         }
     }
@@ -63,9 +67,16 @@ struct ChatChunk {
     private struct Choice {
         var index = 0
         var delta: TextPiece?
+        var whole: TextPiece?
         var isThought = false
         var finishReason: String?
         var usage: JSONValue?
+
+        mutating func readMessage(_ reader: inout JSONReader) throws(JSONReader.Problem) {
+            try reader.object { (reader, key) throws(JSONReader.Problem) in
+                if key == "content" { whole = try reader.content() } else { try reader.skip() }
+            }
+        }
 
         mutating func readDelta(_ reader: inout JSONReader) throws(JSONReader.Problem) {
             try reader.object { (reader, key) throws(JSONReader.Problem) in

@@ -40,8 +40,8 @@ package struct ChatResponse {
         try response.checkError(body, reason)
         guard response.hasChoices else { throw OpenAIError.badResponse("'choices' is missing in the response") }
         guard response.choices > 0 else { throw OpenAIError.badResponse("the response has no choices") }
-        guard response.hasMessage else { throw OpenAIError.badResponse("'message' is missing in the response") }
         try FinishReason.check(response.finishReason, of: response.text)
+        guard response.hasMessage else { throw OpenAIError.badResponse("'message' is missing in the response") }
         guard let text = response.text else {
             throw OpenAIError.badResponse(
                 "the response has no text" + (response.finishReason.map { " (\(reason.shortened($0)))" } ?? ""))

@@ -8,6 +8,8 @@ package struct StreamedAnswer {
     private let reason: ReportedReason
     private var head = ResponseHead()
     private var text: String?
+    /// That of an event which has the whole answer; it counts where there are no pieces.
+    private var whole: TextPiece?
     private var half: UInt32?
     private var usage: JSONValue?
     private var finishReason: String?
@@ -66,6 +68,7 @@ package struct StreamedAnswer {
         if let counted = chunk.usage, counted != .null { usage = counted }
         finishReason = chunk.finishReason ?? finishReason
         if chunk.isThought { hasBegun = true }
+        if let text = chunk.whole { whole = text }
         guard let delta = chunk.delta?.joined(to: &half) else { return "" }
         return try add(text: delta)
     }
@@ -116,9 +119,10 @@ package struct StreamedAnswer {
         OpenAIError.reported(error, "the API ended the stream with an error", in: event, reason)
     }
 
-    /// The text that is left at the end: what was half a character.
+    /// The text that is left at the end: what was half a character, or all of an answer that came as one event.
     package mutating func end() -> String {
-        let rest = TextPiece.end(of: &half)
+        var rest = TextPiece.end(of: &half)
+        if isWhole, rest.isEmpty, text?.isEmpty ?? true, let all = whole.take() { rest = all.closed }
         if !rest.isEmpty { text = (text ?? "") + rest }
         return rest
     }

@@ -26,6 +26,7 @@ struct WebOriginTests {
         arguments: [
             "", "*", "chat.example", "https://chat.example/", "https://", "://x", "https://*.example", "https:/x",
             "https://-ü.example", "https://bücher.example:x", "https://\u{200d}.example", "hüttps://a.example",
+            "wss://chat.example", "WS://chat.example:80", "https://chat.example:99999", "http://a:b:c", "https://[::1",
         ])
     func refused(text: String) {
         #expect(WebOrigin(text) == nil)
