@@ -72,3 +72,11 @@ public struct Persist: BatchStage {
         return "\(head)\(isEmptyObject ? "" : ",")\(client)}"
     }
 }
+
+extension Persist: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        [
+            Guarantee("table", "stores rows in the table \(table)", .unranked, otherwise: "").comparedWherePromised
+        ]
+    }
+}

@@ -75,3 +75,61 @@ extension Receive: ChainDependentStage {
         }
     }
 }
+
+extension Receive: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        [
+            Guarantee(
+                "order",
+                concurrency == 1
+                    ? "works on the messages of a connection one after the other"
+                    : "works on \(concurrency) messages of a connection at once; their answers leave in order",
+                .level(concurrency == 1 ? 1 : 0), otherwise: "messages have no order"),
+            Guarantee(
+                "messages that come again", remember.words, .level(remember.rank),
+                otherwise: "works on a message again that comes again"),
+            Guarantee(
+                "clients that leave", onDisconnect.words, .levels(onDisconnect.ranks),
+                otherwise: "messages of clients that leave end"),
+        ]
+    }
+}
+
+extension Remember {
+    fileprivate var words: String {
+        switch self {
+        case .off: "works on a message again that comes again"
+        case .memory(let time):
+            "gives a message that comes again within \(time.settingText ?? "\(time)") the answer it had"
+        case .stored: "gives a message that comes again the answer that is stored, after a restart and on any host"
+        }
+    }
+
+    fileprivate var rank: Double {
+        switch self {
+        case .off: 0
+        case .memory(let time): time.inSeconds
+        case .stored: .infinity
+        }
+    }
+}
+
+extension OnDisconnect {
+    fileprivate var words: String {
+        switch self {
+        case .cancel: "messages of clients that leave end where they are; what was answered is stored"
+        case .finish: "messages of clients that leave are worked on to their end"
+        case .hold(let time):
+            "messages of clients that leave are worked on to their end, and the session is kept for "
+                + "\(time.settingText ?? "\(time)")"
+        }
+    }
+
+    fileprivate var ranks: [Double] {
+        switch self {
+        case .cancel: [0, 0]
+        case .finish: [1, 0]
+        case .hold(let time): [1, time.inSeconds]
+        }
+    }
+}

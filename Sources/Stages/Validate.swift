@@ -79,3 +79,25 @@ private final class KnownAlternatives: Sendable {
 
     func standIns(for name: String) -> [String]? { known.withLock(\.self)?.standIns(for: name) }
 }
+
+extension Validate: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        let names = _resources.names
+        let ready = names.map { name in
+            Guarantee(
+                "ready resource", "refuses messages while '\(name)' is not ready", .level(1),
+                otherwise: "takes messages while '\(name)' is not ready", refuses: true, of: name)
+        }
+        let plain = Guarantee(
+            "empty prompts", "refuses prompts that are empty or can't be stored", .level(1),
+            otherwise: "empty prompts are taken", refuses: true)
+        return ready + [plain]
+            + (maxLength.map {
+                [
+                    Guarantee(
+                        "longest prompt", "refuses prompts longer than \($0) characters", .atMost(Double($0)),
+                        otherwise: "takes prompts as long as the connection does", refuses: true)
+                ]
+            } ?? [])
+    }
+}

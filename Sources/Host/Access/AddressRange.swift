@@ -15,6 +15,15 @@ package struct AddressRange: Hashable, Sendable, SettingValue {
         first = AddressRange.masked(address, length)
     }
 
+    /// As a file has it.
+    package var text: String {
+        let length = first.isIPv4 ? length - 96 : length
+        return length == (first.isIPv4 ? 32 : 128) ? "\(first)" : "\(first)/\(length)"
+    }
+
+    /// How many addresses it has.
+    var size: Double { Double(sign: .plus, exponent: 128 - length, significand: 1) }
+
     func contains(_ address: IPAddress) -> Bool { AddressRange.masked(address, length) == first }
 
     private static func masked(_ address: IPAddress, _ length: Int) -> IPAddress {

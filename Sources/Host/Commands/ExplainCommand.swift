@@ -4,18 +4,41 @@ import Pipeline
 struct ExplainCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "explain", abstract: "What clients wait for, what can be lost and when, the longest delays.")
+            commandName: "explain", abstract: "What clients wait for, what can be lost and when, the longest delays.",
+            discussion: """
+                With --against it compares what the files promise with what others promised, and exits with 1 where a \
+                promise got weaker, or a file can't be read.
+                """)
     }
 
     @OptionGroup var pipelines: PipelineArguments
 
+    @Option(
+        help: ArgumentHelp(
+            "A file as it was, to compare with: what got weaker, what stronger. Once for each file.",
+            valueName: "old pipeline"))
+    var against: [String] = []
+
     func run() async throws {
         LogOutput.silence()
+        let files = try pipelines.loadGood(for: Host.self)
+        if !against.isEmpty { return try compare(files) }
         var texts: [String] = []
-        for file in try pipelines.loadGood(for: Host.self) {
+        for file in files {
             texts.append(await ([Explanation(file).text] + serverAdvice(for: file)).joined(separator: "\n"))
         }
         print(texts.joined(separator: "\n\n"))
+    }
+
+    /// - Throws: `ExitCode.failure` where a promise got weaker.
+    private func compare(_ files: [PipelineFile]) throws {
+        var former = pipelines
+        former.paths = against
+        let old = try former.loadGood(for: Host.self)
+        let comparison = GuaranteeComparison(
+            of: old, with: files, host: (HostSettings.of(old), HostSettings.of(files)))
+        print(comparison.text)
+        if !comparison.changes(.weaker).isEmpty { throw ExitCode.failure }
     }
 
     /// What the databases' servers do not promise, as they say themselves: no file can say it.

@@ -42,7 +42,7 @@ struct ServingArguments: ParsableArguments {
         let variables = FormerEnvironment()
         let loaded = try pipelines.load(for: host, variables: variables, wrapping: wrapping)
         let files = try PipelineArguments.good(await HostFiles.check(loaded))
-        let settings = files.lazy.compactMap { $0.sections["host"] as? HostSettings }.first ?? HostSettings()
+        let settings = HostSettings.of(files)
         let logger = Logger(label: "stagecoach")
         try checkAddress(with: settings, logger)
         let service = HostService(

@@ -74,6 +74,7 @@ actor Reloader {
         }
         for pipeline in next { pipeline.chain.takeOver() }
         let former = routes.pipelines
+        WeakerGuarantees.log(from: files, to: good, host: (settings, settings), logger)
         (routes.pipelines, files) = (next, good)
         await connections.serve(routes)
         for pipeline in former { retire(pipeline) }

@@ -1,12 +1,14 @@
 /// A pipeline in words: what clients wait for, what can be lost and when, the longest delays.
 public struct Explanation: Sendable {
     private let name: String
-    let steps: [StepRunner]
+    private let steps: [StepRunner]
+    let guarantees: PipelineGuarantees
 
     /// Explains a pipeline.
     public init(_ file: PipelineFile) {
         name = file.name
         steps = file.chain.steps
+        guarantees = PipelineGuarantees(file)
     }
 
     /// The text.
@@ -17,6 +19,7 @@ public struct Explanation: Sendable {
         lines += longest.map { "  \($0)" }
         lines += ["", "What can be lost, and when:"]
         lines += losses.map { "  \($0)" }
+        if !promises.isEmpty { lines += ["", "What else is promised:"] + promises.map { "  \($0)" } }
         return lines.joined(separator: "\n")
     }
 
@@ -58,12 +61,7 @@ public struct Explanation: Sendable {
         let condition = step.modifiers.when == nil ? "" : " (only for messages that 'when' selects)"
         if let background = step.background {
             let handed = background.guarantee.survivesProcess ? "once the message is on disk, synced" : "at once"
-            let full =
-                switch step.modifiers.async?.whenFull {
-                case .reject?: "a full queue is the error 'busy'"
-                case .drop?: "a full queue drops the message"
-                default: "a full queue makes the client wait"
-                }
+            let full = (step.modifiers.async?.whenFull ?? .wait).words
             return "runs in the background\(condition); the next stage begins \(handed); \(full)"
         }
         if type(of: step.stage).role == .reply { return "the answer leaves\(condition)" }

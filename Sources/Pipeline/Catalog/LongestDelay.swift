@@ -6,8 +6,11 @@ struct LongestDelay {
     /// What comes on top of it, in words.
     private(set) var exceptions: [String] = []
 
-    /// Whether every stage has an end; a queue that is full is told apart.
-    private(set) var isBounded = true
+    /// How many stages have no end; a queue that is full is told apart.
+    private(set) var unbounded = 0
+
+    /// Whether every stage has an end.
+    var isBounded: Bool { unbounded == 0 }
 
     /// That of steps one after the other.
     init(of steps: [StepRunner]) {
@@ -34,12 +37,12 @@ struct LongestDelay {
         } else if let bound = step.stage.longestRun {
             total = bound
         } else {
-            isBounded = false
+            unbounded += 1
             exceptions.append("as long as '\(step.label)' takes: nothing bounds it; a 'timeout' beside it does")
         }
         if let limit = step.modifiers.timeout {
             total = isBounded && exceptions.isEmpty ? min(total, limit) : limit
-            (isBounded, exceptions) = (true, [])
+            (unbounded, exceptions) = (0, [])
         }
         if let retry = step.modifiers.retry, total > .zero {
             let once = total
@@ -51,7 +54,7 @@ struct LongestDelay {
 
     private mutating func add(_ next: LongestDelay) {
         total += next.total
-        isBounded = isBounded && next.isBounded
+        unbounded += next.unbounded
         exceptions += next.exceptions
     }
 

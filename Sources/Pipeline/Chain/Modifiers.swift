@@ -99,7 +99,8 @@ public struct AsyncPolicy: SettingGroup {
     }
 
     var guarantee: QueueGuarantee {
-        queue?.guarantee ?? .memory(capacity: capacity ?? MemoryQueue.defaultCapacity)
+        guard let queue else { return .memory(capacity: capacity ?? MemoryQueue.defaultCapacity) }
+        return capacity.map(queue.guarantee(holding:)) ?? queue.guarantee
     }
 
     static func read(_ node: Node, with reader: inout SettingReader) -> AsyncPolicy?? {

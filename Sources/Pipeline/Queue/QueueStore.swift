@@ -3,6 +3,9 @@ public protocol QueueStore: Resource {
     /// What becomes of messages that wait when something fails.
     var guarantee: QueueGuarantee { get }
 
+    /// The same where the step that uses it says how many messages may wait.
+    func guarantee(holding capacity: Int) -> QueueGuarantee
+
     /// The messages of one step. Called once when the step is opened, after the resource.
     ///
     /// - Parameters:
@@ -16,6 +19,13 @@ public protocol QueueStore: Resource {
 }
 
 extension QueueStore {
+    /// The same, and no more than so many messages.
+    public func guarantee(holding capacity: Int) -> QueueGuarantee {
+        var guarantee = guarantee
+        guarantee.capacity = min(capacity, guarantee.capacity ?? capacity)
+        return guarantee
+    }
+
     /// Nothing: for queues that hold nothing of an earlier run.
     public func reportAbandoned() async {}
 }
@@ -167,10 +177,13 @@ public struct QueueDepth: Sendable, Equatable {
     }
 }
 
-/// What a queue promises, in words for `check` and `explain`.
+/// What a queue promises, in words for `check` and `explain`, and how strong that is.
 public struct QueueGuarantee: Sendable, Hashable {
     /// Whether what waits is there again when the process was killed and started again.
     public let survivesProcess: Bool
+
+    /// Whether what waits is there when the machine is lost, its disks included.
+    public let survivesMachine: Bool
 
     /// What happens when the process is killed.
     public let whenKilled: String
@@ -181,24 +194,45 @@ public struct QueueGuarantee: Sendable, Hashable {
     /// What happens when the machine is lost.
     public let whenMachineLost: String
 
+    /// How many bytes of messages may wait; `nil` where nothing of its own bounds it.
+    public let room: Int?
+
+    /// How many messages may wait; `nil` where nothing of its own bounds it.
+    public internal(set) var capacity: Int?
+
     /// A promise.
-    public init(survivesProcess: Bool, whenKilled: String, whenDown: String, whenMachineLost: String) {
+    ///
+    /// - Parameters:
+    ///   - room: The bytes of messages that may wait.
+    ///   - capacity: The messages that may wait.
+    public init(
+        survivesProcess: Bool, survivesMachine: Bool = false, whenKilled: String, whenDown: String,
+        whenMachineLost: String, room: Int? = nil, capacity: Int? = nil
+    ) {
         self.survivesProcess = survivesProcess
+        self.survivesMachine = survivesMachine
         self.whenKilled = whenKilled
         self.whenDown = whenDown
         self.whenMachineLost = whenMachineLost
+        self.room = room
+        self.capacity = capacity
     }
 
-    /// A queue in memory with so many places.
+    /// A queue in memory that holds so many messages.
     public static func memory(capacity: Int) -> QueueGuarantee {
-        QueueGuarantee(
+        let room = MemoryQueue.room(forMessages: capacity)
+        return QueueGuarantee(
             survivesProcess: false,
             whenKilled:
                 "what waits (at most \(capacity) messages) is lost when the process is killed, and flushed when the "
                 + "host is stopped",
             whenDown:
-                "what waits is kept while the database is down, up to \(capacity) messages and "
-                + "\(MemoryQueue.room(forMessages: capacity) >> 20) MiB of memory",
-            whenMachineLost: "what waits is lost with the machine")
+                "what waits is kept while the database is down, up to \(capacity) messages and \(room >> 20) MiB of memory",
+            whenMachineLost: "what waits is lost with the machine", room: room, capacity: capacity)
+    }
+
+    /// More room is stronger.
+    var strengthWhenDown: GuaranteeStrength {
+        .levels([room.map(Double.init) ?? .infinity, capacity.map(Double.init) ?? .infinity])
     }
 }

@@ -161,3 +161,34 @@ extension Complete: AskingStage {
         zip(_api.names + _fallback.names, [api] + fallback).map { AskedModel(name: $0, model: $1) }
     }
 }
+
+extension Complete: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        var all: [Guarantee] = _fallback.names.map { name in
+            Guarantee(
+                "fallback", "asks '\(name)' where the model fails", .level(1),
+                otherwise: "does not ask '\(name)' where the model fails", of: name)
+        }
+        if !all.isEmpty {
+            all.append(
+                Guarantee(
+                    "errors with a fallback", "asks others after \(fallbackOn.map(\.rawValue).joined(separator: ", "))",
+                    .covering(Set(fallbackOn.map(\.rawValue))), otherwise: "asks no other model after an error"))
+        }
+        if let maxTokens {
+            all.append(
+                Guarantee(
+                    "tokens of an answer", "asks for answers of at most \(maxTokens) tokens",
+                    .atMost(Double(maxTokens)),
+                    otherwise: "leaves the length of answers to the model"))
+        }
+        if let firstToken, stream {
+            all.append(
+                Guarantee(
+                    "first token",
+                    "waits for an answer to begin for at most \(firstToken.settingText ?? "\(firstToken)")",
+                    .atMost(firstToken), otherwise: "waits for an answer to begin as long as for its end"))
+        }
+        return all
+    }
+}

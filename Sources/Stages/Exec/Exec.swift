@@ -125,3 +125,20 @@ public struct Exec: Stage {
 extension Exec: SupervisedStage {
     public var health: Health { parts.pool.health }
 }
+
+extension Exec: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        let time = cpu.map { limit in
+            Guarantee(
+                "CPU time",
+                "a process that takes more than \(limit.settingText ?? "\(limit)") of CPU time for a message is killed",
+                .atMost(limit), otherwise: "a message may take any CPU time")
+        }
+        let data = memory.map { limit in
+            Guarantee(
+                "memory", "each process has at most \(limit.settingText ?? "\(limit)") for its data",
+                .atMost(Double(limit.bytes)), otherwise: "its processes may take any memory")
+        }
+        return [time, data].compactMap(\.self)
+    }
+}

@@ -116,3 +116,14 @@ extension MessageTemplate {
         }
     }
 }
+
+extension HTTP: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        [
+            Guarantee(
+                "largest answer", "takes answers of at most \(limit.settingText ?? "\(limit)")",
+                .atMost(Double(limit.bytes)),
+                otherwise: "takes answers of any size")
+        ]
+    }
+}

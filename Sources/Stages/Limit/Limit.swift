@@ -60,6 +60,9 @@ public struct Limit: Stage {
 
     public var requires: Fields { [.prompt] }
 
+    /// A message that may not fit a budget waits for answers to those before it.
+    public var longestRun: Duration? { tokens == nil ? .zero : nil }
+
     public func open(_ context: StageContext) async throws {
         guard messages != nil || tokens != nil else {
             throw PipelineError(.stageFailed, "'limit' limits nothing: give it 'messages' or 'tokens'")
@@ -133,5 +136,29 @@ extension Duration {
         let seconds = components.seconds + (components.attoseconds > 0 ? 1 : 0)
         if seconds <= 120 { return "\(max(1, seconds))s" }
         return seconds <= 7_200 ? "\((seconds + 59) / 60)m" : "\((seconds + 3_599) / 3_600)h"
+    }
+}
+
+extension Limit: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        var all: [Guarantee] = []
+        if let messages {
+            let rate = Double(messages) / every.inSeconds
+            all.append(
+                Guarantee(
+                    "messages", "takes \(messages) messages in \(every.settingText ?? "\(every)") per \(per.rawValue)",
+                    // A client has as many sessions as it likes.
+                    .levels([-Double(messages), -rate, per == .session ? 0 : 1]),
+                    otherwise: "takes any number of messages", refuses: true))
+        }
+        if let tokens {
+            let rate = Double(tokens) / period.inSeconds
+            all.append(
+                Guarantee(
+                    "tokens", "lets a user have \(tokens) tokens in \(period.settingText ?? "\(period)")",
+                    .levels([-Double(tokens), -rate]), otherwise: "lets a user have any number of tokens", refuses: true
+                ))
+        }
+        return all
     }
 }

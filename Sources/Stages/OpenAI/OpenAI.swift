@@ -150,3 +150,17 @@ public struct OpenAI: Model {
         await connection.close()
     }
 }
+
+extension OpenAI: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        let breaking = Guarantee(
+            "failing API", "is left alone for 30s after 5 failures in a row", .level(1),
+            otherwise: "is asked however often it failed before")
+        let bound = calls.map { calls in
+            Guarantee(
+                "calls at once", "is asked by at most \(calls) messages at once", .atMost(Double(calls)),
+                otherwise: "is asked by any number of messages at once")
+        }
+        return (breaker ? [breaking] : []) + (bound.map { [$0] } ?? [])
+    }
+}

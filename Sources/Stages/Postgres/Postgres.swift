@@ -112,3 +112,14 @@ public struct Postgres: RowStore {
 private let timeoutProblem: @Sendable (Duration) -> String? = { timeout in
     timeout > .zero ? nil : "must be more than 0"
 }
+
+extension Postgres: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        [
+            Guarantee(
+                "a stored row", "a row counts as stored once the server says so", .unranked,
+                otherwise: ""
+            ).comparedWherePromised
+        ]
+    }
+}

@@ -26,14 +26,19 @@ public struct Disk: QueueStore {
         self.size = size
     }
 
-    public var guarantee: QueueGuarantee {
-        QueueGuarantee(
+    public var guarantee: QueueGuarantee { guarantee(upTo: nil) }
+
+    public func guarantee(holding capacity: Int) -> QueueGuarantee { guarantee(upTo: capacity) }
+
+    private func guarantee(upTo capacity: Int?) -> QueueGuarantee {
+        let messages = capacity.map { " and \($0) messages" } ?? ""
+        return QueueGuarantee(
             survivesProcess: true,
             whenKilled:
                 "nothing is lost when the process is killed: what waits is on disk before the message goes on, and is "
                 + "worked on at the next start, at least once (a row is stored once, by its id)",
-            whenDown: "what waits is kept on disk while the database is down, up to \(size.bytes >> 20) MiB",
-            whenMachineLost: "what waits is lost with the machine's disk")
+            whenDown: "what waits is kept on disk while the database is down, up to \(size.bytes >> 20) MiB\(messages)",
+            whenMachineLost: "what waits is lost with the machine's disk", room: size.bytes, capacity: capacity)
     }
 
     public var health: Health { log.health }
@@ -52,5 +57,11 @@ public struct Disk: QueueStore {
 
     public func close() async {
         await log.close()
+    }
+}
+
+extension Disk: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        [Guarantee("file", "keeps what waits in \(path)", .unranked, otherwise: "").comparedWherePromised]
     }
 }

@@ -14,6 +14,8 @@ public struct Memory: QueueStore {
 
     public var guarantee: QueueGuarantee { .memory(capacity: capacity) }
 
+    public func guarantee(holding capacity: Int) -> QueueGuarantee { .memory(capacity: capacity) }
+
     public func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
         MemoryQueue(QueueOptions(capacity: options.capacity ?? capacity, lanes: options.lanes))
     }

@@ -78,3 +78,15 @@ public struct SQLite: RowStore {
         await connection.close()
     }
 }
+
+extension SQLite: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        [
+            Guarantee(
+                "a stored row", "a row counts as stored once it is synced to the disk of this machine, in \(path)",
+                .unranked,
+                otherwise: ""
+            ).comparedWherePromised
+        ]
+    }
+}

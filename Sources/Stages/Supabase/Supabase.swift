@@ -132,3 +132,14 @@ private let addressProblem: @Sendable (String) -> String? = { text in
 private let timeoutProblem: @Sendable (Duration) -> String? = { timeout in
     timeout > .zero ? nil : "must be more than 0"
 }
+
+extension Supabase: Guaranteeing {
+    public var guarantees: [Guarantee] {
+        [
+            Guarantee(
+                "a stored row", "a row counts as stored once the server says so", .unranked,
+                otherwise: ""
+            ).comparedWherePromised
+        ]
+    }
+}
