@@ -138,6 +138,35 @@ def test_a_key_that_ends_with_a_line_end_is_taken_without_it_and_that_is_said(se
     assert "warning: 'key' of resource 'model' ends with a line end, which is left out" in checked.stderr
 
 
+@pytest.mark.parametrize("ends", ["\n\n", "\r\n\r\n", "\n\n\n"])
+def test_further_line_ends_of_a_file_are_left_out_and_that_is_said(serve, run, ai, secret, ends):
+    """With one of them left no call could be made, and nothing would have said why."""
+    secret(f"sk-{MARK}{ends}")
+    env = {"OPENAI_BASE_URL": ai.url}
+    host = serve(FLOW, env=env)
+    assert key_used(host, ai) == f"Bearer sk-{MARK}"
+    checked = run("check", "pipeline-0.yaml", env=env)
+    assert checked.returncode == 0 and MARK not in checked.stderr
+    assert "warning: 'key' of resource 'model' ends with a line end, which is left out" in checked.stderr
+
+
+@pytest.mark.parametrize("kind", ["gone", "folder"])
+def test_variables_stay_where_their_file_is_gone_and_are_read_again_when_it_is_back(serve, ai, tmp_path, kind):
+    (tmp_path / ".env").write_text("KEY=sk-one\n")
+    host = serve(FLOW.replace("{file: secrets/openai}", '"${KEY:-}"'), env={"OPENAI_BASE_URL": ai.url}, arguments=["--watch"])
+    assert key_used(host, ai) == "Bearer sk-one"
+    (tmp_path / ".env").unlink()
+    if kind == "folder":
+        (tmp_path / ".env").mkdir()
+    reload(host)
+    assert key_used(host, ai) == "Bearer sk-one"
+    assert any(".env: warning: no such file; its values of before stay" in line for line in host.log)
+    if kind == "folder":
+        (tmp_path / ".env").rmdir()
+    (tmp_path / ".env").write_text("KEY=sk-two\n")
+    wait_until(lambda: key_used(host, ai) == "Bearer sk-two", "the file's new key")
+
+
 def test_variables_of_a_pipe_stay_where_it_gives_nothing_more(serve, ai, tmp_path):
     """As with --env-file <(…): a pipe gives what it has once."""
     host = serve(FLOW.replace("{file: secrets/openai}", '"${KEY}"'), env={"OPENAI_BASE_URL": ai.url},

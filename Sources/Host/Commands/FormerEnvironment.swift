@@ -2,7 +2,7 @@ import Pipeline
 import Synchronization
 
 /// The variables as they were read last, for when their file can't be read again: a pipe (`--env-file <(…)`) gives what it
-/// has once.
+/// has once, and a file that was there may be gone.
 final class FormerEnvironment: Sendable {
     private let last = Mutex<Environment?>(nil)
 
@@ -14,13 +14,19 @@ final class FormerEnvironment: Sendable {
             if let last, read.diagnostics.contains(where: { $0.code == .fileUnreadable }) {
                 return (last, read.diagnostics.map(\.whereValuesStay))
             }
-            if read.diagnostics.isEmpty { last = read.environment }
+            guard read.diagnostics.isEmpty else { return read }
+            // Nobody has to have '.env', but a host that has a key of it is not to lose that without a word.
+            if let last, last.hasFile, !read.environment.hasFile { return (last, [.gone]) }
+            last = read.environment
             return read
         }
     }
 }
 
 extension Diagnostic {
+    fileprivate static let gone = Diagnostic(
+        severity: .warning, code: .fileUnreadable, message: "no such file; its values of before stay", path: ".env")
+
     fileprivate var whereValuesStay: Diagnostic {
         Diagnostic(
             severity: .warning, code: code, message: "\(message); its values of before stay", path: path, range: range)

@@ -3,6 +3,8 @@ import FoundationEssentials
 /// The variables that pipeline files may use: those of the process, then those of an environment file.
 public struct Environment: Sendable {
     private let values: [String: String]
+    /// Whether an environment file was read.
+    package private(set) var hasFile = false
 
     /// The variables of a process and of a file; the process wins where both have one.
     public init(process: [String: String] = [:], file: [String: String] = [:]) {
@@ -40,8 +42,9 @@ public struct Environment: Sendable {
             return (Environment(process: process), [diagnostic])
         case .success(let source):
             var diagnostics = Diagnostics(source: source)
-            let file = DotEnv.parse(source, into: &diagnostics)
-            return (Environment(process: process, file: file), diagnostics.sorted)
+            var environment = Environment(process: process, file: DotEnv.parse(source, into: &diagnostics))
+            environment.hasFile = true
+            return (environment, diagnostics.sorted)
         }
     }
 }

@@ -26,17 +26,22 @@ public struct Secret: Sendable, Hashable, SettingValue, CustomStringConvertible,
     public static func read(_ node: Node, with reader: inout SettingReader) -> Secret? {
         if let file = node.secretFile {
             let subject = reader.subject
-            return reader.used.secretFiles.text(of: file, for: subject, into: &reader.diagnostics).map(Secret.init)
+            let text = reader.used.secretFiles.text(of: file, for: subject, into: &reader.diagnostics)
+            return text.map { withoutLineEnds($0, at: node, &reader) }
         }
         guard let scalar = node.scalar, scalar.isInterpolated || scalar.value != .null else {
             reader.wrongType(node, expected: settingType)
             return nil
         }
-        let text = scalar.text.droppingLineEnds
-        if text.utf8.count < scalar.text.utf8.count {
+        return withoutLineEnds(scalar.text, at: node, &reader)
+    }
+
+    private static func withoutLineEnds(_ text: String, at node: Node, _ reader: inout SettingReader) -> Secret {
+        let rest = text.droppingLineEnds
+        if rest.utf8.count < text.utf8.count {
             reader.diagnostics.warning(
                 .badValue, at: node.range, "\(reader.subject) ends with a line end, which is left out")
         }
-        return Secret(text)
+        return Secret(rest)
     }
 }
