@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CEvents"),
         .target(name: "CMalloc"),
         // Not by pkg-config: of its flags, SwiftPM takes no -pthread.
         .target(name: "CPattern", linkerSettings: [.linkedLibrary("re2")]),
@@ -58,10 +59,11 @@ let package = Package(
             dependencies: ["Pipeline", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
-        .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: strict),
+        .target(name: "HTTPClient", dependencies: ["CCurl", "CEvents"], swiftSettings: strict),
         .target(
             name: "Stages",
             dependencies: [
+                "CEvents",
                 "CPostgres",
                 "CProcess",
                 "Pipeline",

@@ -60,4 +60,28 @@ static inline CURLMcode curl_set_multi_long(CURLM *handle, CURLMoption option, l
     return curl_multi_setopt(handle, option, value);
 }
 
+static inline CURLMcode curl_set_multi_pointer(CURLM *handle, CURLMoption option, void *value) {
+    return curl_multi_setopt(handle, option, value);
+}
+
+static inline CURLMcode curl_set_multi_socket(CURLM *handle, curl_socket_callback value) {
+    return curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, value);
+}
+
+static inline CURLMcode curl_set_multi_timer(CURLM *handle, curl_multi_timer_callback value) {
+    return curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, value);
+}
+
+/* Works on a socket that is ready: what is CURL_CSELECT_IN, CURL_CSELECT_OUT or both. */
+static inline void curl_multi_act(CURLM *handle, curl_socket_t descriptor, int what) {
+    int running;
+    curl_multi_socket_action(handle, descriptor, what, &running);
+}
+
+/* Works on what libcurl's timer was set for. */
+static inline void curl_multi_run_timer(CURLM *handle) {
+    int running;
+    curl_multi_socket_action(handle, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
 #endif

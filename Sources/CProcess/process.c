@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -64,19 +63,6 @@ int stagecoach_start(const struct stagecoach_program *program) {
 
 int stagecoach_watch(int process) {
     return (int)syscall(SYS_pidfd_open, process, 0);
-}
-
-int stagecoach_bell(void) {
-    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-}
-
-void stagecoach_ring(int bell) {
-    eventfd_write(bell, 1);
-}
-
-void stagecoach_hush(int bell) {
-    eventfd_t count;
-    eventfd_read(bell, &count);
 }
 
 int stagecoach_pipe(int ends[2]) {

@@ -2,31 +2,31 @@ import CCurl
 
 /// The calls that a multi handle runs. Used on the client's thread alone.
 final class CurlCalls {
-    private let multi: UnsafeMutableRawPointer
-    private let allowsHTTP2: Bool
-    private let unproxied = CurlProxy.unproxiedHosts
+    private let events: CurlEvents
     private let sockets: CurlSockets
+    private let options: CurlOptions
+    private let keptConnections: Int
 
     /// Retains a handle exactly as long as libcurl knows of it.
     private var running: [ObjectIdentifier: CurlEasy] = [:]
     private var spare: [CurlEasy] = []
     private var full: [CurlEasy] = []
+    private var lanes = CurlLanes()
+    private var deadlines = Deadlines<CurlEasy>()
     /// Calls that start when it is known whether kept connections may be used again.
     private var heldBack: [Call] = []
-
-    /// No deadline passes before it.
-    private var nextCheck = ContinuousClock.now
 
     /// Handles that are kept for later calls; each holds about 6 KiB.
     private static let spareLimit = 64
 
-    init(multi: UnsafeMutableRawPointer, allowsHTTP2: Bool, sockets: CurlSockets) {
-        self.multi = multi
-        self.allowsHTTP2 = allowsHTTP2
+    init(_ configuration: HTTPClientConfiguration, events: CurlEvents, sockets: CurlSockets) {
+        self.events = events
         self.sockets = sockets
+        keptConnections = max(1, configuration.keptConnections)
+        options = CurlOptions(allowsHTTP2: configuration.allowsHTTP2)
     }
 
-    func obey(_ command: CurlWorker.Command) {
+    func obey(_ command: CurlCommand) {
         switch command {
         case .start(let call): start(call)
         case .cancel(let call):
@@ -39,69 +39,83 @@ final class CurlCalls {
     private func start(_ call: Call) {
         guard !call.isOver else { return }
         switch sockets.rule() {
-        case .wait:
-            heldBack.append(call)
-            noteObservation()
-        case .anyConnection: begin(call) { _ in }
-        case .ownConnection: begin(call) { $0.takeOwnConnection() }
+        case .wait: heldBack.append(call)
+        case .anyConnection: begin(call, .any)
+        case .ownConnection: begin(call, .own)
         }
     }
 
-    private func begin(_ call: Call, _ prepare: (CurlEasy) -> Void) {
-        guard let easy = spare.popLast() ?? CurlEasy() else {
+    private func begin(_ call: Call, _ connection: CurlEasy.ConnectionRule) {
+        guard let easy = spare.popLast() ?? makeHandle() else {
             return call.fail(HTTPClientError(.other, "there is no memory for another call"))
         }
-        easy.begin(call, allowsHTTP2: allowsHTTP2, unproxied: unproxied, sockets: sockets) { [unowned self] in
-            full.append(easy)
-        }
-        prepare(easy)
-        guard curl_multi_add_handle(multi, easy.pointer) == CURLM_OK else {
+        let lane = lanes.take()
+        easy.begin(call, lane: lane, connection)
+        guard curl_multi_add_handle(events.multi, easy.pointer) == CURLM_OK else {
             easy.reset()
+            lanes.leave(lane)
             return call.fail(HTTPClientError(.other, "libcurl refused the call"))
         }
         running[ObjectIdentifier(call)] = easy
-        nextCheck = min(nextCheck, easy.earliestDeadline(call, now: call.start))
+        deadlines.add(easy, at: easy.earliestDeadline(call, now: call.start))
+        allowConnections()
     }
 
-    /// Moves every call on as far as its socket lets it, and ends those that are done or late.
-    ///
-    /// - Returns: how long the thread may sleep if nothing happens on its sockets, in milliseconds.
-    func advance() -> Int32 {
-        var count: Int32 = 0
-        curl_multi_perform(multi, &count)
+    private func makeHandle() -> CurlEasy? {
+        CurlEasy(options, sockets) { [unowned self] in full.append($0) }
+    }
+
+    /// libcurl counts all its connections against its limit, not the idle ones: with more calls than that it would close
+    /// one for each call that ends.
+    private func allowConnections() {
+        curl_set_multi_long(events.multi, CURLMOPT_MAXCONNECTS, running.count + keptConnections)
+    }
+
+    /// Goes on after sockets were worked on or commands obeyed: with what libcurl has put off, with calls that have ended
+    /// or are late, and with those whose readers are slow.
+    func advance() {
+        let now = ContinuousClock.now
+        // First, as the timer may be for reading on.
+        pauseThoseFull()
+        events.runTimer(now)
+        pauseThoseFull()
         endThoseDone()
+        if let next = deadlines.next, next <= now { endThoseLate(now) }
+        if let end = sockets.trust.observationEnd, end <= now { endObservation() }
+    }
+
+    private func pauseThoseFull() {
+        guard !full.isEmpty else { return }
         for easy in full { easy.pauseIfFull() }
         full.removeAll(keepingCapacity: true)
-        let now = ContinuousClock.now
-        if now >= nextCheck { endThoseLate(now) }
-        return Int32(clamping: now.duration(to: nextCheck).wholeMilliseconds)
+    }
+
+    /// When there is something to do though nothing is ready; `nil` where there is nothing.
+    var next: ContinuousClock.Instant? {
+        var next = deadlines.next
+        if let timer = events.timer, next.map({ timer < $0 }) ?? true { next = timer }
+        if let end = sockets.trust.observationEnd, next.map({ end < $0 }) ?? true { next = end }
+        return next
     }
 
     private func endThoseDone() {
         var left: Int32 = 0
-        while let message = curl_multi_info_read(multi, &left) {
+        while let message = curl_multi_info_read(events.multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let pointer = message.pointee.easy_handle else { continue }
             let code = message.pointee.data.result
             guard let easy = CurlEasy.of(pointer), let call = easy.call else { continue }
             if easy.hasStaleConnection {
                 // Nothing was sent, so it is sent once over a connection that nobody has used.
                 remove(easy, call)
-                begin(call) { $0.takeNewConnection() }
+                begin(call, .new)
             } else {
                 easy.finish(call, code)
                 remove(easy, call)
-                noteObservation()
             }
         }
     }
 
-    private func noteObservation() {
-        if let end = sockets.trust.observationEnd { nextCheck = min(nextCheck, end) }
-    }
-
-    private func endObservation(_ now: ContinuousClock.Instant) {
-        guard let end = sockets.trust.observationEnd else { return }
-        guard now >= end else { return noteObservation() }
+    private func endObservation() {
         sockets.endObservation()
         let calls = heldBack
         heldBack = []
@@ -109,15 +123,13 @@ final class CurlCalls {
     }
 
     private func endThoseLate(_ now: ContinuousClock.Instant) {
-        nextCheck = now + .seconds(60)
-        endObservation(now)
-        for easy in running.values {
+        while let easy = deadlines.popFirst(at: now) {
             guard let call = easy.call else { continue }
             if let deadline = easy.passedDeadline(call, now: now) {
                 call.fail(.timeout(deadline, of: call.request.deadlines))
                 remove(easy, call)
             } else {
-                nextCheck = min(nextCheck, easy.earliestDeadline(call, now: now))
+                deadlines.add(easy, at: max(easy.earliestDeadline(call, now: now), now + .milliseconds(1)))
             }
         }
     }
@@ -134,9 +146,12 @@ final class CurlCalls {
 
     /// Takes a call from libcurl, which closes its connection unless the response was whole.
     private func remove(_ easy: CurlEasy, _ call: Call) {
-        curl_multi_remove_handle(multi, easy.pointer)
+        curl_multi_remove_handle(events.multi, easy.pointer)
         running[ObjectIdentifier(call)] = nil
+        deadlines.remove(easy)
+        lanes.leave(easy.lane)
         easy.reset()
+        allowConnections()
         if spare.count < Self.spareLimit { spare.append(easy) }
     }
 }

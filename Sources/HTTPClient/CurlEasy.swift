@@ -1,12 +1,32 @@
 import CCurl
 
 /// A libcurl easy handle, and what it has received of the call that it makes. Used on the client's thread alone.
-final class CurlEasy {
+final class CurlEasy: Timed {
+    /// Which connection a call may have.
+    enum ConnectionRule {
+        case any
+        /// A new one, which another call may use later.
+        case new
+        /// One that no other call has.
+        case own
+    }
+
     let pointer: UnsafeMutableRawPointer
     private(set) var call: Call?
+    /// Among which connections the call looks for one that is kept.
+    private(set) var lane = 0
+    var deadlineIndex: Int?
 
+    private let options: CurlOptions
+    private let sockets: CurlSockets
+    private let onFull: (CurlEasy) -> Void
     private var fields: UnsafeMutablePointer<curl_slist>?
-    private var onFull: () -> Void = {}
+    private var headers: [(name: String, value: String)] = []
+    private var url = ""
+    private var connectionRule = ConnectionRule.any
+    private var forbidsReuse = false
+    private var isVerbose = false
+
     private var status = 0
     private var block: [UInt8] = []
     private var hasHead = false
@@ -16,8 +36,9 @@ final class CurlEasy {
     private var isPaused = false
     private var failure: HTTPClientError?
     private var framing = ResponseFraming()
-    private var sockets: CurlSockets?
     private var connection: CurlSockets.Connection?
+    /// Descriptors that were opened for the call.
+    private var opened: [Int32] = []
 
     /// Whether the connection that the call was given can't be used again; nothing of the call was sent.
     private(set) var hasStaleConnection = false
@@ -25,43 +46,28 @@ final class CurlEasy {
     /// The largest head that is taken, interim responses included: four times what Node takes by default.
     private static let headLimit = 64 << 10
 
-    /// `nil` where libcurl has no memory left.
-    init?() {
-        guard let pointer = curl_easy_init() else { return nil }
-        self.pointer = pointer
-    }
-
-    deinit {
-        curl_easy_cleanup(pointer)
-        curl_slist_free_all(fields)
-    }
-
-    /// The object that goes with a handle.
-    static func of(_ pointer: UnsafeMutableRawPointer) -> CurlEasy? {
-        var context: UnsafeMutableRawPointer?
-        curl_get_pointer(pointer, CURLINFO_PRIVATE, &context)
-        return context.map { Unmanaged<CurlEasy>.fromOpaque($0).takeUnretainedValue() }
-    }
-
-    /// Makes the handle ready for a call.
+    /// A handle for one call after the other; what they have in common is set once.
     ///
     /// - Parameters:
-    ///   - sockets: told of the connection that the call gets.
-    ///   - onFull: called when so much waits for the reader that the call should pause.
-    func begin(
-        _ call: Call, allowsHTTP2: Bool, unproxied: String, sockets: CurlSockets, onFull: @escaping () -> Void
-    ) {
-        self.call = call
-        self.onFull = onFull
-        self.sockets = sockets
-        fields = CurlOptions.apply(call, to: pointer, allowsHTTP2: allowsHTTP2, unproxied: unproxied)
+    ///   - sockets: told of the connections that the calls get.
+    ///   - onFull: called when so much waits for a reader that the call should pause.
+    /// - Returns: `nil` where libcurl has no memory left.
+    init?(_ options: CurlOptions, _ sockets: CurlSockets, onFull: @escaping (CurlEasy) -> Void = { _ in }) {
+        guard let pointer = curl_easy_init() else { return nil }
+        (self.pointer, self.options, self.sockets, self.onFull) = (pointer, options, sockets, onFull)
+        options.apply(to: pointer)
+        sockets.watch(pointer)
         // Unretained: `CurlCalls` keeps this object for as long as libcurl knows of the handle.
         let context = Unmanaged.passUnretained(self).toOpaque()
         curl_set_pointer(pointer, CURLOPT_PRIVATE, context)
         curl_set_pointer(pointer, CURLOPT_HEADERDATA, context)
         curl_set_pointer(pointer, CURLOPT_WRITEDATA, context)
         curl_set_pointer(pointer, CURLOPT_PREREQDATA, context)
-        sockets.watch(pointer)
+        curl_set_pointer(pointer, CURLOPT_SOCKOPTDATA, context)
+        curl_set_sockopt(pointer) { context, descriptor, _ in
+            if let context { Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue().opened.append(descriptor) }
+            return Int32(CURL_SOCKOPT_OK)
+        }
         curl_set_callback(pointer, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
             guard let bytes, let context else { return 0 }
             let easy = Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue()
@@ -80,30 +86,66 @@ final class CurlEasy {
         }
     }
 
-    /// Gives the call a new connection, which another may use later.
-    func takeNewConnection() {
-        curl_set_long(pointer, CURLOPT_FRESH_CONNECT, 1)
+    deinit {
+        curl_easy_cleanup(pointer)
+        curl_slist_free_all(fields)
+    }
+
+    /// The object that goes with a handle.
+    static func of(_ pointer: UnsafeMutableRawPointer) -> CurlEasy? {
+        var context: UnsafeMutableRawPointer?
+        curl_get_pointer(pointer, CURLINFO_PRIVATE, &context)
+        return context.map { Unmanaged<CurlEasy>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// Makes the handle ready for a call.
+    func begin(_ call: Call, lane: Int, _ rule: ConnectionRule) {
+        self.call = call
+        options.apply(call, to: pointer)
+        setAddress(call.request.url, lane: lane)
+        setFields(of: call.request)
+        connectionRule = rule
+        if rule != .any { curl_set_long(pointer, CURLOPT_FRESH_CONNECT, 1) }
+        if rule == .own { forbidReuse() }
+    }
+
+    private func setAddress(_ url: String, lane: Int) {
+        self.lane = lane
+        if self.url != url {
+            self.url = url
+            curl_set_string(pointer, CURLOPT_URL, url)
+        }
+        // The scope is part of what libcurl finds connections by, and of an address only where it is one of IPv6 that
+        // holds on one link alone.
+        curl_set_long(pointer, CURLOPT_ADDRESS_SCOPE, url.utf8.contains(UInt8(ascii: "[")) ? 0 : lane)
+    }
+
+    private func setFields(of request: HTTPRequest) {
+        guard fields == nil || !headers.elementsEqual(request.headers, by: ==) else { return }
+        curl_slist_free_all(fields)
+        headers = request.headers
+        fields = CurlOptions.fields(of: request)
+        curl_set_pointer(pointer, CURLOPT_HTTPHEADER, fields)
     }
 
     /// Has the call's connection closed after it.
     private func forbidReuse() {
+        forbidsReuse = true
         curl_set_long(pointer, CURLOPT_FORBID_REUSE, 1)
     }
 
-    /// Gives the call a connection that no other has.
-    func takeOwnConnection() {
-        takeNewConnection()
-        forbidReuse()
-    }
-
-    /// Forgets the call, its header values and its body; the handle must not be in a multi handle any more.
+    /// Forgets the call and its body; the handle must not be in a multi handle any more. The address and the header fields
+    /// stay, as those of the next call are mostly the same.
     func reset() {
-        curl_easy_reset(pointer)
-        curl_slist_free_all(fields)
-        (fields, call, onFull, failure, lastByte) = (nil, nil, {}, nil, nil)
-        (framing, sockets, connection, hasStaleConnection) = (ResponseFraming(), nil, nil, false)
+        options.forgetCall(of: pointer)
+        if connectionRule != .any { curl_set_long(pointer, CURLOPT_FRESH_CONNECT, 0) }
+        if forbidsReuse { curl_set_long(pointer, CURLOPT_FORBID_REUSE, 0) }
+        if isVerbose { curl_set_long(pointer, CURLOPT_VERBOSE, 0) }
+        (call, failure, lastByte) = (nil, nil, nil)
+        (framing, connection, hasStaleConnection) = (ResponseFraming(), nil, false)
         (status, received, hasHead, isPaused) = (0, 0, false, false)
-        (block, body) = ([], [])
+        (connectionRule, forbidsReuse, isVerbose) = (.any, false, false)
+        (block, body, opened) = ([], [], [])
     }
 
     /// Gives the call its end as libcurl tells it.
@@ -126,26 +168,26 @@ final class CurlEasy {
 
 extension CurlEasy {
     private func maySend(over address: CurlAddress) -> Bool {
-        guard let sockets else { return true }
         let maySend: Bool
-        (connection, maySend) = sockets.take(address, by: pointer)
+        (connection, maySend) = sockets.take(address, by: pointer, opened: opened)
         hasStaleConnection = !maySend
         return maySend
     }
 
     private func releaseConnection() {
-        if let connection { sockets?.release(connection) }
+        if let connection { sockets.release(connection) }
     }
 
     /// libcurl 7.88 drops what it has read past the end of such a body, and keeps the connection; it says so in its log
     /// alone.
     private func watchForLeftovers() {
+        isVerbose = true
         curl_set_debug(pointer) { handle, kind, bytes, count, _ in
             guard kind == CURLINFO_TEXT, let handle, let bytes, let easy = CurlEasy.of(handle) else { return 0 }
             let text = UnsafeRawBufferPointer(start: bytes, count: count)
             if text.starts(with: "Leftovers after chunking".utf8) || text.starts(with: "Excess found".utf8) {
                 easy.forbidReuse()
-                easy.sockets?.noteExcess()
+                easy.sockets.noteExcess()
             }
             return 0
         }
@@ -207,7 +249,7 @@ extension CurlEasy {
         if !call.isStreamed {
             body.append(contentsOf: bytes)
         } else if call.body.append(bytes) {
-            onFull()
+            onFull(self)
         }
         return true
     }

@@ -1,40 +1,45 @@
 import CCurl
 
-/// What a call is to libcurl.
-enum CurlOptions {
+/// What calls are to libcurl.
+struct CurlOptions {
+    private let allowsHTTP2: Bool
+    private let unproxied = CurlProxy.unproxiedHosts
+
     /// The largest piece in which the body of a call that is streamed comes. libcurl takes up to a hundred of them
     /// before it sees that the call should pause, so this is small: 200 KiB wait then besides what was to wait.
     private static let streamedPiece = 2 << 10
+    /// libcurl's own size, which fits most answers.
+    private static let wholePiece = 16 << 10
 
-    /// Sets everything about a call but where its response goes.
-    ///
-    /// - Returns: the header fields, to be freed when the handle is reset.
-    static func apply(
-        _ call: Call, to handle: UnsafeMutableRawPointer, allowsHTTP2: Bool, unproxied: String
-    ) -> UnsafeMutablePointer<curl_slist>? {
-        let request = call.request
+    init(allowsHTTP2: Bool) {
+        self.allowsHTTP2 = allowsHTTP2
+    }
+
+    /// Sets what all calls have in common, which a handle keeps.
+    func apply(to handle: UnsafeMutableRawPointer) {
         curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
         // Without it, letting go of a call whose host is still looked up stops the thread until that ends.
         curl_set_long(handle, CURLOPT_QUICK_EXIT, 1)
         curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
-        curl_set_string(handle, CURLOPT_URL, request.url)
         curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         curl_set_string(handle, CURLOPT_NOPROXY, unproxied)
         curl_set_long(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         curl_set_long(handle, CURLOPT_TCP_KEEPALIVE, 1)
         curl_set_long(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
-        let version = allowsHTTP2 && !call.isStreamed ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
-        curl_set_long(handle, CURLOPT_HTTP_VERSION, version)
         curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
-        if call.isStreamed { curl_set_long(handle, CURLOPT_BUFFERSIZE, streamedPiece) }
-        curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, max(1, request.deadlines.connect.wholeMilliseconds))
-        setMethod(request, handle)
-        let fields = fields(of: request)
-        curl_set_pointer(handle, CURLOPT_HTTPHEADER, fields)
-        return fields
     }
 
-    private static func setMethod(_ request: HTTPRequest, _ handle: UnsafeMutableRawPointer) {
+    /// Sets what a call has of its own, but for its header fields.
+    func apply(_ call: Call, to handle: UnsafeMutableRawPointer) {
+        let version = allowsHTTP2 && !call.isStreamed ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
+        curl_set_long(handle, CURLOPT_HTTP_VERSION, version)
+        curl_set_long(handle, CURLOPT_BUFFERSIZE, call.isStreamed ? Self.streamedPiece : Self.wholePiece)
+        let connect = max(1, call.request.deadlines.connect.wholeMilliseconds)
+        curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, connect)
+        setMethod(call.request, handle)
+    }
+
+    private func setMethod(_ request: HTTPRequest, _ handle: UnsafeMutableRawPointer) {
         let hasLength = !request.body.isEmpty || ["POST", "PUT", "PATCH"].contains(request.method)
         if hasLength {
             curl_set_long(handle, CURLOPT_POST, 1)
@@ -52,7 +57,16 @@ enum CurlOptions {
         }
     }
 
-    private static func fields(of request: HTTPRequest) -> UnsafeMutablePointer<curl_slist>? {
+    /// Forgets the call's method and body.
+    func forgetCall(of handle: UnsafeMutableRawPointer) {
+        curl_set_pointer(handle, CURLOPT_POSTFIELDS, nil)
+        curl_set_string(handle, CURLOPT_CUSTOMREQUEST, nil)
+        // Which takes back a POST and a HEAD, too.
+        curl_set_long(handle, CURLOPT_HTTPGET, 1)
+    }
+
+    /// A request's header fields as libcurl takes them, to be freed.
+    static func fields(of request: HTTPRequest) -> UnsafeMutablePointer<curl_slist>? {
         // To libcurl a name with nothing behind the colon is a field to leave out: it would wait a second for a 100
         // that few servers send, and call every body a form.
         var fields = curl_slist_append(nil, "Expect:")

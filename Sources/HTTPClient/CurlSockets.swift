@@ -34,44 +34,36 @@ final class CurlSockets {
     }
 
     private(set) var trust = KeptTrust()
+    private let events: CurlEvents?
     private let report: @Sendable (String) -> Void
-    /// Those that no call has used yet.
-    private var opened: Set<Int32> = []
     private var used: [Int32: Connection] = [:]
     private var byAddress: [Int: Connection] = [:]
 
-    init(report: @escaping @Sendable (String) -> Void) {
+    /// - Parameter events: told of connections that are about to be closed.
+    init(_ events: CurlEvents? = nil, report: @escaping @Sendable (String) -> Void) {
+        self.events = events
         self.report = report
     }
 
-    /// Has libcurl tell of the connections that a call opens, and of their ends whenever they come.
+    /// Has libcurl tell of the ends of the connections that a handle opens, whenever they come.
     func watch(_ handle: UnsafeMutableRawPointer) {
-        // Unretained: `CurlWorker` keeps this object until libcurl has closed its last connection.
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        curl_set_pointer(handle, CURLOPT_SOCKOPTDATA, context)
-        curl_set_sockopt(handle) { context, descriptor, _ in
-            guard let context else { return Int32(CURL_SOCKOPT_OK) }
-            Unmanaged<CurlSockets>.fromOpaque(context).takeUnretainedValue().noteOpened(descriptor)
-            return Int32(CURL_SOCKOPT_OK)
-        }
-        curl_set_pointer(handle, CURLOPT_CLOSESOCKETDATA, context)
+        // Unretained: whoever has the multi handle keeps this object until libcurl has closed its last connection.
+        curl_set_pointer(handle, CURLOPT_CLOSESOCKETDATA, Unmanaged.passUnretained(self).toOpaque())
         curl_set_closesocket(handle) { context, descriptor in
             if let context { Unmanaged<CurlSockets>.fromOpaque(context).takeUnretainedValue().forget(descriptor) }
             return Glibc.close(descriptor)
         }
     }
 
-    /// A call opens a connection.
-    func noteOpened(_ descriptor: Int32) { opened.insert(descriptor) }
-
     /// A call is about to be sent over a connection.
     ///
+    /// - Parameter opened: The descriptors that were opened for the call; some may be closed again.
     /// - Returns: The connection, where it is known; whether the call may be sent.
     func take(
-        _ address: CurlAddress, by handle: UnsafeMutableRawPointer
+        _ address: CurlAddress, by handle: UnsafeMutableRawPointer, opened: [Int32]
     ) -> (connection: Connection?, maySend: Bool) {
         let key = address.key
-        guard let connection = byAddress[key] else { return (adopt(address, key, by: handle), true) }
+        guard let connection = byAddress[key] else { return (adopt(address, key, by: handle, opened), true) }
         guard !connection.isShared else { return (connection, true) }
         // Also that of a call whose end libcurl has yet to tell.
         connection.isIdle = true
@@ -89,9 +81,10 @@ final class CurlSockets {
         }
     }
 
-    private func adopt(_ address: CurlAddress, _ key: Int, by handle: UnsafeMutableRawPointer) -> Connection? {
+    private func adopt(
+        _ address: CurlAddress, _ key: Int, by handle: UnsafeMutableRawPointer, _ opened: [Int32]
+    ) -> Connection? {
         guard let descriptor = opened.first(where: { Self.localPort(of: $0) == address.localPort }) else { return nil }
-        opened.remove(descriptor)
         let connection = Connection(
             descriptor, key, isTLS: curl_openssl(handle) != nil, isShared: OpenSSL.speaksHTTP2(handle))
         used[descriptor] = connection
@@ -126,7 +119,7 @@ final class CurlSockets {
     }
 
     private func forget(_ descriptor: Int32) {
-        opened.remove(descriptor)
+        events?.willClose(descriptor)
         guard let connection = used.removeValue(forKey: descriptor) else { return }
         byAddress[connection.key] = nil
         connection.isClosed = true

@@ -1,14 +1,17 @@
 import CCurl
+import CEvents
 import Glibc
 import Synchronization
 
-/// The thread that runs a client's calls: libcurl's multi interface, woken by commands.
+/// What is asked of those who run calls.
+enum CurlCommand {
+    case start(Call)
+    case resume(Call)
+    case cancel(Call)
+}
+
+/// The thread that runs a client's calls: libcurl's multi interface, woken by its sockets, its timer and commands.
 final class CurlWorker: Sendable {
-    enum Command {
-        case start(Call)
-        case resume(Call)
-        case cancel(Call)
-    }
 
     private enum Phase {
         case idle
@@ -19,13 +22,14 @@ final class CurlWorker: Sendable {
 
     private struct State {
         var phase = Phase.idle
-        var commands: [Command] = []
+        var commands: [CurlCommand] = []
         var onStop: [@Sendable () -> Void] = []
-        /// There while the thread waits and must be woken.
-        var sleeper: Multi?
+        /// There while the thread waits and must be woken. It is rung under the lock, and taken back under it before it is
+        /// closed.
+        var bell: Int32?
 
         mutating func wake() {
-            sleeper.take()?.wake()
+            if let bell = bell.take() { stagecoach_ring(bell) }
         }
     }
 
@@ -40,7 +44,7 @@ final class CurlWorker: Sendable {
     }
 
     /// Hands a command to the thread, which starts with the first one.
-    func submit(_ command: Command) {
+    func submit(_ command: CurlCommand) {
         let (isRefused, isFirst) = state.withLock { state in
             if state.phase == .stopping || state.phase == .stopped { return (true, false) }
             defer { state.phase = .running }
@@ -86,36 +90,44 @@ final class CurlWorker: Sendable {
 
     private func run() {
         blockSignals()
-        guard CurlLibrary.isReady, let pointer = curl_multi_init() else {
+        stagecoach_name_thread("stagecoach-http")
+        let bell = stagecoach_bell()
+        defer { close(bell) }
+        guard bell >= 0, CurlLibrary.isReady, let events = CurlEvents() else {
             return end(HTTPClientError(.other, "libcurl could not be started"))
         }
-        curl_set_multi_long(pointer, CURLMOPT_MAXCONNECTS, max(1, configuration.keptConnections))
-        let sockets = CurlSockets(report: report)
-        let calls = CurlCalls(multi: pointer, allowsHTTP2: configuration.allowsHTTP2, sockets: sockets)
+        events.watch(bell: bell)
+        let sockets = CurlSockets(events, report: report)
+        let calls = CurlCalls(configuration, events: events, sockets: sockets)
         while obeyCommands(calls) {
-            let patience = calls.advance()
-            if fallAsleep(Multi(pointer: pointer)) { curl_multi_poll(pointer, nil, 0, patience, nil) }
+            calls.advance()
+            events.work(waiting: fallAsleep(bell) ? patience(calls) : 0, bell: bell)
         }
         calls.endAll(.shutDown)
         // Which closes the connections, and tells `sockets` of it.
-        withExtendedLifetime(sockets) { _ = curl_multi_cleanup(pointer) }
+        withExtendedLifetime(sockets) { events.close() }
         end(.shutDown)
+    }
+
+    private func patience(_ calls: CurlCalls) -> Int32 {
+        guard let next = calls.next else { return -1 }
+        return Int32(clamping: ContinuousClock.now.duration(to: next).wholeMilliseconds)
     }
 
     /// Returns whether to go on.
     private func obeyCommands(_ calls: CurlCalls) -> Bool {
         let (commands, isStopping) = state.withLock { state in
-            defer { (state.commands, state.sleeper) = ([], nil) }
+            defer { (state.commands, state.bell) = ([], nil) }
             return (state.commands, state.phase == .stopping)
         }
         for command in commands { calls.obey(command) }
         return !isStopping
     }
 
-    private func fallAsleep(_ multi: Multi) -> Bool {
+    private func fallAsleep(_ bell: Int32) -> Bool {
         state.withLock { state in
             guard state.commands.isEmpty, state.phase == .running else { return false }
-            state.sleeper = multi
+            state.bell = bell
             return true
         }
     }
@@ -137,20 +149,9 @@ final class CurlWorker: Sendable {
         sigfillset(&all)
         pthread_sigmask(SIG_BLOCK, &all, nil)
     }
-
-    /// The multi handle as other threads may use it.
-    private struct Multi: @unchecked Sendable {
-        // `curl_multi_wakeup` is the one function of libcurl that any thread may call; it is called under the lock, and
-        // the thread takes the handle back under the same lock before it frees it.
-        let pointer: UnsafeMutableRawPointer
-
-        func wake() {
-            curl_multi_wakeup(pointer)
-        }
-    }
 }
 
 /// libcurl's global state, made once and never undone: others in the process may use libcurl too.
-private enum CurlLibrary {
+enum CurlLibrary {
     static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 }

@@ -11,14 +11,13 @@ struct CurlSocketsTests {
         let descriptor = LoopbackSocket.connecting(to: port)
         defer { for each in [listener, descriptor] { close(each) } }
         let localPort = try LoopbackSocket.localPort(of: descriptor)
-        let easy = try #require(CurlEasy())
         let sockets = CurlSockets { _ in }
-        sockets.noteOpened(descriptor)
+        let easy = try #require(CurlEasy(CurlOptions(allowsHTTP2: true), sockets))
         func take() -> (connection: CurlSockets.Connection?, maySend: Bool) {
             "127.0.0.1".withCString { host in
                 sockets.take(
                     CurlAddress(remote: host, local: host, remotePort: Int32(port), localPort: Int32(localPort)),
-                    by: easy.pointer)
+                    by: easy.pointer, opened: [descriptor])
             }
         }
         let connection = try #require(take().connection)

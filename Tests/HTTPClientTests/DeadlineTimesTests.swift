@@ -16,7 +16,7 @@ struct DeadlineTimesTests {
     private func check(_ call: Call) throws -> (
         Duration, before: HTTPClientError.Deadline?, then: HTTPClientError.Deadline?
     ) {
-        let easy = try #require(CurlEasy())
+        let easy = try #require(CurlEasy(CurlOptions(allowsHTTP2: true), CurlSockets { _ in }))
         let time = easy.earliestDeadline(call, now: call.start)
         return (
             time - call.start, easy.passedDeadline(call, now: time - .nanoseconds(1)),

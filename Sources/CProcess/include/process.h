@@ -18,10 +18,5 @@ int stagecoach_start(const struct stagecoach_program *program);
 // A descriptor that becomes readable when the process ends; -1 with errno.
 int stagecoach_watch(int process);
 
-// A descriptor that a thread can wait for and others make readable.
-int stagecoach_bell(void);
-void stagecoach_ring(int bell);
-void stagecoach_hush(int bell);
-
 // The reading and the writing end of a pipe that other programs don't inherit; -1 with errno.
 int stagecoach_pipe(int ends[2]);

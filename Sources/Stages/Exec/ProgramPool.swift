@@ -1,4 +1,4 @@
-import CProcess
+import CEvents
 import Glibc
 import Logging
 import Pipeline

@@ -1,0 +1,30 @@
+// What a thread waits for that has many sockets. No header of the system is included here, as modules would quarrel over them.
+
+// What is ready, or wanted: bits of `what`.
+enum { stagecoach_readable = 1, stagecoach_writable = 2 };
+
+struct stagecoach_event {
+    int descriptor;
+    // What the watch was given, to tell it from an earlier one of the same descriptor.
+    unsigned generation;
+    int what;
+};
+
+// A set of watched descriptors; -1 with errno.
+int stagecoach_events_open(void);
+
+// Watches a descriptor, or watches it for something else. 0, or -1 with errno.
+int stagecoach_events_watch(int set, int descriptor, unsigned generation, int what);
+
+void stagecoach_events_forget(int set, int descriptor);
+
+// Waits until something is ready, for so many milliseconds at most; -1 is for ever. Returns how many events there are.
+int stagecoach_events_wait(int set, struct stagecoach_event *events, int most, int milliseconds);
+
+// A descriptor that a thread can wait for and others make readable.
+int stagecoach_bell(void);
+void stagecoach_ring(int bell);
+void stagecoach_hush(int bell);
+
+// The name of the thread that calls this, of 15 bytes at most.
+void stagecoach_name_thread(const char *name);

@@ -1,0 +1,55 @@
+import Testing
+
+@testable import HTTPClient
+
+@Suite("Deadlines")
+struct DeadlinesTests {
+    private final class Item: Timed {
+        var deadlineIndex: Int?
+        let time: ContinuousClock.Instant
+
+        init(_ time: ContinuousClock.Instant) { self.time = time }
+    }
+
+    @Test("come in order, whichever were removed before")
+    func order() {
+        let start = ContinuousClock.now
+        // Each of 1 to 1,009 once, as that is a prime.
+        let items = (1...1_008).map { Item(start + .milliseconds($0 * 331 % 1_009)) }
+        var deadlines = Deadlines<Item>()
+        for item in items { deadlines.add(item, at: item.time) }
+        for item in items.enumerated().filter({ $0.offset % 3 == 0 }).map(\.element) { deadlines.remove(item) }
+        let left = items.enumerated().filter { $0.offset % 3 != 0 }.map(\.element.time).sorted()
+        var taken: [ContinuousClock.Instant] = []
+        while let item = deadlines.popFirst(at: start + .seconds(2)) {
+            taken.append(item.time)
+            #expect(item.deadlineIndex == nil)
+        }
+        #expect(taken == left)
+        #expect(deadlines.next == nil)
+    }
+
+    @Test("have not passed before their time")
+    func time() {
+        let start = ContinuousClock.now
+        let item = Item(start + .seconds(1))
+        var deadlines = Deadlines<Item>()
+        deadlines.add(item, at: item.time)
+        #expect(deadlines.popFirst(at: item.time - .nanoseconds(1)) == nil)
+        #expect(deadlines.popFirst(at: item.time) === item)
+        deadlines.remove(item)
+    }
+}
+
+@Suite("Lanes of calls")
+struct CurlLanesTests {
+    @Test("are filled from the lowest on, which is taken again when a call has ended")
+    func lowest() {
+        var lanes = CurlLanes()
+        let taken = (0..<(2 * CurlLanes.size + 1)).map { _ in lanes.take() }
+        #expect(taken.first == 0 && taken[CurlLanes.size] == 1 && taken.last == 2)
+        lanes.leave(0)
+        lanes.leave(1)
+        #expect([lanes.take(), lanes.take(), lanes.take()] == [0, 1, 2])
+    }
+}
