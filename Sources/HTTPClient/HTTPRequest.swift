@@ -27,6 +27,9 @@ public struct HTTPRequest: Sendable {
     /// and `User-Agent`, and no body: a redirect that would take the body there is not followed.
     public var redirectLimit = 0
 
+    /// Whether only redirects to the same origin (scheme, host and port) are followed; `false` by default.
+    public var staysAtOrigin = false
+
     /// A call.
     public init(
         method: String = "GET", url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []

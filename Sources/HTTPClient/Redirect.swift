@@ -20,7 +20,7 @@ enum Redirect {
             next.headers.removeAll { $0.name.isName("content-type") }
         }
         if target.origin != source.origin {
-            guard next.body.isEmpty else { return nil }
+            guard !request.staysAtOrigin, next.body.isEmpty else { return nil }
             next.headers.removeAll { !isHarmless($0.name) }
         }
         return next

@@ -52,6 +52,30 @@ struct RedirectTests {
         }
     }
 
+    @Test(
+        "to another origin is returned as it is where the request stays at its own",
+        arguments: [301, 302, 303, 307, 308])
+    func staysAtOrigin(status: Int) async throws {
+        try await serving { connection in
+            while connection.request() != nil { connection.respond(body: "another's") }
+        } _: { other, _ in
+            try await serving { connection in
+                while let request = connection.request() {
+                    let path = request.line.split(separator: " ")[1]
+                    let place = path == "/a" ? "/b" : "http://127.0.0.1:\(other.port)/b"
+                    connection.respond("\(status) Moved", ["Location: \(place)"], body: "moved")
+                }
+            } _: { server, client in
+                var request = HTTPRequest(url: "\(server.url)/a")
+                request.redirectLimit = 5
+                request.staysAtOrigin = true
+                let response = try await client.send(request)
+                #expect(response.status == status)
+                #expect(response.headers["location"] == "http://127.0.0.1:\(other.port)/b")
+            }
+        }
+    }
+
     @Test("back to the first host does not give it the key again")
     func thereAndBack() async throws {
         let seen = Events<Connection.Request>()

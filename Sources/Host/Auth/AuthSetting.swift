@@ -77,7 +77,8 @@ struct APIKey: SettingValue {
 struct JWTSettings: SettingGroup {
     @Setting("The secret of HS256.") var secret: Secret?
     @Setting("A PEM file with the public key of RS256 or ES256.") var publicKey: FilePath?
-    @Setting("A file with a JSON Web Key Set.") var jwks: FilePath?
+    @Setting("A JSON Web Key Set: a file, or the https address at which the issuer has it (http on loopback alone).")
+    var jwks: KeySetLocation?
     @Setting("What 'iss' must be.") var issuer: String?
     @Setting("What 'aud' must be, or hold.") var audience: String?
     @Setting("The claim that becomes the username.") var usernameClaim = "name"

@@ -6,6 +6,9 @@ struct Authenticator: Sendable {
     private let keys: [(key: Secret, identity: Identity)]
     private let tokens: TokenVerifier?
 
+    /// The keys of tokens that are asked for at an address, where they are.
+    var issuerKeys: IssuerKeys? { tokens?.issuerKeys }
+
     /// - Parameter tokens: Reads JSON Web Tokens, where those are taken.
     init(keys: [APIKey], tokens: TokenVerifier? = nil) {
         self.tokens = tokens
@@ -24,6 +27,9 @@ struct Authenticator: Sendable {
         return try tokens.identity(of: token, at: now)
     }
 
+    /// What must be answered before it can be said who somebody is; `nil` where that is known now.
+    func question(about token: String) -> Task<Void, Never>? { tokens?.question(about: token) }
+
     /// Takes the same time for every text of the same length, however much of it is right.
     private static func isEqual(_ key: String, _ text: String) -> Bool {
         let (key, text) = (Array(key.utf8), Array(text.utf8))
@@ -34,11 +40,19 @@ struct Authenticator: Sendable {
 }
 
 extension HTTPRejection {
+    /// 401, or 503 where it can't be told.
+    init(_ failure: AuthFailure) {
+        switch failure {
+        case .keysUnavailable(let seconds): self = .unavailable(failure.reason, retryAfter: seconds)
+        case .missing, .invalid, .expired: self = .unauthorized(failure)
+        }
+    }
+
     /// 401, as RFC 6750 section 3 has it.
     static func unauthorized(_ failure: AuthFailure) -> HTTPRejection {
         let problem =
             switch failure {
-            case .missing: ""
+            case .missing, .keysUnavailable: ""
             case .invalid, .expired: ", error=\"invalid_token\", error_description=\"\(failure.reason)\""
             }
         return HTTPRejection(

@@ -33,16 +33,19 @@ struct Identity: Sendable, Hashable {
 }
 
 /// Why a key or token lets nobody in. Says nothing of the token itself.
-enum AuthFailure: Error {
+enum AuthFailure: Error, Hashable {
     case missing
     case invalid
     case expired
+    /// The keys to check it with are out of reach; it is worth coming again after so many seconds.
+    case keysUnavailable(retryAfter: Int)
 
     var reason: String {
         switch self {
         case .missing: "a key or token is needed: Authorization: Bearer …"
         case .invalid: "the key or token is not valid"
         case .expired: "the token has expired"
+        case .keysUnavailable: "tokens can't be checked now: the keys of their issuer are out of reach; try again"
         }
     }
 }

@@ -1,25 +1,29 @@
-import FoundationEssentials
 import JWTKit
 import Pipeline
 
 extension TokenVerifier {
-    /// Reads the keys that the settings name.
-    init(_ settings: JWTSettings) async throws(FileProblem) {
-        issuer = settings.issuer
-        audience = settings.audience
-        usernameClaim = settings.usernameClaim
+    /// Reads the keys that the settings name; those of an address are asked for once ``IssuerKeys/start()`` is called.
+    ///
+    /// - Parameter former: What had keys before. Those of the same address are kept.
+    init(_ settings: JWTSettings, replacing former: IssuerKeys? = nil) async throws(FileProblem) {
+        let source: Source
         if let file = settings.publicKey {
-            keys = [try await TokenVerifier.key(in: file)]
-        } else if let file = settings.jwks {
-            keys = try await TokenVerifier.keySet(in: file)
+            source = .fixed([try await TokenVerifier.key(in: file)])
+        } else if case .file(let file) = settings.jwks {
+            source = .fixed(try await TokenVerifier.keySet(in: file))
+        } else if case .address(let address) = settings.jwks {
+            let kept = former.flatMap { $0.address.text.isExactly(address.text) ? $0 : nil }
+            source = .issuer(kept ?? IssuerKeys(address))
         } else {
             // A short secret was warned of. HMAC fills it up with zeros itself (RFC 2104 section 2), but JWTKit's debug
             // build stops the process.
             var secret = Array((settings.secret?.revealed ?? "").utf8)
             secret += Array(repeating: 0, count: max(0, 32 - secret.count))
             let collection = await JWTKeyCollection().add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
-            keys = await [TokenVerifier.key(of: collection)].compactMap(\.self)
+            source = .fixed(await [TokenVerifier.key(of: collection)].compactMap(\.self))
         }
+        self.init(
+            source, issuer: settings.issuer, audience: settings.audience, usernameClaim: settings.usernameClaim)
     }
 
     private static func key(in file: FilePath) async throws(FileProblem) -> Key {
@@ -44,37 +48,11 @@ extension TokenVerifier {
         return Key(id: nil, algorithm: algorithm)
     }
 
-    /// The keys that can be used; a set may hold others, for encryption or other algorithms.
     private static func keySet(in file: FilePath) async throws(FileProblem) -> [Key] {
-        struct KeySet: Decodable {
-            let keys: [[String: JSONValue]]
-        }
-        let contents = try file.contents()
-        guard let set = try? JSONDecoder().decode(KeySet.self, from: Data(contents.utf8)) else {
+        guard let set = await KeySet(try file.contents().utf8) else {
             throw file.problem("is no JSON Web Key Set: {\"keys\": […]}")
         }
-        var keys: [Key] = []
-        for object in set.keys where object["use"] == nil || object["use"] == .string("sig") {
-            if let key = await key(of: object) { keys.append(key) }
-        }
-        guard !keys.isEmpty else { throw file.problem("has no key for RS256 or ES256") }
-        return keys
-    }
-
-    private static func key(of object: [String: JSONValue]) async -> Key? {
-        let algorithm = object["kty"] == .string("RSA") ? "RS256" : "ES256"
-        guard object["alg"] == nil || object["alg"] == .string(algorithm) else { return nil }
-        guard object["kty"] == .string("RSA") || object["crv"] == .string("P-256") else { return nil }
-        var complete = object
-        complete["alg"] = .string(algorithm)
-        complete["kid"] = object["kid"] ?? .string("")
-        // Only what is public: a private part would make it a key to sign with.
-        for part in ["d", "p", "q"] { complete[part] = nil }
-        let collection = JWTKeyCollection()
-        guard let json = try? JSONEncoder().encode(complete),
-            let jwk = try? JSONDecoder().decode(JWK.self, from: json), (try? await collection.add(jwk: jwk)) != nil,
-            let key = try? await collection.getKey()
-        else { return nil }
-        return Key(id: object["kid"]?.text, algorithm: key)
+        guard !set.keys.isEmpty else { throw file.problem("has no key for RS256 or ES256") }
+        return set.keys
     }
 }

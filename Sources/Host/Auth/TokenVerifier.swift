@@ -9,48 +9,61 @@ struct TokenVerifier: Sendable {
         let algorithm: any JWTAlgorithm
     }
 
-    let keys: [Key]
+    /// Where keys come from.
+    enum Source: Sendable {
+        /// They were read.
+        case fixed([Key])
+        /// They are asked for.
+        case issuer(IssuerKeys)
+    }
+
+    let source: Source
     let issuer: String?
     let audience: String?
     let usernameClaim: String
 
-    /// What is read of a token before anybody has signed for it: in one pass, whatever it holds.
-    private struct Header {
-        let alg: String
-        let kid: String?
+    /// The keys that are asked for, where they are.
+    var issuerKeys: IssuerKeys? { if case .issuer(let keys) = source { keys } else { nil } }
 
-        init?(_ bytes: [UInt8]) {
-            guard let members = try? JSONReader.members(["alg", "kid", "crit"], of: bytes) else { return nil }
-            // Extensions that a reader must know: none is known here.
-            guard case .string(let alg) = members["alg"], members["crit"] ?? .null == .null else { return nil }
-            switch members["kid"] {
-            case nil, .null: kid = nil
-            case .string(let text): kid = text
-            default: return nil
-            }
-            self.alg = alg
-        }
+    init(keys: [Key], issuer: String?, audience: String?, usernameClaim: String) {
+        self.init(.fixed(keys), issuer: issuer, audience: audience, usernameClaim: usernameClaim)
+    }
+
+    init(_ source: Source, issuer: String?, audience: String?, usernameClaim: String) {
+        (self.source, self.issuer, self.audience, self.usernameClaim) = (source, issuer, audience, usernameClaim)
     }
 
     /// Who the token is about.
     func identity(of token: String, at now: Timestamp) throws(AuthFailure) -> Identity {
-        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, let header = Base64URL.decode(parts[0]).flatMap(Header.init),
-            let signature = Base64URL.decode(parts[2]),
-            isSigned("\(parts[0]).\(parts[1])", with: signature, header),
-            let claims = TokenVerifier.claims(parts[1])
-        else { throw .invalid }
+        guard let token = SignedToken(token) else { throw .invalid }
+        try check(token)
+        guard let claims = TokenVerifier.claims(token.claims) else { throw .invalid }
         return try identity(by: claims, at: Double(now.microseconds) / 1e6)
     }
 
-    private func isSigned(_ text: String, with signature: [UInt8], _ header: Header) -> Bool {
-        keys.contains { key in
-            guard key.algorithm.name == header.alg, key.id == nil || header.kid == nil || key.id == header.kid else {
-                return false
-            }
-            // A signature of the wrong size is an error of the algorithm, and a wrong signature.
-            return (try? key.algorithm.verify(signature, signs: Array(text.utf8))) ?? false
+    private func check(_ token: SignedToken) throws(AuthFailure) {
+        switch source {
+        case .fixed(let keys): guard token.isSigned(by: keys) else { throw .invalid }
+        case .issuer(let issuer):
+            guard KeySet.algorithms.contains(token.algorithm) else { throw .invalid }
+            let state = issuer.state
+            guard let keys = state.keys else { throw .keysUnavailable(retryAfter: state.retryAfter) }
+            guard !token.isSigned(by: keys) else { return }
+            // It may name a key that is newer than the last answer.
+            let isUnknown = token.keyID.map { id in !keys.contains { $0.id.isExactly(id) } } ?? false
+            throw isUnknown && state.isFailing ? .keysUnavailable(retryAfter: state.retryAfter) : .invalid
         }
+    }
+
+    /// The issuer's answer that a token needs, as its key is not known; `nil` where the token can be judged now, and where
+    /// the issuer was asked a moment ago.
+    func question(about token: String) -> Task<Void, Never>? {
+        guard case .issuer(let issuer) = source, let token = SignedToken(token),
+            KeySet.algorithms.contains(token.algorithm)
+        else { return nil }
+        guard let keys = issuer.state.keys else { return issuer.askForUnknownKey() }
+        if let id = token.keyID, keys.contains(where: { $0.id.isExactly(id) }) { return nil }
+        return token.isSigned(by: keys) ? nil : issuer.askForUnknownKey()
     }
 
     private func identity(by claims: [String: JSONValue], at now: Double) throws(AuthFailure) -> Identity {

@@ -16,7 +16,9 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Option(help: "How problems are printed: text on standard error, json on standard output.")
     var format = Format.text
 
-    @Flag(help: "Look at the databases, too: whether they answer and have the columns.")
+    @Flag(
+        help:
+            "Look at the databases, too, whether they answer and have the columns, and at the issuer's keys of tokens.")
     var live = false
 
     func run() async throws {

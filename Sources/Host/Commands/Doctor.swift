@@ -29,6 +29,7 @@ struct Doctor {
     }
 
     func examine(_ report: (Finding) -> Void) async {
+        if let address = file.keySetAddress { report(await examine(address)) }
         let tables = StoredTable.all(in: file.chain)
         do {
             try await file.chain.openResources()
@@ -56,6 +57,19 @@ struct Doctor {
         }
         await file.chain.close(within: .zero)
         if areTablesWell && isModelWell { report(await converse(tables)) }
+    }
+
+    private func examine(_ address: KeySetAddress) async -> Finding {
+        let what = "keys of tokens"
+        do throws(KeySetProblem) {
+            let set = try await KeySetRequest.tryOnce(address).set
+            let notes = set.notes.map { "; not used: \($0)" } ?? ""
+            return Finding(what: what, isWell: true, seen: "\(set.contents) at \(address.shown)\(notes)")
+        } catch {
+            return Finding(
+                what: what, isWell: false, seen: "\(error)",
+                remedy: "check 'jwks' under 'host': the address is the 'jwks_uri' of the issuer's configuration")
+        }
     }
 
     private func examine(_ table: StoredTable) async -> [Finding] {

@@ -5,7 +5,7 @@ struct DoctorCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "doctor",
-            abstract: "The live checklist: database, model, save, read back, a conversation of three.",
+            abstract: "The live checklist: keys of tokens, database, model, save, read back, a conversation of three.",
             discussion: "It removes what it wrote. It ends with 1 where a check fails.")
     }
 

@@ -1,6 +1,7 @@
 import Pipeline
 
-/// What `check --live` adds: whether databases answer, and whether their tables have what rows need.
+/// What `check --live` adds: whether databases answer, whether their tables have what rows need, and whether the issuer of
+/// tokens has keys.
 enum LiveCheck {
     /// The same files with what was found at each stage that stores.
     static func run(_ loaded: [LoadedPipeline]) async -> [LoadedPipeline] {
@@ -34,13 +35,30 @@ enum LiveCheck {
             found.error(.unreachable, at: file.chain.entryPlace ?? top, "\(error)")
         }
         await file.chain.close(within: .zero)
+        if let address = file.keySetAddress { await look(at: address, &found) }
         return pipeline.adding(found)
+    }
+
+    private static func look(at address: KeySetAddress, _ found: inout Diagnostics) async {
+        do throws(KeySetProblem) {
+            guard let notes = try await KeySetRequest.tryOnce(address).set.notes else { return }
+            found.warning(.keySet, at: address.place, "the key set has keys that are not used: \(notes)")
+        } catch {
+            found.error(.unreachable, at: address.place, "the issuer's keys can't be fetched: \(error)")
+        }
     }
 }
 
 extension DiagnosticCode {
     /// A table lacks something.
     static let table = DiagnosticCode(rawValue: "table")
+    /// A key set holds what can't be used.
+    static let keySet = DiagnosticCode(rawValue: "key_set")
     /// A resource does not answer.
     static let unreachable = DiagnosticCode(rawValue: "unreachable")
+}
+
+extension PipelineFile {
+    /// Where the issuer of tokens has its keys, where the file's `host:` section names an address.
+    var keySetAddress: KeySetAddress? { (sections["host"] as? HostSettings)?.auth.credentials?.jwt?.jwks?.address }
 }

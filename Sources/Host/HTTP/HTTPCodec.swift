@@ -8,15 +8,18 @@ final class HTTPCodec {
     private let pipelining = HTTPServerPipelineHandler()
     private let validator = NIOHTTPResponseHeadersValidator()
     private let errors = HTTPServerProtocolErrorHandler()
+    private let questions: TokenQuestions?
     private var decoder: ByteToMessageHandler<HTTPRequestDecoder>
 
-    init(limits: NIOHTTPDecoderLimitConfiguration) {
-        self.limits = limits
+    /// - Parameter questions: Keeps requests back whose tokens can't be judged yet.
+    init(limits: NIOHTTPDecoderLimitConfiguration, questions: TokenQuestions? = nil) {
+        (self.limits, self.questions) = (limits, questions)
         decoder = HTTPCodec.decoder(limits)
     }
 
     func add(to pipeline: ChannelPipeline.SynchronousOperations) throws {
         try pipeline.addHandlers([encoder, decoder, pipelining, validator, errors])
+        if let questions { try pipeline.addHandler(questions) }
     }
 
     /// Takes everything out: another protocol is spoken from now on.
@@ -24,6 +27,7 @@ final class HTTPCodec {
         for handler in [pipelining, validator, errors, encoder] as [any RemovableChannelHandler] {
             pipeline.removeHandler(handler, promise: nil)
         }
+        if let questions { pipeline.removeHandler(questions, promise: nil) }
         return pipeline.removeHandler(decoder)
     }
 

@@ -110,14 +110,22 @@ struct HostRoutes: Sendable {
 
     /// Who sends a request; `nil` where anybody may, and where the request has no token.
     ///
-    /// - Throws: 401 for a token that is not good.
+    /// - Throws: 401 for a token that is not good, 503 where that can't be told.
     private func identity(of head: HTTPRequestHead) throws(HTTPRejection) -> Identity? {
         guard let authenticator, let token = PresentedToken.find(in: head) else { return nil }
         do throws(AuthFailure) {
             return try authenticator.identity(for: token)
         } catch {
-            throw .unauthorized(error)
+            throw HTTPRejection(error)
         }
+    }
+
+    /// What must be answered before it can be said who sends a request; `nil` where that is known now, or need not be.
+    func question(about head: HTTPRequestHead) -> Task<Void, Never>? {
+        guard authenticator?.issuerKeys != nil, let token = PresentedToken.find(in: head),
+            !HostRoutes.isLook(head, RequestTarget(head.uri))
+        else { return nil }
+        return authenticator?.question(about: token)
     }
 
     /// Lets a WebSocket client in, or says why not.
@@ -175,6 +183,7 @@ struct HostRoutes: Sendable {
         QueueMetrics.write(pipelines, to: &text)
         ResourceMetrics.write(pipelines, to: &text)
         KeptMetrics.write(kept, to: &text)
+        IssuerKeysMetrics.write(authenticator?.issuerKeys, to: &text)
         ProcessMetrics.write(to: &text)
         return HTTPAnswer(.ok, PrometheusText.contentType, body: text.text)
     }
@@ -182,6 +191,10 @@ struct HostRoutes: Sendable {
     private func readiness(isStopping: Bool) -> HTTPAnswer {
         var lines: [String] = isStopping ? ["stopping"] : []
         var isReady = !isStopping
+        if let (areThere, state) = authenticator?.issuerKeys?.readiness {
+            isReady = isReady && areThere
+            lines.append("auth jwks: \(state)")
+        }
         for pipeline in pipelines {
             for (name, health, standIns) in pipeline.chain.readiness {
                 if health.error != nil, standIns == nil { isReady = false }

@@ -93,6 +93,12 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// A request is whole: what follows it waits.
     func requestReceived() { isAnswering = true }
 
+    /// What follows the piece that is read waits, as it is to be found out first whether the request is anybody's.
+    func hold() { isAnswering = true }
+
+    /// That is found out. What follows comes with ``feed()``.
+    func release() { isAnswering = false }
+
     /// Its answer has been taken. What follows it comes with ``feed()``.
     func answerTaken() {
         isAnswering = false

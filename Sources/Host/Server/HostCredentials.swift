@@ -9,10 +9,11 @@ struct HostCredentials: Sendable {
 
     init() {}
 
-    init(_ settings: HostSettings) async throws(FileProblem) {
+    /// - Parameter former: What was known before. Keys of tokens that were asked for at the same address are kept.
+    init(_ settings: HostSettings, replacing former: Authenticator? = nil) async throws(FileProblem) {
         if let credentials = settings.auth.credentials {
             var tokens: TokenVerifier?
-            if let jwt = credentials.jwt { tokens = try await TokenVerifier(jwt) }
+            if let jwt = credentials.jwt { tokens = try await TokenVerifier(jwt, replacing: former?.issuerKeys) }
             authenticator = Authenticator(keys: credentials.keys, tokens: tokens)
         }
         if let tls = settings.tls { certificates = try TLSCertificates(tls) }

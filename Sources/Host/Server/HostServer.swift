@@ -54,7 +54,7 @@ struct HostServer {
     private func serve(_ channel: any Channel, _ gate: ConnectionGate) throws {
         let pipeline = channel.pipeline.syncOperations
         let feeder = RequestFeeder(turns: gate.loop.busy)
-        let codec = HTTPCodec(limits: decoding)
+        let codec = HTTPCodec(limits: decoding, questions: TokenQuestions(gate: gate, feeder: feeder))
         try pipeline.addHandler(BackpressureHandler(loop: gate.loop))
         if let certificates { try pipeline.addHandlers([certificates.handler(), TruncationHandler()]) }
         try pipeline.addHandler(feeder)

@@ -22,13 +22,20 @@ struct HostService: Service {
     /// Takes the one line that says where the host listens.
     let announce: @Sendable (String) -> Void
 
+    /// How long clients are kept waiting at the start for the keys of an issuer: most answer in a tenth of it, and then
+    /// nobody who comes at once is told to come again. A host whose issuer is slow or out of reach serves without them.
+    private static let longestWaitForKeys: Duration = .seconds(1)
+
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
         let routes = routes
         let connections = try await Connections(
             group: group, limits: limits, proxies: proxies, routes: routes, mostRefused: mostRefused)
+        let issuerKeys = credentials.authenticator?.issuerKeys
+        issuerKeys?.start()
         try await open()
+        await issuerKeys?.waitForAnswer(upTo: HostService.longestWaitForKeys)
         let channel: any Channel
         do {
             channel = try await server(connections).bind(group: group, host: host, port: port)
@@ -49,6 +56,7 @@ struct HostService: Service {
         let deadline = ContinuousClock.now + settings.drain
         for task in reloading + [tidying] { task.cancel() }
         await reloader.stop()
+        await reloader.routes.authenticator?.issuerKeys?.stop()
         // A tenth is for what there is to close, such as programs to end.
         let work = deadline - min(settings.drain * 0.1, .milliseconds(250))
         let losses = await drain(connections, reloader, workingUntil: work, by: deadline)

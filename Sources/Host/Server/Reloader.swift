@@ -135,6 +135,8 @@ actor Reloader {
     /// What has been let in stays.
     private func reloadTokenKeys() async {
         guard let auth = settings.auth.credentials, let jwt = auth.jwt, jwt.secret == nil else { return }
+        // Its answer is not waited for: what is there counts until it comes.
+        if let keys = routes.authenticator?.issuerKeys { return keys.refresh() }
         do throws(FileProblem) {
             routes.authenticator = Authenticator(keys: auth.keys, tokens: try await TokenVerifier(jwt))
         } catch {

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 
 /// A WebSocket connection whose client has yet to say who it is: its first message is `{"type": "auth", "token": "…"}`,
 /// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on, and what
@@ -114,6 +115,13 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private func enter(with token: String?, _ context: ChannelHandlerContext) {
         guard let token else { return refuse(context, "the first message must be {\"type\":\"auth\",\"token\":…}") }
         state = .deciding
+        guard let question = authenticator.question(about: token) else { return identify(by: token, context) }
+        context.eventLoop.answer(to: question, within: entrance.gate.limits.lookUp).whenComplete { _ in
+            if context.channel.isActive, self.state == .deciding { self.identify(by: token, context) }
+        }
+    }
+
+    private func identify(by token: String, _ context: ChannelHandlerContext) {
         do {
             let admission = admission.identified(as: try authenticator.identity(for: token))
             // What followed the message is only known after this turn.
@@ -128,7 +136,7 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Steps aside for the connection's own handler.
     private func open(for admission: Admission, _ context: ChannelHandlerContext) throws {
-        guard context.channel.isActive else { return }
+        guard context.channel.isActive, state == .deciding else { return }
         let handler = entrance.handler(for: admission, in: try entrance.place(for: admission))
         try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
         if received.readableBytes > 0 {
@@ -141,8 +149,11 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ error: any Error) {
-        let reason = (error as? HTTPRejection)?.reason ?? (error as? AuthFailure)?.reason ?? "try again later"
-        refuse(context, reason)
+        let rejection = error as? HTTPRejection ?? (error as? AuthFailure).map { HTTPRejection($0) }
+        guard let rejection, rejection.status != .serviceUnavailable else {
+            return end(context, .tryAgainLater, rejection?.reason ?? "try again later")
+        }
+        refuse(context, rejection.reason)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {

@@ -1,0 +1,8 @@
+/// How old the keys of an issuer are, looked up when somebody asks.
+enum IssuerKeysMetrics {
+    static func write(_ keys: IssuerKeys?, to text: inout PrometheusText) {
+        guard let age = keys?.age else { return }
+        text.begin(HostMetric.tokenKeysAge.rawValue, .gauge, help: HostMetric.tokenKeysAge.help)
+        text.add("", age / .seconds(1))
+    }
+}
