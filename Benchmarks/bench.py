@@ -1,15 +1,19 @@
 """Measures the host against its peers in one run and prints ratios. `scripts/bench` calls it."""
 
 import argparse
+import datetime
 import importlib
 import json
 import os
 import pathlib
+import platform
 import sys
 
+import table
 from build import BUILD, need
 from peers import with_program
 from report import judge, report
+from servers import Failed
 from targets import not_slower
 
 PARTS = ["echo", "flow", "streams", "post", "stored", "memory", "attack", "start", "engine"]
@@ -28,6 +32,8 @@ def options():
     parser.add_argument("--against", type=pathlib.Path, help="another build of stagecoach, measured in turn as 'before'")
     parser.add_argument("--json", type=pathlib.Path, default=BUILD / "bench.json",
                         help="where the figures go; those of scenarios that are not measured now stay in it")
+    parser.add_argument("--markdown", action="store_true",
+                        help="no run: write the table of docs/performance.md from the figures that are there")
     parsed = parser.parse_args()
     unknown = set(parsed.parts) - set(PARTS)
     if unknown:
@@ -45,6 +51,9 @@ def builds(server, chosen):
 
 def main():
     chosen = options()
+    known = json.loads(chosen.json.read_text()) if chosen.json.exists() else {"results": {}}
+    if chosen.markdown:
+        return table.write(known)
     if os.cpu_count() < 2:
         sys.exit("bench: two cores are needed, one for the server and one for the load")
     modules = [importlib.import_module(f"parts.{part}") for part in chosen.parts or PARTS]
@@ -58,18 +67,31 @@ def main():
         for needed in [*scenario.needs, *(need for server in scenario.servers for need in server.needs)]:
             need(needed)
     results = {scenario.name: {server.name: [] for server in scenario.servers} for scenario in scenarios}
+    failures = []
     for round in range(chosen.rounds):
         for scenario in scenarios:
             for server in scenario.servers:
-                print(f"round {round + 1}: {scenario.name}: {server.name}", file=sys.stderr)
-                results[scenario.name][server.name].append(scenario.measure(server, chosen.seconds))
+                what = f"round {round + 1}: {scenario.name}: {server.name}"
+                print(what, file=sys.stderr)
+                try:
+                    results[scenario.name][server.name].append(scenario.measure(server, chosen.seconds))
+                except Failed as failure:
+                    failures.append(f"{what}: {failure}")
     report(results)
     if chosen.against:
         targets += [target for scenario in scenarios for target in not_slower(scenario, figures_of(results, scenario))]
     verdicts = judge(results, targets)
-    known = json.loads(chosen.json.read_text())["results"] if chosen.json.exists() else {}
-    chosen.json.write_text(json.dumps({"results": {**known, **results}, "targets": verdicts}, indent=1) + "\n")
+    figures = {"machine": machine(), "results": {**known["results"], **results}, "targets": verdicts}
+    chosen.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(f"\nall figures: {chosen.json}")
+    if failures:
+        sys.exit("\n".join(["", "not measured:", *failures]))
+
+
+def machine():
+    processors = [line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")]
+    return f"{len(processors)} processors, {processors[0] if processors else platform.machine()}, {datetime.date.today()}"
 
 
 def figures_of(results, scenario):

@@ -18,7 +18,9 @@ made = set()
 
 
 def run(*command, **options):
-    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr, **options)
+    command = [str(part) for part in command]
+    if subprocess.run(command, stdout=sys.stderr, **options).returncode:
+        sys.exit(f"bench: failed: {' '.join(command)}")
 
 
 def compile(name, sources, *libraries):
@@ -37,6 +39,10 @@ def loads():
 
 def curl_relay():
     compile("curl-relay", [HERE / "peers/curl-relay.c"], "-lcurl")
+
+
+def trust():
+    compile("trust.so", [ROOT / "Tests/Integration/trust.c"], "-shared", "-fPIC", "-ldl")
 
 
 def stagecoach():
@@ -70,7 +76,7 @@ def packages(name):
 
 
 BUILDERS = {
-    "loads": loads, "curl-relay": curl_relay, "stagecoach": stagecoach, "microbenchmarks": microbenchmarks, "nio": nio_echo,
+    "loads": loads, "curl-relay": curl_relay, "trust": trust, "stagecoach": stagecoach, "microbenchmarks": microbenchmarks, "nio": nio_echo,
     "gorilla": gorilla, "fastapi": lambda: packages("fastapi"), "smg": lambda: packages("smg"),
 }
 

@@ -4,10 +4,9 @@ import json
 import os
 import socket
 import subprocess
-import sys
 
 from build import TOOLS
-from servers import LOAD_CORE, Model
+from servers import LOAD_CORE, Failed, Model
 
 
 def load(server, tool="wsload", **options):
@@ -20,7 +19,7 @@ def load(server, tool="wsload", **options):
         [TOOLS / tool, f"--port={server.port}", *arguments], capture_output=True, text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
     if result.returncode:
-        sys.exit(f"bench: {server.name}: {result.stderr}")
+        raise Failed(f"{server.name}: {result.stderr.strip()}")
     return json.loads(result.stdout)
 
 
@@ -55,9 +54,11 @@ class Load:
                 "cpu": figures["cpu_seconds"] * 1e6 / max(1, figures["messages"])}
 
 
-def connect(port, path="/ws"):
-    """A WebSocket that says nothing."""
+def connect(port, path="/ws", context=None):
+    """A WebSocket that says nothing, over TLS where there is a context for it."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    if context:
+        connection = context.wrap_socket(connection, server_hostname="127.0.0.1")
     connection.sendall(
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
@@ -65,5 +66,5 @@ def connect(port, path="/ws"):
     while b"\r\n\r\n" not in answer and (more := connection.recv(4096)):
         answer += more
     if not answer.startswith(b"HTTP/1.1 101"):
-        sys.exit(f"bench: no WebSocket: {answer[:80]}")
+        raise Failed(f"no WebSocket: {answer[:80]}")
     return connection

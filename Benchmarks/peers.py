@@ -5,7 +5,7 @@ import os
 import pathlib
 import shlex
 
-from build import BUILD, HERE, PRODUCTS, TOOLS
+from build import BUILD, HERE, PRODUCTS, ROOT, TOOLS
 from servers import SERVER_CORE, Direct, Server
 
 ECHO = "pipeline: echo\nresources: {model: echo}\nstages: [receive, validate, complete, respond]\n"
@@ -19,6 +19,7 @@ FLOW = STORED.replace("model: echo", 'model: {openai: {url: "${OPENAI_BASE_URL}"
 WITHOUT = FLOW.replace("  database: {sqlite: {path: rows.db}}\n", "").replace("  - persist: {}\n    async: true\n", "")
 POSTGRES = FLOW.replace("sqlite: {path: rows.db}", 'postgres: {url: "${DATABASE_URL}", create: true}')
 SUPABASE = FLOW.replace("sqlite: {path: rows.db}", 'supabase: {url: "${SUPABASE_URL}", key: "${SUPABASE_KEY}"}')
+CHAT = (ROOT / "pipelines/chat.yaml").read_text()
 STREAMED = WITHOUT.replace("- complete", "- complete: {stream: true}").replace("- respond", "- respond: {stream: true}")
 
 

@@ -4,7 +4,7 @@ import statistics
 
 HEADINGS = {"rate": "a second", "p50": "p50 µs", "p99": "p99 µs", "cpu": "CPU µs each", "bytes": "bytes", "lost": "lost",
             "alone": "p99 alone µs", "joining": "to join µs", "late99": "late p99 µs", "late": "late max µs",
-            "first99": "first p99 µs", "private": "private", "ms": "ms", "ns": "ns each"}
+            "first99": "first p99 µs", "own": "its own bytes", "ms": "ms", "ns": "ns each"}
 
 
 def median(results, scenario, server, figure):
@@ -14,12 +14,13 @@ def median(results, scenario, server, figure):
 
 def report(results):
     for scenario, servers in results.items():
-        if not servers:
+        measured = {name: rounds for name, rounds in servers.items() if rounds}
+        if not measured:
             continue
-        figures = list(next(iter(servers.values()))[0])
-        width = max(16, *(len(name) + 1 for name in servers))
+        figures = list(next(iter(measured.values()))[0])
+        width = max(16, *(len(name) + 1 for name in measured))
         print(f"\n{scenario}\n  {'':{width}}" + "".join(f"{HEADINGS[each]:>14}" for each in figures) + "   spread of the first")
-        for name, rounds in servers.items():
+        for name, rounds in measured.items():
             medians = "".join(f"{median(results, scenario, name, each):>14,.{2 if each == 'cpu' else 0}f}" for each in figures)
             first = [round[figures[0]] for round in rounds]
             print(f"  {name:{width}}{medians}   {min(first):,.0f} – {max(first):,.0f}")

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -17,10 +16,15 @@ from build import TOOLS
 SERVER_CORE, LOAD_CORE = {0}, {1}
 
 
+class Failed(Exception):
+    """A measurement that is none."""
+
+
 class Server:
     """Its command, in which PORT, METRICS (another port), MODEL (the API's address with `/v1`) and API (without) are
-    replaced; the pipeline it serves, what must be built for it, the cores it may use, the path that answers once it is
-    ready, and what a load sends to it."""
+    replaced; the pipeline it serves, what must be built for it, the cores it may use, and what a load sends to it. It is
+    ready once the path `ready` answers; where that is `None`, once it has said that it listens; where it is empty, once it
+    does."""
 
     def __init__(self, name, command, pipeline=None, cores=SERVER_CORE, needs=(), ready=None, path="/ws", body=None,
                  websocket=False):
@@ -35,18 +39,23 @@ class Server:
         self.port = free_port()
         model = environment.get("OPENAI_BASE_URL", "")
         values = {"PORT": self.port, "METRICS": free_port(), "MODEL": model, "API": model.removesuffix("/v1")}
-        command = [re.sub("|".join(values), lambda found: str(values[found[0]]), str(part)) for part in self.command]
+        command = [self.command[0], *(re.sub("|".join(values), lambda found: str(values[found[0]]), str(part))
+                                      for part in self.command[1:])]
         started = time.monotonic()
         self.process = subprocess.Popen(
-            command, cwd=self.folder.name, stdout=subprocess.DEVNULL if self.ready else subprocess.PIPE,
+            command, cwd=self.folder.name, stdout=subprocess.PIPE if self.ready is None else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment},
             preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
-        if not self.ready and not self.process.stdout.readline().startswith("listening on"):
-            sys.exit(f"bench: {self.name} did not start")
-        self.seconds_to_ready = time.monotonic() - started
-        wait_for_port(self.port)
-        if self.ready:
-            wait_for_answer(f"http://127.0.0.1:{self.port}{self.ready}")
+        try:
+            if self.ready is None and not self.process.stdout.readline().startswith("listening on"):
+                raise Failed(f"{self.name} did not start")
+            self.seconds_to_ready = time.monotonic() - started
+            wait_for_port(self.port)
+            if self.ready:
+                wait_for_answer(f"http://127.0.0.1:{self.port}{self.ready}")
+        except Failed:
+            self.stop()
+            raise
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -119,7 +128,7 @@ def wait_for_port(port):
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.01)
-    sys.exit(f"bench: nobody listens on {port}")
+    raise Failed(f"nobody listens on {port}")
 
 
 def wait_for_answer(address):
@@ -129,4 +138,4 @@ def wait_for_answer(address):
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    sys.exit(f"bench: {address} does not answer")
+    raise Failed(f"{address} does not answer")

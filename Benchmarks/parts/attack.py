@@ -10,7 +10,7 @@ import time
 from build import TOOLS
 from loads import connect, load
 from peers import GUARDED, NIO, host
-from servers import LOAD_CORE
+from servers import LOAD_CORE, Failed
 from targets import Target
 
 
@@ -77,7 +77,7 @@ class Storm:
             result = subprocess.run([TOOLS / "wsattack", str(server.port), "storm", str(seconds)], capture_output=True, text=True,
                                     preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
             if result.returncode:
-                sys.exit(f"bench: {server.name}: {result.stderr}")
+                raise Failed(f"{server.name}: {result.stderr.strip()}")
             figures = json.loads(result.stdout)
             return {"lost": figures["lost"], "cpu": (server.cpu_seconds() - before) * 1e6 / figures["connections"]}
         finally:

@@ -11,15 +11,16 @@ class Streams:
     """One call a stream, longer than the run. A word's processor time is that of the part in which all calls are open."""
 
     needs = ["loads"]
-    RAMP, SETTLE = 2, 0.5
+    SETTLE = 1
 
     def __init__(self, name, servers, streams, rate):
         self.name, self.servers, self.streams, self.rate = name, servers, streams, rate
+        self.ramp = max(2, streams / 500)
 
     def measure(self, server, seconds):
         # An answer lasts until the measured part is over, wherever in the ramp it began.
-        words = int(self.rate * (self.RAMP + self.SETTLE + seconds + 0.5)) + 1
-        return self.figures(server, words, streams=self.streams, seconds=seconds, ramp=self.RAMP, settle=self.SETTLE)
+        words = int(self.rate * (self.ramp + self.SETTLE + seconds + 0.5)) + 1
+        return self.figures(server, words, streams=self.streams, seconds=seconds, ramp=self.ramp, settle=self.SETTLE)
 
     def figures(self, server, words, **options):
         model = Model(rate=self.rate, words=words, jitter=1)
