@@ -2,7 +2,7 @@ import NIOCore
 import Pipeline
 
 /// Stands in for a client that has left, until the last of its messages has ended.
-final class ConversationKeeper: ConversationClient {
+final class ConversationKeeper: ConversationClient, UnattendedConversation {
     private let conversation: Conversation
     private let loop: LoopConnections
     private let retained: RetainedSession?

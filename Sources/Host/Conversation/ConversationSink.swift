@@ -4,7 +4,7 @@ import Pipeline
 import Stages
 
 /// Has a conversation over a WebSocket: text in, numbered frames out, and a session that may be come back to.
-final class ConversationSink: MessageSink, ConversationClient {
+final class ConversationSink: MessageSink, ConversationClient, ConnectedConversation {
     private let admission: Admission
     private let loop: LoopConnections
     private let logger: Logger

@@ -3,13 +3,22 @@ import NIOCore
 import Pipeline
 import Synchronization
 
+/// A conversation that goes on without its client. Used on its event loop alone.
+protocol UnattendedConversation: AnyObject {
+    /// Ends a message, by the client's `id`.
+    func cancel(_ clientID: String)
+
+    /// Ends the conversation, whatever is in flight.
+    func giveUp()
+}
+
 /// Conversations that go on without their clients, on all event loops: so that a client that has come back can cancel what
 /// it asked for before, and so that there are not too many.
 final class UnattendedConversations: KeptKind {
     static let kind = KeptBudget.Kind.messages
 
     private struct Unattended {
-        let keeper: NIOLoopBound<ConversationKeeper>
+        let keeper: NIOLoopBound<any UnattendedConversation>
         let key: SessionKey
         let userID: String?
         let size: Int
@@ -35,7 +44,7 @@ final class UnattendedConversations: KeptKind {
     }
 
     /// - Parameter bytes: What its messages take.
-    func add(_ keeper: NIOLoopBound<ConversationKeeper>, of key: SessionKey, userID: String?, bytes: Int) {
+    func add(_ keeper: NIOLoopBound<any UnattendedConversation>, of key: SessionKey, userID: String?, bytes: Int) {
         let id = ObjectIdentifier(keeper.value)
         let unattended = Unattended(keeper: keeper, key: key, userID: userID, size: Self.size + bytes)
         state.withLock { state in
@@ -50,7 +59,7 @@ final class UnattendedConversations: KeptKind {
     }
 
     /// Notes that one has ended.
-    func remove(_ keeper: ConversationKeeper) {
+    func remove(_ keeper: any UnattendedConversation) {
         let freed = state.withLock { remove(ObjectIdentifier(keeper), &$0)?.size ?? 0 }
         budget.add(-freed, of: Self.kind)
     }

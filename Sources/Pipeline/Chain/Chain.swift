@@ -83,18 +83,20 @@ public final class Chain: Sendable {
 
     /// How each resource is, in the order of the file, and then each stage that depends on something of its own.
     public var health: [(name: String, health: Health)] {
-        resources.map { ($0.name, $0.resource.health) }
-            + all.compactMap { step in
-                (step.stage as? any SupervisedStage).map { (step.label, $0.health) }
-            }
+        resourceHealth + stageHealth
     }
 
-    /// Those of ``health`` without which messages fail, and for the others the models that answer in their place.
+    private var resourceHealth: [(name: String, health: Health)] { resources.map { ($0.name, $0.resource.health) } }
+
+    private var stageHealth: [(name: String, health: Health)] {
+        all.compactMap { step in (step.stage as? any SupervisedStage).map { (step.label, $0.health) } }
+    }
+
+    /// ``health``, and for each resource that is not ready the models that answer in its place; `nil` where none do.
     package var readiness: [(name: String, health: Health, standIns: [String]?)] {
-        health.enumerated().map { index, part in
-            let mayHave = index < resources.count && part.health != .ready
-            return (part.name, part.health, mayHave ? alternatives.standIns(for: part.name) : nil)
-        }
+        resourceHealth.map { name, health in
+            (name, health, health == .ready ? nil : alternatives.standIns(for: name))
+        } + stageHealth.map { ($0.name, $0.health, nil) }
     }
 
     /// The resources of a kind, such as `(any RowStore).self`, in the order of the file.

@@ -101,11 +101,11 @@ package struct PipelineGuarantees: Sendable {
     }
 
     private mutating func part(_ step: StepRunner, _ way: Way, _ state: State) -> GuaranteedPart {
-        let type = type(of: step.stage)
+        let kind = type(of: step.stage)
         let stores = step.stage is any BatchStage
         let own = (step.stage as? any Guaranteeing)?.guarantees ?? []
         var all = own
-        let isForAll = way.isForAll || steps.cover(type.name)
+        let isForAll = way.isForAll || steps.cover { type(of: $0) == kind }
         if let queue = way.queue {
             if queue.owner.queueCarriers.contains(where: { $0 === step }) {
                 all += queue.owner.queueGuarantees(isAnswered: queue.isAnswered)
@@ -114,7 +114,7 @@ package struct PipelineGuarantees: Sendable {
             let stored = step.storingGuarantees(isAnswered: state.isAnswered, failure: way.failure)
             storingLosses += stored.losses(of: step)
             all += stored
-        } else if type.role == .work {
+        } else if kind.role == .work {
             if !own.contains(where: \.refuses) {
                 all += step.directGuarantees(isAnswered: state.isAnswered, failure: way.failure)
             }
@@ -135,7 +135,7 @@ package struct PipelineGuarantees: Sendable {
         }
         if own.contains(where: \.refuses) { all += refusals(isForAll, way, state) }
         return GuaranteedPart(
-            kind: .stage, name: step.label, type: type.name, isNamed: step.modifiers.label != nil,
+            kind: .stage, name: step.label, type: kind.name, isNamed: step.modifiers.label != nil,
             nature: stores ? "storing" : nil, guarantees: all)
     }
 
@@ -190,9 +190,12 @@ package struct PipelineGuarantees: Sendable {
             "longest wait", "a client waits \(delay.words)",
             .levels([-Double(delay.unbounded), -delay.total.inSeconds]), in: .unsaid)
         let answers = steps.flatMap(\.all).contains { type(of: $0.stage).role == .reply }
-        let answer = Guarantee(
-            "answers", answers ? "clients get an answer" : "no stage answers the client", .level(answers ? 1 : 0),
-            in: .waits)
+        let answersAll = steps.cover { type(of: $0).role == .reply }
+        let words =
+            answersAll
+            ? "every client gets an answer"
+            : answers ? "clients get an answer to some of their messages" : "no stage answers the client"
+        let answer = Guarantee("answers", words, .level(answersAll ? 2 : answers ? 1 : 0), in: .waits)
         return GuaranteedPart(kind: .pipeline, name: name, type: "", guarantees: answers ? [answer, wait] : [answer])
     }
 }
@@ -223,12 +226,12 @@ extension LongestDelay {
 }
 
 extension [StepRunner] {
-    /// Whether every message comes to a stage of that name.
-    fileprivate func cover(_ name: String) -> Bool {
+    /// Whether every message comes to such a stage.
+    fileprivate func cover(_ isSuch: (any Stage) -> Bool) -> Bool {
         contains { step in
             guard step.modifiers.when == nil else { return false }
-            guard let composite = step.composite else { return type(of: step.stage).name == name }
-            let branches = composite.branches.map { $0.track.steps.cover(name) }
+            guard let composite = step.composite else { return isSuch(step.stage) }
+            let branches = composite.branches.map { $0.track.steps.cover(isSuch) }
             return switch composite.flow {
             case .oneOf(let isExhaustive): isExhaustive && branches.allSatisfy(\.self)
             case .all: branches.contains(true)

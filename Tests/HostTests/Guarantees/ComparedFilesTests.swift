@@ -130,6 +130,7 @@ struct ComparedFilesTests {
         ([("  limits:", "  metrics: open\n  limits:")], ["host, metrics"]),
         ([("  limits:", "  drain: 5s\n  limits:")], ["host, a stop"]),
         ([("timeout: 30s", "timeout: 40s")], ["chat, longest wait"]),
+        ([("  - respond\n", "  - respond:\n    when: {prompt: {longer_than: 3}}\n")], ["chat, answers"]),
     ]
 
     @Test("says each promise that got weaker, and no other", arguments: weakening.indices)
