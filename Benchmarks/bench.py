@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import fcntl
 import importlib
 import json
 import os
@@ -66,6 +67,7 @@ def main():
                             for each in builds(server, chosen)]
         for needed in [*scenario.needs, *(need for server in scenario.servers for need in server.needs)]:
             need(needed)
+    alone = wait_until_alone()
     results = {scenario.name: {server.name: [] for server in scenario.servers} for scenario in scenarios}
     failures = []
     for round in range(chosen.rounds):
@@ -77,6 +79,7 @@ def main():
                     results[scenario.name][server.name].append(scenario.measure(server, chosen.seconds))
                 except Failed as failure:
                     failures.append(f"{what}: {failure}")
+    alone.close()
     report(results)
     if chosen.against:
         targets += [target for scenario in scenarios for target in not_slower(scenario, figures_of(results, scenario))]
@@ -86,6 +89,17 @@ def main():
     print(f"\nall figures: {chosen.json}")
     if failures:
         sys.exit("\n".join(["", "not measured:", *failures]))
+
+
+def wait_until_alone():
+    """Two runs at once would spoil each other."""
+    lock = open("/tmp/stagecoach-bench.lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another run is under way: waiting for its end", file=sys.stderr)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
 
 
 def machine():

@@ -20,14 +20,17 @@ SCENARIOS = [
 
 TARGETS = [
     Target("echo, 64 connections", "rate", ">=", 1.1, of="gorilla"),
+    Target("echo, 64 connections", "cpu", "<=", 1 / 1.1, of="gorilla"),
     Target("echo, 64 connections", "rate", ">=", 1.2, of="nio"),
     Target("echo, 64 connections", "rate", ">=", 2.0, of="fastapi"),
     Target("echo, 1,000 connections", "rate", ">=", 1.15, of="gorilla"),
+    Target("echo, 1,000 connections", "cpu", "<=", 1 / 1.15, of="gorilla"),
     Target("echo, 1,000 connections", "rate", ">=", 1.1, of="nio"),
     Target("echo, 1,000 connections", "rate", ">=", 3.0, of="fastapi"),
     Target("echo, 16 ahead on 64 connections", "cpu", "<=", 0.163, of="gorilla"),
     Target("echo, 16 ahead on 64 connections", "rate", ">=", 1.5, of="nio"),
     Target("echo, 60 KiB on 16 connections", "rate", ">=", 3.5, of="gorilla"),
+    Target("echo, 60 KiB on 16 connections", "cpu", "<=", 1 / 3.5, of="gorilla"),
     Target("echo, 60 KiB on 16 connections", "rate", ">=", 3.0, of="nio"),
     Target("echo, 1 connection", "p50", "<=", 1.2, of="nio"),
     Target("echo, one core or two", "cpu", "<=", 1.1, of="stagecoach", server="two-cores"),
