@@ -99,6 +99,8 @@ def wait_until_alone():
     except BlockingIOError:
         print("another run is under way: waiting for its end", file=sys.stderr)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.getloadavg()[0] > 0.5:
+        print(f"other programs are at work (load average {os.getloadavg()[0]}): the figures will say little", file=sys.stderr)
     return lock
 
 

@@ -25,7 +25,7 @@ def load(server, tool="wsload", **options):
 
 class Load:
     """A closed loop of messages. `delay` is the model API's, in milliseconds; `None` where there is no model API. Where it
-    takes long, the connections begin at random instants."""
+    takes long, the connections begin at random instants. Answers that are errors are no messages."""
 
     needs = ["loads"]
 
@@ -49,9 +49,10 @@ class Load:
     def figures(self, server, seconds, rate=0):
         spread = (self.delay or 0) / 1e3
         figures = load(server, connections=self.connections, seconds=max(seconds, 2 * spread), bytes=self.size,
-                       ahead=self.ahead, rate=rate, spread=spread, warm_up=min(1, seconds) + spread)
+                       ahead=self.ahead, rate=rate, spread=spread, warm_up=min(1, seconds) + spread,
+                       expect="abcdefgh" if self.delay is None else "2 + 2 = 4")
         return {"rate": figures["messages_per_second"], "p50": figures["p50"], "p99": figures["p99"],
-                "cpu": figures["cpu_seconds"] * 1e6 / max(1, figures["messages"])}
+                "cpu": figures["cpu_seconds"] * 1e6 / max(1, figures["messages"]), "errors": figures["errors"]}
 
 
 def connect(port, path="/ws", context=None):

@@ -151,16 +151,17 @@ static void leave(int fd) {
     close(fd);
 }
 
-static void welcome(int listener) {
+static int welcome(int listener) {
     static unsigned generation;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), on = 1;
-    if (fd < 0) return;
+    if (fd < 0) return 0;
     if (fd >= MOST) fail("too many connections");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (!(connections[fd] = malloc(sizeof(Connection)))) fail("memory");
     memset(connections[fd], 0, sizeof(Connection) - ROOM);
     connections[fd]->generation = ++generation;
     watch(fd, EPOLL_CTL_ADD, EPOLLIN);
+    return 1;
 }
 
 static size_t whole(char *answer, size_t room, const char *body) {
@@ -196,7 +197,7 @@ int main(int argc, char **argv) {
     signal(SIGTERM, terminate);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     epoll = epoll_create1(0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) fail("listen");
@@ -209,7 +210,7 @@ int main(int argc, char **argv) {
         for (int index = 0; index < ready; index++) {
             int fd = events[index].data.fd;
             if (fd == listener) {
-                welcome(listener);
+                while (welcome(listener)) continue;
                 continue;
             }
             if (events[index].events & EPOLLOUT) say_rest(fd);

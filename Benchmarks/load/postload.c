@@ -5,7 +5,7 @@
      --body TEXT        {"prompt":"What is 2 + 2?"} where it is left out
      --clients N        64
      --seconds S        of the measured part, 3
-     --warm-up S        before it, 0.5
+     --warm-up S        before it, 0.5; it goes on until each client has had an answer, at most 20 s longer
      --pid PID          whose processor time is told; several times for several
 
    Prints one JSON object: answers that came in the measured part, seconds, answers_per_second, cpu_seconds, and p50 and p99
@@ -27,13 +27,14 @@ enum { READ = 1 << 16 };
 typedef struct {
     int fd;
     uint64_t sent;
+    int was_answered;
     Answer answer;
 } Client;
 
 static char request[4096];
 static size_t request_size;
 static Histogram delays;
-static int is_measuring;
+static int is_measuring, waiting; /* clients without an answer so far */
 
 static void post(Client *client) {
     client->sent = now();
@@ -47,6 +48,8 @@ static void take(Client *client) {
     if (size < 0 && errno == EAGAIN) return;
     if (size <= 0) fail("recv");
     if (!take_answer(&client->answer, bytes, size, NULL, NULL)) return;
+    waiting -= !client->was_answered;
+    client->was_answered = 1;
     if (is_measuring) record(&delays, now() - client->sent);
     post(client);
 }
@@ -86,16 +89,18 @@ int main(int argc, char **argv) {
         if (epoll_ctl(epoll, EPOLL_CTL_ADD, clients[index].fd, &event)) fail("epoll");
     }
     for (int index = 0; index < number; index++) post(&clients[index]);
-    uint64_t begin = now() + warm_up * 1e9, end = begin + seconds * 1e9;
+    uint64_t begin = now() + warm_up * 1e9, latest = begin + 20000000000ull, end = -1;
+    waiting = number;
     double cpu = 0;
     for (uint64_t time = now(); time < end; time = now()) {
-        if (!is_measuring && time >= begin) {
+        if (!is_measuring && time >= begin && (!waiting || time >= latest)) {
             is_measuring = 1;
             begin = time;
+            end = begin + seconds * 1e9;
             cpu = processor_seconds();
         }
         struct epoll_event events[256];
-        int ready = wait_until(epoll, events, 256, is_measuring ? end : begin);
+        int ready = wait_until(epoll, events, 256, is_measuring ? end : time < begin ? begin : time + 10000000);
         for (int index = 0; index < ready; index++) take(events[index].data.ptr);
     }
     cpu = processor_seconds() - cpu;

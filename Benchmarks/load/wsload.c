@@ -9,11 +9,13 @@
      --rate N           messages a second in all; 0, as it is where it is left out: as many as go
      --wait S           between connecting and the first message, 0
      --spread S         the connections begin at random instants of so many seconds, 0
-     --warm-up S        from then to the measured part, 0
+     --warm-up S        from then to the measured part, 0; without --rate it goes on until each connection has had an
+                        answer, at most 20 s longer
+     --expect TEXT      what answers begin with; any others are counted as errors
      --pid PID          whose processor time is told; several times for several
 
-   Prints one JSON object: messages whose answers came in the measured part, seconds, messages_per_second, cpu_seconds, and
-   p50, p90, p99, p999 and max in microseconds. A connection that ends early or speaks nonsense ends the run with status 1. */
+   Prints one JSON object: messages whose answers came in the measured part, errors (of all that came in it), seconds,
+   messages_per_second, cpu_seconds, and p50, p90, p99, p999 and max in microseconds. A connection that ends early or speaks nonsense ends the run with status 1. */
 
 #define _GNU_SOURCE
 #include "answers.h"
@@ -35,6 +37,9 @@ typedef struct {
     uint64_t *sent;        /* when each message in flight was sent, a ring of AHEAD */
     unsigned first, count; /* of that ring */
     unsigned answers;      /* that the last read brought */
+    int was_answered;
+    unsigned beginning_size;
+    char beginning[32];    /* of the message that is coming */
     size_t unwritten;      /* bytes of frames that the socket did not take yet */
     Frames frames;
 } Connection;
@@ -42,7 +47,10 @@ typedef struct {
 static unsigned char *frames; /* copies of the one frame, so that several leave with one call */
 static size_t frame_size, frames_size;
 static int ahead = 1, epoll, is_measuring;
-static uint64_t read_at;
+static int waiting; /* connections without an answer so far */
+static uint64_t read_at, errors;
+static const char *expected = "";
+static unsigned expected_size;
 static Histogram delays;
 
 static void make_frame(size_t bytes) {
@@ -96,11 +104,22 @@ static void send_frames(Connection *connection, unsigned number) {
     }
 }
 
+static void take_beginning(void *context, const char *bytes, size_t size) {
+    Connection *connection = context;
+    for (; size && connection->beginning_size < expected_size; size--)
+        connection->beginning[connection->beginning_size++] = *bytes++;
+}
+
 static void received(void *context) {
     Connection *connection = context;
     errno = 0;
     if (!connection->count) fail("an answer to nothing");
-    if (is_measuring) record(&delays, read_at - connection->sent[connection->first]);
+    int is_wrong = connection->beginning_size < expected_size || memcmp(connection->beginning, expected, expected_size);
+    connection->beginning_size = 0;
+    waiting -= !connection->was_answered;
+    connection->was_answered = 1;
+    if (is_measuring && is_wrong) errors++;
+    else if (is_measuring) record(&delays, read_at - connection->sent[connection->first]);
     connection->first = (connection->first + 1) % ahead;
     connection->count--;
     connection->answers++;
@@ -113,7 +132,7 @@ static void read_frames(Connection *connection) {
     if (size < 0 && errno == EAGAIN) return;
     if (size <= 0) fail("recv");
     read_at = now();
-    take_frames(&connection->frames, bytes, size, NULL, received, connection);
+    take_frames(&connection->frames, bytes, size, expected_size ? take_beginning : NULL, received, connection);
 }
 
 static void open_connection(Connection *connection, int port, const char *path) {
@@ -141,7 +160,7 @@ int main(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'}, {"path", 1, 0, 'P'}, {"connections", 1, 0, 'c'}, {"seconds", 1, 0, 's'}, {"bytes", 1, 0, 'b'},
         {"ahead", 1, 0, 'a'}, {"rate", 1, 0, 'r'}, {"wait", 1, 0, 'w'}, {"spread", 1, 0, 'S'}, {"warm-up", 1, 0, 'W'},
-        {"pid", 1, 0, 'i'}, {0}};
+        {"expect", 1, 0, 'e'}, {"pid", 1, 0, 'i'}, {0}};
     int port = 0, number = 64, option;
     double seconds = 3, rate = 0, wait = 0, spread = 0, warm_up = 0;
     long bytes = 64;
@@ -158,11 +177,14 @@ int main(int argc, char **argv) {
         case 'w': wait = atof(optarg); break;
         case 'S': spread = atof(optarg); break;
         case 'W': warm_up = atof(optarg); break;
+        case 'e': expected = optarg; break;
         case 'i': watch_process(atoi(optarg)); break;
         default: return 2;
         }
     }
-    if (!port || number < 1 || ahead < 1) {
+    expected_size = strlen(expected);
+    waiting = number;
+    if (!port || number < 1 || ahead < 1 || expected_size > sizeof((Connection *)0)->beginning) {
         fprintf(stderr, "usage: wsload --port PORT [options]\n");
         return 2;
     }
@@ -173,13 +195,13 @@ int main(int argc, char **argv) {
     for (int index = 0; index < number; index++) open_connection(&connections[index], port, path);
     usleep(wait * 1e6);
 
-    uint64_t start = now(), begin = start + (spread + warm_up) * 1e9, end = begin + seconds * 1e9, sent = 0;
+    uint64_t start = now(), begin = start + (spread + warm_up) * 1e9, latest = begin + (rate ? 0 : 20000000000ull), end = -1, sent = 0;
     int next = 0;
     double cpu = 0;
     if (!rate)
         for (int index = 0; index < number; index++) add_timer((Timer){start + chance() * spread * 1e9, index, 0});
     for (uint64_t time = now(); time < end; time = now()) {
-        if (!is_measuring && time >= begin) {
+        if (!is_measuring && time >= begin && (!waiting || time >= latest)) {
             is_measuring = 1;
             begin = time;
             end = begin + seconds * 1e9;
@@ -192,7 +214,7 @@ int main(int argc, char **argv) {
         }
         /* A short while is waited for without sleeping, as waking up takes as long. */
         uint64_t pause = rate ? start + (sent + 1) / rate * 1e9 : first_timer() ? first_timer()->due : time + 10000000;
-        if (!is_measuring && pause > begin) pause = begin;
+        if (!is_measuring && time < begin && pause > begin) pause = begin;
         if (pause > end) pause = end;
         struct epoll_event events[256];
         int ready = wait_until(epoll, events, 256, pause < time + 100000 ? 0 : pause - 50000);
@@ -200,9 +222,9 @@ int main(int argc, char **argv) {
     }
     cpu = processor_seconds() - cpu;
     double taken = (now() - begin) / 1e9;
-    printf("{\"messages\":%llu,\"seconds\":%.3f,\"messages_per_second\":%.1f,\"cpu_seconds\":%.6f,\"p50\":%.1f,\"p90\":%.1f,"
+    printf("{\"messages\":%llu,\"errors\":%llu,\"seconds\":%.3f,\"messages_per_second\":%.1f,\"cpu_seconds\":%.6f,\"p50\":%.1f,\"p90\":%.1f,"
            "\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
-           (unsigned long long)delays.count, taken, delays.count / taken, cpu, percentile(&delays, 0.5),
+           (unsigned long long)delays.count, (unsigned long long)errors, taken, delays.count / taken, cpu, percentile(&delays, 0.5),
            percentile(&delays, 0.9), percentile(&delays, 0.99), percentile(&delays, 0.999), worst(&delays));
     return 0;
 }

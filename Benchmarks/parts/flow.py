@@ -24,6 +24,7 @@ TARGETS = [
     Target("flow, 500 connections", "rate", ">=", 0.9, **OF_64),
     Target("flow, 1,000 connections", "rate", ">=", 0.9, **OF_64),
     Target("flow, 4,000 connections, model at 1 s", "rate", ">=", 0.95 * 4000),
+    Target("flow, 4,000 connections, model at 1 s", "errors", "<=", 0),
     Target("flow, 4,000 connections, model at 1 s", "cpu", "<=", 2, **OF_64),
     Target("flow, 64 connections", "cpu", "<=", 1 / 25, of="fastapi"),
     Target("flow, 64 connections", "p99", "<=", 0.1, of="fastapi"),
