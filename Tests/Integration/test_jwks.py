@@ -2,9 +2,11 @@
 
 import base64
 import concurrent.futures
+import gzip
 import hashlib
 import hmac
 import json
+import os
 import signal
 import socket
 import threading
@@ -19,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from conftest import DEADLINE, metrics, receive, receive_json, wait_until
 from issuer import Issuer, Key, answer, tls
+from listener import Listener
 from tokens import openssl
 
 FLOW = "resources: {m: echo}\nstages: [receive, complete, respond]\n"
@@ -197,6 +200,13 @@ def test_nothing_in_a_token_chooses_a_key_or_has_one_fetched(serve, issuer, keys
     assert status(host, keys["one"].token()) == 200
 
 
+def test_a_key_that_looks_like_a_token_is_a_key_and_asks_nobody(serve, issuer, keys):
+    key = keys["three"].token()
+    host = serve(f"pipeline: p\nhost: {{auth: {{keys: [{{key: {key}, user: ann}}], jwt: {{jwks: '{issuer.address}'}}}}}}\n{FLOW}")
+    assert status(host, key) == 200 and len(issuer.asked) == 1
+    assert status(host, keys["three"].token(90)) == 401 and len(issuer.asked) == 2
+
+
 def test_two_keys_of_one_name_are_both_tried(serve, issuer, keys):
     issuer.publish({**keys["two"].jwk, "kid": "same"}, {**keys["one"].jwk, "kid": "same"}, {**keys["ec"].jwk, "kid": "same"})
     host = guarded(serve, issuer.address)
@@ -279,6 +289,38 @@ def test_requests_behind_one_that_waits_are_answered_after_it(serve, issuer, key
     assert first < second < third and answers.count("HTTP/1.1 ") == 3
 
 
+def test_what_is_sent_right_behind_a_handshake_that_waits_is_answered(serve, issuer, keys):
+    host = guarded(serve, issuer.address)
+    issuer.publish(keys["two"])
+    issuer.act = lambda handler: (time.sleep(0.3), answer(handler, issuer.document))
+    with host.raw() as connection:
+        masked = bytes([0x81, 0x85, 0, 0, 0, 0]) + b"hello"
+        connection.sendall((
+            "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {keys['two'].token()}\r\n\r\n").encode() + masked)
+        received = b""
+        while not received.endswith(b"\x81\x05hello"):
+            more = connection.recv(4096)
+            assert more, received
+            received += more
+    assert received.startswith(b"HTTP/1.1 101 ")
+
+
+def test_a_set_is_fetched_again_as_its_max_age_says(serve, issuer, keys):
+    """A minute at least, which only `scripts/nightly` waits for (`JWKS_REFRESH=1`); in each run it is seen not to come early."""
+    issuer.headers = {"Cache-Control": "max-age=1"}
+    host = guarded(serve, issuer.address)
+    issuer.publish(keys["two"])
+    started = time.monotonic()
+    if os.environ.get("JWKS_REFRESH"):
+        wait_until(lambda: len(issuer.asked) == 2, "the second question", deadline=60 + DEADLINE)
+        assert time.monotonic() - started > 58
+        wait_until(lambda: status(host, keys["one"].token()) == 401, "the old key to be refused")
+    else:
+        time.sleep(1.5)
+        assert len(issuer.asked) == 1 and status(host, keys["one"].token()) == 200
+
+
 def test_a_reload_of_the_file_goes_on_with_the_keys_that_are_there(serve, issuer, keys):
     host = guarded(serve, issuer.address)
     issuer.act = lambda handler: answer(handler, b"", 500)
@@ -346,6 +388,32 @@ def test_an_issuer_that_never_answers_holds_nobody_up(serve, issuer, keys):
     stop.set()
 
 
+def test_who_comes_before_a_slow_issuer_has_answered_waits_and_is_let_in(serve, issuer, keys):
+    issuer.act = lambda handler: (time.sleep(1.5), answer(handler, issuer.document))
+    host = guarded(serve, issuer.address)
+    assert readiness(host)[0] == 503
+    assert status(host, keys["one"].token()) == 200 and readiness(host)[0] == 200 and len(issuer.asked) == 1
+
+
+def test_clients_that_leave_while_they_wait_leave_nothing_behind(serve, issuer, keys):
+    host = guarded(serve, issuer.address)
+    go = threading.Event()
+    issuer.publish(keys["two"])
+    issuer.act = lambda handler: (go.wait(DEADLINE), answer(handler, issuer.document))
+    request = f"POST /ws HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {keys['two'].token()}\r\nContent-Length: 9999\r\n\r\nx"
+    clients = [host.raw() for _ in range(50)]
+    for number, client in enumerate(clients):
+        client.sendall(request.encode())
+        if number % 3 == 0:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    wait_until(lambda: len(issuer.asked) == 2, "the question")
+    for client in clients:
+        client.close()
+    go.set()
+    assert wait_until(lambda: status(host, keys["two"].token()) == 200, "the new key")
+    wait_until(lambda: "\nstagecoach_connections 1" in metrics(host), "their connections to be gone")
+
+
 def huge(document, size):
     return document[:-1] + b" " * (size - len(document)) + document[-1:]
 
@@ -386,9 +454,12 @@ def test_a_set_that_turns_bad_keeps_the_last_one_and_is_said_once(serve, issuer,
     assert 0 <= float(ages[0].split()[1]) < DEADLINE
 
 
-@pytest.mark.parametrize(("size", "code"), [(64 << 10, 200), ((64 << 10) + 1, 503)])
-def test_a_set_has_at_most_64_kib(serve, issuer, keys, size, code):
+@pytest.mark.parametrize(("size", "code", "is_compressed"), [
+    (64 << 10, 200, False), ((64 << 10) + 1, 503, False), (64 << 10, 200, True), (64 << 20, 503, True)])
+def test_a_set_has_at_most_64_kib(serve, issuer, keys, size, code, is_compressed):
     issuer.document = huge(issuer.document, size)
+    if is_compressed:
+        issuer.document, issuer.headers = gzip.compress(issuer.document), {"Content-Encoding": "gzip"}
     host = guarded(serve, issuer.address)
     assert status(host, keys["one"].token()) == code
     if code == 503:
@@ -416,7 +487,7 @@ def certificate(tmp_path, library):
             tmp_path / "ca.key", "-out", tmp_path / "ca.pem", "-subj", "/CN=An authority of one's own")
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k.pem", "-out",
             tmp_path / "c.csr", "-subj", "/CN=localhost")
-    (tmp_path / "names").write_text("subjectAltName=DNS:localhost")
+    (tmp_path / "names").write_text("subjectAltName=DNS:localhost,DNS:login.example")
     openssl("x509", "-req", "-in", tmp_path / "c.csr", "-CA", tmp_path / "ca.pem", "-CAkey", tmp_path / "ca.key", "-days",
             "2", "-extfile", tmp_path / "names", "-out", tmp_path / "c.pem")
     return (tmp_path / "c.pem", tmp_path / "k.pem"), {"LD_PRELOAD": library("trust"), "TRUST": str(tmp_path / "ca.pem")}
@@ -432,6 +503,51 @@ def test_over_tls_the_issuer_must_be_who_it_says(serve, certificate, keys, is_tr
         (failing,) = said(host, "can't be fetched")
         assert "tlsFailed" in failing["detail"] and issuer.asked == []
     issuer.stop()
+
+
+class Proxy(Listener):
+    """Takes `CONNECT` to any name to one port of this machine."""
+
+    def __init__(self, port):
+        self.to, self.asked = port, []
+        super().__init__()
+
+    def _serve(self, connection):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(4096)
+        self.asked.append(head.split(b"\r\n")[0].decode())
+        with connection, socket.create_connection(("127.0.0.1", self.to)) as other:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=self._pass, args=(other, connection), daemon=True)
+            back.start()
+            self._pass(connection, other)
+            back.join(DEADLINE)
+
+    @staticmethod
+    def _pass(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_a_proxy_of_the_environment_leads_to_an_issuer_elsewhere_and_never_to_one_on_loopback(serve, certificate, keys):
+    files, trust = certificate
+    issuer = Issuer(keys["one"], context=tls(*files))
+    proxy = Proxy(issuer.port)
+    proxies = {"https_proxy": f"http://127.0.0.1:{proxy.port}", "http_proxy": f"http://127.0.0.1:{proxy.port}"}
+    host = guarded(serve, "https://login.example/keys?p=policy", env={**trust, **proxies})
+    assert status(host, keys["one"].token()) == 200
+    assert proxy.asked == ["CONNECT login.example:443 HTTP/1.1"] and issuer.asked == ["/keys?p=policy"]
+    (fetched,) = said(host, "Fetched the issuer's keys")
+    assert fetched["address"] == "https://login.example/keys" and fetched["detail"] == "1 key for RS256"
+    host = guarded(serve, issuer.address, env={**trust, **proxies})
+    assert status(host, keys["one"].token()) == 200 and len(proxy.asked) == 1
+    issuer.stop()
+    proxy.stop()
 
 
 def redirect(to, code=302):
@@ -458,27 +574,38 @@ def test_a_redirect_leads_nowhere_but_to_the_same_host(serve, issuer, keys):
     evil.stop()
 
 
-@pytest.mark.parametrize(("address", "cure"), [
-    ("http://login.example/keys", "must be an https address"), ("http://127.0.0.1.example/keys", "must be an https address"),
-    ("HTTP://LOGIN.EXAMPLE/keys", "must be an https address"), ("http://[2001:db8::1]/keys", "must be an https address"),
-    ("https://ann:secret@login.example/keys", "must not hold a user"), ("http://127.0.0.1@evil.example/", "must not hold a user"),
-    ("https://login.example/keys#one", "must not have a fragment"), ("ftp://login.example/keys", "must be an https address, or the path"),
-    ("file:///etc/keys.json", "without a scheme such as 'file://'"), ("https:/login.example", "is no address"),
-    ("https://", "is no address"), ("https://login.example:x/", "is no address"), ("https://log in.example/", "is no address"),
-    ("https://lögin.example/", "is no address")])
-def test_an_address_that_can_not_be_asked_is_an_error_of_the_file(run, tmp_path, address, cure):
-    (tmp_path / "p.yaml").write_text(f"pipeline: p\nhost:\n  auth: {{jwt: {{jwks: '{address}'}}}}\n{FLOW}")
-    for command in (["check", "p.yaml"], ["serve", "p.yaml", "--port", "0"]):
-        done = run(*command)
-        assert done.returncode == 1 and ":3:22: error: 'jwks' of 'jwt'" in done.stderr and cure in done.stderr, done.stderr
+BAD_ADDRESSES = {
+    "http://login.example/keys": "must be an https address", "http://127.0.0.1.example/keys": "must be an https address",
+    "HTTP://LOGIN.EXAMPLE/keys": "must be an https address", "http://[2001:db8::1]/keys": "must be an https address",
+    "https://ann:secret@login.example/keys": "must not hold a user", "http://127.0.0.1@evil.example/": "must not hold a user",
+    "https://login.example/keys#one": "must not have a fragment", "ftp://login.example/": "must be an https address, or the path",
+    "file:///etc/keys.json": "without a scheme such as 'file://'", "https:/login.example": "is no address", "https://": "is no address",
+    "https://login.example:x/": "is no address", "https://log in.example/": "is no address", "https://lögin.example/": "is no address"}
 
 
-@pytest.mark.parametrize("address", ["https://login.example/realms/a/protocol/openid-connect/certs", "https://login.example/keys?p=a",
-                                     "http://localhost:1/k", "http://[::1]:1/k", "HTTPS://login.example/k", "http://127.0.0.9:1/"])
-def test_check_asks_nobody(run, tmp_path, address):
-    (tmp_path / "p.yaml").write_text(f"pipeline: p\nhost: {{auth: {{jwt: {{jwks: '{address}'}}}}}}\n{FLOW}")
-    done = run("check", "p.yaml")
-    assert done.returncode == 0, done.stderr
+def test_an_address_that_can_not_be_asked_is_an_error_of_the_file(run, tmp_path):
+    def write(number, address):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(f"pipeline: p\nhost:\n  auth: {{jwt: {{jwks: '{address}'}}}}\n{FLOW}")
+        return file
+
+    files = [write(*one) for one in enumerate(BAD_ADDRESSES)]
+    checked = run("check", *files)
+    assert checked.returncode == 1
+    for file, (address, cure) in zip(files, BAD_ADDRESSES.items(), strict=True):
+        (line,) = (line for line in checked.stderr.splitlines() if line.startswith(f"{file}:"))
+        assert ":3:22: error: 'jwks' of 'jwt'" in line and cure in line, (address, line)
+    served = run("serve", files[0], "--port", "0")
+    assert served.returncode == 1 and ":3:22: error: 'jwks' of 'jwt'" in served.stderr
+
+
+def test_check_asks_nobody(run, tmp_path):
+    good = ["https://login.example/realms/a/protocol/openid-connect/certs", "https://login.example/keys?p=a", "http://localhost:1/k",
+            "http://[::1]:1/k", "HTTPS://login.example/k", "http://127.0.0.9:1/"]
+    for number, address in enumerate(good):
+        (tmp_path / f"{number}.yaml").write_text(f"pipeline: p{number}\nhost: {{auth: {{jwt: {{jwks: '{address}'}}}}}}\n{FLOW}")
+        # What asked would fail, and what is no address is no file either.
+        assert run("check", tmp_path / f"{number}.yaml").returncode == 0, address
 
 
 def test_check_live_and_doctor_ask_and_say_what_they_found(run, tmp_path, issuer, keys):

@@ -1,3 +1,4 @@
+import Foundation
 import Pipeline
 import Testing
 
@@ -102,5 +103,34 @@ struct KeySetTests {
         let problem = KeySetAddress.problem(of: text)
         #expect((problem == nil) == (words == nil), "\(problem ?? "")")
         if let words { #expect(problem?.contains(words) == true, "\(problem ?? "")") }
+    }
+
+    /// The numbers of a key are the issuer's word: whatever they are, a signature is checked and nothing ends.
+    @Test("keys of any numbers can be asked", arguments: [0, 1, 3, 31, 32, 33, 255, 256, 257, 300, 2_048, 8_192])
+    func numbers(size: Int) async throws {
+        let fills: [(Int) -> UInt8] = [
+            { _ in 0 }, { _ in 0xFF }, { $0 == 0 ? 0x80 : 0 }, { UInt8(truncatingIfNeeded: $0 &* 167 | 1) },
+        ]
+        let numbers = fills.map { fill in
+            Data((0..<size).map(fill)).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+                .replacing("=", with: "")
+        }
+        let signed = ["RS256", "ES256"].flatMap { algorithm in
+            numbers.compactMap {
+                SignedToken(
+                    "\(Data(#"{"alg":"\#(algorithm)"}"#.utf8).base64EncodedString().replacing("=", with: "")).e30.\($0)"
+                )
+            }
+        }
+        for number in numbers {
+            let keys = ["", "AA", "AQ", "Ag", "Aw", "BA", "AQAB", "AAAAAQAB", "_____w", number].flatMap { exponent in
+                [
+                    #"{"kty": "RSA", "n": "\#(number)", "e": "\#(exponent)"}"#,
+                    #"{"kty": "EC", "crv": "P-256", "x": "\#(number)", "y": "\#(exponent)"}"#,
+                ]
+            }
+            let set = try await Self.set(#"{"keys": [\#(keys.joined(separator: ", "))]}"#)
+            for token in signed { #expect(!token.isSigned(by: set.keys)) }
+        }
     }
 }
