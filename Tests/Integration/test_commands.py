@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import uuid
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
@@ -54,11 +55,45 @@ def test_paths_and_host_sections_that_clash_are_reported_at_their_place(run, tmp
     text = "pipeline: {}\nresources: {{m: echo}}\nhost: {{drain: 1s}}\nstages:\n  - receive\n  - complete\n  - respond\n"
     (tmp_path / "a.yaml").write_text(text.format("a"))
     (tmp_path / "b.yaml").write_text(text.format("b"))
-    for command in (["check", "a.yaml", "b.yaml"], ["serve", "a.yaml", "b.yaml", "--port", "0"]):
+    for command in (["check", "--together", "a.yaml", "b.yaml"], ["serve", "a.yaml", "b.yaml", "--port", "0"]):
         result = run(*command)
         assert result.returncode == 1 and result.stdout.count("listening") == 0
         assert "b.yaml:5:5: error: the path '/ws' is taken by a.yaml" in result.stderr
         assert "b.yaml:3:1: error: only one file may have a 'host' section; a.yaml has one" in result.stderr
+
+
+def test_check_graph_and_explain_take_each_file_by_itself_and_a_folder_as_its_files(run, tmp_path):
+    text = "pipeline: {}\nresources: {{m: echo}}\nhost: {{drain: 1s}}\nstages: [receive, complete, respond]\n"
+    folder = tmp_path / "all"
+    (folder / "parts").mkdir(parents=True)
+    for name in ("a", "b"):
+        (folder / f"{name}.yaml").write_text(text.format(name))
+    (folder / "b.test.yaml").write_text("tests: []\n")
+    # None of these is meant by the folder's name.
+    for name in ("notes.txt", ".hidden.yaml", "parts/part.yaml"):
+        (folder / name).write_text("not a pipeline")
+    for paths in (["all/a.yaml", "all/b.yaml"], ["all"], ["all/"]):
+        checked = run("check", *paths)
+        assert checked.returncode == 0 and checked.stderr == ""
+        files = [line.split(":")[0] for line in checked.stdout.splitlines()]
+        assert files == ["all/a.yaml", "all/b.yaml", "all/b.test.yaml"]
+        explained = run("explain", *paths)
+        assert explained.returncode == 0
+        assert re.findall("^pipeline (.*)", explained.stdout, re.MULTILINE) == ["a", "b"]
+        assert run("explain", "--against", "all", *paths).stdout == "a, b: every promise is as it was\n"
+        together = run("check", "--together", *paths)
+        assert together.returncode == 1 and "the path '/ws' is taken by all/a.yaml" in together.stderr
+    drawn = {kind: run("graph", "all", "--format", kind).stdout for kind in ("text", "mermaid", "dot", "svg")}
+    assert drawn["text"].startswith("a\n") and "\n\nb\n" in drawn["text"]
+    assert drawn["mermaid"].count("flowchart") == 1 and drawn["mermaid"].count("subgraph") == 2
+    assert drawn["dot"].count("digraph") == 2
+    pictures = ElementTree.fromstring(drawn["svg"]).findall("{http://www.w3.org/2000/svg}svg")
+    assert [int(picture.get("y")) for picture in pictures] == [0, int(pictures[0].get("height"))]
+    (folder / "a.yaml").write_text(text.format("a").replace("complete", "compleet"))
+    assert run("check", "all").stderr.count("error") == 1
+    (tmp_path / "empty").mkdir()
+    empty = run("check", "empty")
+    assert empty.returncode == 1 and "empty: error: the folder has no pipeline file" in empty.stderr
 
 
 def test_a_missing_file_and_wrong_usage_have_their_exit_codes(run):

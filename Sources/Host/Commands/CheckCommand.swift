@@ -4,7 +4,11 @@ import Pipeline
 struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "check", abstract: "Find every problem of pipeline files, with its place.")
+            commandName: "check", abstract: "Find every problem of pipeline files, with its place.",
+            discussion: """
+                Each file is looked at by itself, and of a folder each *.yaml; with --together they are looked at as \
+                'serve' would take them, so that two with one path are an error.
+                """)
     }
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -16,14 +20,20 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Option(help: "How problems are printed: text on standard error, json on standard output.")
     var format = Format.text
 
+    @Flag(help: "Look at the files as if they were served together.")
+    var together = false
+
     @Flag(
         help:
             "Look at the databases, too, whether they answer and have the columns, and at the issuer's keys of tokens.")
     var live = false
 
     func run() async throws {
-        var loaded = await HostFiles.check(try pipelines.load(for: Host.self))
-        loaded = NamedLimits.check(loaded)
+        let pipelines = try pipelines.withFilesOfFolders()
+        var loaded = await HostFiles.check(
+            try together ? pipelines.load(for: Host.self) : pipelines.loadEach(for: Host.self))
+        // Of files that are served together one says who may come in.
+        loaded = together ? NamedLimits.check(loaded) : loaded.flatMap { NamedLimits.check([$0]) }
         let tests = try pipelines.loadTests(for: Host.self)
         loaded += tests.map { LoadedPipeline(file: nil, diagnostics: $0.diagnostics, source: $0.source) }
         if live { loaded = await LiveCheck.run(loaded) }

@@ -21,7 +21,7 @@ struct ExplainCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         LogOutput.silence()
-        let files = try pipelines.loadGood(for: Host.self)
+        let files = try PipelineArguments.good(pipelines.loadEach(for: Host.self))
         if !against.isEmpty { return try compare(files) }
         var texts: [String] = []
         for file in files {
@@ -34,7 +34,7 @@ struct ExplainCommand<Host: StagecoachHost>: AsyncParsableCommand {
     private func compare(_ files: [PipelineFile]) throws {
         var former = pipelines
         former.paths = against
-        let old = try former.loadGood(for: Host.self)
+        let old = try PipelineArguments.good(former.loadEach(for: Host.self))
         let comparison = GuaranteeComparison(
             of: old, with: files, host: (HostSettings.of(old), HostSettings.of(files)))
         print(comparison.text)

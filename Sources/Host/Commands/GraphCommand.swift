@@ -3,7 +3,7 @@ public import Pipeline
 
 struct GraphCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "graph", abstract: "Draw a pipeline.")
+        CommandConfiguration(commandName: "graph", abstract: "Draw pipelines.")
     }
 
     @OptionGroup var pipelines: PipelineArguments
@@ -12,9 +12,8 @@ struct GraphCommand<Host: StagecoachHost>: AsyncParsableCommand {
     var format = GraphFormat.text
 
     func run() async throws {
-        for file in try pipelines.loadGood(for: Host.self) {
-            print(format.draw(PipelineGraph(file)))
-        }
+        let files = try PipelineArguments.good(pipelines.loadEach(for: Host.self))
+        print(format.draw(files.map { PipelineGraph($0) }))
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Pipeline
 
 /// What every command that reads pipeline files takes, and the reading of them.
@@ -12,6 +13,29 @@ struct PipelineArguments: ParsableArguments {
     /// The top-level keys of a host, and their settings.
     static let sections: [String: any SettingGroup.Type] = ["host": HostSettings.self]
 
+    /// Reads and checks every file by itself, as commands do that look at files; those of a folder where one is named.
+    func loadEach<Host: StagecoachHost>(for host: Host.Type) throws -> [LoadedPipeline] {
+        let files = try withFilesOfFolders()
+        return try files.read(for: host, wrapping: nil)
+    }
+
+    /// The same with the pipeline files of folders in the place of these.
+    ///
+    /// - Throws: `ExitCode.failure`, after saying so, where a folder has none.
+    func withFilesOfFolders() throws -> PipelineArguments {
+        var copy = self
+        copy.paths = try paths.flatMap { path in
+            guard let names = Folder.names(in: path) else { return [path] }
+            let files = names.filter { $0.hasSuffix(".yaml") && !$0.hasPrefix(".") && !$0.isTestFile }.sorted()
+            if files.isEmpty {
+                StandardError.write("\(path): error: the folder has no pipeline file; their names end with .yaml")
+                throw ExitCode.failure
+            }
+            return files.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
+        }
+        return copy
+    }
+
     /// Reads and checks every file, and the files against each other.
     ///
     /// - Parameters:
@@ -20,6 +44,13 @@ struct PipelineArguments: ParsableArguments {
     func load<Host: StagecoachHost>(
         for host: Host.Type, after former: [PipelineFile] = [], variables: FormerEnvironment = FormerEnvironment(),
         wrapping: ResourceWrapping? = nil
+    ) throws -> [LoadedPipeline] {
+        SharedHost.check(try read(for: host, after: former, variables: variables, wrapping: wrapping))
+    }
+
+    private func read<Host: StagecoachHost>(
+        for host: Host.Type, after former: [PipelineFile] = [], variables: FormerEnvironment = FormerEnvironment(),
+        wrapping: ResourceWrapping?
     ) throws -> [LoadedPipeline] {
         let (environment, diagnostics) = variables.next(Environment.load(envFile: envFile))
         let loader = try loader(for: host, with: environment, wrapping: wrapping)
@@ -30,7 +61,7 @@ struct PipelineArguments: ParsableArguments {
             return loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
         }
         let broken = LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil)
-        return (diagnostics.isEmpty ? [] : [broken]) + SharedHost.check(loaded)
+        return (diagnostics.isEmpty ? [] : [broken]) + loaded
     }
 
     /// The variables; what is wrong with their file goes to standard error.
@@ -104,6 +135,26 @@ extension LoadedPipeline {
             severity: .error, code: .notAPipeline,
             message: "a file of tests is no pipeline; name the file that it belongs to", path: path)
         return LoadedPipeline(file: nil, diagnostics: [refusal], source: nil)
+    }
+}
+
+/// The folders that commands are given.
+private enum Folder {
+    /// The names in a folder; `nil` where the path is none, or can't be read.
+    static func names(in path: String) -> [String]? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) else {
+            return nil
+        }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                })
+        }
+        return names
     }
 }
 

@@ -22,6 +22,7 @@ struct TestCommand<Host: StagecoachHost>: AsyncParsableCommand {
         LogOutput.silence()
         let environment = try pipelines.goodEnvironment()
         let loader = try pipelines.loader(for: Host.self, with: environment, standIns: .scripted)
+        let pipelines = try pipelines.withFilesOfFolders()
         var results: [TestResult] = []
         var isWell = true
         for path in PipelineTests.files(of: pipelines.paths) {

@@ -70,12 +70,16 @@ public enum GraphFormat: String, CaseIterable, Sendable {
     case svg
 
     /// The drawing.
-    public func draw(_ graph: PipelineGraph) -> String {
+    public func draw(_ graph: PipelineGraph) -> String { draw([graph]) }
+
+    /// One drawing of several pipelines.
+    public func draw(_ graphs: [PipelineGraph]) -> String {
         switch self {
-        case .text: GraphText.draw(graph)
-        case .mermaid: GraphMermaid.draw(graph)
-        case .dot: GraphDot.draw(graph)
-        case .svg: GraphSVG.draw(graph)
+        case .text: graphs.map(GraphText.draw).joined(separator: "\n\n")
+        case .mermaid: GraphMermaid.draw(graphs)
+        // A file may have several graphs.
+        case .dot: graphs.map(GraphDot.draw).joined(separator: "\n")
+        case .svg: GraphSVG.draw(graphs)
         }
     }
 }
