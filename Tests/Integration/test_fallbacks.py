@@ -52,6 +52,7 @@ def test_a_model_that_is_stood_in_for_is_said_once_counted_and_said_again_when_i
         wait_until(lambda: notices(host, "A model answers again"), "the end")
     begun, = notices(host, "A model is stood in for")
     assert (begun["model"], begun["instead"], begun["code"]) == ("model", "spare", "model_unavailable")
+    assert begun["detail"].startswith("status 500")
     ended, = notices(host, "A model answers again")
     assert (ended["model"], ended["messages"]) == ("model", "3")
     assert uses(host) == {'stagecoach_model_fallbacks_total{from="model",to="spare",code="model_unavailable"}': 3}

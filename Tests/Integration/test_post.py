@@ -156,6 +156,31 @@ def test_a_client_that_waits_to_be_told_to_go_on_is(host):
         assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+@pytest.mark.parametrize("path, length, status", [("/nowhere", 14, 404), ("/ws?session=1", 14, 400), ("/healthz", 14, 405),
+                                                  ("/ws", 70_000, 413), ("/ws", 10**9, 413)])
+def test_a_client_that_waits_to_be_told_to_go_on_is_told_at_once_that_its_body_is_not_wanted(host, path, length, status):
+    """Java's client waits without an end."""
+    with host.raw() as connection:
+        connection.settimeout(DEADLINE)
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                           f"Content-Length: {length}\r\n\r\n".encode())
+        said = b""
+        while (piece := connection.recv(65536)):
+            said += piece
+        assert said.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_client_of_http_1_0_hears_nothing_before_its_answer(host):
+    with host.raw() as connection:
+        connection.settimeout(DEADLINE)
+        connection.sendall(b'POST /ws HTTP/1.0\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 14\r\n\r\n'
+                           b'{"prompt":"x"}')
+        said = b""
+        while (piece := connection.recv(65536)):
+            said += piece
+        assert said.startswith(b"HTTP/1.0 200 ") and b" 100 " not in said
+
+
 def test_a_client_that_resets_its_connection_ends_the_call(host, ai):
     ai.script = ["hang"]
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=DEADLINE)

@@ -65,11 +65,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .body(var piece):
             guard admission != nil, let head else { return }
             body.writeBuffer(&piece)
-            guard body.readableBytes > gate.limits.message.bytes else { return }
-            admission = nil
-            let limit = gate.limits.message.bytes
-            let error = PipelineError(.tooLong, "A message has at most \(limit) bytes")
-            answer(HTTPAnswer(error, .payloadTooLarge, refusal: .tooBig), head, context, isLast: true)
+            if body.readableBytes > gate.limits.message.bytes { refuseBody(of: head, context) }
         case .end:
             // One that was refused early has had its answer.
             if isBusy { feeder?.requestReceived() }
@@ -117,8 +113,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             }
         } else if gate.refusal == nil {
             admission = routes.admission(toPost: head, from: sender)
-            if admission != nil { inviteBody(of: head, context) }
         }
+        if upgrade == nil, self.head != nil, head.waitsToGoOn { decideOnBody(of: head, context) }
     }
 
     private func open(_ upgrade: WebSocketUpgrade, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -127,12 +123,21 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         upgrade.perform(context, codec: codec, feeder: feeder, requests: self) { self.refuse(head, context, $0) }
     }
 
-    /// Tells a client to go on that waits to hear whether its body is wanted (RFC 9110 section 10.1.1), as curl does with a
-    /// long one.
-    private func inviteBody(of head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        guard head.headers.first(name: "expect")?.lowercased() == "100-continue" else { return }
+    /// Tells a client whether its body is wanted that waits to hear it (RFC 9110 section 10.1.1), as curl does with a long
+    /// one, and Java for as long as it takes.
+    private func decideOnBody(of head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if admission == nil, head.method != .GET, head.method != .HEAD {
+            return answer(head, context, isLast: true)
+        }
+        if admission != nil, head.bodyLength > gate.limits.message.bytes { return refuseBody(of: head, context) }
         let go = HTTPResponseHead(version: head.version, status: .continue)
         context.writeAndFlush(Self.wrapOutboundOut(.head(go)), promise: nil)
+    }
+
+    private func refuseBody(of head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        admission = nil
+        let error = PipelineError(.tooLong, "A message has at most \(gate.limits.message.bytes) bytes")
+        answer(HTTPAnswer(error, .payloadTooLarge, refusal: .tooBig), head, context, isLast: true)
     }
 
     /// Shows a stored session, where the request is for one.

@@ -51,9 +51,12 @@ final class FallbackLog: Sendable {
         }
         counter.increment(by: 1)
         guard let (text, uses) = said else { return }
-        logger?.notice(
-            "\(text)",
-            metadata: ["model": "\(from)", "instead": "\(to)", "code": "\(error.code)", "messages": "\(uses)"])
+        var metadata: Logger.Metadata = [
+            "model": "\(from)", "instead": "\(to)", "code": "\(error.code)", "messages": "\(uses)",
+        ]
+        // Nothing else says why: the message has its answer.
+        metadata["detail"] = error.detail.map { "\($0)" }
+        logger?.notice("\(text)", metadata: metadata)
     }
 
     /// A model has answered.

@@ -19,6 +19,8 @@ package struct StreamedAnswer {
     private(set) var hasBegun = false
     /// The last message among events that are no pieces.
     private var aside: String?
+    /// Whether it came behind the last piece.
+    private var endsAside = false
 
     package init() {
         self.init(hiding: ReportedReason())
@@ -61,9 +63,9 @@ package struct StreamedAnswer {
     private mutating func add(_ chunk: ChatChunk, _ event: [UInt8]) throws(PipelineError) -> String {
         if let error = chunk.error { throw failure(error, chunk.delta == nil ? event : []) }
         if chunk.isPiece {
-            hasPieces = true
+            (hasPieces, endsAside) = (true, false)
         } else if chunk.usage == nil, let message = ReportedError(in: event)?.message {
-            aside = message
+            (aside, endsAside) = (message, true)
         }
         if let counted = chunk.usage, counted != .null { usage = counted }
         finishReason = chunk.finishReason ?? finishReason
@@ -132,7 +134,8 @@ package struct StreamedAnswer {
     /// - Throws: ``PipelineError`` where the stream ended before it.
     package func completion() throws(PipelineError) -> Completion {
         // Some APIs leave [DONE] out.
-        guard isWhole else {
+        // An end behind a message and without a reason is not the answer's.
+        guard isWhole, !endsAside || finishReason != nil else {
             throw OpenAIError.unavailable("the stream broke off" + (aside.map { ": \(reason.shortened($0))" } ?? ""))
         }
         guard hasPieces else { throw OpenAIError.badResponse("the stream has no answer") }
