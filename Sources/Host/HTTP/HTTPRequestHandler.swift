@@ -123,13 +123,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         upgrade.perform(context, codec: codec, feeder: feeder, requests: self) { self.refuse(head, context, $0) }
     }
 
-    /// Tells a client whether its body is wanted that waits to hear it (RFC 9110 section 10.1.1), as curl does with a long
-    /// one, and Java for as long as it takes.
+    /// Tells a client to go on that waits to hear whether its body may come (RFC 9110 section 10.1.1), as curl does with a
+    /// long one, unless it is too long. What is refused for another reason may come all the same: Java 17 takes no answer
+    /// but this one, and would wait for ever.
     private func decideOnBody(of head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        if admission == nil, head.method != .GET, head.method != .HEAD {
-            return answer(head, context, isLast: true)
+        guard head.bodyLength <= gate.limits.message.bytes else {
+            return admission == nil ? answer(head, context, isLast: true) : refuseBody(of: head, context)
         }
-        if admission != nil, head.bodyLength > gate.limits.message.bytes { return refuseBody(of: head, context) }
         let go = HTTPResponseHead(version: head.version, status: .continue)
         context.writeAndFlush(Self.wrapOutboundOut(.head(go)), promise: nil)
     }

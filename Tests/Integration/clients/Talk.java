@@ -34,6 +34,10 @@ public class Talk {
         socket.sendText("java socket", true);
         System.out.println(heard.get(20, TimeUnit.SECONDS));
         socket.sendClose(WebSocket.NORMAL_CLOSURE, "").get(20, TimeUnit.SECONDS);
+        // Java 17 makes nothing of a refusal that comes in place of "100 Continue".
+        HttpRequest refused = HttpRequest.newBuilder(URI.create("http" + base + "/nowhere")).expectContinue(true)
+            .POST(HttpRequest.BodyPublishers.ofString("{\"prompt\": \"java\"}")).build();
+        System.out.println(client.sendAsync(refused, HttpResponse.BodyHandlers.ofString()).get(20, TimeUnit.SECONDS).statusCode());
         System.exit(0);
     }
 }
