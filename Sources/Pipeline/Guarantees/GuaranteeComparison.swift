@@ -1,5 +1,5 @@
 /// One guarantee that is not what it was.
-package struct GuaranteeChange: Sendable, Equatable {
+package struct GuaranteeChange: Sendable, Hashable {
     /// What became of it.
     package enum Direction: Sendable {
         case weaker
@@ -28,6 +28,9 @@ package struct GuaranteeChange: Sendable, Equatable {
 package struct GuaranteeComparison: Sendable {
     /// Everything that is not what it was, in the order of the files.
     package private(set) var changes: [GuaranteeChange] = []
+
+    /// Where the changes are that several stages may have in common.
+    private var places: [GuaranteeChange: Int] = [:]
 
     /// The names of the pipelines that were compared.
     package let pipelines: [String]
@@ -109,11 +112,12 @@ package struct GuaranteeComparison: Sendable {
     private mutating func compare(
         _ before: GuaranteedPart, _ now: GuaranteedPart, _ names: Renaming, in pipeline: String?
     ) {
-        var rest = now.guarantees
+        var rest = now.guarantees.enumerated().reduce(into: [[String?]: [Int]]()) { rest, next in
+            rest[[next.element.topic, next.element.resource], default: []].append(next.offset)
+        }
         for old in before.guarantees {
             let resource = old.resource.map(names.resource)
-            let found = rest.firstIndex { $0.topic == old.topic && $0.resource == (resource ?? nil) }
-            guard let found else {
+            guard let found = rest[[old.topic, resource ?? nil]]?.popLast() else {
                 // Where the resource itself is gone, nothing need be promised of it.
                 let isOfNothing = resource.map { $0 == nil } ?? false
                 if old.presence != .inBoth, !isOfNothing {
@@ -121,7 +125,7 @@ package struct GuaranteeComparison: Sendable {
                 }
                 continue
             }
-            let new = rest.remove(at: found)
+            let new = now.guarantees[found]
             let words = names.applied(to: old.words)
             if let direction = old.strength.change(to: new.strength) {
                 add(direction, now.name, new, words, new.words, pipeline)
@@ -129,7 +133,8 @@ package struct GuaranteeComparison: Sendable {
                 add(.different, now.name, new, words, new.words, pipeline)
             }
         }
-        for new in rest where new.presence != .inBoth {
+        for index in rest.values.joined().sorted() where now.guarantees[index].presence != .inBoth {
+            let new = now.guarantees[index]
             add(.stronger, now.name, new, new.otherwise, new.words, pipeline)
         }
     }
@@ -138,15 +143,13 @@ package struct GuaranteeComparison: Sendable {
         _ direction: GuaranteeChange.Direction, _ part: String, _ guarantee: Guarantee, _ before: String,
         _ now: String, _ pipeline: String?
     ) {
-        let change = GuaranteeChange(
-            direction: direction, pipeline: pipeline, parts: [part], topic: guarantee.topic, before: before, now: now)
+        var change = GuaranteeChange(
+            direction: direction, pipeline: pipeline, parts: [], topic: guarantee.topic, before: before, now: now)
         // What becomes of several stages behind one queue is said once.
-        let same = changes.firstIndex { other in
-            var copy = other
-            copy.parts = change.parts
-            return copy == change
-        }
-        if let same { changes[same].parts.append(part) } else { changes.append(change) }
+        if let place = places[change] { return changes[place].parts.append(part) }
+        places[change] = changes.count
+        change.parts = [part]
+        changes.append(change)
     }
 }
 

@@ -16,6 +16,8 @@ package struct PipelineGuarantees: Sendable {
     private var storingLosses: [String] = []
     private let steps: [StepRunner]
     private let asksModels: Bool
+    /// Kinds of stages, and whether every message comes to one of them.
+    private var covering: [ObjectIdentifier: Bool] = [:]
 
     /// What a file promises.
     package init(_ file: PipelineFile) {
@@ -39,10 +41,22 @@ package struct PipelineGuarantees: Sendable {
         var isAsked = false
     }
 
+    /// A queue that messages wait in.
+    private struct Queue {
+        let guarantees: [Guarantee]
+        /// The steps behind it that they are about.
+        let carriers: Set<ObjectIdentifier>
+
+        init(of step: StepRunner, isAnswered: Bool) {
+            guarantees = step.queueGuarantees(isAnswered: isAnswered)
+            carriers = Set(step.queueCarriers.map { ObjectIdentifier($0) })
+        }
+    }
+
     /// How messages come to a step.
     private struct Way {
-        /// The step whose queue they wait in, and whether they were answered before.
-        var queue: (owner: StepRunner, isAnswered: Bool)?
+        /// The queue that they wait in.
+        var queue: Queue?
         var attempts = 1
         var isForAll = true
         var failure = FailureRule.stop
@@ -51,7 +65,7 @@ package struct PipelineGuarantees: Sendable {
             var way = self
             way.isForAll = isForAll && step.modifiers.when == nil
             if step.background != nil {
-                way.queue = (step, isAnswered)
+                way.queue = Queue(of: step, isAnswered: isAnswered)
                 (way.attempts, way.failure) = (1, .stop)
             } else {
                 let own = FailureRule(step.modifiers.onError)
@@ -76,7 +90,7 @@ package struct PipelineGuarantees: Sendable {
     private mutating func walk(_ steps: [StepRunner], _ outer: Way, _ state: inout State) {
         for step in steps {
             let way = outer.into(step, isAnswered: state.isAnswered)
-            queueLosses += step.queueGuarantees(isAnswered: state.isAnswered).losses(of: step)
+            if step.background != nil { queueLosses += way.queue?.guarantees.losses(of: step) ?? [] }
             if let composite = step.composite {
                 let before = state
                 for (index, branch) in composite.branches.enumerated() {
@@ -105,17 +119,16 @@ package struct PipelineGuarantees: Sendable {
         let stores = step.stage is any BatchStage
         let own = (step.stage as? any Guaranteeing)?.guarantees ?? []
         var all = own
-        let isForAll = way.isForAll || steps.cover { type(of: $0) == kind }
+        let refuses = own.contains(where: \.refuses)
+        let isForAll = way.isForAll || (stores || refuses) && isEverywhere(kind)
         if let queue = way.queue {
-            if queue.owner.queueCarriers.contains(where: { $0 === step }) {
-                all += queue.owner.queueGuarantees(isAnswered: queue.isAnswered)
-            }
+            if queue.carriers.contains(ObjectIdentifier(step)) { all += queue.guarantees }
         } else if stores {
             let stored = step.storingGuarantees(isAnswered: state.isAnswered, failure: way.failure)
             storingLosses += stored.losses(of: step)
             all += stored
         } else if kind.role == .work {
-            if !own.contains(where: \.refuses) {
+            if !refuses {
                 all += step.directGuarantees(isAnswered: state.isAnswered, failure: way.failure)
             }
             if state.isAnswered { all.append(nextMessage(after: step)) }
@@ -133,10 +146,18 @@ package struct PipelineGuarantees: Sendable {
                     isForAll ? "stores every message" : "stores only messages that come to it: not all do",
                     .level(isForAll ? 1 : 0), in: .unsaid, presence: .always, otherwise: "nothing is stored by it"))
         }
-        if own.contains(where: \.refuses) { all += refusals(isForAll, way, state) }
+        if refuses { all += refusals(isForAll, way, state) }
         return GuaranteedPart(
             kind: .stage, name: step.label, type: kind.name, isNamed: step.modifiers.label != nil,
             nature: stores ? "storing" : nil, guarantees: all)
+    }
+
+    /// Whether every message comes to a stage of a kind.
+    private mutating func isEverywhere(_ kind: any Stage.Type) -> Bool {
+        if let known = covering[ObjectIdentifier(kind)] { return known }
+        let isEverywhere = steps.cover { type(of: $0) == kind }
+        covering[ObjectIdentifier(kind)] = isEverywhere
+        return isEverywhere
     }
 
     private func nextMessage(after step: StepRunner) -> Guarantee {

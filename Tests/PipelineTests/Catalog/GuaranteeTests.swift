@@ -122,6 +122,21 @@ struct GuaranteeTests {
         #expect(try weaker(named, exchanged) == ["a, moderation"])
     }
 
+    @Test("of tens of thousands of parts find their counterparts at once", .timeLimit(.minutes(1)))
+    func manyParts() {
+        func parts(_ limits: Range<Int>) -> [GuaranteedPart] {
+            limits.enumerated().map { index, limit in
+                let guarantee = Guarantee("longest prompt", "at most \(limit)", .atMost(Double(limit)), otherwise: "")
+                return GuaranteedPart(
+                    kind: .stage, name: "part-\(index)", type: "part", isNamed: false, guarantees: [guarantee])
+            }
+        }
+        let pairs = GuaranteedPart.pairs(parts(0..<20_000), parts(1_000..<21_000))
+        #expect(pairs.count == 20_000)
+        #expect(pairs.count { $0.before?.guarantees == $0.now?.guarantees } == 19_000)
+        #expect(pairs.allSatisfy { $0.before != nil && $0.now != nil })
+    }
+
     @Test("a set of what is let in is weaker with one more, a set of what is covered with one less")
     func sets() {
         let (few, many) = (Set(["a"]), Set(["a", "b"]))
