@@ -131,6 +131,21 @@ def test_a_watched_file_is_read_again_when_it_changes(serve):
         assert say(connection)["response"] == "hello!"
 
 
+def test_a_watched_file_that_keeps_its_size_and_its_time_is_read_again(serve):
+    """As 'rsync -t --inplace' and 'cp -p' leave it."""
+    text = OFFLINE.replace("complete: {}", 'complete: {prompt: "{{prompt}}?"}')
+    host = serve(text, arguments=["--watch"])
+    file = host.folder / "pipeline-0.yaml"
+    with host.connect() as connection:
+        receive_json(connection)
+        assert say(connection)["response"] == "hello?"
+        time = file.stat().st_mtime_ns
+        file.write_text(text.replace("?", "!"))
+        os.utime(file, ns=(time, time))
+        wait_until(lambda: any("Reloaded" in line for line in host.log), "the reload")
+        assert say(connection)["response"] == "hello!"
+
+
 @pytest.mark.parametrize("what", ["file", "folder", "environment"])
 def test_what_a_watched_link_leads_to_is_read_again_when_it_changes(serve, tmp_path, what):
     """As Kubernetes mounts a ConfigMap: 'p.yaml' -> '..data/p.yaml', and '..data' is moved from one folder to the next."""
