@@ -8,10 +8,12 @@ import json
 import os
 import pathlib
 import platform
+import statistics
 import sys
 
 import table
 from build import BUILD, need
+from loads import others
 from peers import with_program
 from report import judge, report
 from servers import Failed
@@ -29,7 +31,8 @@ def options():
         "--only", action="append", metavar="TEXT", help="scenarios whose name holds this; several times for several")
     parser.add_argument(
         "--servers", metavar="NAME,…", help="only these servers; those that targets compare with may be missing then")
-    parser.add_argument("--program", type=pathlib.Path, help="a build of stagecoach, instead of this tree's, made by this")
+    parser.add_argument("--program", type=pathlib.Path,
+                        help="the build of stagecoach to measure; this tree's is built where it is left out")
     parser.add_argument("--against", type=pathlib.Path, help="another build of stagecoach, measured in turn as 'before'")
     parser.add_argument("--json", type=pathlib.Path, default=BUILD / "bench.json",
                         help="where the figures go; those of scenarios that are not measured now stay in it")
@@ -86,7 +89,9 @@ def main():
     verdicts = judge(results, targets)
     figures = {"machine": machine(), "results": {**known["results"], **results}, "targets": verdicts}
     chosen.json.write_text(json.dumps(figures, indent=1) + "\n")
-    print(f"\nall figures: {chosen.json}")
+    if others:
+        print(f"\nother programs had {statistics.median(others):.1%} of the servers' core, {max(others):.1%} at worst")
+    print(f"all figures: {chosen.json}")
     if failures:
         sys.exit("\n".join(["", "not measured:", *failures]))
 
@@ -99,8 +104,6 @@ def wait_until_alone():
     except BlockingIOError:
         print("another run is under way: waiting for its end", file=sys.stderr)
         fcntl.flock(lock, fcntl.LOCK_EX)
-    if os.getloadavg()[0] > 0.5:
-        print(f"other programs are at work (load average {os.getloadavg()[0]}): the figures will say little", file=sys.stderr)
     return lock
 
 

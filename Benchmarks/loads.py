@@ -9,6 +9,10 @@ from build import TOOLS
 from servers import LOAD_CORE, Failed, Model
 
 
+# The share of the servers' processor that other programs had, in each part that was measured.
+others = []
+
+
 def load(server, tool="wsload", **options):
     """Runs a load against a server, whose processor time it takes in the part that is measured."""
     arguments = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
@@ -20,7 +24,9 @@ def load(server, tool="wsload", **options):
         preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
     if result.returncode:
         raise Failed(f"{server.name}: {result.stderr.strip()}")
-    return json.loads(result.stdout)
+    figures = json.loads(result.stdout)
+    others.append((figures["busy_seconds"] - figures["cpu_seconds"]) / figures["seconds"])
+    return figures
 
 
 class Load:

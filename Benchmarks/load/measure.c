@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int processes[MOST_PROCESSES], process_count;
 
@@ -62,6 +63,16 @@ double processor_seconds(void) {
         sum += time.tv_sec + time.tv_nsec / 1e9;
     }
     return sum;
+}
+
+double busy_seconds(void) {
+    unsigned long long user, nice, system, idle, waiting, interrupts, soft;
+    FILE *file = fopen("/proc/stat", "r");
+    if (!file || fscanf(file, "%*[^\n] cpu0 %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &waiting,
+                        &interrupts, &soft) != 7)
+        fail("/proc/stat");
+    fclose(file);
+    return (double)(user + nice + system + interrupts + soft) / sysconf(_SC_CLK_TCK);
 }
 
 double chance(void) {

@@ -26,5 +26,8 @@ void watch_process(int pid);
 /* Seconds that they have used so far, user and system, their ended threads included. */
 double processor_seconds(void);
 
+/* Seconds that the servers' processor, the first, has been busy with whatever it is. */
+double busy_seconds(void);
+
 /* Evenly spread over [0, 1), the same in each run. */
 double chance(void);

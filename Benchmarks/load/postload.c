@@ -8,8 +8,8 @@
      --warm-up S        before it, 0.5; it goes on until each client has had an answer, at most 20 s longer
      --pid PID          whose processor time is told; several times for several
 
-   Prints one JSON object: answers that came in the measured part, seconds, answers_per_second, cpu_seconds, and p50 and p99
-   in microseconds. */
+   Prints one JSON object: answers that came in the measured part, seconds, answers_per_second, cpu_seconds, busy_seconds of
+   the servers' processor, and p50 and p99 in microseconds. */
 
 #define _GNU_SOURCE
 #include "answers.h"
@@ -91,21 +91,25 @@ int main(int argc, char **argv) {
     for (int index = 0; index < number; index++) post(&clients[index]);
     uint64_t begin = now() + warm_up * 1e9, latest = begin + 20000000000ull, end = -1;
     waiting = number;
-    double cpu = 0;
+    double cpu = 0, busy = 0;
     for (uint64_t time = now(); time < end; time = now()) {
         if (!is_measuring && time >= begin && (!waiting || time >= latest)) {
             is_measuring = 1;
             begin = time;
             end = begin + seconds * 1e9;
             cpu = processor_seconds();
+            busy = busy_seconds();
         }
         struct epoll_event events[256];
         int ready = wait_until(epoll, events, 256, is_measuring ? end : time < begin ? begin : time + 10000000);
         for (int index = 0; index < ready; index++) take(events[index].data.ptr);
     }
     cpu = processor_seconds() - cpu;
+    busy = busy_seconds() - busy;
     double taken = (now() - begin) / 1e9;
-    printf("{\"answers\":%llu,\"seconds\":%.3f,\"answers_per_second\":%.1f,\"cpu_seconds\":%.6f,\"p50\":%.1f,\"p99\":%.1f}\n",
-           (unsigned long long)delays.count, taken, delays.count / taken, cpu, percentile(&delays, 0.5), percentile(&delays, 0.99));
+    printf("{\"answers\":%llu,\"seconds\":%.3f,\"answers_per_second\":%.1f,\"cpu_seconds\":%.6f,"
+           "\"busy_seconds\":%.3f,\"p50\":%.1f,\"p99\":%.1f}\n",
+           (unsigned long long)delays.count, taken, delays.count / taken, cpu, busy, percentile(&delays, 0.5),
+           percentile(&delays, 0.99));
     return 0;
 }

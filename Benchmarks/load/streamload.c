@@ -13,10 +13,11 @@
      --pid PID          whose processor time is told; several times for several
 
    A word is `@`, its number in four hexadecimal digits and the instant at which the API sent it in sixteen: see model-stub.
-   Prints one JSON object: the words that came in the measured part, seconds, words_per_second, cpu_seconds; late_p50,
-   late_p99 and late_max, in microseconds from an API's sending of a word to its coming, of words sent in the measured part;
-   first_p50 and first_p99 from a prompt to its first word, of calls begun in it, or of all where --again is missing; and of
-   the whole run how many words were lost, and how many calls had not ended within twice the ramp and five seconds. */
+   Prints one JSON object: the words that came in the measured part, seconds, words_per_second, cpu_seconds, busy_seconds of
+   the servers' processor; late_p50, late_p99 and late_max, in microseconds from an API's sending of a word to its coming, of
+   words sent in the measured part; first_p50 and first_p99 from a prompt to its first word, of calls begun in it, or of all
+   where --again is missing; and of the whole run how many words were lost, and how many calls had not ended within twice the
+   ramp and five seconds. */
 
 #define _GNU_SOURCE
 #include "answers.h"
@@ -177,15 +178,17 @@ int main(int argc, char **argv) {
     end = begin + seconds * 1e9;
     uint64_t deadline = end + (2 * ramp + 5) * 1e9;
     for (int index = 0; index < number; index++) add_timer((Timer){start + chance() * ramp * 1e9, index, 0});
-    double before = 0, cpu = 0, taken = 0;
+    double before = 0, busy = 0, cpu = 0, taken = 0;
     for (uint64_t time = now(); time < deadline && (!taken || open_calls); time = now()) {
         if (!is_measuring && !taken && time >= begin) {
             is_measuring = 1;
             begin = time;
             before = processor_seconds();
+            busy = busy_seconds();
         } else if (is_measuring && time >= end) {
             is_measuring = 0;
             cpu = processor_seconds() - before;
+            busy = busy_seconds() - busy;
             taken = (time - begin) / 1e9;
         }
         while (first_timer() && first_timer()->due <= time) call(&streams[take_first_timer().index]);
@@ -198,9 +201,9 @@ int main(int argc, char **argv) {
     unended = open_calls;
     for (int index = 0; index < number && unended; index++)
         if (!streams[index].has_ended && streams[index].words < words_of_an_answer) lost += words_of_an_answer - streams[index].words;
-    printf("{\"words\":%llu,\"seconds\":%.3f,\"words_per_second\":%.1f,\"cpu_seconds\":%.6f,\"late_p50\":%.1f,\"late_p99\":%.1f,"
+    printf("{\"words\":%llu,\"seconds\":%.3f,\"words_per_second\":%.1f,\"cpu_seconds\":%.6f,\"busy_seconds\":%.3f,\"late_p50\":%.1f,\"late_p99\":%.1f,"
            "\"late_max\":%.1f,\"first_p50\":%.1f,\"first_p99\":%.1f,\"calls\":%llu,\"lost\":%llu,\"unended\":%llu}\n",
-           (unsigned long long)words, taken, words / taken, cpu, percentile(&lateness, 0.5), percentile(&lateness, 0.99),
+           (unsigned long long)words, taken, words / taken, cpu, busy, percentile(&lateness, 0.5), percentile(&lateness, 0.99),
            worst(&lateness), percentile(&first, 0.5), percentile(&first, 0.99), (unsigned long long)calls,
            (unsigned long long)lost, (unsigned long long)unended);
     return 0;

@@ -15,7 +15,8 @@
      --pid PID          whose processor time is told; several times for several
 
    Prints one JSON object: messages whose answers came in the measured part, errors (of all that came in it), seconds,
-   messages_per_second, cpu_seconds, and p50, p90, p99, p999 and max in microseconds. A connection that ends early or speaks nonsense ends the run with status 1. */
+   messages_per_second, cpu_seconds, busy_seconds of the servers' processor, and p50, p90, p99, p999 and max in microseconds.
+   A connection that ends early or speaks nonsense ends the run with status 1. */
 
 #define _GNU_SOURCE
 #include "answers.h"
@@ -195,9 +196,10 @@ int main(int argc, char **argv) {
     for (int index = 0; index < number; index++) open_connection(&connections[index], port, path);
     usleep(wait * 1e6);
 
-    uint64_t start = now(), begin = start + (spread + warm_up) * 1e9, latest = begin + (rate ? 0 : 20000000000ull), end = -1, sent = 0;
+    uint64_t start = now(), begin = start + (spread + warm_up) * 1e9, end = -1, sent = 0;
+    uint64_t latest = begin + (rate ? 0 : 20000000000ull);
     int next = 0;
-    double cpu = 0;
+    double cpu = 0, busy = 0;
     if (!rate)
         for (int index = 0; index < number; index++) add_timer((Timer){start + chance() * spread * 1e9, index, 0});
     for (uint64_t time = now(); time < end; time = now()) {
@@ -206,6 +208,7 @@ int main(int argc, char **argv) {
             begin = time;
             end = begin + seconds * 1e9;
             cpu = processor_seconds();
+            busy = busy_seconds();
         }
         while (first_timer() && first_timer()->due <= time) send_frames(&connections[take_first_timer().index], ahead);
         if (rate) {
@@ -221,10 +224,11 @@ int main(int argc, char **argv) {
         for (int index = 0; index < ready; index++) serve(events[index], !rate);
     }
     cpu = processor_seconds() - cpu;
+    busy = busy_seconds() - busy;
     double taken = (now() - begin) / 1e9;
-    printf("{\"messages\":%llu,\"errors\":%llu,\"seconds\":%.3f,\"messages_per_second\":%.1f,\"cpu_seconds\":%.6f,\"p50\":%.1f,\"p90\":%.1f,"
-           "\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
-           (unsigned long long)delays.count, (unsigned long long)errors, taken, delays.count / taken, cpu, percentile(&delays, 0.5),
+    printf("{\"messages\":%llu,\"errors\":%llu,\"seconds\":%.3f,\"messages_per_second\":%.1f,\"cpu_seconds\":%.6f,"
+           "\"busy_seconds\":%.3f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
+           (unsigned long long)delays.count, (unsigned long long)errors, taken, delays.count / taken, cpu, busy, percentile(&delays, 0.5),
            percentile(&delays, 0.9), percentile(&delays, 0.99), percentile(&delays, 0.999), worst(&delays));
     return 0;
 }
