@@ -344,13 +344,16 @@ def test_a_hangup_exchanges_the_keys_of_tokens_and_keeps_the_old_ones_where_the_
 
     put(old)
     host = guarded(serve, f"{{jwt: {{{setting}: keys}}}}")
-    with enter(host, old.token(claims())) as inside:
+    with enter(host, old.token(claims())) as former:
         assert enters(old) and not enters(new)
         put(new)
         host.process.send_signal(signal.SIGHUP)
         wait_until(lambda: enters(new), "the new key to be taken")
         assert not enters(old)
-        says(inside)
+        with pytest.raises(ConnectionClosed) as closed:
+            receive(former)
+        assert closed.value.rcvd.code == 1008
+    with enter(host, new.token(claims())) as inside:
         file.write_text("nothing")
         host.process.send_signal(signal.SIGHUP)
         wait_until(lambda: any("keys of tokens can't be used" in line for line in host.log), "the bad file to be said")

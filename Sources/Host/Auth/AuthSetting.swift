@@ -17,6 +17,9 @@ enum AuthSetting: SettingValue {
         if case .required(let credentials) = self { credentials } else { nil }
     }
 
+    /// The files that hold keys of tokens.
+    var keyFiles: [String] { credentials?.jwt?.keyFiles.map(\.text) ?? [] }
+
     static var settingType: SettingType { .either([.choice(["none"]), Credentials.settingType]) }
 
     static func read(_ node: Node, with reader: inout SettingReader) -> AuthSetting? {
@@ -82,6 +85,11 @@ struct JWTSettings: SettingGroup {
     @Setting("What 'iss' must be.") var issuer: String?
     @Setting("What 'aud' must be, or hold.") var audience: String?
     @Setting("The claim that becomes the username.") var usernameClaim = "name"
+
+    /// The files that hold keys.
+    var keyFiles: [FilePath] {
+        if case .file(let file) = jwks { [file] } else { [publicKey].compactMap(\.self) }
+    }
 
     /// Reports what the settings lack or say twice; `node` is where they stand.
     func hasProblem(at node: Node, with reader: inout SettingReader) -> Bool {

@@ -2,9 +2,10 @@ import NIOHTTP1
 import Pipeline
 
 /// Tells who has a key or token.
-struct Authenticator: Sendable {
-    private let keys: [(key: Secret, identity: Identity)]
-    private let tokens: TokenVerifier?
+final class Authenticator: Sendable {
+    private let keys: [(key: Secret, credential: ClientCredential)]
+    private let credentials: [TextDigest: ClientCredential]
+    let tokens: TokenVerifier?
 
     /// The keys of tokens that are asked for at an address, where they are.
     var issuerKeys: IssuerKeys? { tokens?.issuerKeys }
@@ -13,18 +14,46 @@ struct Authenticator: Sendable {
     init(keys: [APIKey], tokens: TokenVerifier? = nil) {
         self.tokens = tokens
         self.keys = keys.map { key in
-            (key.key, Identity(userID: key.user ?? Identity.userID(ofKey: key.key), username: key.user))
+            let identity = Identity(userID: key.user ?? Identity.userID(ofKey: key.key), username: key.user)
+            return (key.key, ClientCredential(identity, .key(TextDigest(key.key.revealed)), at: .now))
         }
+        let digests = zip(keys.map { TextDigest($0.key.revealed) }, self.keys.map(\.credential))
+        credentials = Dictionary(digests) { first, _ in first }
     }
 
     /// Who somebody is that shows a key or token.
     func identity(for token: String, at now: Timestamp = .now) throws(AuthFailure) -> Identity {
-        var found: Identity?
+        try credential(for: token, at: now).identity
+    }
+
+    /// The same, with what was shown.
+    func credential(for token: String, at now: Timestamp = .now) throws(AuthFailure) -> ClientCredential {
+        var found: ClientCredential?
         // Every key is compared, whichever fits, so that the time says nothing.
-        for (key, identity) in keys where Authenticator.isEqual(key.revealed, token) { found = found ?? identity }
+        for (key, credential) in keys where Authenticator.isEqual(key.revealed, token) { found = found ?? credential }
         if let found { return found }
+        return ClientCredential(try identity(ofToken: token, at: now), .token(Secret(token)), at: now)
+    }
+
+    /// Whether what was shown to another authenticator is good here, too, for the same user.
+    func admits(_ credential: ClientCredential) -> Bool {
+        switch credential.proof {
+        case .key(let digest): return credentials[digest].map { credential.isOf($0.identity) } ?? false
+        case .token(let token):
+            // That it has expired since is looked at elsewhere.
+            do throws(AuthFailure) {
+                return credential.isOf(try identity(ofToken: token.revealed, at: credential.time))
+            } catch {
+                // Where it can't be told now, it is looked at again once it can.
+                if case .keysUnavailable = error { return true }
+                return false
+            }
+        }
+    }
+
+    private func identity(ofToken token: String, at time: Timestamp) throws(AuthFailure) -> Identity {
         guard let tokens else { throw .invalid }
-        return try tokens.identity(of: token, at: now)
+        return try tokens.identity(of: token, at: time)
     }
 
     /// What must be answered before it can be said who somebody is; `nil` where that is known now.

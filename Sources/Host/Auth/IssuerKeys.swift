@@ -109,6 +109,29 @@ final class IssuerKeys: Sendable {
         try? await withTimeout(limit, orThrow: CancellationError()) { await asking.value }
     }
 
+    /// How long clients are kept waiting for the first keys: most issuers answer in a tenth of it, and then nobody who comes at
+    /// once is told to come again. Where an issuer is slow or out of reach, the host serves without them.
+    static let longestWait: Duration = .seconds(1)
+
+    /// Asks for the first time, where these are not those of before, and waits a while for the answer.
+    func begin(unless former: IssuerKeys?) async {
+        guard self !== former else { return }
+        start()
+        await waitForAnswer(upTo: IssuerKeys.longestWait)
+    }
+
+    /// Returns once the questions that are under way are answered and there are keys.
+    ///
+    /// - Returns: `false` where the task is cancelled before.
+    func haveCome() async -> Bool {
+        while !Task.isCancelled {
+            await waitForAnswer(upTo: .seconds(60))
+            if current.withLock({ $0.asking == nil }), state.keys != nil { return true }
+            try? await Task.sleep(for: .seconds(1))
+        }
+        return false
+    }
+
     /// Asks now, or again once the question that is under way is answered.
     func refresh() {
         current.withLock { state in

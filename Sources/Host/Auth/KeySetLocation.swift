@@ -17,6 +17,14 @@ enum KeySetLocation: SettingValue {
         return .address(KeySetAddress(text: file.text, place: node.range))
     }
 
+    /// As it is written.
+    var text: String {
+        switch self {
+        case .file(let file): file.text
+        case .address(let address): address.text
+        }
+    }
+
     var address: KeySetAddress? { if case .address(let address) = self { address } else { nil } }
 }
 

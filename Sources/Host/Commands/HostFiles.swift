@@ -9,6 +9,24 @@ enum HostFiles {
         return result
     }
 
+    /// The same files; what no host can do is an error, whatever the files hold.
+    static func checkRules(_ loaded: [LoadedPipeline]) -> [LoadedPipeline] {
+        loaded.map { pipeline in
+            guard let file = pipeline.file, let source = pipeline.source,
+                let settings = file.sections["host"] as? HostSettings
+            else { return pipeline }
+            var found = Diagnostics(source: source)
+            checkRules(settings, of: file, into: &found)
+            return pipeline.adding(found)
+        }
+    }
+
+    private static func checkRules(_ settings: HostSettings, of file: PipelineFile, into found: inout Diagnostics) {
+        if settings.metrics == .auth, settings.auth.credentials == nil, let place = file.sectionPlaces["host"] {
+            found.error(.badValue, at: place, "'metrics: auth' needs 'auth': nobody could see the metrics")
+        }
+    }
+
     private static func check(_ pipeline: LoadedPipeline) async -> LoadedPipeline {
         guard let file = pipeline.file, let source = pipeline.source,
             let settings = file.sections["host"] as? HostSettings
@@ -19,9 +37,7 @@ enum HostFiles {
         } catch {
             found.error(.badFile, at: error.place, error.description)
         }
-        if settings.metrics == .auth, settings.auth.credentials == nil, let place = file.sectionPlaces["host"] {
-            found.error(.badValue, at: place, "'metrics: auth' needs 'auth': nobody could see the metrics")
-        }
+        checkRules(settings, of: file, into: &found)
         return pipeline.adding(found)
     }
 }

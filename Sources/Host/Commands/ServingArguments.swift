@@ -49,8 +49,7 @@ struct ServingArguments: ParsableArguments {
             pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, recorder: recorder) },
             source: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
             watches: watches, settings: settings, credentials: try await credentials(settings), host: self.host,
-            port: port,
-            logger: logger, metrics: metrics, exporter: exporter, announce: announce)
+            port: port, isInsecure: insecure, logger: logger, metrics: metrics, exporter: exporter, announce: announce)
         let group = ServiceGroup(
             configuration: .init(
                 // Without a name it would be a description of the service, of everything that is served in it.
@@ -70,13 +69,12 @@ struct ServingArguments: ParsableArguments {
     }
 
     private func checkAddress(with settings: HostSettings, _ logger: Logger) throws {
-        let isLoopback = ListenAddress(host).isLoopback
-        guard isLoopback || insecure || settings.auth.credentials != nil else {
+        guard AddressRule(address: host, isInsecure: insecure).allows(settings) else {
             StandardError.write(
                 "error: without authentication the host listens on loopback only; --insecure lets anyone in at \(host)")
             throw ExitCode.failure
         }
-        if !isLoopback, settings.tls == nil, settings.trustedProxies.isEmpty {
+        if !ListenAddress(host).isLoopback, settings.tls == nil, settings.trustedProxies.isEmpty {
             logger.warning(
                 "Without TLS all that is said can be read on the way, keys and tokens too; see host: {tls: …}")
         }

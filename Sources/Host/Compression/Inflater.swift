@@ -7,14 +7,14 @@ import NIOCore
 final class Inflater {
     private let windowBits: Int
     private let keepsContext: Bool
-    private let limit: Int
+    /// Bytes of a decompressed message.
+    var limit: Int
     private var stream: ZStream?
     /// Bytes of the message that have come, as they came.
     private var taken = 0
     /// The message's last block said that it is the last of the stream.
     private var isAtEnd = false
 
-    /// - Parameter limit: Bytes of a decompressed message.
     init(_ agreed: PermessageDeflate, limit: Int) {
         windowBits = agreed.clientWindowBits
         keepsContext = !agreed.clientNoContextTakeover

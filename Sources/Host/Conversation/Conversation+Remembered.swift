@@ -24,8 +24,10 @@ extension Conversation {
         let id = isStored ? UniqueID(name, session: session.id, clientID: clientID) : nil
         var message = message(prompt, as: place, id: id)
         let asked = AskedMessage(size: size, allocated: allocated, prompt: mark, isStored: isStored)
-        let finding = kept.answers.begin(key, mark, for: owner) {
-            .init(message: message.id, owner: owner, conversation: NIOLoopBound(self, eventLoop: executor.eventLoop))
+        let finding = kept.answers.begin(key, mark, for: owner, by: credential) {
+            .init(
+                message: message.id, owner: owner, credential: credential,
+                conversation: NIOLoopBound(self, eventLoop: executor.eventLoop))
         }
         switch finding {
         case .new:

@@ -27,6 +27,8 @@ final class Conversation {
     let recorder: Recorder?
     let origin: TraceFields?
     let kept: Kept
+    /// What the client has shown to come in.
+    let credential: ClientCredential?
     /// Messages that came with an id of the client's, and what they are remembered by.
     @exclusivity(unchecked) var remembered: [(message: UniqueID, key: RememberedAnswers.Key)] = []
     /// Messages whose answer comes from somebody else's work.
@@ -54,11 +56,13 @@ final class Conversation {
     ///   - origin: What the client's request is a part of.
     ///   - retained: The session, where it is kept beyond this connection.
     ///   - kept: What is kept of all clients.
+    ///   - credential: What the client has shown to come in.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: LoopPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
         logger: Logger, isNamed: Bool = false, takesDeltas: Bool = true, origin: TraceFields? = nil,
-        retained: RetainedSession? = nil, kept: Kept = Kept(), client: some ConversationClient
+        retained: RetainedSession? = nil, kept: Kept = Kept(),
+        credential: ClientCredential? = nil, client: some ConversationClient
     ) {
         self.pipeline = pipeline
         self.session = session
@@ -68,7 +72,7 @@ final class Conversation {
         self.isNamed = isNamed
         self.client = client
         self.retained = retained
-        self.kept = kept
+        (self.kept, self.credential) = (kept, credential)
         self.origin = origin
         recorder = pipeline.current.recorder
         recorder?.begin(session, format)
@@ -200,6 +204,9 @@ final class Conversation {
         }
         return unbegun
     }
+
+    /// Cancels everything that has no answer yet: the client may not be here any more.
+    func cancelAll() { _ = stop(with: .noLongerAdmitted) }
 
     private func cancelAnywhere(_ id: String) {
         if !cancel(id) { client?.cancelElsewhere(id) }

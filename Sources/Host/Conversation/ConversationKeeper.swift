@@ -2,7 +2,7 @@ import NIOCore
 import Pipeline
 
 /// Stands in for a client that has left, until the last of its messages has ended.
-final class ConversationKeeper: ConversationClient, UnattendedConversation {
+final class ConversationKeeper: ConversationClient, UnattendedConversation, OpenConnection {
     private let conversation: Conversation
     private let loop: LoopConnections
     private let retained: RetainedSession?
@@ -21,12 +21,20 @@ final class ConversationKeeper: ConversationClient, UnattendedConversation {
         loop.remove(self)
     }
 
+    var credential: ClientCredential? { conversation.credential }
+
+    func cancel(unless review: AccessReview) {
+        if !review.admits(credential) { giveUp(because: .noLongerAdmitted) }
+    }
+
     /// Ends a message, by the client's `id`.
     func cancel(_ clientID: String) { _ = conversation.cancel(clientID) }
 
     /// Ends the conversation, whatever is in flight: too much goes on for clients who have left.
-    func giveUp() {
-        _ = conversation.stop(with: .tooManyUnattended)
+    func giveUp() { giveUp(because: .tooManyUnattended) }
+
+    private func giveUp(because error: PipelineError) {
+        _ = conversation.stop(with: error)
         conversationIsIdle()
     }
 

@@ -4,7 +4,7 @@ import Pipeline
 import Stages
 
 /// Has a conversation over a WebSocket: text in, numbered frames out, and a session that may be come back to.
-final class ConversationSink: MessageSink, ConversationClient, ConnectedConversation {
+final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConversation {
     private let admission: Admission
     private let loop: LoopConnections
     private let logger: Logger
@@ -28,11 +28,16 @@ final class ConversationSink: MessageSink, ConversationClient, ConnectedConversa
     }
 
     func begin(on connection: WebSocketHandler) {
+        // A reload may have come since the handshake.
+        do throws(HTTPRejection) { try loop.routes.confirm(admission.credential, by: admission.authenticator) } catch {
+            return connection.close(.policyViolation, error.reason)
+        }
         self.connection = connection
         let conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
             executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
-            origin: admission.origin, retained: retained?.session, kept: loop.routes.kept, client: self)
+            origin: admission.origin, retained: retained?.session, kept: loop.routes.kept,
+            credential: admission.credential, client: self)
         self.conversation = conversation
         // Without it a frame has no `id` to be cancelled by.
         if admission.format == .json {
@@ -78,14 +83,28 @@ final class ConversationSink: MessageSink, ConversationClient, ConnectedConversa
     func end() {
         connection = nil
         guard let conversation else { return }
-        self.conversation = nil
         if conversation.outlivesClient {
             loop.keep(conversation, of: key, for: retained?.session)
         } else {
             conversation.end()
         }
+        forget()
+    }
+
+    private func forget() {
+        conversation = nil
         loop.routes.connected.remove(self, of: key)
         if let retained { retained.session.detach(retained.generation, at: .now()) }
+    }
+
+    var credential: ClientCredential? { admission.credential }
+
+    func cancel(unless review: AccessReview) -> Bool {
+        guard let conversation, !review.admits(admission.credential) else { return false }
+        conversation.cancelAll()
+        conversation.end()
+        forget()
+        return true
     }
 
     /// It may be one that the client asked for on a connection before, which has gone or is about to.

@@ -17,6 +17,15 @@ final class Kept: Sendable {
         budget.watch([answers, sessions, unattended])
     }
 
+    /// What those have shown of whom something is kept.
+    var credentials: [ClientCredential] { answers.credentials + sessions.credentials }
+
+    /// Lets go of what is kept of those who may not be here any more.
+    func forget(unless review: AccessReview) {
+        answers.forget(unless: review)
+        sessions.forget(unless: review)
+    }
+
     /// Lets go of what nobody may come back to any more.
     func sweep(at now: NIODeadline = .now()) {
         answers.sweep(at: now)
@@ -49,7 +58,8 @@ final class KeptBudget: Sendable {
         let dropped = Atomic<Int>(0)
     }
 
-    let limit: Int
+    /// How many bytes may be kept.
+    private let most: Atomic<Int>
     private let answers = Tally()
     private let sessions = Tally()
     private let messages = Tally()
@@ -58,7 +68,22 @@ final class KeptBudget: Sendable {
     private let kinds = Mutex<[any KeptKind]>([])
 
     init(limit: Int) {
-        self.limit = limit
+        most = Atomic(limit)
+    }
+
+    var limit: Int { most.load(ordering: .relaxed) }
+
+    /// What is over another limit goes in steps, so that nobody who has something kept meanwhile lets all of it go himself.
+    func change(limit: Int) async {
+        let step = 256 << 10
+        var next = min(total, self.limit)
+        while next > limit {
+            next = max(limit, next - step)
+            most.store(next, ordering: .relaxed)
+            trim()
+            await Task.yield()
+        }
+        most.store(limit, ordering: .relaxed)
     }
 
     func watch(_ kinds: [any KeptKind]) { self.kinds.withLock { $0 = kinds } }

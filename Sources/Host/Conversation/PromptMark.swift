@@ -24,7 +24,9 @@ struct TextDigest: Sendable, Hashable {
     /// The first eight bytes first.
     let words: SIMD4<UInt64>
 
-    init(_ texts: String...) {
+    init(_ texts: String...) { self.init(texts) }
+
+    init(_ texts: [String]) {
         var hash = SHA256()
         for (index, text) in texts.enumerated() {
             var text = text

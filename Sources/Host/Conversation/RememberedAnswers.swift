@@ -53,11 +53,13 @@ final class RememberedAnswers: KeptKind {
     struct Waiter: Sendable {
         let message: UniqueID
         let owner: ObjectIdentifier
+        var credential: ClientCredential?
         let conversation: NIOLoopBound<Conversation>
     }
 
     private struct Work {
         let owner: ObjectIdentifier
+        let credential: ClientCredential?
         let prompt: PromptMark
         var waiters: [Waiter] = []
     }
@@ -65,6 +67,7 @@ final class RememberedAnswers: KeptKind {
     private struct Answer {
         let frame: ServerFrame?
         let prompt: PromptMark
+        let credential: ClientCredential?
         let stamp: Int
         let expires: NIODeadline
     }
@@ -87,9 +90,11 @@ final class RememberedAnswers: KeptKind {
     ///
     /// - Parameters:
     ///   - owner: Whose client gets the answer: who asks twice is answered once.
+    ///   - credential: What that client has shown to come in.
     ///   - waiter: Made where the answer is to come from somebody else's work.
     func begin(
-        _ key: Key, _ prompt: PromptMark, for owner: ObjectIdentifier, at now: NIODeadline = .now(),
+        _ key: Key, _ prompt: PromptMark, for owner: ObjectIdentifier, by credential: ClientCredential? = nil,
+        at now: NIODeadline = .now(),
         waiter: () -> Waiter
     ) -> Finding {
         state.withLock { state in
@@ -97,7 +102,7 @@ final class RememberedAnswers: KeptKind {
                 return answer.prompt == prompt ? .answered(answer.frame) : .otherPrompt
             }
             guard let work = state.work[key] else {
-                state.work[key] = Work(owner: owner, prompt: prompt)
+                state.work[key] = Work(owner: owner, credential: credential, prompt: prompt)
                 return .new
             }
             if work.prompt != prompt { return .otherPrompt }
@@ -117,8 +122,9 @@ final class RememberedAnswers: KeptKind {
             switch outcome {
             case .answered(let frame):
                 let (stamp, expires) = (budget.stamp(), now + TimeAmount(time))
-                let size = size + (frame?.size ?? 0)
-                state.answers[key] = Answer(frame: frame, prompt: work.prompt, stamp: stamp, expires: expires)
+                let size = size + (frame?.size ?? 0) + (work.credential?.size ?? 0)
+                state.answers[key] = Answer(
+                    frame: frame, prompt: work.prompt, credential: work.credential, stamp: stamp, expires: expires)
                 state.order.append((key, stamp, size, expires))
                 grown = size - expire(&state, at: now)
                 return work.waiters
@@ -126,7 +132,7 @@ final class RememberedAnswers: KeptKind {
                 guard let next = work.waiters.first else { return [] }
                 work.waiters.removeFirst()
                 state.work[key] = Work(
-                    owner: next.owner, prompt: work.prompt, waiters: work.waiters)
+                    owner: next.owner, credential: next.credential, prompt: work.prompt, waiters: work.waiters)
                 return [next]
             }
         }
@@ -145,6 +151,21 @@ final class RememberedAnswers: KeptKind {
             state.work[key]?.waiters.remove(at: index)
             return true
         }
+    }
+
+    /// What those have shown whose answers there are.
+    var credentials: [ClientCredential] { state.withLock { $0.answers.values.compactMap(\.credential) } }
+
+    /// Lets go of answers to those who may not be here any more.
+    func forget(unless review: AccessReview) {
+        let freed = state.withLock { state in
+            state.answers = state.answers.filter { review.admits($0.value.credential) }
+            let before = state.order.reduce(0) { $0 + $1.size }
+            // Lines without an answer go with them.
+            state.order.removeAll { [answers = state.answers] in answers[$0.key]?.stamp != $0.stamp }
+            return before - state.order.reduce(0) { $0 + $1.size }
+        }
+        budget.add(-freed, of: Self.kind)
     }
 
     /// Lets go of answers whose time is over.

@@ -11,6 +11,8 @@ final class RetainedSession: Sendable {
         /// The last frames with their numbers.
         var frames = Deque<(sequence: Int, text: String)>()
         var bytes = 0
+        /// How many bytes of frames are kept.
+        var limit: Int
         var client: NIOLoopBound<ConversationSink>?
         /// Counts clients, so that one which has left long ago ends nothing.
         var generation = 0
@@ -18,6 +20,8 @@ final class RetainedSession: Sendable {
         var expires: NIODeadline
         var stamp: Int
         var isForgotten = false
+        /// What the last client has shown to come in.
+        var credential: ClientCredential?
     }
 
     /// A slot among the frames, and what the allocator adds to a text.
@@ -26,23 +30,32 @@ final class RetainedSession: Sendable {
     let userID: String?
     /// How long it is kept once its client has left.
     let time: Duration
-    /// What it takes without frames, with its slot among the sessions.
-    let size: Int
-    private let limit: Int
     private let budget: KeptBudget
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - limit: How many bytes of frames are kept.
     ///   - time: For how long the session is kept without a client.
-    init(userID: String?, limit: Int, for time: Duration, budget: KeptBudget, at now: NIODeadline) {
+    init(
+        userID: String?, by credential: ClientCredential? = nil, limit: Int, for time: Duration, budget: KeptBudget,
+        at now: NIODeadline
+    ) {
         self.userID = userID
-        self.limit = limit
         self.time = time
         self.budget = budget
-        size = 1_024 + (userID?.utf8.count ?? 0)
-        state = Mutex(State(expires: now + TimeAmount(time), stamp: budget.stamp()))
+        state = Mutex(
+            State(limit: limit, expires: now + TimeAmount(time), stamp: budget.stamp(), credential: credential))
     }
+
+    /// What it takes without frames, with its slot among the sessions.
+    var size: Int { size(with: credential) }
+
+    private func size(with credential: ClientCredential?) -> Int {
+        1_024 + (userID?.utf8.count ?? 0) + (credential?.size ?? 0)
+    }
+
+    /// What the last client has shown to come in.
+    var credential: ClientCredential? { state.withLock(\.credential) }
 
     /// When it was used last.
     var stamp: Int { state.withLock(\.stamp) }
@@ -53,10 +66,15 @@ final class RetainedSession: Sendable {
     }
 
     /// Puts off its end for a client that is on its way.
-    func expectClient(at now: NIODeadline) {
+    ///
+    /// - Returns: How many bytes more are kept now.
+    func expectClient(with credential: ClientCredential?, at now: NIODeadline) -> Int {
         state.withLock { state in
             state.expires = now + TimeAmount(time)
             state.stamp = budget.stamp()
+            let former = state.credential
+            state.credential = credential
+            return size(with: credential) - size(with: former)
         }
     }
 
@@ -105,8 +123,24 @@ final class RetainedSession: Sendable {
         let before = state.bytes + state.frames.count * Self.frameSize
         state.frames.append((state.sequence, text))
         state.bytes += text.utf8.count
-        while state.bytes > limit, let oldest = state.frames.popFirst() { state.bytes -= oldest.text.utf8.count }
-        return state.bytes + state.frames.count * Self.frameSize - before
+        return trim(&state) - before
+    }
+
+    /// - Returns: How many bytes are kept.
+    private func trim(_ state: inout State) -> Int {
+        while state.bytes > state.limit, let oldest = state.frames.popFirst() { state.bytes -= oldest.text.utf8.count }
+        return state.bytes + state.frames.count * Self.frameSize
+    }
+
+    /// Keeps as many bytes of frames from now on.
+    ///
+    /// - Returns: How many bytes more are kept now, 0 or less.
+    func change(limit: Int) -> Int {
+        state.withLock { state in
+            let before = state.bytes + state.frames.count * Self.frameSize
+            state.limit = limit
+            return trim(&state) - before
+        }
     }
 
     /// Why a session is to be let go of.
@@ -115,20 +149,22 @@ final class RetainedSession: Sendable {
         case expired(NIODeadline)
         /// Too much is kept. Of one whose client is there the frames go, which it has been sent.
         case surplus
+        /// Nobody may come back to it any more.
+        case revoked
     }
 
     /// Lets go of it.
     ///
-    /// - Returns: How many bytes of frames that has freed, and whether the session is forgotten.
+    /// - Returns: How many bytes that has freed, and whether the session is forgotten.
     func drop(because reason: Reason) -> (freed: Int, isForgotten: Bool) {
         state.withLock { state in
             if case .expired(let now) = reason, state.client != nil || state.expires > now { return (0, false) }
-            let freed = state.bytes + state.frames.count * Self.frameSize
+            let frames = state.bytes + state.frames.count * Self.frameSize
             state.frames = Deque()
             state.bytes = 0
-            state.isForgotten = state.client == nil
+            if case .revoked = reason { state.isForgotten = true } else { state.isForgotten = state.client == nil }
             state.stamp = budget.stamp()
-            return (freed, state.isForgotten)
+            return (frames + (state.isForgotten ? size(with: state.credential) : 0), state.isForgotten)
         }
     }
 }

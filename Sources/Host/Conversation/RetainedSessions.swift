@@ -50,27 +50,46 @@ final class RetainedSessions: KeptKind {
                 guard known.userID.isExactly(userID) else {
                     throw HTTPRejection(.forbidden, "the session is another user's")
                 }
-                known.expectClient(at: now)
-                return (RetainedPlace(session: known, isKnown: true), 0)
+                let grown = known.expectClient(with: admission.credential, at: now)
+                return (RetainedPlace(session: known, isKnown: true), grown)
             }
             guard case .hold(let time) = admission.pipeline.entry.onDisconnect else { return (nil, 0) }
-            let new = RetainedSession(userID: userID, limit: limit, for: time, budget: budget, at: now)
+            let new = RetainedSession(
+                userID: userID, by: admission.credential, limit: limit, for: time, budget: budget, at: now)
             state.order.append((key, new.stamp))
             state.sessions[key] = new
-            let freed = known.map { $0.size + $0.drop(because: .surplus).freed } ?? 0
+            let freed = known.map { $0.drop(because: .surplus).freed } ?? 0
             return (RetainedPlace(session: new, isKnown: false), new.size - freed)
         }
         budget.add(grown, of: Self.kind)
         return place
     }
 
+    /// Keeps as many bytes of frames of each session from now on.
+    func change(limit: Int) {
+        let grown = state.withLock { $0.sessions.values.reduce(0) { $0 + $1.change(limit: limit) } }
+        budget.add(grown, of: Self.kind)
+    }
+
+    /// What those have shown whose sessions there are.
+    var credentials: [ClientCredential] { state.withLock { $0.sessions.values.compactMap(\.credential) } }
+
+    /// Forgets sessions of those who may not be here any more.
+    func forget(unless review: AccessReview) {
+        drop { review.admits($0.credential) ? nil : .revoked }
+    }
+
     /// Forgets sessions that nobody came back to.
     func sweep(at now: NIODeadline) {
+        drop { _ in .expired(now) }
+    }
+
+    private func drop(_ reason: (RetainedSession) -> RetainedSession.Reason?) {
         let freed = state.withLock { state in
             var freed = 0
             state.sessions = state.sessions.filter { _, session in
-                let (frames, isForgotten) = session.drop(because: .expired(now))
-                if isForgotten { freed += session.size + frames }
+                guard let (bytes, isForgotten) = reason(session).map(session.drop) else { return true }
+                freed += bytes
                 return !isForgotten
             }
             state.order = Deque(
@@ -100,13 +119,13 @@ final class RetainedSessions: KeptKind {
     func dropOldest() {
         let freed: Int = state.withLock { state in
             guard let (key, _) = state.order.popFirst(), let session = state.sessions[key] else { return 0 }
-            let (frames, isForgotten) = session.drop(because: .surplus)
+            let (freed, isForgotten) = session.drop(because: .surplus)
             if isForgotten {
                 state.sessions[key] = nil
             } else {
                 state.order.append((key, session.stamp))
             }
-            return frames + (isForgotten ? session.size : 0)
+            return freed
         }
         budget.add(-freed, of: Self.kind)
     }

@@ -20,6 +20,12 @@ struct AccessRules: Sendable {
         sites = origins.compactMap(PageOrigin.init)
     }
 
+    /// The same with other origins.
+    func with(origins: [WebOrigin]) -> AccessRules {
+        AccessRules(
+            isLoopback: isLoopback, isEncrypted: isEncrypted, origins: origins.map(\.text), proxies: proxies)
+    }
+
     /// - Throws: 403 for a name that is not the host's (DNS rebinding) and for a web page from elsewhere.
     func check(_ head: HTTPRequestHead) throws(HTTPRejection) {
         let text = head.headers.first(name: "host")

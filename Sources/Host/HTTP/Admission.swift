@@ -9,8 +9,11 @@ struct Admission {
     let format: MessageFormat
     /// The number of the last frame that a client saw which comes back.
     let seen: Int?
-    /// Who was authenticated; `nil` where nobody is.
-    let identity: Identity?
+    /// Who was authenticated, by what; `nil` where nobody is.
+    let credential: ClientCredential?
+    /// What let the client in; `nil` where anybody may come in.
+    let authenticator: Authenticator?
+    var identity: Identity? { credential?.identity }
     /// Whether the client named the session.
     let isSessionGiven: Bool
     /// Whether the client has yet to say, by its first message, who it is.
@@ -20,13 +23,16 @@ struct Admission {
 
     /// Reads `session`, `username`, `format` and `after` from the query.
     ///
-    /// - Parameter address: Where the client connects from.
+    /// - Parameters:
+    ///   - address: Where the client connects from.
+    ///   - authenticator: What has looked at the credential.
     init(
         pipeline: ServedPipeline, query: QueryItems, headers: HTTPHeaders = [:], address: String?,
-        identity: Identity? = nil
+        credential: ClientCredential? = nil, by authenticator: Authenticator? = nil
     ) throws(HTTPRejection) {
         self.pipeline = pipeline
-        self.identity = identity
+        (self.credential, self.authenticator) = (credential, authenticator)
+        let identity = credential?.identity
         isSessionGiven = query["session"] != nil
         origin = pipeline.chain.tracer == nil ? nil : TraceFields(headers)
         let id = try Admission.sessionID(query["session"])
@@ -44,16 +50,19 @@ struct Admission {
         return admission
     }
 
-    /// The same for a client that has said who it is.
-    func identified(as identity: Identity) -> Admission { Admission(self, identity) }
+    /// The same for a client that has said who it is; without a credential where anybody may come in meanwhile.
+    func identified(by credential: ClientCredential?, _ authenticator: Authenticator?) -> Admission {
+        Admission(self, credential, authenticator)
+    }
 
-    private init(_ admission: Admission, _ identity: Identity) {
+    private init(_ admission: Admission, _ credential: ClientCredential?, _ authenticator: Authenticator?) {
         (pipeline, format, seen) = (admission.pipeline, admission.format, admission.seen)
         origin = admission.origin
-        (isSessionGiven, self.identity) = (admission.isSessionGiven, identity)
+        isSessionGiven = admission.isSessionGiven
+        (self.credential, self.authenticator) = (credential, authenticator)
         session = Session(
-            id: admission.session.id, username: identity.username ?? admission.session.username,
-            userID: identity.userID, address: admission.session.address)
+            id: admission.session.id, username: credential?.identity.username ?? admission.session.username,
+            userID: credential?.identity.userID, address: admission.session.address)
     }
 
     private static func number(_ text: String?) throws(HTTPRejection) -> Int? {

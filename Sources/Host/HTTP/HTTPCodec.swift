@@ -3,7 +3,7 @@ import NIOHTTP1
 
 /// What turns a connection's bytes into requests and answers into bytes, for as long as HTTP is spoken on it.
 final class HTTPCodec {
-    private let limits: NIOHTTPDecoderLimitConfiguration
+    private var limits: NIOHTTPDecoderLimitConfiguration
     private let encoder = HTTPResponseEncoder()
     private let pipelining = HTTPServerPipelineHandler()
     private let validator = NIOHTTPResponseHeadersValidator()
@@ -22,6 +22,14 @@ final class HTTPCodec {
         if let questions { try pipeline.addHandler(questions) }
     }
 
+    /// Takes other limits, with the next ``renewDecoder(in:)``.
+    ///
+    /// - Returns: Whether they are others.
+    func take(_ limits: NIOHTTPDecoderLimitConfiguration) -> Bool {
+        defer { self.limits = limits }
+        return limits.maxHeaderListSize != self.limits.maxHeaderListSize
+    }
+
     /// Takes everything out: another protocol is spoken from now on.
     func remove(from pipeline: ChannelPipeline.SynchronousOperations) -> EventLoopFuture<Void> {
         for handler in [pipelining, validator, errors, encoder] as [any RemovableChannelHandler] {
@@ -32,7 +40,7 @@ final class HTTPCodec {
     }
 
     /// A request whose client offered another protocol was the last that its decoder reads. Where the offer was not taken
-    /// the next needs a new one; what the old one has of it comes back as an error.
+    /// the next needs a new one; what the old one has of it comes back as an error. Other limits need a new one, too.
     func renewDecoder(in pipeline: ChannelPipeline.SynchronousOperations) -> EventLoopFuture<Void> {
         pipeline.removeHandler(decoder).assumeIsolated().flatMapThrowing { [self] in
             decoder = HTTPCodec.decoder(limits)

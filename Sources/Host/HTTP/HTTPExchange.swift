@@ -6,7 +6,7 @@ import Stages
 
 /// A message that came by `POST`, and its answer: one JSON object, or an event for each frame where the client asks for
 /// `text/event-stream`.
-final class HTTPExchange: ConversationClient {
+final class HTTPExchange: ConversationClient, OpenConnection {
     private let context: ChannelHandlerContext
     private let head: HTTPRequestHead
     /// Whether the connection ends with the answer.
@@ -51,7 +51,7 @@ final class HTTPExchange: ConversationClient {
         conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: session, format: .json, executor: loop.executor,
             logger: logger, isNamed: admission.identity?.username != nil, takesDeltas: isEventStream,
-            origin: admission.origin, kept: loop.routes.kept, client: self)
+            origin: admission.origin, kept: loop.routes.kept, credential: admission.credential, client: self)
     }
 
     /// Works on the message.
@@ -107,6 +107,12 @@ final class HTTPExchange: ConversationClient {
         isLast = true
         send(.error(.connectionTooOld, clientID: nil, in: .json))
         leave()
+    }
+
+    var credential: ClientCredential? { conversation?.credential }
+
+    func cancel(unless review: AccessReview) {
+        if let conversation, !review.admits(conversation.credential) { conversation.cancelAll() }
     }
 
     /// Ends it, whatever is in flight.

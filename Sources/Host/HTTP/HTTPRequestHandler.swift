@@ -7,15 +7,16 @@ import Synchronization
 /// Answers HTTP requests one after the other, and closes a connection that takes too long to make one. The next comes once
 /// the client has taken the answer to the one before, but for what fills a socket's buffers. A WebSocket's handshake may be
 /// any of them, and is the last.
-final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
+final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, OpenConnection {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let gate: ConnectionGate
+    let gate: ConnectionGate
+    private var context: ChannelHandlerContext?
     private let feeder: RequestFeeder?
     private let codec: HTTPCodec?
-    private let logger: Logger
-    private var routes: HostRoutes { gate.loop.routes }
+    let logger: Logger
+    var routes: HostRoutes { gate.loop.routes }
     private var head: HTTPRequestHead?
     /// A message that comes by `POST`, and what there is of it.
     private var admission: Admission?
@@ -24,11 +25,11 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// A handshake that is good and whose request has not ended.
     private var upgrade: WebSocketUpgrade?
     private var clock: RequestClock?
-    private var lifetime: Scheduled<Void>?
     /// Whether a request has begun whose answer has not been written.
     private var isBusy = false
-    /// Whether the decoder reads no request after this one.
+    /// Whether the decoder reads no request after this one; or reads it by limits that have changed.
     private var needsDecoder = false
+    private var hasFormerLimits = false
     /// Whether the connection has lived long enough: it ends with what is under way.
     private var isOld = false
     /// An answer that is written but for its end, until the client takes more; and whether the connection ends with it.
@@ -45,18 +46,40 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        let clock = RequestClock(context.channel, limits: gate.limits, metrics: gate.connections.metrics)
+        let clock = RequestClock(context.channel, loop: gate.loop) { self.grewOld(context) }
         self.clock = clock
         feeder?.requestBegins = clock.requestBegins
-        guard gate.limits.lifetime > .zero else { return }
-        lifetime = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(gate.limits.lifetime)) {
-            self.grewOld(context)
-        }
+        self.context = context
+        gate.loop.add(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        gate.loop.remove(self)
+        self.context = nil
         clock?.stop()
-        lifetime?.cancel()
+        clock = nil
+    }
+
+    /// The limits are others: those of sizes for the next request, those of times at once.
+    func limitsChanged() {
+        guard let context else { return }
+        context.channel.setWaterMark(of: gate.limits)
+        clock?.limitsChanged()
+        guard let codec, let feeder, codec.take(gate.limits.decoding) else { return }
+        if !isBusy, feeder.isBetweenRequests {
+            feeder.requestReceived()
+            renewDecoder(codec, context)
+        } else {
+            hasFormerLimits = true
+        }
+    }
+
+    private func renewDecoder(_ codec: HTTPCodec, _ context: ChannelHandlerContext) {
+        hasFormerLimits = false
+        codec.renewDecoder(in: context.pipeline.syncOperations).assumeIsolated().whenSuccess { [feeder] in
+            feeder?.answerTaken()
+            feeder?.feed()
+        }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -98,12 +121,13 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         isBusy = true
         clock?.requestBegins()
         needsDecoder = HTTPCodec.isLastOfDecoder(head)
+        feeder?.expectBody(of: head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0)
         do throws(HTTPRejection) { try head.settleHost() } catch {
             return answer(HTTPAnswer(error), head, context, isLast: true)
         }
         self.head = head
         let sender = sender(of: head, context)
-        gate.received(from: sender)
+        gate.received(from: sender, mayStay: needsDecoder)
         if routes.isHandshake(head) {
             do throws(HTTPRejection) {
                 upgrade = try WebSocketUpgrade(head, from: sender, WebSocketEntrance(gate: gate, logger: logger))
@@ -157,7 +181,12 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             answer.assumeIsolated().whenSuccess { [feeder] answer in
                 feeder?.inputEnds = nil
                 guard context.channel.isActive else { return }
-                self.answer(answer, head, context, isLast: self.isLast(head))
+                do throws(HTTPRejection) {
+                    try self.routes.confirm(history.credential, by: history.authenticator)
+                    self.answer(answer, head, context, isLast: self.isLast(head))
+                } catch {
+                    self.answer(HTTPAnswer(error), head, context, isLast: self.isLast(head))
+                }
             }
         } catch {
             answer(HTTPAnswer(error), head, context, isLast: isLast(head))
@@ -190,6 +219,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Its stages have their own time limits.
     private func work(on admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        do throws(HTTPRejection) { try routes.confirm(admission.credential, by: admission.authenticator) } catch {
+            return refuse(head, context, error)
+        }
         clock?.pause()
         let text = body.withUnsafeReadableBytes { String(strictUTF8: $0) }
         (self.head, self.admission, body) = (nil, nil, ByteBuffer())
@@ -271,17 +303,14 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         isBusy = false
         gate.answered()
         clock?.requestEnds()
-        let needsDecoder = needsDecoder && codec != nil
+        let needsDecoder = (needsDecoder || hasFormerLimits) && codec != nil
         if !isLast, !needsDecoder { feeder?.answerTaken() }
         let written = context.writeAndFlush(Self.wrapOutboundOut(.end(nil)))
         if isLast {
             let channel = context.channel
             written.whenComplete { _ in channel.close(promise: nil) }
         } else if needsDecoder, let codec {
-            codec.renewDecoder(in: context.pipeline.syncOperations).assumeIsolated().whenSuccess { [feeder] in
-                feeder?.answerTaken()
-                feeder?.feed()
-            }
+            renewDecoder(codec, context)
         } else {
             feeder?.feed()
         }
@@ -294,24 +323,6 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func grewOld(_ context: ChannelHandlerContext) {
         isOld = true
         if let exchange { exchange.expire() } else if !isBusy { context.close(promise: nil) }
-    }
-
-    private func sender(of head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Sender {
-        routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
-    }
-
-    /// Counts a refusal, and says in the log who asked for what. The query is left out: it may hold a secret.
-    private func note(_ answer: HTTPAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let address = context.remoteAddress?.ipAddress
-        if let reason = answer.refusal { gate.connections.metrics.refused(reason) }
-        if let warning = answer.warning { gate.connections.refusals.note(warning, logger: logger, address: address) }
-        logger.debug(
-            "Answered a request",
-            metadata: [
-                "method": "\(head.method)", "path": "\(RequestTarget(head.uri).path.prefix(200))",
-                "status": "\(answer.status.code)", "reason": "\(answer.refusal?.rawValue ?? "none")",
-                "address": "\(address ?? "")",
-            ])
     }
 }
 

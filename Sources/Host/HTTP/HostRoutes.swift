@@ -5,7 +5,7 @@ import Stages
 /// What the host answers to HTTP requests: a pure function of the request and of what is served.
 struct HostRoutes: Sendable {
     var pipelines: [ServedPipeline]
-    let access: AccessRules
+    var access: AccessRules
     /// `nil` where anybody may come in.
     var authenticator: Authenticator?
     /// Who may see the metrics.
@@ -99,11 +99,11 @@ struct HostRoutes: Sendable {
         guard let pipeline = pipeline(at: target) else {
             throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
         }
-        let identity = try identity(of: head)
+        let credential = try credential(of: head)
         let admission = try Admission(
             pipeline: pipeline, query: target.query, headers: head.headers, address: sender.address,
-            identity: identity)
-        guard authenticator != nil, identity == nil else { return admission }
+            credential: credential, by: authenticator)
+        guard authenticator != nil, credential == nil else { return admission }
         guard mayShowTokenLater, admission.format == .json else { throw .unauthorized(.missing) }
         return admission.awaitingToken()
     }
@@ -111,13 +111,22 @@ struct HostRoutes: Sendable {
     /// Who sends a request; `nil` where anybody may, and where the request has no token.
     ///
     /// - Throws: 401 for a token that is not good, 503 where that can't be told.
-    private func identity(of head: HTTPRequestHead) throws(HTTPRejection) -> Identity? {
+    private func credential(of head: HTTPRequestHead) throws(HTTPRejection) -> ClientCredential? {
         guard let authenticator, let token = PresentedToken.find(in: head) else { return nil }
         do throws(AuthFailure) {
-            return try authenticator.identity(for: token)
+            return try authenticator.credential(for: token)
         } catch {
             throw HTTPRejection(error)
         }
+    }
+
+    /// Looks again at somebody who was let in, where a reload has changed meanwhile who may come in.
+    ///
+    /// - Throws: 401 for who may not any more.
+    func confirm(_ credential: ClientCredential?, by former: Authenticator?) throws(HTTPRejection) {
+        guard let authenticator, authenticator !== former else { return }
+        guard let credential else { throw .unauthorized(.missing) }
+        guard authenticator.admits(credential) else { throw .unauthorized(.invalid) }
     }
 
     /// What must be answered before it can be said who sends a request; `nil` where that is known now, or need not be.
@@ -157,15 +166,17 @@ struct HostRoutes: Sendable {
     func history(_ head: HTTPRequestHead) throws(HTTPRejection) -> SessionHistory? {
         guard history, head.uri.hasPrefix("/sessions/"), head.method == .GET else { return nil }
         try access.check(head)
-        let identity = try identity(of: head)
-        if authenticator != nil, identity == nil { throw .unauthorized(.missing) }
+        let credential = try credential(of: head)
+        if authenticator != nil, credential == nil { throw .unauthorized(.missing) }
         let target = RequestTarget(head.uri)
         guard let id = UniqueID(String(target.path.dropFirst("/sessions/".count))) else { return nil }
         let limit = target.query["limit"].map { Int($0) ?? 0 } ?? 100
         guard (1...SessionHistory.most).contains(limit) else {
             throw HTTPRejection(.badRequest, "limit must be between 1 and \(SessionHistory.most)")
         }
-        return SessionHistory(id: id.description, limit: limit, userID: identity?.userID, pipelines: pipelines)
+        return SessionHistory(
+            id: id.description, limit: limit, credential: credential, authenticator: authenticator,
+            pipelines: pipelines)
     }
 
     private func metrics(for head: HTTPRequestHead, from sender: Sender) throws(HTTPRejection) -> HTTPAnswer {
@@ -176,7 +187,7 @@ struct HostRoutes: Sendable {
             throw HTTPRejection(
                 .forbidden, "metrics are served to this machine only, unless host: {metrics: …} says so")
         case .auth:
-            guard try identity(of: head) != nil else { throw .unauthorized(.missing) }
+            guard try credential(of: head) != nil else { throw .unauthorized(.missing) }
         }
         var text = PrometheusText()
         meters.write(to: &text)

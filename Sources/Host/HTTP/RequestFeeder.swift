@@ -23,11 +23,18 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     private var isFeeding = false
     private var isAnswering = false
     private var isWaiting = false
+    /// Whether the decoder has handed on everything that it was given, and is given nothing.
+    var isBetweenRequests: Bool { awaitsRequest && !isAnswering }
     private var holdsRead = false
     /// Whether the client has closed its sending half; said once everything that it sent before is answered.
     private var holdsEnd = false
-    /// Whether the next byte is the first of a request that is not the connection's first.
-    private var awaitsRequest = false
+    /// Whether the next byte is the first of a request.
+    private var awaitsRequest = true
+    private var isFirst = true
+    /// Whether the last piece did not end with an empty line.
+    private var isCut = false
+    /// Bytes of a request's body that are still to come, where its length is known.
+    private var bodyLeft = 0
     /// Hears of that byte.
     var requestBegins: (() -> Void)?
     /// Hears that the client has closed its sending half, before what it sent is answered.
@@ -90,6 +97,9 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         context.leavePipeline(removalToken: removalToken)
     }
 
+    /// A request has a body of so many bytes. What follows it is no part of the last piece.
+    func expectBody(of length: Int) { bodyLeft = length }
+
     /// A request is whole: what follows it waits.
     func requestReceived() { isAnswering = true }
 
@@ -103,6 +113,7 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     func answerTaken() {
         isAnswering = false
         awaitsRequest = true
+        bodyLeft = 0
         left = 0
     }
 
@@ -122,7 +133,8 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             left -= 1
             if awaitsRequest {
                 awaitsRequest = false
-                requestBegins?()
+                if !isFirst { requestBegins?() }
+                isFirst = false
             }
             context.fireChannelRead(Self.wrapInboundOut(piece))
         }
@@ -149,22 +161,36 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// The next bytes up to an empty line, behind which another request may begin.
     private func nextPiece() -> ByteBuffer? {
         guard var bytes = input.take() else { return nil }
-        let length = bytes.withUnsafeReadableBytes { Self.pieceLength($0) }
+        var (length, isEnd) = bytes.withUnsafeReadableBytes { Self.pieceLength($0, after: isCut) }
+        isCut = !isEnd
+        if bodyLeft > 0 {
+            length = min(length, bodyLeft)
+            bodyLeft -= length
+        }
         let piece = bytes.readSlice(length: length)
         input = bytes.readableBytes > 0 ? bytes : nil
         return piece
     }
 
-    private static func pieceLength(_ bytes: UnsafeRawBufferPointer) -> Int {
+    /// - Parameter isCut: Whether the piece before did not end with an empty line.
+    /// - Returns: Whether this one does, too.
+    private static func pieceLength(
+        _ bytes: UnsafeRawBufferPointer, after isCut: Bool
+    ) -> (length: Int, isEnd: Bool) {
         let end = min(bytes.count, longest)
-        guard let start = bytes.baseAddress else { return 0 }
+        guard end > 0, let start = bytes.baseAddress else { return (0, false) }
+        if isCut {
+            // It may be the rest of an empty line.
+            if bytes[0] == 0x0A { return (1, false) }
+            if end > 1, bytes[0] == 0x0D, bytes[1] == 0x0A { return (2, false) }
+        }
         var index = 0
         while index < end, let found = memchr(start + index, 0x0A, end - index) {
             index = start.distance(to: UnsafeRawPointer(found)) + 1
             let isCarriage = index < end && bytes[index] == 0x0D
             let next = isCarriage ? index + 1 : index
-            if next < end, bytes[next] == 0x0A { return next + 1 }
+            if next < end, bytes[next] == 0x0A { return (next + 1, true) }
         }
-        return end
+        return (end, false)
     }
 }

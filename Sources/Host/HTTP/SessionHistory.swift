@@ -6,7 +6,9 @@ struct SessionHistory: Sendable {
     let id: String
     let limit: Int
     /// Whose rows are shown; everybody's where nobody is authenticated.
-    let userID: String?
+    let credential: ClientCredential?
+    /// What has looked at the credential.
+    let authenticator: Authenticator?
     let pipelines: [ServedPipeline]
 
     /// How many rows are shown at most, the last ones.
@@ -36,6 +38,7 @@ struct SessionHistory: Sendable {
 
     private func read(within budget: HistoryBudget) async throws -> HTTPAnswer {
         let rows = try await lastRows()
+        let userID = credential?.identity.userID
         let own = rows.filter { userID == nil || $0.userID.isExactly(userID) }
         guard !own.isEmpty else { return HTTPAnswer(HTTPRejection(.notFound, "there is no such session")) }
         var (shown, bytes): ([String], Int) = ([], 0)

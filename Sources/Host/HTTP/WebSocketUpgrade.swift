@@ -64,9 +64,7 @@ struct WebSocketUpgrade {
 
     /// What speaks on the connection from now on.
     private func handler() throws(HTTPRejection) -> any ChannelHandler {
-        if admission.awaitsToken, let authenticator = entrance.routes.authenticator {
-            return WebSocketDoor(admission, authenticator, entrance)
-        }
+        if admission.awaitsToken { return WebSocketDoor(admission, entrance) }
         return entrance.handler(for: admission, in: try entrance.place(for: admission), compression: compression)
     }
 }

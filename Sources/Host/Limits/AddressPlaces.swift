@@ -1,20 +1,27 @@
 import Stages
 import Synchronization
 
-/// How many connections each client has by its address; of IPv6 the network counts.
+/// How many connections each client has by its address; of IPv6 the network counts. They are counted also where there is no
+/// limit: one may be set while they are open.
 final class AddressPlaces: Sendable {
-    private let limit: Int
+    private let most: Atomic<Int>
     private let counts = Mutex<[IPAddress: Int]>([:])
 
-    /// `nil` where there is no limit.
-    init?(limit: Int) {
-        guard limit > 0 else { return nil }
-        self.limit = limit
+    /// - Parameter limit: 0 is no limit.
+    init(limit: Int) {
+        most = Atomic(limit)
+    }
+
+    /// How many connections an address may have; 0 is no limit. Those that it has stay where it is lowered.
+    var limit: Int {
+        get { most.load(ordering: .relaxed) }
+        set { most.store(newValue, ordering: .relaxed) }
     }
 
     fileprivate func enter(_ network: IPAddress) -> Bool {
-        counts.withLock { counts in
-            guard counts[network, default: 0] < limit else { return false }
+        let limit = limit
+        return counts.withLock { counts in
+            guard limit == 0 || counts[network, default: 0] < limit else { return false }
             counts[network, default: 0] += 1
             return true
         }
@@ -42,6 +49,9 @@ final class AddressPlace {
     init(_ places: AddressPlaces) {
         self.places = places
     }
+
+    /// Whether there is a limit now.
+    var isLimited: Bool { places.limit > 0 }
 
     /// Counts the connection for a client. Behind a proxy one connection may serve one client after the other.
     func take(for address: IPAddress) {

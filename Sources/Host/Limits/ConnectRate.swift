@@ -3,16 +3,31 @@ import Synchronization
 
 /// How many connections a second the host takes, whichever event loop accepts them.
 final class ConnectRate: Sendable {
-    private let bucket: Mutex<TokenBucket>
+    private struct State {
+        var rate: Int
+        /// `nil` where there is no limit.
+        var bucket: TokenBucket?
 
-    /// `nil` where there is no limit.
-    init?(perSecond rate: Int) {
-        guard rate > 0 else { return nil }
-        bucket = Mutex(TokenBucket(rate: rate, capacity: rate, now: .now()))
+        init(rate: Int) {
+            self.rate = rate
+            bucket = rate > 0 ? TokenBucket(rate: rate, capacity: rate, now: .now()) : nil
+        }
+    }
+
+    private let state: Mutex<State>
+
+    /// - Parameter rate: 0 is no limit.
+    init(perSecond rate: Int) {
+        state = Mutex(State(rate: rate))
     }
 
     /// Whether one more may be served now.
     func take() -> Bool {
-        bucket.withLock { $0.take(at: .now()) }
+        state.withLock { $0.bucket?.take(at: .now()) ?? true }
+    }
+
+    /// Takes another rate from now on.
+    func change(perSecond rate: Int) {
+        state.withLock { if $0.rate != rate { $0 = State(rate: rate) } }
     }
 }

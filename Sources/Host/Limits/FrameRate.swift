@@ -11,11 +11,13 @@ struct FrameRate {
         case abuse
     }
 
+    let perSecond: Int
     private var allowance, patience: TokenBucket
 
     /// `nil` where there is no limit.
     init?(perSecond rate: Int, now: NIODeadline) {
         guard rate > 0 else { return nil }
+        perSecond = rate
         allowance = TokenBucket(rate: rate, capacity: rate, now: now)
         patience = TokenBucket(rate: rate, capacity: rate * 10, now: now)
     }

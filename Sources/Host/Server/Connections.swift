@@ -11,10 +11,9 @@ final class Connections: Sendable {
     private let accepted = Atomic<Int>(0)
     private let acceptedEver = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
-    private let limits: HostLimits
     private let proxies: TrustedProxies
-    private let rate: ConnectRate?
-    private let places: AddressPlaces?
+    private let rate: ConnectRate
+    private let places: AddressPlaces
     let owners = SessionOwners()
     let histories = HistoryBudget()
     let refusals = RefusalLog()
@@ -24,7 +23,6 @@ final class Connections: Sendable {
         group: any EventLoopGroup, limits: HostLimits, proxies: TrustedProxies, routes: HostRoutes,
         mostRefused: Int = 64
     ) async throws {
-        self.limits = limits
         self.proxies = proxies
         rate = ConnectRate(perSecond: limits.connectsPerSecond)
         places = AddressPlaces(limit: limits.connectionsPerAddress)
@@ -62,22 +60,22 @@ final class Connections: Sendable {
         acceptedEver.add(1, ordering: .relaxed)
         metrics.connectionOpened()
         channel.closeFuture.whenComplete { _ in self.metrics.connectionClosed() }
-        guard accepted.add(1, ordering: .relaxed).newValue <= limits.connections else {
+        guard accepted.add(1, ordering: .relaxed).newValue <= loop.limits.connections else {
             accepted.subtract(1, ordering: .relaxed)
             return .refused(RefusedConnection(.tooMany("the host has too many connections"), self, loop))
         }
         channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
         let place = place(of: channel)
-        if let rate, !rate.take() {
+        guard rate.take() else {
             return .refused(RefusedConnection(.tooMany("too many clients connect at once"), self, loop))
         }
         guard place?.isRefused != true else { return .refused(RefusedConnection(.tooManyOfAddress, self, loop)) }
-        return .served(ConnectionGate(connections: self, loop: loop, limits: limits, place: place))
+        return .served(ConnectionGate(connections: self, loop: loop, place: place))
     }
 
     /// The connection's place among those of its address; a trusted proxy's is taken when a request says whose it is.
     private func place(of channel: any Channel) -> AddressPlace? {
-        guard let places, let peer = channel.remoteAddress?.ipAddress.flatMap(IPAddress.init) else { return nil }
+        guard let peer = channel.remoteAddress?.ipAddress.flatMap(IPAddress.init) else { return nil }
         let place = AddressPlace(places)
         let bound = NIOLoopBound(place, eventLoop: channel.eventLoop)
         channel.closeFuture.whenComplete { _ in bound.value.leave() }
@@ -85,9 +83,49 @@ final class Connections: Sendable {
         return place
     }
 
-    /// Serves other pipelines from the next message on, those of connections that are open included.
-    func serve(_ routes: HostRoutes) async {
-        await onEachLoop { $0.routes = routes }
+    /// Serves something else from the next message on, also on connections that are open.
+    ///
+    /// - Parameters:
+    ///   - limits: Those of connections, where they are others: for open ones, too.
+    ///   - review: Who may still be here, where others may come in than before.
+    func serve(_ routes: HostRoutes, limits: HostLimits? = nil, after review: AccessReview? = nil) async {
+        if let limits {
+            rate.change(perSecond: limits.connectsPerSecond)
+            places.limit = limits.connectionsPerAddress
+        }
+        await onEachLoop { loop in
+            loop.routes = routes
+            if let limits { loop.limits = limits }
+        }
+        if let review { await enforce(review, with: routes.kept) }
+        guard let limits else { return }
+        routes.kept.sessions.change(limit: limits.outbound.bytes)
+        await routes.kept.budget.change(limit: limits.kept.bytes)
+        await visit { $0.limitsChanged() }
+    }
+
+    /// Ends what those have who may not be here any more, on all event loops before the first of them is closed: one may be
+    /// told at one of them what it asked for at another.
+    func enforce(_ review: AccessReview, with kept: Kept) async {
+        if review.looksAtTokens {
+            let shown = Mutex(kept.credentials)
+            await visit { connection in
+                if let credential = connection.credential { shown.withLock { $0.append(credential) } }
+            }
+            // Here nobody waits for it.
+            for credential in shown.withLock(\.self) { _ = review.admits(credential) }
+        }
+        await visit { $0.cancel(unless: review) }
+        kept.forget(unless: review)
+        await visit { $0.closeIfCancelled() }
+    }
+
+    /// Does something with everything that is open, without keeping event loops from their clients for long.
+    private func visit(_ body: @escaping @Sendable (any OpenConnection) -> Void) async {
+        for eventLoop in eventLoops {
+            guard let loop = loops[ObjectIdentifier(eventLoop)] else { continue }
+            try? await eventLoop.flatSubmit { loop.value.visit(body) }.get()
+        }
     }
 
     /// Takes no new client any more.
@@ -137,14 +175,16 @@ final class Connections: Sendable {
 final class ConnectionGate {
     let connections: Connections
     let loop: LoopConnections
-    let limits: HostLimits
     private let place: AddressPlace?
     /// Whether its place is that of a request which came by a proxy.
     private var isForwarded = false
 
-    init(connections: Connections, loop: LoopConnections, limits: HostLimits, place: AddressPlace?) {
-        (self.connections, self.loop, self.limits, self.place) = (connections, loop, limits, place)
+    init(connections: Connections, loop: LoopConnections, place: AddressPlace?) {
+        (self.connections, self.loop, self.place) = (connections, loop, place)
     }
+
+    /// What a client may take now.
+    var limits: HostLimits { _read { yield loop.limits } }
 
     /// Why this connection gets nothing, if it gets nothing.
     var refusal: HTTPRejection? {
@@ -154,8 +194,11 @@ final class ConnectionGate {
 
     /// Notes whose request came by a proxy: the client's are counted, not the proxy's. A connection that a proxy keeps
     /// counts for nobody between two requests.
-    func received(from sender: Sender) {
-        guard let place, sender.isForwarded, let address = sender.address.flatMap(IPAddress.init) else { return }
+    ///
+    /// - Parameter mayStay: Whether it may be a WebSocket's, which is counted where there is no limit, too.
+    func received(from sender: Sender, mayStay: Bool) {
+        guard let place, sender.isForwarded, mayStay || place.isLimited else { return }
+        guard let address = sender.address.flatMap(IPAddress.init) else { return }
         place.take(for: address)
         isForwarded = true
     }

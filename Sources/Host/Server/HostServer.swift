@@ -8,7 +8,6 @@ import Pipeline
 /// The listening socket and what happens with a connection that it accepts.
 struct HostServer {
     let connections: Connections
-    let limits: HostLimits
     /// `nil` where TLS is not spoken.
     let certificates: TLSCertificates?
     let logger: Logger
@@ -19,9 +18,7 @@ struct HostServer {
 
     /// - Throws: `IOError` where the address can't be bound.
     func bind(group: any EventLoopGroup, host: String, port: Int) async throws -> any Channel {
-        // Only a channel that is over its high mark is asked how much waits, so that mark is never above the limit.
-        let highMark = min(64 << 10, limits.outbound.bytes)
-        return try await ServerBootstrap(group: group)
+        try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Inherited by every connection.
@@ -36,7 +33,6 @@ struct HostServer {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             // The next read of the same client waits until those of others are done.
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: max(1, highMark / 2), high: highMark))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try configure(channel) }
             }
@@ -54,7 +50,8 @@ struct HostServer {
     private func serve(_ channel: any Channel, _ gate: ConnectionGate) throws {
         let pipeline = channel.pipeline.syncOperations
         let feeder = RequestFeeder(turns: gate.loop.busy)
-        let codec = HTTPCodec(limits: decoding, questions: TokenQuestions(gate: gate, feeder: feeder))
+        let codec = HTTPCodec(limits: gate.limits.decoding, questions: TokenQuestions(gate: gate, feeder: feeder))
+        channel.setWaterMark(of: gate.limits)
         try pipeline.addHandler(BackpressureHandler(loop: gate.loop))
         if let certificates { try pipeline.addHandlers([certificates.handler(), TruncationHandler()]) }
         try pipeline.addHandler(feeder)
@@ -68,15 +65,7 @@ struct HostServer {
         // It is answered before it has asked, where it does not ask.
         try pipeline.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withEncoderConfiguration: .init(),
-            withDecoderLimitConfiguration: decoding)
+            withDecoderLimitConfiguration: refused.limits.decoding)
         try pipeline.addHandler(refused)
-    }
-
-    private var decoding: NIOHTTPDecoderLimitConfiguration {
-        var decoding = NIOHTTPDecoderLimitConfiguration()
-        decoding.maxHeaderFieldSize = limits.headers.bytes
-        decoding.maxHeaderListSize = limits.headers.bytes
-        decoding.maxHeaderFieldCount = 100
-        return decoding
     }
 }

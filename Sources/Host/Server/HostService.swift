@@ -16,26 +16,25 @@ struct HostService: Service {
     let credentials: HostCredentials
     let host: String
     let port: Int
+    /// Whether anybody may come in at an address that others can reach.
+    let isInsecure: Bool
     let logger: Logger
     let metrics: PrometheusMetrics
     let exporter: OTLPExporter?
     /// Takes the one line that says where the host listens.
     let announce: @Sendable (String) -> Void
 
-    /// How long clients are kept waiting at the start for the keys of an issuer: most answer in a tenth of it, and then
-    /// nobody who comes at once is told to come again. A host whose issuer is slow or out of reach serves without them.
-    private static let longestWaitForKeys: Duration = .seconds(1)
-
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
         let routes = routes
         let connections = try await Connections(
-            group: group, limits: limits, proxies: proxies, routes: routes, mostRefused: mostRefused)
-        let issuerKeys = credentials.authenticator?.issuerKeys
+            group: group, limits: settings.limits.withinDescriptors, proxies: proxies, routes: routes,
+            mostRefused: mostRefused)
+        let issuerKeys = credentials.auth.authenticator?.issuerKeys
         issuerKeys?.start()
         try await open()
-        await issuerKeys?.waitForAnswer(upTo: HostService.longestWaitForKeys)
+        await issuerKeys?.waitForAnswer(upTo: IssuerKeys.longestWait)
         let channel: any Channel
         do {
             channel = try await server(connections).bind(group: group, host: host, port: port)
@@ -45,7 +44,7 @@ struct HostService: Service {
         }
         let reloader = Reloader(
             source, routes: routes, connections: connections, settings: settings, credentials: credentials,
-            logger: logger)
+            address: AddressRule(address: host, isInsecure: isInsecure), logger: logger)
         let reloading = await reloadWhenTold(reloader)
         let tidying = Task { await giveBackMemory(of: connections, kept: routes.kept) }
         let exporting = exporter.map { exporter in Task { await exporter.run() } }
@@ -98,21 +97,13 @@ struct HostService: Service {
         return losses
     }
 
-    /// The limits of the file, with no more connections than half of what the process may open: stages need files too.
-    private var limits: HostLimits {
-        var limits = settings.limits
-        limits.connections = min(limits.connections, ProcessLimits.raiseOpenFiles() / 2)
-        return limits
-    }
-
     /// Connections past a limit that are told so at the same time: few, as they are more than half of what there is.
     private var mostRefused: Int { min(64, ProcessLimits.raiseOpenFiles() / 32) }
 
     private var proxies: TrustedProxies { TrustedProxies(ranges: settings.trustedProxies) }
 
     private func server(_ connections: Connections) -> HostServer {
-        HostServer(
-            connections: connections, limits: limits, certificates: credentials.certificates, logger: logger)
+        HostServer(connections: connections, certificates: credentials.certificates, logger: logger)
     }
 
     private var routes: HostRoutes {
@@ -120,7 +111,8 @@ struct HostService: Service {
             isLoopback: ListenAddress(host).isLoopback, isEncrypted: credentials.certificates != nil,
             origins: settings.origins.map(\.text), proxies: proxies)
         return HostRoutes(
-            pipelines: pipelines, access: access, authenticator: credentials.authenticator, metrics: settings.metrics,
+            pipelines: pipelines, access: access, authenticator: credentials.auth.authenticator,
+            metrics: settings.metrics,
             meters: metrics, kept: Kept(limit: settings.limits.kept.bytes), history: settings.history,
             compression: settings.compression)
     }

@@ -9,6 +9,8 @@ package final class LoopConnections {
     @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
     @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
     @exclusivity(unchecked) private var exchanges: [ObjectIdentifier: HTTPExchange] = [:]
+    /// Connections whose clients are not in yet, or speak HTTP.
+    @exclusivity(unchecked) private var strangers: [ObjectIdentifier: any OpenConnection] = [:]
     @exclusivity(unchecked) private var left: [ObjectIdentifier: ConversationKeeper] = [:]
     private let pipelines: [LoopPipeline]
     /// Whether connections end with what they have received.
@@ -24,7 +26,6 @@ package final class LoopConnections {
         TimeAmount(min(max((writeLimit ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
     }
     private var ticks: RepeatedTask?
-    private let period: TimeAmount
     /// Bytes that had come and waited when they were last counted.
     private var inbound = 0
 
@@ -32,6 +33,14 @@ package final class LoopConnections {
     var routes: HostRoutes {
         didSet {
             for pipeline in routes.pipelines { pipelines[pipeline.index].current = pipeline }
+        }
+    }
+
+    /// What a client may take of the host now. Whoever is open hears of a change by ``visit(_:)``.
+    var limits: HostLimits {
+        didSet {
+            if !isDraining { writeLimit = limits.write > .zero ? limits.write : nil }
+            if ticks != nil { tickRegularly() }
         }
     }
 
@@ -48,6 +57,7 @@ package final class LoopConnections {
         _ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes, metrics: HostMetrics, mostRefused: Int = 8
     ) {
         refused = RefusedConnections(limit: mostRefused)
+        self.limits = limits
         writeLimit = limits.write > .zero ? limits.write : nil
         self.routes = routes
         self.metrics = metrics
@@ -55,9 +65,6 @@ package final class LoopConnections {
         executor = EventLoopTaskExecutor(eventLoop)
         busy = .forBusy(on: eventLoop)
         offenders = .forOffenders(on: eventLoop)
-        // A quarter of the shortest limit keeps every limit within that of its value.
-        let shortest = [limits.ping, limits.idle, limits.lifetime].filter { $0 > .zero }.min()
-        period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
     }
 
     /// What is served of a pipeline's file from now on.
@@ -76,6 +83,10 @@ package final class LoopConnections {
         conversation.goOn(with: keeper)
     }
 
+    func add(_ stranger: some OpenConnection) { strangers[ObjectIdentifier(stranger)] = stranger }
+
+    func remove(_ stranger: some OpenConnection) { strangers[ObjectIdentifier(stranger)] = nil }
+
     func add(_ exchange: HTTPExchange) {
         exchanges[ObjectIdentifier(exchange)] = exchange
     }
@@ -91,9 +102,28 @@ package final class LoopConnections {
 
     func add(_ handler: WebSocketHandler) {
         handlers[ObjectIdentifier(handler)] = handler
-        guard ticks == nil else { return }
+        if ticks == nil { tickRegularly() }
+    }
+
+    private func tickRegularly() {
+        ticks?.cancel()
+        // A quarter of the shortest limit keeps every limit within that of its value.
+        let shortest = [limits.ping, limits.idle, limits.lifetime].filter { $0 > .zero }.min()
+        let period = TimeAmount(min(max((shortest ?? .seconds(4)) / 4, .milliseconds(10)), .seconds(1)))
         let bound = NIOLoopBound(self, eventLoop: executor.eventLoop)
         ticks = executor.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in bound.value.tick() }
+    }
+
+    /// Does something with everything that is open, in turn with clients that have sent more than their share, so that
+    /// nobody waits for it. Connections that come meanwhile are not among them.
+    func visit(_ body: @escaping (any OpenConnection) -> Void) -> EventLoopFuture<Void> {
+        var open = Array(strangers.values)
+        for handler in handlers.values { open.append(handler) }
+        for exchange in exchanges.values { open.append(exchange) }
+        for keeper in left.values { open.append(keeper) }
+        let visit = Visit(open, on: executor.eventLoop, in: busy, body)
+        visit.goOn()
+        return visit.end
     }
 
     func remove(_ handler: WebSocketHandler) {

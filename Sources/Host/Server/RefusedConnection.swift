@@ -28,6 +28,8 @@ final class RefusedConnection: ChannelInboundHandler {
         self.loop = loop
     }
 
+    var limits: HostLimits { loop.limits }
+
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         let eventLoop = context.eventLoop.assumeIsolated()

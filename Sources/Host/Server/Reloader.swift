@@ -6,9 +6,17 @@ import Pipeline
 actor Reloader {
     private let source: PipelineSource
     private let connections: Connections
+    /// As the host was started.
     private let settings: HostSettings
     private let credentials: HostCredentials
+    private let address: AddressRule
     private let logger: Logger
+    /// What holds of `host:` now.
+    private var host: HostSettings
+    /// Who may come in.
+    private var auth: AuthReading
+    /// Looks again at who came by a token, once the issuer has answered.
+    private var reviewing: Task<Void, Never>?
     private var files: [PipelineFile]
     private var isStopped = false
     /// The last reload that was begun.
@@ -22,22 +30,24 @@ actor Reloader {
     private(set) var routes: HostRoutes
 
     /// The files whose changes are changes of what is served.
-    var watched: [String] { source.paths + files.flatMap { $0.usedPaths + $0.secretPaths } }
+    var watched: [String] { source.paths + files.flatMap { $0.usedPaths + $0.secretPaths } + host.auth.keyFiles }
 
     init(
         _ source: PipelineSource, routes: HostRoutes, connections: Connections, settings: HostSettings,
-        credentials: HostCredentials, logger: Logger
+        credentials: HostCredentials, address: AddressRule, logger: Logger
     ) {
         (self.source, self.routes, self.connections, self.settings) = (source, routes, connections, settings)
-        (self.credentials, self.logger, files) = (credentials, logger, source.files)
+        (self.credentials, self.address, self.logger, files) = (credentials, address, logger, source.files)
+        (auth, host) = (credentials.auth, settings)
     }
 
-    /// Reads the files, the certificate and the keys of tokens again.
+    /// Reads the files and the certificate again, and asks for the keys of tokens.
     func reloadEverything() async {
         await inTurn {
             await self.reloadCertificates()
-            await self.reloadTokenKeys()
+            let keys = await self.routes.authenticator?.issuerKeys
             await self.reloadPipelines()
+            if let keys { await self.refresh(keys) }
         }
     }
 
@@ -56,7 +66,7 @@ actor Reloader {
     }
 
     private func reloadPipelines() async {
-        let loaded = source.read(files)
+        let loaded = HostFiles.checkRules(source.read(files))
         report(loaded)
         let good = loaded.compactMap(\.file)
         guard good.count == files.count, !loaded.contains(where: \.hasErrors) else { return refuse("see above") }
@@ -64,26 +74,76 @@ actor Reloader {
             ServedPipeline($1, index: $0, recorder: routes.pipelines[$0].recorder)
         }
         guard next.count == routes.pipelines.count else { return refuse("no message could come in") }
+        let said = HostSettings.of(good)
+        guard address.allows(said) else {
+            return refuse("without 'host: {auth: …}' anybody could come in at \(address.address)")
+        }
+        let auth: AuthReading
         do {
+            auth = try await AuthReading(said.auth, after: self.auth)
             try await open(next)
         } catch {
             return refuse("\(error)")
         }
-        if zip(good, files).contains(where: { !$0.hasSameSection("host", as: $1) }) {
-            logger.warning("What 'host:' says is taken at the start alone; restart the host for it")
-        }
+        let now = said.holding(on: settings)
+        report(auth, said)
+        let keys = auth.authenticator?.issuerKeys
+        await keys?.begin(unless: self.auth.authenticator?.issuerKeys)
         for pipeline in next { pipeline.chain.takeOver() }
-        let former = routes.pipelines
-        WeakerGuarantees.log(from: files, to: good, host: (settings, settings), logger)
+        WeakerGuarantees.log(from: files, to: good, host: (host, now), logger)
+        let isSame = zip(good, files).allSatisfy { $0.hasSameSection("host", as: $1) }
+        let replaced = routes.pipelines
         (routes.pipelines, files) = (next, good)
-        await connections.serve(routes)
-        for pipeline in former { retire(pipeline) }
+        routes.take(said, auth.authenticator)
+        await connections.serve(
+            routes, limits: isSame ? nil : said.limits.withinDescriptors,
+            after: auth.authenticator === self.auth.authenticator ? nil : AccessReview(auth))
+        await take(auth, now)
+        for pipeline in replaced { retire(pipeline) }
         logger.notice("Reloaded", metadata: ["pipelines": "\(next.map(\.name).joined(separator: ", "))"])
+    }
+
+    private func take(_ auth: AuthReading, _ now: HostSettings) async {
+        let (keys, former) = (auth.authenticator?.issuerKeys, self.auth.authenticator?.issuerKeys)
+        (self.auth, host) = (auth, now)
+        guard keys !== former else { return }
+        await former?.stop()
+        if let keys { reviewTokens(by: keys) }
+    }
+
+    /// Asks an issuer again, where it still is the one. What is there counts until it answers.
+    private func refresh(_ keys: IssuerKeys) {
+        guard routes.authenticator?.issuerKeys === keys else { return }
+        keys.refresh()
+        reviewTokens(by: keys)
+    }
+
+    /// Looks again at those who came by tokens, once their issuer has said by which keys.
+    private func reviewTokens(by keys: IssuerKeys) {
+        reviewing?.cancel()
+        reviewing = Task {
+            guard await keys.haveCome() else { return }
+            await inTurn {
+                guard await self.routes.authenticator?.issuerKeys === keys else { return }
+                await self.connections.enforce(AccessReview(self.auth, keepsTokens: false), with: self.routes.kept)
+            }
+        }
+    }
+
+    /// Says what of `host:` was not taken.
+    private func report(_ auth: AuthReading, _ said: HostSettings) {
+        if let problem = auth.problem {
+            logger.error(
+                "The keys of tokens can't be used; the old ones stay until the file is mended and read again",
+                metadata: ["detail": "\(problem)"])
+        }
+        if let notice = said.restartNotice(of: settings) { logger.warning("\(notice)") }
     }
 
     /// Reads nothing again any more, and returns once what was begun has ended.
     func stop() async {
         isStopped = true
+        reviewing?.cancel()
         await last?.value
     }
 
@@ -130,22 +190,6 @@ actor Reloader {
                 "The certificate can't be used; the old one stays until the files are mended and SIGHUP comes again",
                 metadata: ["detail": "\(error)"])
         }
-    }
-
-    /// What has been let in stays.
-    private func reloadTokenKeys() async {
-        guard let auth = settings.auth.credentials, let jwt = auth.jwt, jwt.secret == nil else { return }
-        // Its answer is not waited for: what is there counts until it comes.
-        if let keys = routes.authenticator?.issuerKeys { return keys.refresh() }
-        do throws(FileProblem) {
-            routes.authenticator = Authenticator(keys: auth.keys, tokens: try await TokenVerifier(jwt))
-        } catch {
-            return logger.error(
-                "The keys of tokens can't be used; the old ones stay until the file is mended and SIGHUP comes again",
-                metadata: ["detail": "\(error)"])
-        }
-        await connections.serve(routes)
-        logger.info("Tokens are checked by the keys that were read")
     }
 
     /// Closes a pipeline after its last message.

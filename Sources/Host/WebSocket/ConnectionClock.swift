@@ -10,7 +10,7 @@ struct ConnectionClock {
         case abort(String)
     }
 
-    private let ping, idle, lifetime: TimeAmount?
+    private var ping, idle, lifetime: TimeAmount?
     private let expires: NIODeadline?
     private let start: NIODeadline
     private var lastHeard: NIODeadline
@@ -28,6 +28,14 @@ struct ConnectionClock {
         lastHeard = now
         lastPrompt = now
         lastPing = now
+    }
+
+    /// Takes other limits. What the client has missed counts from now on: it was not pinged as often before.
+    mutating func take(_ limits: HostLimits, now: NIODeadline) {
+        (idle, lifetime) = (limits.idle.timeAmount, limits.lifetime.timeAmount)
+        guard ping != limits.ping.timeAmount else { return }
+        ping = limits.ping.timeAmount
+        (lastHeard, lastPing) = (now, now)
     }
 
     mutating func heard(at now: NIODeadline) { lastHeard = now }

@@ -43,3 +43,14 @@ package protocol MessageSink: AnyObject {
     /// The connection is cut without a goodbye.
     func willBeCut(because reason: String)
 }
+
+/// A sink whose client had to be let in.
+protocol AdmittedSink: MessageSink {
+    /// What the client has shown to come in.
+    var credential: ClientCredential? { get }
+
+    /// Who may come in has changed. Where the client may not be here any more, what it asked for ends as cancelled.
+    ///
+    /// - Returns: Whether that is so; the connection is closed once such messages have ended everywhere.
+    func cancel(unless review: AccessReview) -> Bool
+}

@@ -49,7 +49,10 @@ package struct WebSocketDecoder {
         var mask: WebSocketMask
     }
 
-    private let limits: Limits
+    /// A change holds from the next frame on.
+    package var limits: Limits {
+        didSet { inflater?.limit = limits.maxMessageBytes }
+    }
     /// There where compression has been agreed on.
     private var inflater: Inflater?
     private var input: ByteBuffer?

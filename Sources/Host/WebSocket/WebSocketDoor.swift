@@ -4,18 +4,19 @@ import NIOHTTP1
 /// A WebSocket connection whose client has yet to say who it is: its first message is `{"type": "auth", "token": "…"}`,
 /// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on, and what
 /// the client sends is bounded as its header fields were.
-final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
+final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler, OpenConnection {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
     private let admission: Admission
-    private let authenticator: Authenticator
     private let entrance: WebSocketEntrance
     private var decoder: WebSocketDecoder
     /// What came, as it came: what follows the first message is the next handler's.
     private var received = ByteBuffer()
+    private var context: ChannelHandlerContext?
+    private let began = NIODeadline.now()
     private var deadline: Scheduled<Void>?
     private var state = State.waiting
     private var holdsRead = false
@@ -33,9 +34,8 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
         case over
     }
 
-    init(_ admission: Admission, _ authenticator: Authenticator, _ entrance: WebSocketEntrance) {
+    init(_ admission: Admission, _ entrance: WebSocketEntrance) {
         self.admission = admission
-        self.authenticator = authenticator
         self.entrance = entrance
         // A token is no longer than the headers that it would otherwise stand in.
         let longest = entrance.gate.limits.headers.bytes
@@ -44,15 +44,27 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        let limit = entrance.gate.limits.handshake
-        guard limit > .zero else { return }
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
-            self.refuse(context, "no token came in time")
-        }
+        self.context = context
+        entrance.gate.loop.add(self)
+        limitsChanged()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        entrance.gate.loop.remove(self)
         deadline?.cancel()
+    }
+
+    /// The token is waited for in the time of a handshake.
+    func limitsChanged() {
+        let limit = entrance.gate.limits.handshake
+        guard let context, state != .over else { return }
+        deadline?.cancel()
+        deadline = nil
+        guard limit > .zero else { return }
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: began + TimeAmount(limit)) {
+            self.refuse(context, "no token came in time")
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -115,7 +127,9 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private func enter(with token: String?, _ context: ChannelHandlerContext) {
         guard let token else { return refuse(context, "the first message must be {\"type\":\"auth\",\"token\":…}") }
         state = .deciding
-        guard let question = authenticator.question(about: token) else { return identify(by: token, context) }
+        guard let question = entrance.routes.authenticator?.question(about: token) else {
+            return identify(by: token, context)
+        }
         context.eventLoop.answer(to: question, within: entrance.gate.limits.lookUp).whenComplete { _ in
             if context.channel.isActive, self.state == .deciding { self.identify(by: token, context) }
         }
@@ -123,7 +137,9 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func identify(by token: String, _ context: ChannelHandlerContext) {
         do {
-            let admission = admission.identified(as: try authenticator.identity(for: token))
+            // Whoever says now who may come in: a reload may have changed it since the handshake.
+            let authenticator = entrance.routes.authenticator
+            let admission = admission.identified(by: try authenticator?.credential(for: token), authenticator)
             // What followed the message is only known after this turn.
             let claim =
                 try entrance.claim(admission, on: context.eventLoop) ?? context.eventLoop.submit {}

@@ -25,8 +25,11 @@ struct WebSocketEntrance {
     }
 
     /// The client's place in its session, where that is kept beyond the connection.
+    ///
+    /// - Throws: 401 where the client may not come in any more.
     func place(for admission: Admission) throws(HTTPRejection) -> RetainedPlace? {
-        try routes.kept.sessions.place(for: admission, limit: gate.limits.outbound.bytes)
+        try routes.confirm(admission.credential, by: admission.authenticator)
+        return try routes.kept.sessions.place(for: admission, limit: gate.limits.outbound.bytes)
     }
 
     /// The connection of a client that is in.

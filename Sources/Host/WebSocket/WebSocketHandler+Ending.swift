@@ -11,7 +11,7 @@ extension WebSocketHandler {
     /// The sink has fewer pending messages than before, or none.
     package func messagesHaveEnded() {
         closeIfDrained()
-        readOn()
+        goOnAndFlush()
     }
 
     private func closeIfDrained() {
@@ -26,6 +26,17 @@ extension WebSocketHandler {
         close(.goingAway, "the host is stopping")
         context?.close(promise: nil)
         return unbegun
+    }
+
+    var credential: ClientCredential? { (sink as? any AdmittedSink)?.credential }
+
+    func cancel(unless review: AccessReview) {
+        if (sink as? any AdmittedSink)?.cancel(unless: review) == true { isCancelled = true }
+    }
+
+    /// After whatever other event loops have told the client by then.
+    func closeIfCancelled() {
+        if isCancelled { close(.policyViolation, "what let the client in is not good any more") }
     }
 
     /// Called about once a second: pings, and closes what is silent, stuck or too old.

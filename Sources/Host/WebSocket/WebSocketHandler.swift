@@ -6,7 +6,7 @@ import Pipeline
 /// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a turn of the event
 /// loop, so that a client which is woken finds more than one answer. Of what a client has sent at once no more than a share
 /// is done in a turn, so that other clients have theirs.
-package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker {
+package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConnection {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = Never
     package typealias OutboundOut = ByteBuffer
@@ -19,9 +19,9 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker {
     let sink: any MessageSink
     let loop: LoopConnections
     /// Messages that may wait; past it nothing is read. Of the limits only what is needed is kept: there are many of these.
-    private let mostPending: Int
+    private var mostPending: Int
     /// Bytes that may wait for the client.
-    private let mostWaiting: Int
+    private var mostWaiting: Int
 
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var decoder: WebSocketDecoder
@@ -41,8 +41,24 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker {
     /// Whether what still comes is dropped, after a breach.
     @exclusivity(unchecked) private var isDropping = false
     @exclusivity(unchecked) var isDraining = false
+    /// Whether the client may not be here any more.
+    var isCancelled = false
     @exclusivity(unchecked) var clock: ConnectionClock
     @exclusivity(unchecked) private var rate: FrameRate?
+
+    /// Those of sizes hold from the next frame on.
+    func limitsChanged() {
+        let limits = loop.limits
+        if mostWaiting != limits.outbound.bytes { context?.channel.setWaterMark(of: limits) }
+        (mostPending, mostWaiting) = (limits.queued, limits.outbound.bytes)
+        decoder.limits = .init(limits)
+        clock.take(limits, now: .now())
+        if (rate?.perSecond ?? 0) != limits.framesPerSecond {
+            rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
+        }
+        // More may wait now, and nothing else would have it looked at.
+        if holdsRead || decoder.hasInput { waitForTurn(offends: false) }
+    }
 
     /// - Parameters:
     ///   - compression: What the handshake has agreed on.
@@ -56,9 +72,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker {
         mostPending = limits.queued
         mostWaiting = limits.outbound.bytes
         frames = OutgoingFrames(compression: compression)
-        decoder = WebSocketDecoder(
-            limits: .init(maxMessageBytes: limits.message.bytes, maxFragments: limits.fragments),
-            compression: compression)
+        decoder = WebSocketDecoder(limits: .init(limits), compression: compression)
         clock = ConnectionClock(limits: limits, expires: expires, now: .now())
         rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
     }
@@ -232,20 +246,21 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker {
 
     package func write(text: String) {
         if mayWrite { frames.text(text) }
-        wasWritten()
+        goOnAndFlush()
     }
 
     package func write(binary: ByteBuffer) {
         if mayWrite { frames.binary(binary) }
-        wasWritten()
+        goOnAndFlush()
     }
 
     var mayWrite: Bool { context != nil && !closing.hasSentClose }
 
-    private func wasWritten() {
+    /// Whoever reads or decodes does so afterwards.
+    func goOnAndFlush() {
         guard !isReading, !isDecoding else { return }
         readOn()
-        flush()
+        if !frames.isEmpty { flush() }
     }
 
     func flush() {

@@ -19,7 +19,7 @@ struct SessionOwnersTests {
     private func admission(_ user: String?, session: String?) throws -> Admission {
         try Admission(
             pipeline: pipeline, query: QueryItems(session.map { "session=\($0)" } ?? ""), address: nil,
-            identity: user.map { Identity(userID: $0) })
+            credential: user.map { .forTests($0) })
     }
 
     private func claim(_ user: String?, session: String?) async throws {
@@ -71,9 +71,9 @@ struct SessionOwnersTests {
     func later() throws {
         let admission = try Admission(
             pipeline: pipeline, query: QueryItems("session=\(id)&username=mallory&after=3&format=json"), address: "::1")
-        let identified = admission.identified(as: Identity(userID: "u-1", username: "Ann"))
+        let identified = admission.identified(by: .forTests("u-1", name: "Ann"), nil)
         #expect(identified.session == Session(id: id, username: "Ann", userID: "u-1", address: "::1"))
         #expect(identified.seen == 3 && identified.isSessionGiven)
-        #expect(admission.identified(as: Identity(userID: "u-1")).session.username == "mallory")
+        #expect(admission.identified(by: .forTests("u-1"), nil).session.username == "mallory")
     }
 }

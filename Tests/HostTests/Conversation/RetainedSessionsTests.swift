@@ -16,7 +16,7 @@ struct RetainedSessionsTests {
 
     private func place(in kept: Kept, of user: String = "ann") throws -> RetainedPlace? {
         let admission = try Admission(
-            pipeline: pipeline, query: QueryItems("session=\(id)"), address: nil, identity: Identity(userID: user))
+            pipeline: pipeline, query: QueryItems("session=\(id)"), address: nil, credential: .forTests(user))
         return try kept.sessions.place(for: admission, limit: 1_000)
     }
 

@@ -81,10 +81,10 @@ struct HostRoutesTests {
         #expect(throws: HTTPRejection.self) {
             try routes().history(head(.GET, "/sessions/\(id)?limit=0", token: "key"))
         }
-        #expect(try routes().history(head(.GET, "/sessions/\(id)", token: "key"))?.userID == "ann")
+        #expect(try routes().history(head(.GET, "/sessions/\(id)", token: "key"))?.credential?.identity.userID == "ann")
         #expect(try routes().history(head(.GET, "/sessions/x", token: "key")) == nil)
         #expect(try routes().history(head(.POST, "/sessions/\(id)", token: "key")) == nil)
         let open = try #require(try routes(auth: false).history(head(.GET, "/sessions/\(id)?limit=7")))
-        #expect(open.userID == nil && open.limit == 7)
+        #expect(open.credential == nil && open.limit == 7)
     }
 }

@@ -29,6 +29,27 @@ struct RequestFeederTests {
         #expect(try read() == ["GET /1\r\n\r\n", "GET /2\n\n", "POST /3\r\n\r\n", "body"])
     }
 
+    @Test("is in no piece of that one, wherever the client's bytes are cut and whatever its body holds")
+    func ends() throws {
+        let texts = ["GET /1\r\n\r\n", "POST /2\r\n\r\n", "a\r\n\r\nb", "GET /3\n\n", "GET /4\r\nA: b\r\n\r\n"]
+        let ends = texts.indices.map { texts[...$0].joined().utf8.count }
+        for size in 1...20 {
+            let channel = EmbeddedChannel()
+            let feeder = RequestFeeder(turns: .forBusy(on: channel.embeddedEventLoop))
+            let pieces = PieceLengths()
+            pieces.feeder = feeder
+            try channel.pipeline.syncOperations.addHandlers([feeder, pieces])
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+            var left = Array(texts.joined().utf8)[...]
+            while !left.isEmpty {
+                try channel.writeInbound(ByteBuffer(bytes: left.prefix(size)))
+                left = left.dropFirst(size)
+            }
+            channel.embeddedEventLoop.advanceTime(by: .milliseconds(10))
+            #expect(Set(ends).isSubset(of: pieces.ends), "\(size) bytes at once")
+        }
+    }
+
     @Test("waits as it came until that one is answered and the answer taken")
     func waiting() throws {
         try send("GET /1\r\n\r\n")
@@ -159,5 +180,18 @@ private final class ReadCounter: ChannelOutboundHandler {
     func read(context: ChannelHandlerContext) {
         count += 1
         context.read()
+    }
+}
+
+/// Notes where pieces end, and says after the second request's head how long its body is.
+private final class PieceLengths: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    var feeder: RequestFeeder?
+    private(set) var ends: [Int] = []
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        ends.append((ends.last ?? 0) + Self.unwrapInboundIn(data).readableBytes)
+        if ends.last == "GET /1\r\n\r\nPOST /2\r\n\r\n".utf8.count { feeder?.expectBody(of: 6) }
     }
 }

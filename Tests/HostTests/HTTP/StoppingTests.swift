@@ -27,7 +27,7 @@ struct StoppingTests {
         let channel = EmbeddedChannel()
         let loop = LoopConnections(group.next(), limits: HostLimits(), routes: routes, metrics: HostMetrics())
         let gate = ConnectionGate(
-            connections: connections, loop: loop, limits: HostLimits(), place: nil)
+            connections: connections, loop: loop, place: nil)
         try channel.pipeline.syncOperations.addHandler(
             HTTPRequestHandler(gate: gate, feeder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         )

@@ -15,7 +15,7 @@ struct AddressPlacesTests {
 
     @Test("one past the limit is refused, until another leaves")
     func limit() throws {
-        let places = try #require(AddressPlaces(limit: 2))
+        let places = AddressPlaces(limit: 2)
         let connections = (0..<3).map { _ in AddressPlace(places) }
         for connection in connections { connection.take(for: here) }
         #expect(connections.map(\.isRefused) == [false, false, true])
@@ -27,9 +27,25 @@ struct AddressPlacesTests {
         #expect(!connections[2].isRefused)
     }
 
+    @Test("those that came while there was no limit count once there is one")
+    func limitedLater() {
+        let places = AddressPlaces(limit: 0)
+        let connections = (0..<4).map { _ in AddressPlace(places) }
+        for connection in connections[..<2] { connection.take(for: here) }
+        places.limit = 2
+        connections[2].take(for: here)
+        #expect(connections.map(\.isRefused) == [false, false, true, false])
+        connections[0].leave()
+        connections[3].take(for: here)
+        #expect(!connections[3].isRefused)
+        places.limit = 0
+        connections[2].take(for: here)
+        #expect(!connections[2].isRefused)
+    }
+
     @Test("a proxy's connection counts for whom it serves at the time")
     func moves() throws {
-        let places = try #require(AddressPlaces(limit: 1))
+        let places = AddressPlaces(limit: 1)
         let (proxied, direct) = (AddressPlace(places), AddressPlace(places))
         proxied.take(for: here)
         proxied.take(for: here)
@@ -43,7 +59,7 @@ struct AddressPlacesTests {
 
     @Test("a connection that was refused may be another's later")
     func again() throws {
-        let places = try #require(AddressPlaces(limit: 1))
+        let places = AddressPlaces(limit: 1)
         let (first, proxied) = (AddressPlace(places), AddressPlace(places))
         first.take(for: here)
         proxied.take(for: here)
@@ -54,7 +70,7 @@ struct AddressPlacesTests {
 
     @Test("nothing is kept of those that have left, however often they leave")
     func forgets() throws {
-        let places = try #require(AddressPlaces(limit: 1))
+        let places = AddressPlaces(limit: 1)
         let (first, refused) = (AddressPlace(places), AddressPlace(places))
         first.take(for: here)
         refused.take(for: here)
@@ -64,7 +80,7 @@ struct AddressPlacesTests {
 
     @Test("addresses of one IPv6 network are one client's")
     func network() throws {
-        let places = try #require(AddressPlaces(limit: 1))
+        let places = AddressPlaces(limit: 1)
         let (first, second) = (AddressPlace(places), AddressPlace(places))
         first.take(for: there)
         second.take(for: try #require(IPAddress("2001:db8::ffff")))

@@ -54,7 +54,18 @@ struct RateTests {
     @Test("0 is no limit")
     func none() {
         #expect(FrameRate(perSecond: 0, now: start) == nil)
-        #expect(ConnectRate(perSecond: 0) == nil)
-        #expect(AddressPlaces(limit: 0) == nil)
+        let connects = ConnectRate(perSecond: 0)
+        #expect((0..<1_000).allSatisfy { _ in connects.take() })
+    }
+
+    @Test("a rate that is changed holds from then on")
+    func changed() {
+        let connects = ConnectRate(perSecond: 0)
+        connects.change(perSecond: 2)
+        #expect((0..<3).map { _ in connects.take() } == [true, true, false])
+        connects.change(perSecond: 2)
+        #expect(!connects.take())
+        connects.change(perSecond: 0)
+        #expect(connects.take())
     }
 }

@@ -75,7 +75,8 @@ struct ReloaderTests {
         let source = PipelineSource(files: files, paths: []) { read(texts.value, $0) }
         let reloader = Reloader(
             source, routes: routes, connections: connections, settings: HostSettings(),
-            credentials: HostCredentials(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            credentials: HostCredentials(), address: AddressRule(address: "127.0.0.1", isInsecure: false),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return Setup(reloader: reloader) { texts.value = $0 }
     }
 

@@ -1,0 +1,61 @@
+import Pipeline
+
+/// Who may come in, as `auth:` and the files that it names said when they were last read. What says nothing new stays what it
+/// is: who was let in by it is not looked at again.
+struct AuthReading: Sendable {
+    /// `nil` where anybody may come in.
+    private(set) var authenticator: Authenticator?
+    /// Whether tokens are judged as they were before.
+    private(set) var keepsTokens = true
+    /// Why the keys of tokens are those of before.
+    private(set) var problem: FileProblem?
+
+    private var keys: TextDigest?
+    private var settings: TextDigest?
+    private var tokens: TextDigest?
+
+    /// Anybody may come in.
+    init() {}
+
+    /// - Throws: Where a file can't be used, and its setting is not that of before.
+    init(_ setting: AuthSetting, after former: AuthReading = AuthReading()) async throws(FileProblem) {
+        guard let credentials = setting.credentials else { return }
+        keys = TextDigest(credentials.keys.flatMap { [$0.key.revealed, $0.user == nil ? "" : "user", $0.user ?? ""] })
+        let verifier = try await verifier(credentials.jwt, after: former)
+        keepsTokens = tokens == former.tokens
+        let isSame = former.authenticator != nil && keys == former.keys && keepsTokens
+        authenticator = isSame ? former.authenticator : Authenticator(keys: credentials.keys, tokens: verifier)
+    }
+
+    private mutating func verifier(
+        _ jwt: JWTSettings?, after former: AuthReading
+    ) async throws(FileProblem) -> TokenVerifier? {
+        guard let jwt else { return nil }
+        settings = jwt.digest
+        // Before the verifier reads them: where they change in between they are seen to be others the next time.
+        tokens = jwt.digestWithFiles
+        if let verifier = former.authenticator?.tokens, tokens == former.tokens { return verifier }
+        do throws(FileProblem) {
+            return try await TokenVerifier(jwt, replacing: former.authenticator?.issuerKeys)
+        } catch {
+            guard settings == former.settings, let verifier = former.authenticator?.tokens else { throw error }
+            (problem, tokens) = (error, former.tokens)
+            return verifier
+        }
+    }
+}
+
+extension JWTSettings {
+    /// What it says, without what its files hold.
+    fileprivate var digest: TextDigest { TextDigest(texts) }
+
+    /// What it says, with what its files hold.
+    fileprivate var digestWithFiles: TextDigest {
+        TextDigest(texts + keyFiles.map { file in (try? file.contents()) ?? "" })
+    }
+
+    private var texts: [String] {
+        [secret?.revealed, publicKey?.text, jwks?.text, issuer, audience, usernameClaim]
+            .flatMap { [$0 == nil ? "" : "set", $0 ?? ""] }
+    }
+}
