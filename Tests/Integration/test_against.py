@@ -77,6 +77,30 @@ def test_the_log_of_a_reload_says_each_guarantee_that_got_weaker_and_nothing_whe
         assert reload(host, text) == [], what
 
 
+HOST = BASE + """
+host:
+  auth: {keys: [{key: "0123456789abcdef", user: ann}]}
+  limits: {message: 16KiB}
+"""
+
+
+def test_the_log_of_a_reload_says_what_is_opened_of_the_host_and_nothing_of_what_waits_for_a_restart(serve):
+    host = serve(HOST)
+    opened = {
+        "authentication": (HOST.replace('{keys: [{key: "0123456789abcdef", user: ann}]}', "none"), "anybody who reaches it"),
+        "origins": (HOST + '  origins: ["https://a.example"]\n', "of https://a.example may connect"),
+        "metrics": (HOST + "  metrics: open\n", "/metrics is shown to everybody"),
+        "history": (HOST + "  history: true\n", "shown at /sessions/{id}"),
+        "message": (HOST.replace("16KiB", "32KiB"), "at most 32KiB in a message"),
+    }
+    for topic, (text, now) in opened.items():
+        (entry,) = reload(host, text)
+        assert entry["part"] == "host" and entry["topic"] == topic and now in entry["now"], entry
+        assert reload(host, HOST) == [], topic
+    assert reload(host, HOST + "  drain: 1s\n") == []
+    assert not any("0123456789abcdef" in line for line in host.log)
+
+
 def test_a_file_that_is_refused_weakens_nothing(serve):
     host = serve(BASE)
     (host.folder / "pipeline-0.yaml").write_text(WEAKER["a queue in memory"][0].replace("- respond", "- respnd"))
