@@ -84,7 +84,7 @@ class Host:
         if self.line is None:
             self.process.kill()
             pytest.fail(f"the host did not start: {self.log}")
-        address = re.match(r"(?:# )?listening on http(s?)://127\.0\.0\.1:(\d+), pipeline ", self.line)
+        address = re.match(r"(?:# )?listening on http(s?)://127\.(?:0\.0\.)?1:(\d+), pipeline ", self.line)
         self.port = int(address[2])
         self.secure = address[1]
         self.http = f"http{self.secure}://127.0.0.1:{self.port}"

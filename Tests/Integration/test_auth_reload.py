@@ -429,6 +429,25 @@ def test_who_has_yet_to_send_its_token_is_judged_when_it_does(guarded):
         says(free)
 
 
+@pytest.mark.parametrize("insecure", [False, True])
+def test_a_file_that_would_let_anybody_in_from_elsewhere_is_an_error(guarded, insecure):
+    """The address is one of this machine, but not written as one, and so taken for one that others can reach."""
+    host = guarded(BOTH, arguments=["--host", "127.1", *["--insecure"][:insecure]])
+    open_files = [text("none", more=", limits: {message: 1KiB}"), text(BOTH).replace(f"host: {{auth: {BOTH}}}", "")]
+    with client(host, "key-of-ann") as ann:
+        for changed in open_files:
+            reload(host, changed, "Reloaded" if insecure else "what was served goes on")
+            says(ann, "x" * (900 if insecure else 2_000))
+            if insecure:
+                with client(host) as anybody:
+                    says(anybody)
+            else:
+                assert refusal(host, "format=text").status_code == 401
+                assert any("anybody could come in at 127.1" in line for line in host.log)
+        reload(host, text(BOB_ALONE))
+        is_closed(ann)
+
+
 def test_reloads_one_behind_the_other_leave_what_the_last_file_says(guarded):
     host = guarded(BOTH)
     with client(host, "key-of-bob") as bob:

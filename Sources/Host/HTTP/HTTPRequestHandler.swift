@@ -12,9 +12,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     typealias OutboundOut = HTTPServerResponsePart
 
     let gate: ConnectionGate
-    private var context: ChannelHandlerContext?
-    private let feeder: RequestFeeder?
-    private let codec: HTTPCodec?
+    private(set) var context: ChannelHandlerContext?
+    let feeder: RequestFeeder?
+    let codec: HTTPCodec?
     let logger: Logger
     var routes: HostRoutes { gate.loop.routes }
     private var head: HTTPRequestHead?
@@ -24,12 +24,12 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     private var exchange: HTTPExchange?
     /// A handshake that is good and whose request has not ended.
     private var upgrade: WebSocketUpgrade?
-    private var clock: RequestClock?
+    private(set) var clock: RequestClock?
     /// Whether a request has begun whose answer has not been written.
-    private var isBusy = false
+    private(set) var isBusy = false
     /// Whether the decoder reads no request after this one; or reads it by limits that have changed.
     private var needsDecoder = false
-    private var hasFormerLimits = false
+    var hasFormerLimits = false
     /// Whether the connection has lived long enough: it ends with what is under way.
     private var isOld = false
     /// An answer that is written but for its end, until the client takes more; and whether the connection ends with it.
@@ -58,28 +58,6 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
         self.context = nil
         clock?.stop()
         clock = nil
-    }
-
-    /// The limits are others: those of sizes for the next request, those of times at once.
-    func limitsChanged() {
-        guard let context else { return }
-        context.channel.setWaterMark(of: gate.limits)
-        clock?.limitsChanged()
-        guard let codec, let feeder, codec.take(gate.limits.decoding) else { return }
-        if !isBusy, feeder.isBetweenRequests {
-            feeder.requestReceived()
-            renewDecoder(codec, context)
-        } else {
-            hasFormerLimits = true
-        }
-    }
-
-    private func renewDecoder(_ codec: HTTPCodec, _ context: ChannelHandlerContext) {
-        hasFormerLimits = false
-        codec.renewDecoder(in: context.pipeline.syncOperations).assumeIsolated().whenSuccess { [feeder] in
-            feeder?.answerTaken()
-            feeder?.feed()
-        }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
