@@ -97,16 +97,22 @@ extension AuthSetting {
         let who = Guarantee(
             "authentication", "only who has \(ways.joined(separator: ", or ")) may come in", .level(1), otherwise: "")
         guard let jwt = credentials.jwt else { return [who] }
-        let signature = jwt.secret != nil ? "a secret" : jwt.publicKey != nil ? "a public key" : "a key set"
         return [who] + [
             jwt.claim("issuer of tokens", "iss", jwt.issuer), jwt.claim("audience of tokens", "aud", jwt.audience),
-            Guarantee("signature of tokens", "tokens are checked by \(signature)", .unranked, otherwise: "")
+            Guarantee("signature of tokens", "tokens are checked by \(jwt.keyWords)", .unranked, otherwise: "")
                 .comparedWherePromised,
         ]
     }
 }
 
 extension JWTSettings {
+    /// By what a token's signature is checked; an address without its query, which may hold what is not for the log.
+    fileprivate var keyWords: String {
+        if let publicKey { return "the public key in \(publicKey.text)" }
+        guard let jwks else { return "a secret" }
+        return "the key set at \(jwks.address.map { String($0.shown) } ?? jwks.text)"
+    }
+
     fileprivate func claim(_ topic: String, _ name: String, _ value: String?) -> Guarantee {
         Guarantee(
             topic, value.map { "tokens must have the \(name) '\($0)'" } ?? "tokens with any \(name) are taken",

@@ -186,6 +186,19 @@ struct ComparedFilesTests {
         #expect(try Self.weaker(awaited, careless) == ["persist, failures"])
     }
 
+    @Test("that trusts other keys of tokens is different, and says which")
+    func tokenKeys() throws {
+        func text(_ keys: String) -> String {
+            "pipeline: chat\nresources: {model: echo}\nstages: [receive, complete, respond]\nhost: {auth: {jwt: {\(keys)}}}"
+        }
+        let changes = try Self.comparison(
+            text("jwks: \"https://a.example/keys?k=hidden\""), text("jwks: \"https://b.example/keys\"")
+        ).changes
+        #expect(changes.map(\.title) == ["host, signature of tokens"])
+        #expect(changes.map(\.direction) == [.different])
+        #expect(changes.map(\.before) == ["tokens are checked by the key set at https://a.example/keys"])
+    }
+
     @Test("never prints a secret")
     func secrets() throws {
         let text = try Self.comparison(
