@@ -21,6 +21,7 @@ struct Wiring {
         wiring.checkGuarantees()
         wiring.checkStreaming()
         wiring.checkDependent()
+        wiring.checkAlternatives()
         return wiring.problems
     }
 
@@ -195,6 +196,22 @@ struct Wiring {
         for step in steps {
             guard let stage = step.stage as? any ChainDependentStage else { continue }
             if let message = stage.problem(among: steps.map(\.stage)) { add(.wiring, step, message) }
+        }
+    }
+
+    /// A model that has just failed stands in for nobody.
+    private mutating func checkAlternatives() {
+        for step in all.flatMap(\.all) {
+            guard let stage = step.stage as? any AskingStage else { continue }
+            var seen: Set<String> = []
+            for name in stage.askedNames where !seen.insert(name).inserted {
+                problems.append(
+                    Problem(
+                        code: .wiring, place: step.place,
+                        message: "stage '\(type(of: stage).name)' asks '\(name)' again where it has failed; "
+                            + "use 'retry' for that",
+                        severity: .warning))
+            }
         }
     }
 

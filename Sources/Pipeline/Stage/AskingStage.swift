@@ -2,6 +2,9 @@
 package protocol AskingStage: Stage {
     /// The models in the order in which they are asked.
     var asked: [AskedModel] { get }
+
+    /// Their names, known as soon as the file is read.
+    var askedNames: [String] { get }
 }
 
 /// A model that a stage asks.

@@ -158,8 +158,10 @@ public struct Complete: Stage {
 
 extension Complete: AskingStage {
     package var asked: [AskedModel] {
-        zip(_api.names + _fallback.names, [api] + fallback).map { AskedModel(name: $0, model: $1) }
+        zip(askedNames, [api] + fallback).map { AskedModel(name: $0, model: $1) }
     }
+
+    package var askedNames: [String] { _api.names + _fallback.names }
 }
 
 extension Complete: Guaranteeing {
