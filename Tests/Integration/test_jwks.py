@@ -289,6 +289,19 @@ def test_requests_behind_one_that_waits_are_answered_after_it(serve, issuer, key
     assert first < second < third and answers.count("HTTP/1.1 ") == 3
 
 
+def test_a_body_that_waits_to_be_asked_for_is_asked_for(serve, issuer, keys):
+    host = guarded(serve, issuer.address)
+    issuer.publish(keys["two"])
+    issuer.act = lambda handler: (time.sleep(0.3), answer(handler, issuer.document))
+    with host.raw() as connection:
+        connection.sendall((
+            f"POST /ws HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {keys['two'].token()}\r\nExpect: 100-continue\r\n"
+            "Content-Length: 15\r\nConnection: close\r\n\r\n").encode())
+        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b'{"prompt": "x"}')
+        assert b'"response":"x"' in b"".join(iter(lambda: connection.recv(65536), b""))
+
+
 def test_what_is_sent_right_behind_a_handshake_that_waits_is_answered(serve, issuer, keys):
     host = guarded(serve, issuer.address)
     issuer.publish(keys["two"])
