@@ -344,6 +344,64 @@ def test_a_reload_of_the_file_goes_on_with_the_keys_that_are_there(serve, issuer
     assert status(host, keys["three"].token(headers={"kid": "one"})) == 401
 
 
+def test_who_came_by_a_key_that_is_withdrawn_stays_until_the_operator_says_otherwise(serve, issuer, keys):
+    issuer.publish(keys["one"], keys["two"])
+    host = guarded(serve, issuer.address)
+
+    def enter(token):
+        return host.connect(additional_headers={"Authorization": f"Bearer {token}"})
+
+    def speaks(client):
+        client.send("hello")
+        return receive(client) == "hello"
+
+    with enter(keys["one"].token()) as first, enter(keys["two"].token()) as second, enter("key-of-ann") as third:
+        issuer.publish(keys["two"], keys["three"])
+        # This has the set asked for again.
+        assert status(host, keys["three"].token()) == 200 and status(host, keys["one"].token()) == 401
+        assert speaks(first) and speaks(second) and speaks(third)
+        # An outage closes nobody.
+        issuer.act = lambda handler: answer(handler, b"", 500)
+        hang_up(host, issuer)
+        issuer.act = None
+        assert speaks(second) and speaks(third)
+        hang_up(host, issuer)
+        with pytest.raises(ConnectionClosed) as closed:
+            first.recv(timeout=DEADLINE)
+        assert closed.value.rcvd.code == 1008
+        assert speaks(second) and speaks(third)
+
+
+def rewrite(host, address, more):
+    file = host.folder / "pipeline-0.yaml"
+    count = len(said(host, "Reloaded"))
+    file.write_text(f"pipeline: p\nhost: {{auth: {{keys: [{{key: key-of-ann, user: ann}}], jwt: {{jwks: '{address}'{more}}}}}}}\n{FLOW}")
+    host.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(said(host, "Reloaded")) > count, "the reload")
+
+
+def test_a_reload_keeps_the_keys_of_the_same_address_and_asks_another_anew(serve, issuer, keys):
+    other = Issuer(keys["two"])
+    host = guarded(serve, issuer.address, ", audience: chat")
+    assert status(host, keys["one"].token(aud="chat")) == 200
+    issuer.stop()
+    # Whom tokens are for changes, and the issuer can't be asked.
+    rewrite(host, issuer.address, ", audience: mail")
+    assert status(host, keys["one"].token(aud="mail")) == 200 and status(host, keys["one"].token(aud="chat")) == 401
+    rewrite(host, other.address, ", audience: mail")
+    assert status(host, keys["two"].token(aud="mail")) == 200 and status(host, keys["one"].token(aud="mail")) == 401
+    assert readiness(host)[1].startswith("auth jwks: ready\n")
+    # Nobody asks the former one any more, and those who wait at the new one are let in.
+    asked = len(other.asked)
+    third = Issuer(keys["three"])
+    third.act = lambda handler: (time.sleep(1.5), answer(handler, third.document))
+    rewrite(host, third.address, "")
+    assert status(host, keys["three"].token()) == 200 and len(third.asked) == 1
+    assert len(other.asked) == asked
+    other.stop()
+    third.stop()
+
+
 # Out of reach.
 
 
