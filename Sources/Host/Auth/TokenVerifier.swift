@@ -45,9 +45,9 @@ struct TokenVerifier: Sendable {
         switch source {
         case .fixed(let keys): guard token.isSigned(by: keys) else { throw .invalid }
         case .issuer(let issuer):
-            guard KeySet.algorithms.contains(token.algorithm) else { throw .invalid }
             let state = issuer.state
             guard let keys = state.keys else { throw .keysUnavailable(retryAfter: state.retryAfter) }
+            guard KeySet.algorithms.contains(token.algorithm) else { throw .invalid }
             guard !token.isSigned(by: keys) else { return }
             // It may name a key that is newer than the last answer.
             let isUnknown = token.keyID.map { id in !keys.contains { $0.id.isExactly(id) } } ?? false
