@@ -1,5 +1,6 @@
 """Who may stay when a reload changes who may come in."""
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -8,9 +9,11 @@ import time
 import uuid
 
 import pytest
+from websockets.asyncio import client as many
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from conftest import DEADLINE, receive_json, wait_until
+from issuer import Issuer, Key
 from rawhttp import Raw
 from test_auth import bearer, refusal
 from test_host_reload import kept
@@ -474,3 +477,99 @@ def test_of_a_file_with_an_error_no_key_is_taken(guarded):
     with client(host, "key-of-ann") as ann:
         says(ann)
     assert "key-of-" not in "".join(host.log)
+
+
+@pytest.fixture
+def issuers():
+    keys = [Key(name, "ES256") for name in ("one", "two")]
+    servers = [Issuer(*keys), Issuer(keys[1])]
+    yield keys, servers
+    for server in servers:
+        server.stop()
+
+
+def test_a_signal_asks_the_issuer_and_closes_who_has_a_key_that_is_gone(guarded, issuers):
+    (one, two), (issuer, _) = issuers
+    host = guarded(f"{{jwt: {{jwks: '{issuer.address}'}}}}")
+    with client(host, one.token()) as first, client(host, two.token()) as second:
+        issuer.publish(two)
+        host.process.send_signal(1)
+        is_closed(first)
+        says(second)
+
+
+def test_another_issuer_closes_whom_it_does_not_know_once_it_can_be_asked(guarded, issuers):
+    (one, two), (issuer, other) = issuers
+    other.act = lambda handler: handler.send_error(503)
+    host = guarded(f"{{jwt: {{jwks: '{issuer.address}'}}}}")
+    with client(host, one.token()) as first, client(host, two.token()) as second:
+        host.change(f"{{jwt: {{jwks: '{other.address}'}}}}")
+        # Nobody can tell yet.
+        says(first), says(second)
+        other.act = None
+        is_closed(first)
+        says(second)
+    asked = len(issuer.asked)
+    host.process.send_signal(1)
+    wait_until(lambda: len(other.asked) > 1, "the issuer to be asked")
+    assert len(issuer.asked) == asked
+
+
+def test_who_waits_for_an_answer_from_behind_a_queue_is_told_too(serve, ai):
+    flow = text(BOTH).replace("""  - complete: {timeout: 60s}
+  - persist: {}
+    async: true
+  - respond
+""", "  - background: {stages: [complete: {timeout: 2s}, respond]}\n")
+    host = serve(flow, env={"OPENAI_BASE_URL": ai.url})
+    ai.usual = "hang"
+    with client(host, "key-of-ann") as ann:
+        arrives(ai, lambda: ask(ann, "one", id="c-1"))
+        ask(ann, "two", id="c-2")
+        assert ann.ping().wait(DEADLINE)
+        reload(host, flow.replace(BOTH, BOB_ALONE))
+        got = [receive_json(ann) for _ in range(2)]
+        assert [(frame["id"], frame["error"]["code"]) for frame in got] == [("c-1", "cancelled"), ("c-2", "cancelled")]
+        is_closed(ann)
+
+
+def test_many_who_go_keep_nobody_waiting(serve):
+    flow = text(BOTH, "{hold: 60s}").replace('openai: {url: "${OPENAI_BASE_URL}", key: sk-canary-1234567890}', "echo: {delay: 60s}")
+    host = serve(flow)
+    delays = []
+
+    async def goes(ready):
+        async with many.connect(host.url(), additional_headers=bearer("key-of-ann"), compression=None) as ann:
+            await ann.recv()
+            await ann.send(json.dumps({"prompt": "x", "id": "c-1"}))
+            ready.release()
+            code = json.loads(await ann.recv())["error"]["code"]
+            await ann.wait_closed()
+            return code, ann.close_code
+
+    async def stays(is_over):
+        async with many.connect(host.url(), additional_headers=bearer("key-of-bob"), compression=None) as bob:
+            await bob.recv()
+            while not is_over.is_set():
+                began = time.monotonic()
+                await (await bob.ping())
+                delays.append(time.monotonic() - began)
+                await asyncio.sleep(0.005)
+
+    async def everybody():
+        ready, is_over = asyncio.Semaphore(0), asyncio.Event()
+        leaving = [asyncio.create_task(goes(ready)) for _ in range(300)]
+        for _ in leaving:
+            await ready.acquire()
+        staying = asyncio.create_task(stays(is_over))
+        await asyncio.sleep(0.1)
+        (host.folder / "pipeline-0.yaml").write_text(flow.replace(BOTH, BOB_ALONE))
+        host.process.send_signal(1)
+        outcomes = await asyncio.wait_for(asyncio.gather(*leaving), 3 * DEADLINE)
+        is_over.set()
+        await staying
+        return outcomes
+
+    assert set(asyncio.run(everybody())) == {("cancelled", 1008)}
+    print(f"\nthe longest wait of one who stays: {max(delays) * 1e3:.0f} ms")
+    assert max(delays) < 0.1 * DEADLINE

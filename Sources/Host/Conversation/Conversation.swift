@@ -206,7 +206,14 @@ final class Conversation {
     }
 
     /// Cancels everything that has no answer yet: the client may not be here any more.
-    func cancelAll() { _ = stop(with: .noLongerAdmitted) }
+    func cancelAll() {
+        _ = stop(with: .noLongerAdmitted)
+        // What is behind a queue is worked on as ever, but nobody is told any more.
+        for id in order.waitingIDs {
+            let clientID = remembered.first { $0.message == id }?.key.id.text
+            settle(id, clientID, .error(.noLongerAdmitted, clientID: clientID, in: format))
+        }
+    }
 
     private func cancelAnywhere(_ id: String) {
         if !cancel(id) { client?.cancelElsewhere(id) }

@@ -49,6 +49,13 @@ struct ReplyOrder {
         places[index].id = other
     }
 
+    /// The messages that have no answer yet.
+    var waitingIDs: [UniqueID] {
+        places.compactMap { place in
+            if case .waiting = place.outcome { place.id } else { nil }
+        }
+    }
+
     /// Whether the message still has its one answer to come.
     func isWaiting(_ id: UniqueID) -> Bool { indexOfWaiting(id) != nil }
 
