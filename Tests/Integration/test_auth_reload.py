@@ -228,6 +228,15 @@ def test_a_token_is_judged_by_the_new_settings_but_for_its_time(guarded, after, 
             is_closed(ann)
 
 
+def test_a_token_of_an_auth_before_the_last_is_none_of_the_next(guarded):
+    host = guarded(f"{{jwt: {{secret: {SECRET}}}}}")
+    with client(host, hs256(SECRET, claims())) as ann:
+        host.change("none")
+        says(ann)
+        host.change(f"{{keys: [{BOB}]}}")
+        is_closed(ann)
+
+
 def test_who_came_by_a_token_that_has_expired_since_does_not_go_by_a_reload(guarded, ai):
     """It goes when it has expired, as ever: what it asked for then is another matter."""
     host = guarded(f"{{jwt: {{secret: {SECRET}}}}}", "{hold: 60s}")

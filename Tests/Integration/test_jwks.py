@@ -74,6 +74,21 @@ def hang_up(host, issuer):
     wait_until(lambda: fetches(host) > before, "the keys to be asked for again")
 
 
+def enter(host, token):
+    return host.connect(additional_headers={"Authorization": f"Bearer {token}"})
+
+
+def speaks(client):
+    client.send("hello")
+    return receive(client) == "hello"
+
+
+def is_closed(client):
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=DEADLINE)
+    assert closed.value.rcvd.code == 1008
+
+
 def fetches(host, outcome=""):
     lines = [line for line in metrics(host).splitlines() if line.startswith("stagecoach_token_key_fetches_total{")]
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if outcome in line)
@@ -347,15 +362,8 @@ def test_a_reload_of_the_file_goes_on_with_the_keys_that_are_there(serve, issuer
 def test_who_came_by_a_key_that_is_withdrawn_stays_until_the_operator_says_otherwise(serve, issuer, keys):
     issuer.publish(keys["one"], keys["two"])
     host = guarded(serve, issuer.address)
-
-    def enter(token):
-        return host.connect(additional_headers={"Authorization": f"Bearer {token}"})
-
-    def speaks(client):
-        client.send("hello")
-        return receive(client) == "hello"
-
-    with enter(keys["one"].token()) as first, enter(keys["two"].token()) as second, enter("key-of-ann") as third:
+    with (enter(host, keys["one"].token()) as first, enter(host, keys["two"].token()) as second,
+          enter(host, "key-of-ann") as third):
         issuer.publish(keys["two"], keys["three"])
         # This has the set asked for again.
         assert status(host, keys["three"].token()) == 200 and status(host, keys["one"].token()) == 401
@@ -366,10 +374,22 @@ def test_who_came_by_a_key_that_is_withdrawn_stays_until_the_operator_says_other
         issuer.act = None
         assert speaks(second) and speaks(third)
         hang_up(host, issuer)
-        with pytest.raises(ConnectionClosed) as closed:
-            first.recv(timeout=DEADLINE)
-        assert closed.value.rcvd.code == 1008
+        is_closed(first)
         assert speaks(second) and speaks(third)
+
+
+def test_who_was_to_be_looked_at_during_an_outage_is_looked_at_after_it(serve, issuer, keys):
+    host = guarded(serve, issuer.address)
+    with enter(host, keys["one"].token()) as first, enter(host, "key-of-ann") as second:
+        issuer.publish(keys["two"])
+        issuer.act = lambda handler: answer(handler, b"", 500)
+        hang_up(host, issuer)
+        assert speaks(first) and speaks(second)
+        issuer.act = None
+        # This has the set asked for at once.
+        assert status(host, keys["two"].token()) == 200
+        is_closed(first)
+        assert speaks(second)
 
 
 def rewrite(host, address, more):
@@ -400,6 +420,22 @@ def test_a_reload_keeps_the_keys_of_the_same_address_and_asks_another_anew(serve
     assert len(other.asked) == asked
     other.stop()
     third.stop()
+
+
+def test_at_another_issuer_that_is_out_of_reach_tokens_are_good_for_what_they_say(serve, issuer, keys):
+    issuer.publish(keys["one"], keys["two"])
+    port = free_port()
+    host = guarded(serve, issuer.address)
+    with (enter(host, keys["one"].token(aud="chat")) as first, enter(host, keys["two"].token(aud="chat")) as second,
+          enter(host, keys["one"].token(aud="mail")) as third):
+        rewrite(host, f"http://127.0.0.1:{port}/keys", ", audience: chat")
+        is_closed(third)
+        assert speaks(first) and speaks(second) and status(host, keys["two"].token(aud="chat")) == 503
+        assert said(host, "stay connected until the issuer's keys are fetched")
+        other = Issuer(keys["two"], port=port)
+        is_closed(first)
+        assert speaks(second)
+        other.stop()
 
 
 # Out of reach.

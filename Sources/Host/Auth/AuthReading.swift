@@ -22,8 +22,9 @@ struct AuthReading: Sendable {
         guard let credentials = setting.credentials else { return }
         keys = TextDigest(credentials.keys.flatMap { [$0.key.revealed, $0.user == nil ? "" : "user", $0.user ?? ""] })
         let verifier = try await verifier(credentials.jwt, after: former)
-        keepsTokens = tokens == former.tokens
-        let isSame = former.authenticator != nil && keys == former.keys && keepsTokens
+        // Where anybody could come in before, there may be tokens of an `auth` before that.
+        keepsTokens = former.authenticator != nil && tokens == former.tokens
+        let isSame = keepsTokens && keys == former.keys
         authenticator = isSame ? former.authenticator : Authenticator(keys: credentials.keys, tokens: verifier)
     }
 

@@ -41,13 +41,16 @@ final class Authenticator: Sendable {
         case .key(let digest): return credentials[digest].map { credential.isOf($0.identity) } ?? false
         case .token(let token):
             // That it has expired since is looked at elsewhere.
-            do throws(AuthFailure) {
-                return credential.isOf(try identity(ofToken: token.revealed, at: credential.time))
-            } catch {
-                // Where it can't be told now, it is looked at again once it can.
-                if case .keysUnavailable = error { return true }
-                return false
-            }
+            return (try? heldIdentity(ofToken: token.revealed, at: credential.time)).map(credential.isOf) ?? false
+        }
+    }
+
+    /// Where its signature can't be checked now, that is done once it can; what it says counts meanwhile.
+    private func heldIdentity(ofToken token: String, at time: Timestamp) throws(AuthFailure) -> Identity {
+        guard let tokens else { throw .invalid }
+        do throws(AuthFailure) { return try tokens.identity(of: token, at: time) } catch {
+            guard case .keysUnavailable = error else { throw error }
+            return try tokens.claimedIdentity(of: token, at: time)
         }
     }
 

@@ -120,13 +120,18 @@ final class IssuerKeys: Sendable {
         await waitForAnswer(upTo: IssuerKeys.longestWait)
     }
 
-    /// Returns once the questions that are under way are answered and there are keys.
+    /// Returns once the questions that are under way are answered, the last one with keys. While the issuer is out of reach,
+    /// that may take as long as it is.
     ///
-    /// - Returns: `false` where the task is cancelled before.
+    /// - Returns: `false` where the task is cancelled before, or nobody asks any more.
     func haveCome() async -> Bool {
         while !Task.isCancelled {
             await waitForAnswer(upTo: .seconds(60))
-            if current.withLock({ $0.asking == nil }), state.keys != nil { return true }
+            let (isStopped, isAnswered) = current.withLock { state in
+                (state.isStopped, state.asking == nil && state.set != nil && state.problem == nil)
+            }
+            if isStopped { return false }
+            if isAnswered { return true }
             try? await Task.sleep(for: .seconds(1))
         }
         return false

@@ -105,10 +105,20 @@ actor Reloader {
 
     private func take(_ auth: AuthReading, _ now: HostSettings) async {
         let (keys, former) = (auth.authenticator?.issuerKeys, self.auth.authenticator?.issuerKeys)
+        let isChanged = auth.authenticator !== self.auth.authenticator
+        let hadTokens = self.auth.authenticator?.tokens != nil
         (self.auth, host) = (auth, now)
-        guard keys !== former else { return }
-        await former?.stop()
-        if let keys { reviewTokens(by: keys) }
+        if keys !== former {
+            reviewing?.cancel()
+            await former?.stop()
+        }
+        guard let keys, isChanged, keys !== former || keys.state.isFailing else { return }
+        if hadTokens, keys.state.keys == nil {
+            logger.warning(
+                "Clients with tokens stay connected until the issuer's keys are fetched: only then can those be checked",
+                metadata: ["address": "\(keys.address.shown)"])
+        }
+        reviewTokens(by: keys)
     }
 
     /// Asks an issuer again, where it still is the one. What is there counts until it answers.
