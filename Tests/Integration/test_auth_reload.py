@@ -582,3 +582,22 @@ def test_many_who_go_keep_nobody_waiting(serve):
     assert set(asyncio.run(everybody())) == {("cancelled", 1008)}
     print(f"\nthe longest wait of one who stays: {max(delays) * 1e3:.0f} ms")
     assert max(delays) < 0.1 * DEADLINE
+
+
+def test_who_waits_for_the_answer_to_a_message_of_another_connection_does_not_ask_the_model_anew(guarded, ai):
+    host = guarded(BOTH)
+    ai.usual = "hang"
+    with contextlib.ExitStack() as stack:
+        session = uuid.uuid4()
+        clients = [stack.enter_context(client(host, "key-of-ann", f"session={session}")) for _ in range(6)]
+        for number, ann in enumerate(clients):
+            ask(ann, "the same", id="c-1")
+            if number == 0:
+                assert ai.arrived.acquire(timeout=DEADLINE)
+            assert ann.ping().wait(DEADLINE)
+        host.change(BOB_ALONE)
+        for ann in clients:
+            assert receive_json(ann)["error"]["code"] == "cancelled"
+            is_closed(ann)
+        assert ai.closed_by_client.wait(DEADLINE)
+    assert len(ai.calls) == 1

@@ -156,6 +156,15 @@ final class RememberedAnswers: KeptKind {
     /// What those have shown whose answers there are.
     var credentials: [ClientCredential] { state.withLock { $0.answers.values.compactMap(\.credential) } }
 
+    /// Lets nobody go on with what another has asked for who may not be here any more.
+    func dropWaiters(unless review: AccessReview) {
+        state.withLock { state in
+            for (key, work) in state.work where !work.waiters.isEmpty {
+                state.work[key]?.waiters.removeAll { !review.admits($0.credential) }
+            }
+        }
+    }
+
     /// Lets go of answers to those who may not be here any more.
     func forget(unless review: AccessReview) {
         let freed = state.withLock { state in

@@ -115,6 +115,7 @@ final class Connections: Sendable {
             // Here nobody waits for it.
             for credential in shown.withLock(\.self) { _ = review.admits(credential) }
         }
+        kept.answers.dropWaiters(unless: review)
         await visit { $0.cancel(unless: review) }
         kept.forget(unless: review)
         await visit { $0.closeIfCancelled() }

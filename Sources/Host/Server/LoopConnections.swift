@@ -39,10 +39,14 @@ package final class LoopConnections {
     /// What a client may take of the host now. Whoever is open hears of a change by ``visit(_:)``.
     var limits: HostLimits {
         didSet {
+            limitsVersion += 1
             if !isDraining { writeLimit = limits.write > .zero ? limits.write : nil }
             if ticks != nil { tickRegularly() }
         }
     }
+
+    /// How often they have changed.
+    private(set) var limitsVersion = 0
 
     /// A loop whose connections have no pipelines.
     package convenience init(_ eventLoop: any EventLoop, limits: HostLimits) {

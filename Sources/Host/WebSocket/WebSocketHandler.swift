@@ -20,6 +20,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
     let loop: LoopConnections
     /// Messages that may wait; past it nothing is read. Of the limits only what is needed is kept: there are many of these.
     private var mostPending: Int
+    private let limitsVersion: Int
     /// Bytes that may wait for the client.
     private var mostWaiting: Int
 
@@ -75,6 +76,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
         decoder = WebSocketDecoder(limits: .init(limits), compression: compression)
         clock = ConnectionClock(limits: limits, expires: expires, now: .now())
         rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
+        limitsVersion = loop.limitsVersion
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
@@ -82,6 +84,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
         socket = ClientSocket(of: context.channel)
         isWritable = context.channel.isWritable
         loop.add(self)
+        // A reload may have come since the handshake.
+        if limitsVersion != loop.limitsVersion { limitsChanged() }
         loop.metrics.webSocketOpened()
         sink.begin(on: self)
         flush()
