@@ -93,7 +93,7 @@ def closed(connection):
 
 def is_closed(connection):
     code, reason = closed(connection)
-    assert code == 1008 and "not good any more" in reason
+    assert code == 1008 and "no longer authorized" in reason
 
 
 def test_who_has_a_key_that_is_gone_is_closed_and_who_has_another_is_not_touched(guarded, ai):

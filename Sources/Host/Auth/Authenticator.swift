@@ -41,12 +41,12 @@ final class Authenticator: Sendable {
         case .key(let digest): return credentials[digest].map { credential.isOf($0.identity) } ?? false
         case .token(let token):
             // That it has expired since is looked at elsewhere.
-            return (try? heldIdentity(ofToken: token.revealed, at: credential.time)).map(credential.isOf) ?? false
+            return (try? presumedIdentity(ofToken: token.revealed, at: credential.time)).map(credential.isOf) ?? false
         }
     }
 
     /// Where its signature can't be checked now, that is done once it can; what it says counts meanwhile.
-    private func heldIdentity(ofToken token: String, at time: Timestamp) throws(AuthFailure) -> Identity {
+    private func presumedIdentity(ofToken token: String, at time: Timestamp) throws(AuthFailure) -> Identity {
         guard let tokens else { throw .invalid }
         do throws(AuthFailure) { return try tokens.identity(of: token, at: time) } catch {
             guard case .keysUnavailable = error else { throw error }

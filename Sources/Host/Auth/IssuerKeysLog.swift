@@ -45,13 +45,13 @@ struct IssuerKeysLog {
         defer { (isFailing, saysTooOld) = (true, !hasKeys && had) }
         if !hasKeys, had, !saysTooOld {
             let message: Logger.Message =
-                "The issuer's keys are older than 24 h and count no more: tokens are answered 503 until they are fetched"
+                "The issuer's keys are older than 24 h and no longer used: tokens are answered 503 until they are fetched"
             return [Entry(level: .error, message: message, detail: problem.description)]
         }
         guard !isFailing else { return [] }
         let message: Logger.Message =
             hasKeys
-            ? "The issuer's keys can't be fetched; the last ones count for up to 24 h"
+            ? "The issuer's keys can't be fetched; the last ones are used for up to 24 h"
             : "The issuer's keys can't be fetched: tokens are answered 503 until they are"
         return [Entry(level: hasKeys ? .warning : .error, message: message, detail: problem.description)]
     }

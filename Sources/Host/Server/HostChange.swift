@@ -25,11 +25,9 @@ extension HostSettings {
     func restartNotice(of running: HostSettings) -> String? {
         let names = keysForRestart(of: running).map { "'host: \($0)'" }
         guard let last = names.last else { return nil }
-        guard names.count > 1 else {
-            return "\(last) is taken at the start alone; restart the host for it. All else is taken"
-        }
-        let list = "\(names.dropLast().joined(separator: ", ")) and \(last)"
-        return "\(list) are taken at the start alone; restart the host for them. All else is taken"
+        let end = "restart the host for the change; everything else in the file is in effect"
+        guard names.count > 1 else { return "\(last) is read only at the start: \(end)" }
+        return "\(names.dropLast().joined(separator: ", ")) and \(last) are read only at the start: \(end)"
     }
 }
 

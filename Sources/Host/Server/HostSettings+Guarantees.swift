@@ -92,10 +92,10 @@ extension AuthSetting {
             return [Guarantee("authentication", "anybody who reaches it may come in", .level(0), otherwise: "")]
         }
         let count = credentials.keys.count
-        let keys = count == 0 ? [] : ["one of \(count) key\(count == 1 ? "" : "s")"]
+        let keys = count == 0 ? [] : [count == 1 ? "the key" : "one of \(count) keys"]
         let ways = keys + (credentials.jwt == nil ? [] : ["a signed token"])
         let who = Guarantee(
-            "authentication", "only who has \(ways.joined(separator: ", or ")) may come in", .level(1), otherwise: "")
+            "authentication", "only who has \(ways.joined(separator: " or ")) may come in", .level(1), otherwise: "")
         guard let jwt = credentials.jwt else { return [who] }
         return [who] + [
             jwt.claim("issuer of tokens", "iss", jwt.issuer), jwt.claim("audience of tokens", "aud", jwt.audience),

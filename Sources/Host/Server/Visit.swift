@@ -25,7 +25,7 @@ extension OpenConnection {
 extension PipelineError {
     /// What ends the messages of a client that may not be here any more.
     static let noLongerAdmitted = PipelineError(
-        .cancelled, "The message was cancelled", detail: "a reload has taken away what let the client in")
+        .cancelled, "The message was cancelled", detail: "a reload has withdrawn what authorized the client")
 }
 
 /// Goes through all that an event loop has, a few in each turn.

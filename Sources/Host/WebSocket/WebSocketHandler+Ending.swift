@@ -36,7 +36,7 @@ extension WebSocketHandler {
 
     /// After whatever other event loops have told the client by then.
     func closeIfCancelled() {
-        if isCancelled { close(.policyViolation, "what let the client in is not good any more") }
+        if isCancelled { close(.policyViolation, "the client is no longer authorized") }
     }
 
     /// Called about once a second: pings, and closes what is silent, stuck or too old.
