@@ -554,7 +554,7 @@ def test_a_set_that_turns_bad_keeps_the_last_one_and_is_said_once(serve, issuer,
     assert status(host, keys["two"].token()) == 503
     issuer.act = None
     hang_up(host, issuer)
-    (failing,) = said(host, "can't be fetched; the last ones count")
+    (failing,) = said(host, "can't be fetched; the last ones are used")
     assert failing["level"] == "warning" and "no JSON Web Key Set" in failing["detail"]
     assert len(said(host, "fetched again")) == 1
     assert readiness(host)[1].startswith("auth jwks: ready\n")
