@@ -173,7 +173,7 @@ struct IssuerKeysTests {
             keys.refresh()
             try await nextAnswer(keys)
         }
-        #expect(log.count(of: "the last ones count") == 1 && log.count(of: "older than 24 h") == 1)
+        #expect(log.count(of: "the last ones are used") == 1 && log.count(of: "older than 24 h") == 1)
         #expect(log.count(of: "login.example/keys") == 3 && log.count(of: "a=b") == 0)
         let good = try await Self.good()
         script.answers.withLock { $0 = [good] }
