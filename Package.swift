@@ -157,7 +157,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "HTTPClientTests", dependencies: ["HTTPClient", "TestPatience"], swiftSettings: strict),
+            name: "HTTPClientTests", dependencies: ["CEvents", "HTTPClient", "TestPatience"], swiftSettings: strict),
         .testTarget(
             name: "StagesTests",
             dependencies: [

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What a task and the client's thread share about one call.
+/// What a task and the thread that runs a call share about it.
 final class Call: Sendable {
     typealias Outcome = Result<HTTPResponse, HTTPClientError>
 
@@ -14,6 +14,9 @@ final class Call: Sendable {
     let request: HTTPRequest
     let start = ContinuousClock.now
 
+    /// Who runs it.
+    let runner: (any CallRunner)?
+
     /// Whether the outcome is the head alone, and the body goes to ``body``.
     let isStreamed: Bool
 
@@ -22,8 +25,9 @@ final class Call: Sendable {
 
     private let state = Mutex(State.starting)
 
-    init(_ request: HTTPRequest, isStreamed: Bool) {
+    init(_ request: HTTPRequest, isStreamed: Bool, on runner: (any CallRunner)? = nil) {
         self.request = request
+        self.runner = runner
         self.isStreamed = isStreamed
     }
 

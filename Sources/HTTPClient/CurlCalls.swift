@@ -33,6 +33,7 @@ final class CurlCalls {
             call.fail(.cancelled)
             if let easy = running[ObjectIdentifier(call)] { remove(easy, call) }
         case .resume(let call): running[ObjectIdentifier(call)]?.resume()
+        case .distrust: sockets.distrust()
         }
     }
 
@@ -81,7 +82,8 @@ final class CurlCalls {
         pauseThoseFull()
         endThoseDone()
         if let next = deadlines.next, next <= now { endThoseLate(now) }
-        if let end = sockets.trust.observationEnd, end <= now { endObservation() }
+        if let end = sockets.trust.observationEnd, end <= now { sockets.endObservation() }
+        if !heldBack.isEmpty, sockets.trust.observationEnd == nil { startThoseHeldBack() }
     }
 
     private func pauseThoseFull() {
@@ -115,8 +117,8 @@ final class CurlCalls {
         }
     }
 
-    private func endObservation() {
-        sockets.endObservation()
+    /// It is known whether kept connections may be used again: because nothing came for long enough, or because something did.
+    private func startThoseHeldBack() {
         let calls = heldBack
         heldBack = []
         for call in calls { start(call) }

@@ -118,6 +118,9 @@ final class CurlSockets {
         report("A host sent more than it was asked for; each call gets a connection of its own for 10 minutes")
     }
 
+    /// Another thread of the client has seen that.
+    func distrust() { _ = trust.noteExcess() }
+
     private func forget(_ descriptor: Int32) {
         events?.willClose(descriptor)
         guard let connection = used.removeValue(forKey: descriptor) else { return }

@@ -3,15 +3,8 @@ import CEvents
 import Glibc
 import Synchronization
 
-/// What is asked of those who run calls.
-enum CurlCommand {
-    case start(Call)
-    case resume(Call)
-    case cancel(Call)
-}
-
 /// The thread that runs a client's calls: libcurl's multi interface, woken by its sockets, its timer and commands.
-final class CurlWorker: Sendable {
+final class CurlWorker: CallRunner {
 
     private enum Phase {
         case idle
@@ -47,6 +40,7 @@ final class CurlWorker: Sendable {
     func submit(_ command: CurlCommand) {
         let (isRefused, isFirst) = state.withLock { state in
             if state.phase == .stopping || state.phase == .stopped { return (true, false) }
+            if case .distrust = command, state.phase == .idle { return (false, false) }
             defer { state.phase = .running }
             state.commands.append(command)
             state.wake()

@@ -1,31 +1,33 @@
 /// Calls HTTP APIs over libcurl: connections are kept and shared, every call has deadlines and a limit on its response,
 /// and a redirect never carries a key to another host.
 ///
-/// All calls of a client run on one thread of its own, which starts with the first call and ends with ``shutdown()``,
-/// or when the client and the last body that is read from it are gone.
+/// Calls that are made on the thread of an ``HTTPClientLoop`` run there. All others run on one thread of the client's own,
+/// which starts with the first of them and ends with ``shutdown()``, or when the client and the last body that is read
+/// from it are gone. Each of these threads has connections of its own.
 ///
 /// A call that was sent over a kept connection which the host closes without a byte of response is sent once more over
 /// a new one, whatever its method: that is how a host ends a connection that was kept for too long.
 ///
 /// A connection on which anything has come that belongs to no call is never used again, and then each call gets a
 /// connection of its own for 10 minutes: a host that answers one call twice must not have the second answer taken for
-/// another call's. For the same reason the calls after a client's first answer wait until 50 ms have passed since it.
+/// another call's. For the same reason the calls after a client's first answer wait until 50 ms have passed since it, once on
+/// each thread.
 public final class HTTPClient: Sendable {
-    private let worker: CurlWorker
+    private let runners: CallRunners
 
     /// A client without connections.
     ///
-    /// - Parameter report: Told, in one sentence for the log, what hosts do that they should not; called on the client's
-    ///   own thread.
+    /// - Parameter report: Told, in one sentence for the log, what hosts do that they should not; called on a thread that
+    ///   runs calls.
     public init(
         configuration: HTTPClientConfiguration = HTTPClientConfiguration(),
         report: @escaping @Sendable (String) -> Void = { _ in }
     ) {
-        worker = CurlWorker(configuration, report: report)
+        runners = CallRunners(configuration, report: report)
     }
 
     deinit {
-        worker.stop {}
+        runners.stop {}
     }
 
     /// Makes a call and takes the whole response.
@@ -45,20 +47,20 @@ public final class HTTPClient: Sendable {
             status: head.status, headers: head.headers, body: HTTPBody(reader: HTTPBody.Reader(call, of: self)))
     }
 
-    /// Ends running calls with an error, closes the connections and ends the thread. Returns when that is done; another
+    /// Ends running calls with an error, closes the connections and ends its thread. Returns when that is done; another
     /// call of it does no harm. Calls made later fail.
     public func shutdown() async {
-        await withCheckedContinuation { continuation in worker.stop { continuation.resume() } }
+        await withCheckedContinuation { continuation in runners.stop { continuation.resume() } }
     }
 
     /// Lets go of a call, whose connection is closed unless the response was whole.
     func cancel(_ call: Call) {
-        worker.submit(.cancel(call))
+        call.runner?.submit(.cancel(call))
     }
 
     /// Reads on after the reader has made room.
     func resume(_ call: Call) {
-        worker.submit(.resume(call))
+        call.runner?.submit(.resume(call))
     }
 
     private func respond(
@@ -67,7 +69,7 @@ public final class HTTPClient: Sendable {
         var request = original
         while true {
             try request.check()
-            let call = Call(request, isStreamed: isStreamed)
+            let call = Call(request, isStreamed: isStreamed, on: runners.runner())
             let response = try await run(call)
             guard request.redirectLimit > 0, var next = Redirect.next(after: request, response) else {
                 return (call, response)
@@ -82,7 +84,7 @@ public final class HTTPClient: Sendable {
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 call.wait(continuation)
-                worker.submit(.start(call))
+                call.runner?.submit(.start(call))
             }
         } onCancel: {
             call.finish(.failure(.cancelled))

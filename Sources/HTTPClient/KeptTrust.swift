@@ -25,7 +25,7 @@ struct KeptTrust {
     private static let observation: Duration = .milliseconds(50)
 
     /// A host that answers twice does it by a mistake in its program, which lasts; a new one may be in use by then.
-    private static let distrust: Duration = .seconds(600)
+    static let distrust: Duration = .seconds(600)
 
     private var state = State.unknown
 

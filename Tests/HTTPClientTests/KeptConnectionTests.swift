@@ -106,7 +106,7 @@ struct KeptConnectionTests {
     func timeout() async throws {
         let (mayEnd, ends) = (Barrier(count: 2), Events<Void>())
         let isFirst = Mutex<Bool?>(true)
-        try await serving { connection in
+        try await serving(once: true) { connection in
             guard connection.request() != nil else { return }
             connection.respond(body: "hello")
             guard isFirst.withLock({ $0.take() }) != nil else { return }

@@ -1,3 +1,4 @@
+import CEvents
 import Foundation
 import Synchronization
 import TestPatience
@@ -84,23 +85,57 @@ struct ManyCallsTests {
         #expect(many < 3 * one, "\(words) words took \(many) ns beside \(one)")
     }
 
-    @Test("run on a thread that has a name of its own")
-    func name() async throws {
+    @Test(
+        "run on a thread that has a name of its own, and on that of the event loop on which they are made",
+        arguments: [false, true])
+    func thread(isOnLoop: Bool) async throws {
         let name = Mutex("")
         let server = try LoopbackServer { connection in
-            // Of which the client's thread is told.
+            // Of which the thread is told.
             while connection.request() != nil {
                 connection.send("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No\r\n\r\n")
             }
         }
         defer { server.stop() }
+        let loop = TestLoop()
+        defer { loop.stop() }
+        loop.execute { stagecoach_name_thread("test-loop") }
         let client = HTTPClient { _ in
             let path = "/proc/thread-self/comm"
             name.withLock { $0 = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
         }
-        for _ in 0..<3 { _ = try? await client.send(HTTPRequest(url: server.url)) }
+        await withTaskExecutorPreference(isOnLoop ? loop : nil) {
+            for _ in 0..<3 { _ = try? await client.send(HTTPRequest(url: server.url)) }
+        }
         await client.shutdown()
-        #expect(name.withLock(\.self) == "stagecoach-http\n")
+        #expect(name.withLock(\.self) == (isOnLoop ? "test-loop\n" : "stagecoach-http\n"))
+    }
+
+    @Test("of which some run on event loops have a connection each where a host says too much to one of them")
+    func distrust() async throws {
+        let server = try LoopbackServer { connection in
+            while let request = connection.request() {
+                guard request.line.contains("/twice") else {
+                    connection.respond(body: "hello")
+                    continue
+                }
+                connection.send("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No\r\n\r\n")
+            }
+        }
+        defer { server.stop() }
+        let loops = [TestLoop(), TestLoop()]
+        defer { for loop in loops { loop.stop() } }
+        let client = HTTPClient()
+        func call(_ path: String, on loop: TestLoop) async {
+            await withTaskExecutorPreference(loop) { _ = try? await client.send(HTTPRequest(url: server.url + path)) }
+        }
+        for _ in 0..<3 { await call("/", on: loops[0]) }
+        #expect(server.accepted == 1)
+        for _ in 0..<3 { await call("/twice", on: loops[1]) }
+        let accepted = server.accepted
+        for _ in 0..<3 { await call("/", on: loops[0]) }
+        #expect(server.accepted == accepted + 3)
+        await client.shutdown()
     }
 
     @Test("keep their connections, though they are more than are kept of idle ones")

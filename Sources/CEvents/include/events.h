@@ -26,5 +26,20 @@ int stagecoach_bell(void);
 void stagecoach_ring(int bell);
 void stagecoach_hush(int bell);
 
+// Rings a bell when a set has something ready, so that who waits for the bell alone hears of all that the set watches.
+struct stagecoach_relay {
+    unsigned long context;
+    int set;
+    int bell;
+};
+
+// 0, or -1 with errno: the kernel, or what confines the process, may not have it.
+int stagecoach_relay_open(struct stagecoach_relay *relay, int set, int bell);
+
+// Has the bell rung once: at once where something is ready. 0, or -1 with errno.
+int stagecoach_relay_arm(struct stagecoach_relay *relay);
+
+void stagecoach_relay_close(struct stagecoach_relay *relay);
+
 // The name of the thread that calls this, of 15 bytes at most.
 void stagecoach_name_thread(const char *name);

@@ -27,6 +27,7 @@ struct HostService: Service {
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
+        try await EventLoopCalls.run(on: group)
         let routes = routes
         let connections = try await Connections(
             group: group, limits: settings.limits.withinDescriptors, proxies: proxies, routes: routes,

@@ -1,8 +1,20 @@
 import HTTPClient
 import Testing
 
-/// Runs a test against a server of its own, with a client of its own.
+/// Runs a test against a server of its own, with a client of its own: once with calls that run on the client's thread, and
+/// once with calls on the thread of an event loop, where what it shares with the server allows that.
 func serving(
+    once: Bool = false, _ serve: @escaping @Sendable (Connection) -> Void,
+    _ test: (LoopbackServer, HTTPClient) async throws -> Void
+) async throws {
+    try await servingOnce(serve, test)
+    guard !once else { return }
+    let loop = TestLoop()
+    defer { loop.stop() }
+    try await withTaskExecutorPreference(loop) { try await servingOnce(serve, test) }
+}
+
+private func servingOnce(
     _ serve: @escaping @Sendable (Connection) -> Void,
     _ test: (LoopbackServer, HTTPClient) async throws -> Void
 ) async throws {
