@@ -68,9 +68,16 @@ final class CallRunners: Sendable {
 
     /// Who runs a call that is made now.
     func runner() -> any CallRunner {
-        guard let thread = LoopThread.current,
-            let runner = thread.runner(of: self) ?? makeRunner(on: thread)
-        else { return worker }
+        guard let thread = LoopThread.current else { return worker }
+        if let runner = thread.runner(of: self) { return runner }
+        guard let runner = makeRunner(on: thread) else { return worker }
+        // So that what a client holds does not depend on which loops its calls happen to be made on.
+        for peer in thread.loop.peers {
+            peer.execute {
+                guard let thread = LoopThread.current, thread.runner(of: self) == nil else { return }
+                _ = self.makeRunner(on: thread)
+            }
+        }
         return runner
     }
 

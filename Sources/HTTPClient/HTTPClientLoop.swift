@@ -7,6 +7,10 @@ import Glibc
 /// loop.execute { MyLoop(loop).adopt() }
 /// ```
 public protocol HTTPClientLoop: AnyObject, Sendable {
+    /// Loops that live as long as this one, it included: a client that makes its first call on one of them is made ready
+    /// on all. None by default.
+    var peers: [any HTTPClientLoop] { get }
+
     /// Runs work on the loop's thread, from any thread.
     func execute(_ work: @escaping @Sendable () -> Void)
 
@@ -23,6 +27,9 @@ public protocol HTTPClientLoop: AnyObject, Sendable {
 }
 
 extension HTTPClientLoop {
+    /// None.
+    public var peers: [any HTTPClientLoop] { [] }
+
     /// Has the calls that are made on this thread, the loop's, run on it from now on.
     public func adopt() { LoopThread.adopt(self) }
 }

@@ -40,7 +40,7 @@ struct BackpressureTests {
                 received += piece.count
             }
             #expect(received == whole)
-            #expect(try await stalls.next() == whole)
+            #expect(try await stalls.next() >= whole)
         }
     }
 

@@ -22,6 +22,12 @@ struct ServerSentEventsTests {
         var parser = ServerSentEvents()
         let bytewise = try text.utf8.flatMap { try parser.read([$0]) }
         #expect(bytewise.map { String(decoding: $0.data, as: UTF8.self) } == expected)
+        for cut in 0...text.utf8.count {
+            var parser = ServerSentEvents()
+            let bytes = Array(text.utf8)
+            let cutOnce = try parser.read(Array(bytes[..<cut])) + parser.read(Array(bytes[cut...]))
+            #expect(cutOnce.map { String(decoding: $0.data, as: UTF8.self) } == expected)
+        }
     }
 
     @Test("an event past the limit is an error")

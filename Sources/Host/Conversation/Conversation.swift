@@ -272,8 +272,11 @@ final class Conversation {
         ended(message, in: pipeline.current, error)
     }
 
+    /// Whether pieces of an answer need not wait.
+    var hasRoom: Bool { !isHeld || client == nil }
+
     func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
-        guard isHeld, client != nil else { return continuation.resume() }
+        if hasRoom { return continuation.resume() }
         waitingForRoom.append(continuation)
         guard waitingForRoom.count == 1 else { return }
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)

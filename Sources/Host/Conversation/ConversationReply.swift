@@ -2,7 +2,7 @@ import NIOCore
 import Pipeline
 import Stages
 
-/// The way back to a connection, from any thread.
+/// The way back to a connection, from any thread. Most comes on the event loop, and needs no closure there.
 final class ConversationReply: Reply {
     private let conversation: NIOLoopBound<Conversation>
     private let eventLoop: any EventLoop
@@ -24,12 +24,22 @@ final class ConversationReply: Reply {
     func send(delta: String, of message: Message) {
         let frame = ServerFrame.delta(delta, of: message)
         let id = message.id
-        onEventLoop { $0.send(frame, of: id) }
+        if eventLoop.inEventLoop {
+            conversation.value.send(frame, of: id)
+        } else {
+            eventLoop.execute { self.conversation.value.send(frame, of: id) }
+        }
     }
 
     func waitForRoom() async {
+        let isOnLoop = eventLoop.inEventLoop
+        if isOnLoop, conversation.value.hasRoom { return }
         await withCheckedContinuation { continuation in
-            onEventLoop { $0.waitForRoom(continuation) }
+            if isOnLoop {
+                conversation.value.waitForRoom(continuation)
+            } else {
+                eventLoop.execute { self.conversation.value.waitForRoom(continuation) }
+            }
         }
     }
 
@@ -37,21 +47,12 @@ final class ConversationReply: Reply {
         settle(message, nil)
     }
 
-    /// Most answers come on the event loop, and those need no closure.
     private func settle(_ message: Message, _ frame: ServerFrame?) {
         let (id, clientID) = (message.id, message.clientID)
         if eventLoop.inEventLoop {
             conversation.value.settle(id, clientID, frame)
         } else {
             eventLoop.execute { self.conversation.value.settle(id, clientID, frame) }
-        }
-    }
-
-    private func onEventLoop(_ body: @escaping @Sendable (Conversation) -> Void) {
-        if eventLoop.inEventLoop {
-            body(conversation.value)
-        } else {
-            eventLoop.execute { body(self.conversation.value) }
         }
     }
 }

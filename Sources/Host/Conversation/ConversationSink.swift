@@ -68,7 +68,8 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
     func send(_ frame: ServerFrame) {
         if let retained { return retained.session.deliver(frame) }
         sequence += 1
-        connection?.write(text: frame.text(sequence: sequence))
+        let text = frame.text(sequence: sequence)
+        if frame.kind == .delta { connection?.write(soon: text) } else { connection?.write(text: text) }
     }
 
     func write(text: String) { connection?.write(text: text) }

@@ -18,6 +18,9 @@ final class HTTPExchange: ConversationClient, OpenConnection {
     /// Header fields that let a page of another origin read the answer.
     private let sharing: HTTPHeaders
     private let ended: (_ isLast: Bool) -> Void
+    private let feeder: RequestFeeder?
+    /// The way of events past the channel; there once the first has left.
+    private var socket: ClientSocket?
     private var conversation: Conversation?
     private var sequence = 0
     private var hasBegun = false
@@ -31,12 +34,16 @@ final class HTTPExchange: ConversationClient, OpenConnection {
     /// How long an event stream is silent; then it has a comment.
     private static let longestSilence = TimeAmount.seconds(15)
 
-    /// - Parameter ended: Called once the whole answer is written, but for its end; with whether the connection ends with it.
+    /// - Parameters:
+    ///   - feeder: Takes bytes that are encoded already.
+    ///   - ended: Called once the whole answer is written, but for its end; with whether the connection ends with it.
     init(
         _ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, loop: LoopConnections,
-        sharing: HTTPHeaders = [:], logger: Logger, ended: @escaping (_ isLast: Bool) -> Void
+        sharing: HTTPHeaders = [:], feeder: RequestFeeder? = nil, logger: Logger,
+        ended: @escaping (_ isLast: Bool) -> Void
     ) {
         self.context = context
+        self.feeder = feeder
         self.head = head
         self.loop = loop
         self.sharing = sharing
@@ -75,6 +82,8 @@ final class HTTPExchange: ConversationClient, OpenConnection {
         } else if now - spoke >= Self.longestSilence {
             // Where the client takes nothing, nothing is added.
             if context.channel.isWritable { write(body: ":\n\n") }
+            // The channel may have bytes now.
+            socket = nil
             spoke = now
         }
         context.flush()
@@ -131,15 +140,39 @@ final class HTTPExchange: ConversationClient, OpenConnection {
         let text = frame.text(sequence: sequence)
         let isLast = frame.kind != .delta
         if isEventStream, hasBegun || !frame.isError {
+            spoke = context.eventLoop.now
+            if !isLast, sendPastChannel(event: text) { return }
             if !hasBegun { write(.ok, "text/event-stream", length: nil) }
             write(body: "data: \(text)\n\n")
-            spoke = context.eventLoop.now
         } else {
             write(frame.status, "application/json", length: text.utf8.count + 1, retryAfter: frame.retryAfter)
             write(body: text + "\n")
         }
         if isLast { end() } else { context.flush() }
     }
+
+    /// Sends an event as a chunk of the answer, without the channel's handlers and its queue: they cost a fifth of a word.
+    ///
+    /// - Returns: Whether that was so; nothing was sent otherwise.
+    private func sendPastChannel(event text: String) -> Bool {
+        // An answer that ends with its connection has no chunks.
+        guard hasBegun, !isLast, let feeder else { return false }
+        if socket == nil { socket = ClientSocket(of: context.channel) }
+        guard socket != nil else { return false }
+        let size = text.utf8.count + 8
+        var chunk = context.channel.allocator.buffer(capacity: size + 24)
+        chunk.writeString(String(size, radix: 16))
+        chunk.writeStaticString("\r\ndata: ")
+        chunk.writeString(text)
+        chunk.writeStaticString("\n\n\r\n")
+        let length = chunk.readableBytes
+        if socket?.write(&chunk, behind: bytesWaiting) == true { return true }
+        guard chunk.readableBytes < length else { return false }
+        feeder.write(chunk)
+        return true
+    }
+
+    private var bytesWaiting: Int { (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
     func conversationIsIdle() {
         if !hasEnded {

@@ -208,7 +208,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
             return answer(HTTPAnswer(error, refusal: .badRequest), head, context, isLast: true)
         }
         let begun = HTTPExchange(
-            admission, head, context, loop: gate.loop, sharing: routes.sharing(head), logger: logger
+            admission, head, context, loop: gate.loop, sharing: routes.sharing(head), feeder: feeder, logger: logger
         ) { [self] isLast in
             exchange = nil
             finish(context, isLast: isLast)

@@ -9,7 +9,7 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = Never
-    typealias OutboundOut = Never
+    typealias OutboundOut = ByteBuffer
 
     /// What is done for one client while others wait: so many pieces, or one answer.
     private static let share = 32
@@ -123,6 +123,9 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         if let input { bytes.writeImmutableBuffer(input) }
         input = bytes
     }
+
+    /// Writes bytes that need no encoder.
+    func write(_ bytes: ByteBuffer) { context?.writeAndFlush(Self.wrapOutboundOut(bytes), promise: nil) }
 
     /// Goes on with what is there.
     func feed() {

@@ -5,15 +5,19 @@ import NIOPosix
 /// An event loop as the HTTP client knows it: calls to models are worked on where the conversation is.
 final class EventLoopCalls: HTTPClientLoop {
     private let eventLoop: any EventLoop
+    private let group: any EventLoopGroup
 
-    private init(_ eventLoop: any EventLoop) {
+    private init(_ eventLoop: any EventLoop, of group: any EventLoopGroup) {
         self.eventLoop = eventLoop
+        self.group = group
     }
+
+    var peers: [any HTTPClientLoop] { group.makeIterator().map { EventLoopCalls($0, of: group) } }
 
     /// Has each loop of a group run the calls that are made on its thread.
     static func run(on group: any EventLoopGroup) async throws {
         for eventLoop in group.makeIterator() {
-            try await eventLoop.submit { EventLoopCalls(eventLoop).adopt() }.get()
+            try await eventLoop.submit { EventLoopCalls(eventLoop, of: group).adopt() }.get()
         }
     }
 

@@ -14,6 +14,9 @@ struct OutgoingFrames {
 
     var isEmpty: Bool { bytes == nil && waitingPong == nil }
 
+    /// Bytes of them.
+    var count: Int { bytes?.readableBytes ?? 0 }
+
     /// Whether a pong waits for the client to take what is before it.
     var holdsPong: Bool { waitingPong != nil }
 

@@ -13,6 +13,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
 
     /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
     private static let share = 32
+    /// Bytes of frames that are gathered before they leave.
+    private static let mostGathered = 16 << 10
     /// What a frame counts besides that comes too soon: its client is told so, and then waits with others like it.
     private static let refusalSize = 4
 
@@ -251,6 +253,16 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
     package func write(text: String) {
         if mayWrite { frames.text(text) }
         goOnAndFlush()
+    }
+
+    /// Writes a frame that leaves with others of this turn of the event loop.
+    func write(soon text: String) {
+        guard mayWrite else { return }
+        let isFirst = frames.isEmpty
+        frames.text(text)
+        guard !isReading, !isDecoding else { return }
+        // What never ends has its flush, which shows whether the client takes it.
+        if frames.count > Self.mostGathered { flush() } else if isFirst { loop.flushSoon(self) }
     }
 
     package func write(binary: ByteBuffer) {
