@@ -85,10 +85,15 @@ struct ManyCallsTests {
         #expect(many < 3 * one, "\(words) words took \(many) ns beside \(one)")
     }
 
+    /// Where a call is made.
+    enum Place: CaseIterable {
+        case elsewhere, loop, loopThatTakesNoBells
+    }
+
     @Test(
-        "run on a thread that has a name of its own, and on that of the event loop on which they are made",
-        arguments: [false, true])
-    func thread(isOnLoop: Bool) async throws {
+        "run on a thread that has a name of its own, or on that of the event loop on which they are made",
+        arguments: Place.allCases)
+    func thread(place: Place) async throws {
         let name = Mutex("")
         let server = try LoopbackServer { connection in
             // Of which the thread is told.
@@ -97,18 +102,18 @@ struct ManyCallsTests {
             }
         }
         defer { server.stop() }
-        let loop = TestLoop()
+        let loop = TestLoop(takesBells: place == .loop)
         defer { loop.stop() }
         loop.execute { stagecoach_name_thread("test-loop") }
         let client = HTTPClient { _ in
             let path = "/proc/thread-self/comm"
             name.withLock { $0 = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
         }
-        await withTaskExecutorPreference(isOnLoop ? loop : nil) {
+        await withTaskExecutorPreference(place == .elsewhere ? nil : loop) {
             for _ in 0..<3 { _ = try? await client.send(HTTPRequest(url: server.url)) }
         }
         await client.shutdown()
-        #expect(name.withLock(\.self) == (isOnLoop ? "test-loop\n" : "stagecoach-http\n"))
+        #expect(name.withLock(\.self) == (place == .loop ? "test-loop\n" : "stagecoach-http\n"))
     }
 
     @Test("of which some run on event loops have a connection each where a host says too much to one of them")

@@ -22,7 +22,11 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
     private let state = Mutex(State())
     private let ends: (reading: Int32, writing: Int32)
 
-    init() {
+    private let takesBells: Bool
+
+    /// - Parameter takesBells: Whether descriptors can be watched.
+    init(takesBells: Bool = true) {
+        self.takesBells = takesBells
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
         self.ends = (ends[0], ends[1])
@@ -50,6 +54,7 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
     }
 
     func watch(_ bell: Int32, _ work: @escaping @Sendable () -> Void) -> (() -> Void)? {
+        guard takesBells else { return nil }
         state.withLock { $0.bells[bell] = work }
         return {
             self.state.withLock { $0.bells[bell] = nil }
