@@ -18,7 +18,10 @@ struct HostServer {
 
     /// - Throws: `IOError` where the address can't be bound.
     func bind(group: any EventLoopGroup, host: String, port: Int) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        // Makes the decoder's generic types known to Swift's runtime on one thread. Where the first two connections make
+        // them on two event loops at the same instant, its search for conformances may find one half made, and crash.
+        _ = HTTPCodec(limits: HostLimits().decoding)
+        return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Inherited by every connection.
