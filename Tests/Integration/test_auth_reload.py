@@ -529,9 +529,9 @@ def test_who_waits_for_an_answer_from_behind_a_queue_is_told_too(serve, ai):
   - persist: {}
     async: true
   - respond
-""", "  - background: {stages: [complete: {timeout: 2s}, respond]}\n")
+""", "  - background: {stages: [complete: {timeout: 60s}, respond]}\n")
     host = serve(flow, env={"OPENAI_BASE_URL": ai.url})
-    ai.usual = "hang"
+    ai.usual = "gate"
     with client(host, "key-of-ann") as ann:
         arrives(ai, lambda: ask(ann, "one", id="c-1"))
         ask(ann, "two", id="c-2")
@@ -540,6 +540,8 @@ def test_who_waits_for_an_answer_from_behind_a_queue_is_told_too(serve, ai):
         got = [receive_json(ann) for _ in range(2)]
         assert [(frame["id"], frame["error"]["code"]) for frame in got] == [("c-1", "cancelled"), ("c-2", "cancelled")]
         is_closed(ann)
+    # What a queue has taken is worked on to its end.
+    ai.released.release(2)
 
 
 def test_many_who_go_keep_nobody_waiting(serve):
