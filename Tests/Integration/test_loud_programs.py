@@ -30,5 +30,6 @@ def test_the_log_takes_so_much_of_each_line_and_so_many_lines_a_second(serve, tm
     assert host.stop() == 0
     seconds = time.monotonic() - began
     lines = [entry for entry in map(json.loads, host.log) if entry.get("stage") == "loud"]
-    assert 100 <= len(lines) <= 100 * (seconds + 1) + 5
+    # Seconds are those of the clock: a quarter of one may be in two.
+    assert 100 <= len(lines) <= 100 * (seconds + 2) + 5
     assert max(len(entry["message"]) for entry in lines) <= 4096 + 100
