@@ -23,12 +23,13 @@ struct ErrorLines {
     }
 
     private mutating func pass(_ line: String, now: UInt64, log: (String) -> Void) {
+        if line.isEmpty { return }
         if now / 1_000_000_000 != second {
             if count > ErrorLines.mostPerSecond { log("\(count - ErrorLines.mostPerSecond) lines were left out") }
             (second, count) = (now / 1_000_000_000, 0)
         }
         count += 1
-        if count <= ErrorLines.mostPerSecond, !line.isEmpty { log(line) }
+        if count <= ErrorLines.mostPerSecond { log(line) }
     }
 
     private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
