@@ -29,6 +29,9 @@ struct CurlOptions {
         curl_set_long(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         curl_set_long(handle, CURLOPT_TCP_KEEPALIVE, 1)
         curl_set_long(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
+        // The system's file has all certificates of its folder. With a folder beside it libcurl reads the file again for each
+        // connection: 20 ms, and 800 KiB for as long as the connection is open.
+        curl_set_string(handle, CURLOPT_CAPATH, nil)
         curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
         curl_set_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, Self.sentPiece)
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import pathlib
 import socket
 import ssl
@@ -160,6 +161,19 @@ def test_nor_where_the_api_speaks_tls(serve, certificate, extra):
     api = Repeater(extra, context)
     try:
         answers(serve, api, env=trust)
+    finally:
+        api.stop()
+
+
+@pytest.mark.preload
+def test_certificates_are_read_once_a_thread_and_not_for_each_connection(serve, certificate, tmp_path):
+    context, trust = certificate
+    # Whoever says too much gets a connection for each call.
+    api = Repeater(right_after, context)
+    try:
+        answers(serve, api, env=trust | {"TRUST_READ": str(tmp_path / "read")})
+        reads = (tmp_path / "read").read_text().splitlines()
+        assert api.accepted >= 150 and len(reads) <= os.cpu_count() + 1
     finally:
         api.stop()
 
