@@ -1,7 +1,51 @@
-import NIOCore
+package import NIOCore
 
-/// How a connection ends with its host, and what is looked at once a second.
+/// How a connection ends, by itself and with its host, and what is looked at once a second.
 extension WebSocketHandler {
+    func close(_ code: WebSocketCloseCode, _ reason: String) {
+        finish(closing.start(code, reason))
+    }
+
+    func finish(_ action: WebSocketCloseState.Action) {
+        guard let context else { return }
+        switch action {
+        case .nothing: break
+        case .end: context.close(promise: nil)
+        case .sendClose(let code, let reason, let ending):
+            closeCode = code ?? .noStatus
+            let last = frames.takeAll(closingWith: code, reason)
+            clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))
+            sink.end()
+            let written = context.writeAndFlush(Self.wrapOutboundOut(last))
+            let channel = context.channel
+            switch ending {
+            case .afterAnswer: break
+            case .now: written.whenComplete { _ in channel.close(promise: nil) }
+            // Closing a socket with unread bytes resets it, and the client would never see why: so only our side is
+            // closed, and what still comes is read and dropped.
+            case .afterPeer:
+                decoder.stop()
+                isDropping = true
+                written.whenComplete { _ in channel.close(mode: .output, promise: nil) }
+            }
+            readOn()
+        }
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ConnectionEvent { sink.willBeCut(because: "the client takes nothing of what waits for it") }
+        context.fireUserInboundEventTriggered(event)
+        // The end of what a client sends is its end.
+        if event as? ChannelEvent == .inputClosed { context.close(promise: nil) }
+    }
+
+    func abort(_ reason: String) {
+        sink.willBeCut(because: reason)
+        context?.close(promise: nil)
+    }
+
+    // MARK: With the host
+
     /// Takes no further prompt, lets those that were received end, then sends a Close.
     func drain() {
         isDraining = true

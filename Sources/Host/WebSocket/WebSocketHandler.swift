@@ -27,10 +27,10 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
     private var mostWaiting: Int
 
     // Touched on the event loop alone; see Conversation.
-    @exclusivity(unchecked) private var decoder: WebSocketDecoder
+    @exclusivity(unchecked) var decoder: WebSocketDecoder
     @exclusivity(unchecked) var closing = WebSocketCloseState()
     /// What either side closed it with.
-    private var closeCode: WebSocketCloseCode?
+    var closeCode: WebSocketCloseCode?
     @exclusivity(unchecked) var context: ChannelHandlerContext?
     @exclusivity(unchecked) var frames: OutgoingFrames
     @exclusivity(unchecked) private var socket: ClientSocket?
@@ -42,7 +42,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
     /// Whether something that was read waits for its turn.
     @exclusivity(unchecked) private var isWaiting = false
     /// Whether what still comes is dropped, after a breach.
-    @exclusivity(unchecked) private var isDropping = false
+    @exclusivity(unchecked) var isDropping = false
     @exclusivity(unchecked) var isDraining = false
     /// Whether the client may not be here any more.
     var isCancelled = false
@@ -286,49 +286,5 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
         guard !isWritable, bytesWaiting > mostWaiting else { return }
         loop.metrics.cut(.outbound)
         abort("the client takes too little of what waits for it")
-    }
-
-    // MARK: Closing
-
-    func close(_ code: WebSocketCloseCode, _ reason: String) {
-        finish(closing.start(code, reason))
-    }
-
-    private func finish(_ action: WebSocketCloseState.Action) {
-        guard let context else { return }
-        switch action {
-        case .nothing: break
-        case .end: context.close(promise: nil)
-        case .sendClose(let code, let reason, let ending):
-            closeCode = code ?? .noStatus
-            let last = frames.takeAll(closingWith: code, reason)
-            clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))
-            sink.end()
-            let written = context.writeAndFlush(Self.wrapOutboundOut(last))
-            let channel = context.channel
-            switch ending {
-            case .afterAnswer: break
-            case .now: written.whenComplete { _ in channel.close(promise: nil) }
-            // Closing a socket with unread bytes resets it, and the client would never see why: so only our side is
-            // closed, and what still comes is read and dropped.
-            case .afterPeer:
-                decoder.stop()
-                isDropping = true
-                written.whenComplete { _ in channel.close(mode: .output, promise: nil) }
-            }
-            readOn()
-        }
-    }
-
-    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ConnectionEvent { sink.willBeCut(because: "the client takes nothing of what waits for it") }
-        context.fireUserInboundEventTriggered(event)
-        // The end of what a client sends is its end.
-        if event as? ChannelEvent == .inputClosed { context.close(promise: nil) }
-    }
-
-    func abort(_ reason: String) {
-        sink.willBeCut(because: reason)
-        context?.close(promise: nil)
     }
 }
