@@ -203,8 +203,13 @@ public struct QueueGuarantee: Sendable, Hashable {
     /// A promise.
     ///
     /// - Parameters:
-    ///   - room: The bytes of messages that may wait.
-    ///   - capacity: The messages that may wait.
+    ///   - survivesProcess: Whether what waits is there when the process is killed.
+    ///   - survivesMachine: Whether what waits is there when the machine is lost, its disks included.
+    ///   - whenKilled: What happens when the process is killed.
+    ///   - whenDown: What happens while what the step needs is down.
+    ///   - whenMachineLost: What happens when the machine is lost.
+    ///   - room: How many bytes of messages may wait; `nil` where nothing of its own bounds it.
+    ///   - capacity: How many messages may wait; `nil` where nothing of its own bounds it.
     public init(
         survivesProcess: Bool, survivesMachine: Bool = false, whenKilled: String, whenDown: String,
         whenMachineLost: String, room: Int? = nil, capacity: Int? = nil
