@@ -102,7 +102,9 @@ let package = Package(
             resources: [.embedInCode("Pages/chat.html")],
             swiftSettings: strict
         ),
-        .executableTarget(name: "stagecoach", dependencies: ["Host"], swiftSettings: strict),
+        .executableTarget(
+            name: "stagecoach", dependencies: ["Host"], swiftSettings: strict, plugins: ["BuiltCommit"]),
+        .plugin(name: "BuiltCommit", capability: .buildTool()),
         .executableTarget(
             name: "microbenchmarks",
             dependencies: [

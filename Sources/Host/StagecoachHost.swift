@@ -25,6 +25,9 @@ public protocol StagecoachHost: Sendable {
 
     /// Takes the metrics besides `/metrics`; asked once, when the host starts.
     static var metrics: (any MetricsFactory)? { get }
+
+    /// The commit that it was built from, for `--version`, the log and the metric `stagecoach_build_info`.
+    static var commit: String { get }
 }
 
 extension StagecoachHost {
@@ -39,6 +42,9 @@ extension StagecoachHost {
 
     /// Nobody else.
     public static var metrics: (any MetricsFactory)? { nil }
+
+    /// `unknown`.
+    public static var commit: String { "unknown" }
 
     /// Runs the command line.
     @concurrent public static func main() async {

@@ -73,4 +73,4 @@ def test_by_default_connections_and_messages_that_go_well_are_not_logged(serve):
         receive(client)
         client.send(json.dumps({"prompt": "pr1v4te"}))
         assert receive_json(client)["type"] == "response"
-    assert [entry["message"] for entry in entries(host)] == ["Stopping", "Stopped"]
+    assert [entry["message"] for entry in entries(host)] == ["Starting", "Stopping", "Stopped"]

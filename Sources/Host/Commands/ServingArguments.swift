@@ -44,6 +44,7 @@ struct ServingArguments: ParsableArguments {
         let files = try PipelineArguments.good(await HostFiles.check(loaded))
         let settings = HostSettings.of(files)
         let logger = Logger(label: "stagecoach")
+        sayVersion(of: host, logger)
         try checkAddress(with: settings, logger)
         let service = HostService(
             pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, recorder: recorder) },
@@ -66,6 +67,15 @@ struct ServingArguments: ParsableArguments {
             StandardError.write("error: \(error)")
             throw ExitCode.failure
         }
+    }
+
+    /// Which version runs is the first entry of the log, and a metric.
+    private func sayVersion<Host: StagecoachHost>(of host: Host.Type, _ logger: Logger) {
+        let (version, commit) = (ProgramVersion.number, Host.commit)
+        logger.info("Starting", metadata: ["version": "\(version)", "commit": "\(commit)"])
+        MetricsSystem.factory
+            .makeMeter(label: HostMetric.buildInfo.rawValue, dimensions: [("version", version), ("commit", commit)])
+            .set(Int64(1))
     }
 
     private func checkAddress(with settings: HostSettings, _ logger: Logger) throws {

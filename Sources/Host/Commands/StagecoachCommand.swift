@@ -7,13 +7,20 @@ struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
         CommandConfiguration(
             commandName: "stagecoach",
             abstract: "Conversation services from one YAML file.",
+            version: version,
             subcommands: [
                 ServeCommand<Host>.self, CheckCommand<Host>.self, TestCommand<Host>.self,
                 RecordCommand<Host>.self, GraphCommand<Host>.self,
                 StagesCommand<Host>.self,
                 SessionsCommand<Host>.self, ExplainCommand<Host>.self, DoctorCommand<Host>.self,
                 MigrateCommand<Host>.self, ReplayCommand<Host>.self, SchemaCommand<Host>.self,
-                NewCommand<Host>.self,
+                MetricsCommand<Host>.self, NewCommand<Host>.self,
             ])
+    }
+
+    /// With `--verbose` beside `--version` also what it runs with.
+    private static var version: String {
+        let version = ProgramVersion(commit: Host.commit)
+        return CommandLine.arguments.contains("--verbose") ? version.verboseText : version.text
     }
 }

@@ -2,6 +2,7 @@ import Pipeline
 
 /// The metrics of the host: what is outside of any stage.
 enum HostMetric: String, CaseIterable {
+    case buildInfo = "stagecoach_build_info"
     case connections = "stagecoach_connections"
     case accepted = "stagecoach_connections_accepted_total"
     case webSockets = "stagecoach_websocket_connections"
@@ -30,9 +31,40 @@ enum HostMetric: String, CaseIterable {
     case mostFiles = "process_max_fds"
     case startTime = "process_start_time_seconds"
 
+    /// What its values mean.
+    var kind: MetricKind {
+        switch self {
+        case .accepted, .closes, .refused, .cut, .messages, .keptDropped, .queueRetries, .queueDropped, .queueFailed,
+            .spansExported, .spansDropped, .tokenKeyFetches, .processorTime:
+            .counter
+        case .buildInfo, .connections, .webSockets, .outbound, .inbound, .resourceReady, .keptBytes, .queueMessages,
+            .queueOldest, .queueUnreadable, .tokenKeysAge, .memory, .openFiles, .mostFiles, .startTime:
+            .gauge
+        }
+    }
+
+    /// The names of its labels.
+    var labels: [String] {
+        switch self {
+        case .buildInfo: ["version", "commit"]
+        case .closes: ["code"]
+        case .refused, .cut, .spansDropped: ["reason"]
+        case .messages: ["pipeline", "outcome"]
+        case .resourceReady: ["pipeline", "resource"]
+        case .keptBytes, .keptDropped: ["kind"]
+        case .queueMessages, .queueOldest, .queueUnreadable, .queueRetries, .queueDropped, .queueFailed:
+            ["pipeline", "stage"]
+        case .tokenKeyFetches: ["outcome"]
+        case .connections, .accepted, .webSockets, .outbound, .inbound, .spansExported, .tokenKeysAge, .processorTime,
+            .memory, .openFiles, .mostFiles, .startTime:
+            []
+        }
+    }
+
     /// What it says, in one sentence.
     var help: String {
         switch self {
+        case .buildInfo: "Always 1; the labels say which version is running, and of which commit it was built."
         case .connections: "Connections that are open, WebSockets or not."
         case .accepted: "Connections that were accepted."
         case .webSockets: "WebSockets that are open."
@@ -61,13 +93,5 @@ enum HostMetric: String, CaseIterable {
         case .mostFiles: "Files and sockets that the process may have open."
         case .startTime: "When the process started, in seconds since 1970."
         }
-    }
-}
-
-/// What metrics say, by name.
-enum MetricHelp {
-    /// `nil` for metrics of a stage's own.
-    static func text(of name: String) -> String? {
-        EngineMetric(rawValue: name)?.help ?? HostMetric(rawValue: name)?.help
     }
 }

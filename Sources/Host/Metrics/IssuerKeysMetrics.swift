@@ -2,7 +2,7 @@
 enum IssuerKeysMetrics {
     static func write(_ keys: IssuerKeys?, to text: inout PrometheusText) {
         guard let age = keys?.age else { return }
-        text.begin(HostMetric.tokenKeysAge.rawValue, .gauge, help: HostMetric.tokenKeysAge.help)
+        text.begin(.tokenKeysAge)
         text.add("", age / .seconds(1))
     }
 }

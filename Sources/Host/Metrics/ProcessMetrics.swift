@@ -4,20 +4,20 @@ import Glibc
 /// What every Prometheus client says of its process.
 enum ProcessMetrics {
     static func write(to text: inout PrometheusText) {
-        func add(_ metric: HostMetric, _ kind: PrometheusText.Kind, _ value: Double?) {
+        func add(_ metric: HostMetric, _ value: Double?) {
             guard let value else { return }
-            text.begin(metric.rawValue, kind, help: metric.help)
+            text.begin(metric)
             text.add("", value)
         }
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        add(.processorTime, .counter, seconds(usage.ru_utime) + seconds(usage.ru_stime))
-        add(.memory, .gauge, residentBytes)
-        add(.openFiles, .gauge, openFiles)
+        add(.processorTime, seconds(usage.ru_utime) + seconds(usage.ru_stime))
+        add(.memory, residentBytes)
+        add(.openFiles, openFiles)
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        add(.mostFiles, .gauge, Double(limit.rlim_cur))
-        add(.startTime, .gauge, startTime)
+        add(.mostFiles, Double(limit.rlim_cur))
+        add(.startTime, startTime)
     }
 
     private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }

@@ -12,7 +12,7 @@ package final class PrometheusMetrics: MetricsFactory {
         case histogram(DurationHistogram)
         case summary(SummaryValue)
 
-        var type: PrometheusText.Kind {
+        var type: MetricKind {
             switch self {
             case .counter: .counter
             case .gauge: .gauge
@@ -81,7 +81,7 @@ package final class PrometheusMetrics: MetricsFactory {
         let families = families.withLock(\.self).sorted { $0.key < $1.key }
         for (name, family) in families {
             guard let type = family.values.first?.type else { continue }
-            text.begin(name, type, help: MetricHelp.text(of: name))
+            text.begin(name, type, help: MetricDeclaration.named(name)?.help)
             for (labels, value) in family.sorted(by: { $0.key < $1.key }) {
                 switch value {
                 case .counter(let counter): text.add(labels, counter.value)

@@ -2,17 +2,18 @@ import Pipeline
 
 /// Metrics in Prometheus' text format (version 0.0.4).
 struct PrometheusText {
-    enum Kind: String {
-        case counter, gauge, histogram, summary
-    }
-
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
     private(set) var text = ""
     private var name = ""
 
+    /// Begins one of the host's metrics; its values follow.
+    mutating func begin(_ metric: HostMetric) {
+        begin(metric.rawValue, metric.kind, help: metric.help)
+    }
+
     /// Begins a metric; its values follow.
-    mutating func begin(_ name: String, _ kind: Kind, help: String?) {
+    mutating func begin(_ name: String, _ kind: MetricKind, help: String?) {
         self.name = name
         if let help {
             text += "# HELP \(name) \(help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n"))\n"

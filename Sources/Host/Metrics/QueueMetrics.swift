@@ -8,18 +8,18 @@ enum QueueMetrics {
                 (PrometheusText.labels([("pipeline", pipeline.name), ("stage", status.label)]), status)
             }
         }
-        func add(_ metric: HostMetric, _ kind: PrometheusText.Kind, _ value: (QueueStatus) -> Double) {
-            text.begin(metric.rawValue, kind, help: metric.help)
+        func add(_ metric: HostMetric, _ value: (QueueStatus) -> Double) {
+            text.begin(metric)
             for (labels, status) in queues { text.add(labels, value(status)) }
         }
         let now = Timestamp.now.microseconds
-        add(.queueMessages, .gauge) { Double($0.depth.messages) }
-        add(.queueOldest, .gauge) { status in
+        add(.queueMessages) { Double($0.depth.messages) }
+        add(.queueOldest) { status in
             status.depth.oldest.map { max(0, Double(now - $0.microseconds) / 1e6) } ?? 0
         }
-        add(.queueUnreadable, .gauge) { Double($0.depth.unreadable) }
-        add(.queueRetries, .counter) { Double($0.retries) }
-        add(.queueDropped, .counter) { Double($0.dropped) }
-        add(.queueFailed, .counter) { Double($0.failed) }
+        add(.queueUnreadable) { Double($0.depth.unreadable) }
+        add(.queueRetries) { Double($0.retries) }
+        add(.queueDropped) { Double($0.dropped) }
+        add(.queueFailed) { Double($0.failed) }
     }
 }

@@ -1,7 +1,7 @@
 /// How the resources of what is served are, looked up when somebody asks.
 enum ResourceMetrics {
     static func write(_ pipelines: [ServedPipeline], to text: inout PrometheusText) {
-        text.begin(HostMetric.resourceReady.rawValue, .gauge, help: HostMetric.resourceReady.help)
+        text.begin(.resourceReady)
         for pipeline in pipelines {
             for (name, health) in pipeline.chain.health {
                 let labels = PrometheusText.labels([("pipeline", pipeline.name), ("resource", name)])

@@ -50,8 +50,10 @@ struct HostService: Service {
         let tidying = Task { await giveBackMemory(of: connections, kept: routes.kept) }
         let exporting = exporter.map { exporter in Task { await exporter.run() } }
         announce(places(of: channel))
+        ServiceManager.ready(places(of: channel))
         try? await gracefulShutdown()
         logger.info("Stopping")
+        ServiceManager.stopping()
         let impatient = Task { await exitAtSecondSignal() }
         let deadline = ContinuousClock.now + settings.drain
         for task in reloading + [tidying] { task.cancel() }

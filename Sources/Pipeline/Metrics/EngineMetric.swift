@@ -9,6 +9,19 @@ package enum EngineMetric: String, CaseIterable {
     case modelFallbacks = "stagecoach_model_fallbacks_total"
     case unreadableRows = "stagecoach_rows_unreadable_total"
 
+    /// What its values mean.
+    package var kind: MetricKind { self == .stageDuration ? .histogram : .counter }
+
+    /// The names of its labels.
+    package var labels: [String] {
+        switch self {
+        case .stageReceived, .stageSent, .stageRetries, .stageDuration, .modelTokens: ["pipeline", "stage"]
+        case .stageErrors: ["pipeline", "stage", "code"]
+        case .modelFallbacks: ["from", "to", "code"]
+        case .unreadableRows: ["resource", "column"]
+        }
+    }
+
     /// What it says, in one sentence.
     package var help: String {
         switch self {

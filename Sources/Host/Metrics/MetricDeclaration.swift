@@ -1,0 +1,35 @@
+import Pipeline
+
+/// A metric as the code declares it. What `/metrics` says of it, the board and the alerts are made from this.
+struct MetricDeclaration {
+    let name: String
+    let kind: MetricKind
+    /// The names of its labels.
+    let labels: [String]
+    /// What it says, in one sentence.
+    let help: String
+    /// How operators watch it.
+    let watch: MetricWatch
+
+    init(_ metric: EngineMetric) {
+        (name, kind, labels) = (metric.rawValue, metric.kind, metric.labels)
+        (help, watch) = (metric.help, metric.watch)
+    }
+
+    init(_ metric: HostMetric) {
+        (name, kind, labels) = (metric.rawValue, metric.kind, metric.labels)
+        (help, watch) = (metric.help, metric.watch)
+    }
+
+    /// The one of that name; `nil` for metrics of a stage's own.
+    static func named(_ name: String) -> MetricDeclaration? {
+        EngineMetric(rawValue: name).map(MetricDeclaration.init)
+            ?? HostMetric(rawValue: name).map(MetricDeclaration.init)
+    }
+
+    /// Every metric that a host may show, by name.
+    static var all: [MetricDeclaration] {
+        (EngineMetric.allCases.map(MetricDeclaration.init) + HostMetric.allCases.map(MetricDeclaration.init))
+            .sorted { $0.name < $1.name }
+    }
+}

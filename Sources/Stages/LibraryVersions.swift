@@ -1,0 +1,11 @@
+import CPostgres
+import GRDBSQLite
+
+extension BuiltIn {
+    /// The versions of the databases' libraries that run.
+    package static var libraryVersions: [String] {
+        // Its number is 10,000 times the major version, and the minor one (libpq's documentation of PQlibVersion).
+        let libpq = PQlibVersion()
+        return ["SQLite \(String(cString: sqlite3_libversion()))", "libpq \(libpq / 10_000).\(libpq % 10_000)"]
+    }
+}
