@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 int stagecoach_events_open(void) {
@@ -57,33 +59,59 @@ void stagecoach_hush(int bell) {
     eventfd_read(bell, &count);
 }
 
-// The beginning of what the kernel shares of a context: its events, which nobody needs, as the bell says it all.
+int stagecoach_timer(void) {
+    return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
+void stagecoach_timer_set(int timer, long long nanoseconds) {
+    struct itimerspec when = {.it_value = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000}};
+    timerfd_settime(timer, 0, &when, 0);
+}
+
+// What the kernel shares of a context, so that its events are taken without asking it.
 struct ring {
-    unsigned id, size, head, tail, magic;
+    unsigned id, size, head, tail, magic, compatible, incompatible, header_size;
+    struct io_event events[];
 };
 
-int stagecoach_relay_open(struct stagecoach_relay *relay, int set, int bell) {
-    relay->context = 0;
-    relay->set = set;
-    relay->bell = bell;
+int stagecoach_relay_open(struct stagecoach_relay *relay, int first, int second, int bell) {
+    *relay = (struct stagecoach_relay){.sets = {first, second}, .bell = bell};
     return (int)syscall(SYS_io_setup, 4u, &relay->context);
 }
 
-int stagecoach_relay_arm(struct stagecoach_relay *relay) {
-    struct ring *ring = (struct ring *)relay->context;
-    if (ring->magic == 0xa10a10a1) {
-        unsigned tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-        __atomic_store_n(&ring->head, tail, __ATOMIC_RELEASE);
+int stagecoach_relay_arm(struct stagecoach_relay *relay, int sets) {
+    struct iocb polls[2], *requests[2];
+    long count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (!(sets & 1 << i)) continue;
+        polls[count] = (struct iocb){
+            .aio_data = 1 << i,
+            .aio_lio_opcode = IOCB_CMD_POLL,
+            .aio_fildes = (uint32_t)relay->sets[i],
+            .aio_buf = POLLIN,
+            .aio_flags = IOCB_FLAG_RESFD,
+            .aio_resfd = (uint32_t)relay->bell,
+        };
+        requests[count] = &polls[count];
+        count++;
     }
-    struct iocb poll = {
-        .aio_lio_opcode = IOCB_CMD_POLL,
-        .aio_fildes = (uint32_t)relay->set,
-        .aio_buf = POLLIN,
-        .aio_flags = IOCB_FLAG_RESFD,
-        .aio_resfd = (uint32_t)relay->bell,
-    };
-    struct iocb *requests[] = {&poll};
-    return syscall(SYS_io_submit, relay->context, 1L, requests) == 1 ? 0 : -1;
+    return syscall(SYS_io_submit, relay->context, count, requests) == count ? 0 : -1;
+}
+
+int stagecoach_relay_rung(struct stagecoach_relay *relay) {
+    struct ring *ring = (struct ring *)relay->context;
+    int sets = 0;
+    if (ring->magic != 0xa10a10a1 || ring->header_size != sizeof(struct ring)) {
+        struct io_event events[4];
+        struct timespec no_time = {0};
+        long count = syscall(SYS_io_getevents, relay->context, 0L, 4L, events, &no_time);
+        for (long i = 0; i < count; i++) sets |= (int)events[i].data;
+        return sets;
+    }
+    unsigned head = ring->head, tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+    for (; head != tail; head = (head + 1) % ring->size) sets |= (int)ring->events[head].data;
+    __atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
+    return sets;
 }
 
 void stagecoach_relay_close(struct stagecoach_relay *relay) {

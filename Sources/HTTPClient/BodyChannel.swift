@@ -13,7 +13,7 @@ final class BodyChannel: Sendable {
         var bytes: [UInt8] = []
         var isHeldUp = false
         var end: Result<Void, HTTPClientError>?
-        var reader: CheckedContinuation<Step, Never>?
+        var reader: UnsafeContinuation<Step, Never>?
 
         mutating func take() -> Step? {
             guard bytes.isEmpty else {
@@ -33,9 +33,15 @@ final class BodyChannel: Sendable {
         state.withLock { $0.end != nil }
     }
 
+    /// Bytes that wait for the reader.
+    var waiting: Int {
+        state.withLock(\.bytes.count)
+    }
+
     func next() async -> Step {
         if let step = state.withLock({ $0.take() }) { return step }
-        return await withCheckedContinuation { continuation in
+        // Unsafe, as it is resumed for each word: the state gives it away once.
+        return await withUnsafeContinuation { continuation in
             let step: Step? = state.withLock { state in
                 if let step = state.take() { return step }
                 guard state.reader == nil else {
@@ -51,7 +57,7 @@ final class BodyChannel: Sendable {
 
     /// Takes bytes; returns whether the sender should be held up.
     func append(_ new: UnsafeRawBufferPointer) -> Bool {
-        let (reader, isFull): (CheckedContinuation<Step, Never>?, Bool) = state.withLock { state in
+        let (reader, isFull): (UnsafeContinuation<Step, Never>?, Bool) = state.withLock { state in
             guard state.end == nil else { return (nil, false) }
             if let reader = state.reader.take() { return (reader, false) }
             state.bytes.append(contentsOf: new)
@@ -71,7 +77,7 @@ final class BodyChannel: Sendable {
 
     /// Takes the end; a second one is ignored. What came before a failure is still read, unless the reader has left.
     func end(_ error: HTTPClientError?) {
-        let reader: CheckedContinuation<Step, Never>? = state.withLock { state in
+        let reader: UnsafeContinuation<Step, Never>? = state.withLock { state in
             guard state.end == nil else { return nil }
             state.end = error.map { .failure($0) } ?? .success(())
             if error?.code == .cancelled { state.bytes = [] }

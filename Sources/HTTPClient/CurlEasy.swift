@@ -32,6 +32,7 @@ final class CurlEasy: Timed {
     private var hasHead = false
     private var body: [UInt8] = []
     private var received = 0
+    private var pieces = 0
     private var lastByte: ContinuousClock.Instant?
     private var isPaused = false
     private var failure: HTTPClientError?
@@ -45,6 +46,8 @@ final class CurlEasy: Timed {
 
     /// The largest head that is taken, interim responses included: four times what Node takes by default.
     private static let headLimit = 64 << 10
+    /// Pieces of a stream of events whose successors may wait: many APIs send who speaks before the first word.
+    private static let promptPieces = 3
 
     /// A handle for one call after the other; what they have in common is set once.
     ///
@@ -143,7 +146,7 @@ final class CurlEasy: Timed {
         if isVerbose { curl_set_long(pointer, CURLOPT_VERBOSE, 0) }
         (call, failure, lastByte) = (nil, nil, nil)
         (framing, connection, hasStaleConnection) = (ResponseFraming(), nil, false)
-        (status, received, hasHead, isPaused) = (0, 0, false, false)
+        (status, received, pieces, hasHead, isPaused) = (0, 0, 0, false, false)
         (connectionRule, forbidsReuse, isVerbose) = (.any, false, false)
         (block, body, opened) = ([], [], [])
     }
@@ -248,9 +251,13 @@ extension CurlEasy {
         received += bytes.count
         if !call.isStreamed {
             body.append(contentsOf: bytes)
-        } else if call.body.append(bytes) {
-            onFull(self)
+            return true
         }
+        if framing.isEventStream {
+            pieces += 1
+            if pieces == Self.promptPieces, let connection { sockets.gather(connection) }
+        }
+        if call.body.append(bytes) { onFull(self) }
         return true
     }
 

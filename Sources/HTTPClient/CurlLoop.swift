@@ -5,6 +5,9 @@ import Glibc
 ///
 /// The loop waits for a bell, which the kernel rings when something of libcurl's is ready: no thread has to wait for that
 /// and hand it over. Where the kernel does not, there is no such object.
+///
+/// Words in the middle of an answer may wait for those of other answers, for ``WordPace/longestWait`` at most. All else is
+/// worked on as it comes.
 final class CurlLoop: CallRunner, @unchecked Sendable {
     // Unchecked: all but `loop` is touched on the loop's thread alone; other threads hand what they want to the loop.
     private let loop: any HTTPClientLoop
@@ -12,7 +15,11 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     private let sockets: CurlSockets
     private let calls: CurlCalls
     private var relay: stagecoach_relay
-    private var stopWatching: () -> Void = {}
+    private var pace = WordPace()
+    /// Rings when what has been gathered is to be looked at: not a task of the loop's, whose sockets would wait for as long
+    /// as there is always one that is due.
+    private let timer: Int32
+    private var stopWatching: [() -> Void] = []
     private var alarm: (time: ContinuousClock.Instant, cancel: () -> Void)?
     /// Whether libcurl may be calling us.
     private var isWorking = false
@@ -20,31 +27,48 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
 
     /// Turns of as many ready sockets as are worked on at once, before others have theirs.
     private static let mostTurns = 4
+    /// The bits by which the relay tells the sets apart.
+    private static let (prompt, gathered): (Int32, Int32) = (1, 2)
 
     /// A runner on the loop of this thread; `nil` where the system does not let it be.
     init?(
         on loop: any HTTPClientLoop, _ configuration: HTTPClientConfiguration,
         report: @escaping @Sendable (String) -> Void
     ) {
-        guard CurlLibrary.isReady, let events = CurlEvents() else { return nil }
+        guard CurlLibrary.isReady, let events = CurlEvents(gathers: true) else { return nil }
         self.loop = loop
         self.events = events
         sockets = CurlSockets(events, report: report)
         calls = CurlCalls(configuration, events: events, sockets: sockets)
         relay = stagecoach_relay()
+        timer = stagecoach_timer()
         let bell = stagecoach_bell()
-        guard bell >= 0, stagecoach_relay_open(&relay, events.set, bell) == 0 else {
+        guard bell >= 0, timer >= 0, stagecoach_relay_open(&relay, events.set, events.gatheredSet, bell) == 0 else {
             events.close()
             Glibc.close(bell)
+            Glibc.close(timer)
             return nil
         }
-        guard stagecoach_relay_arm(&relay) == 0, let stop = loop.watch(bell, { self.workOnSockets() }) else {
+        let sets = Self.prompt | Self.gathered
+        guard stagecoach_relay_arm(&relay, sets) == 0, watch(bell, { $0.look(at: stagecoach_relay_rung(&$0.relay)) }),
+            watch(timer, { $0.look(at: Self.gathered) })
+        else {
+            hasEnded = true
+            for stop in stopWatching { stop() }
             stagecoach_relay_close(&relay)
             events.close()
-            Glibc.close(bell)
+            if stopWatching.isEmpty { Glibc.close(bell) }
+            Glibc.close(timer)
             return nil
         }
-        stopWatching = stop
+    }
+
+    /// Returns whether the loop watches the descriptor, which is its own then.
+    private func watch(_ bell: Int32, _ answer: @escaping @Sendable (CurlLoop) -> Void) -> Bool {
+        let stop = loop.watch(bell) { if !self.hasEnded { answer(self) } }
+        guard let stop else { return false }
+        stopWatching.append(stop)
+        return true
     }
 
     func submit(_ command: CurlCommand) {
@@ -73,9 +97,9 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
         stagecoach_relay_close(&relay)
         if !withLoop {
             alarm?.cancel()
-            stopWatching()
+            for stop in stopWatching { stop() }
         }
-        alarm = nil
+        (alarm, stopWatching) = (nil, [])
         // Which closes the connections, and tells `sockets` of it.
         withExtendedLifetime(sockets) { events.close() }
     }
@@ -88,17 +112,40 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
         work { calls.obey(command) }
     }
 
-    private func workOnSockets() {
-        guard !hasEnded else { return }
-        var turns = 0
-        repeat {
-            turns += 1
+    private func look(at sets: Int32) {
+        var unarmed = sets & Self.prompt
+        if unarmed != 0 { workOnSockets { self.events.work(waiting: 0) } }
+        if sets & Self.gathered != 0, !workOnGathered() { unarmed |= Self.gathered }
+        arm(unarmed)
+    }
+
+    /// Works on what has been gathered.
+    ///
+    /// - Returns: Whether what comes next is gathered again; otherwise the bell is to say when it is there.
+    private func workOnGathered() -> Bool {
+        pace.note(workOnSockets { self.events.workOnGathered() }, at: .now)
+        guard let wait = pace.wait else { return false }
+        stagecoach_timer_set(timer, wait.nanoseconds)
+        return true
+    }
+
+    /// Has the bell rung when there is something ready; at once where there is more.
+    private func arm(_ sets: Int32) {
+        guard sets != 0, stagecoach_relay_arm(&relay, sets) != 0 else { return }
+        _ = loop.execute(after: .milliseconds(1)) { if !self.hasEnded { self.look(at: sets) } }
+    }
+
+    /// - Returns: How much was ready.
+    @discardableResult
+    private func workOnSockets(_ turn: () -> Int) -> Int {
+        var total = 0
+        for _ in 0..<Self.mostTurns {
             var count = 0
-            work { count = events.work(waiting: 0) }
+            work { count = turn() }
+            total += count
             guard count == events.most else { break }
-        } while turns < Self.mostTurns
-        // The bell is rung at once where there is more.
-        if stagecoach_relay_arm(&relay) != 0 { _ = loop.execute(after: .milliseconds(1)) { self.workOnSockets() } }
+        }
+        return total
     }
 
     private func work(_ body: () -> Void) {

@@ -73,6 +73,7 @@ final class CurlSockets {
         switch unread {
         case .nothing:
             connection.isIdle = false
+            events?.gather(connection.descriptor, false)
             return (connection, true)
         case .farewell: return (nil, false)
         case .excess:
@@ -98,6 +99,12 @@ final class CurlSockets {
         guard !connection.isClosed, !connection.isShared else { return }
         connection.isIdle = true
         trust.noteAnswer()
+    }
+
+    /// What comes next on a call's connection may wait for what comes on others.
+    func gather(_ connection: Connection) {
+        // Where several calls share one, their beginnings would wait, too.
+        if !connection.isClosed, !connection.isShared { events?.gather(connection.descriptor, true) }
     }
 
     /// What a call that starts now is to do.

@@ -12,6 +12,12 @@ extension Duration {
         let (seconds, attoseconds) = clamped.components
         return Int(seconds) * 1_000 + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
+
+    /// At most a day.
+    var nanoseconds: Int64 {
+        let (seconds, attoseconds) = clamped.components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    }
 }
 
 extension ContinuousClock.Instant {

@@ -32,6 +32,28 @@ public struct HTTPBody: AsyncSequence, Sendable {
         return whole
     }
 
+    /// Has what is read in one go end the call where the task is cancelled: that is looked after once, and not for each
+    /// piece, as a `for` loop does.
+    public func reading<Value>(_ read: (Pieces) async throws -> Value) async throws -> Value {
+        try await withTaskCancellationHandler {
+            try await read(Pieces(reader: reader))
+        } onCancel: {
+            reader.cancel()
+        }
+    }
+
+    /// The pieces of a body within ``reading(_:)``.
+    public struct Pieces {
+        let reader: Reader
+
+        /// The next piece; `nil` at the end.
+        ///
+        /// - Throws: ``HTTPClientError``, after the pieces that came before it.
+        public func next() async throws(HTTPClientError) -> [UInt8]? {
+            try await reader.nextUnlessCancelled()
+        }
+    }
+
     /// Reads a body.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let reader: Reader
@@ -66,6 +88,15 @@ public struct HTTPBody: AsyncSequence, Sendable {
             } onCancel: {
                 cancel()
             }
+            return try take(step)
+        }
+
+        /// Where the task's cancellation is looked after by who calls this.
+        func nextUnlessCancelled() async throws(HTTPClientError) -> [UInt8]? {
+            try take(await call.body.next())
+        }
+
+        private func take(_ step: BodyChannel.Step) throws(HTTPClientError) -> [UInt8]? {
             if step.hasMadeRoom { client.resume(call) }
             return try step.piece.get()
         }

@@ -19,8 +19,8 @@ public protocol HTTPClientLoop: AnyObject, Sendable {
     /// - Returns: What takes that back.
     func execute(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> () -> Void
 
-    /// Reads a descriptor of `eventfd` whenever it is readable, and runs work then; the descriptor is the loop's from now
-    /// on. Called on the loop's thread.
+    /// Reads a descriptor of `eventfd` or `timerfd`, eight bytes at a time, whenever it is readable, and runs work then; the
+    /// descriptor is the loop's from now on. Called on the loop's thread.
     ///
     /// - Returns: What ends that and closes the descriptor; `nil` where it can't be, and the descriptor is the caller's.
     func watch(_ bell: Int32, _ work: @escaping @Sendable () -> Void) -> (() -> Void)?

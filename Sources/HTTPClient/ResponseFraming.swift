@@ -1,10 +1,11 @@
-/// What the head of a response says about where its body ends.
+/// What the head of a response says about its body: where it ends, and whether it comes as events.
 ///
 /// Who takes a body to end elsewhere than the host does takes the rest for the beginning of the next answer.
 struct ResponseFraming {
     private var length: [UInt8]?
     private(set) var isChunked = false
     private(set) var hasTwoLengths = false
+    private(set) var isEventStream = false
 
     /// Whether both lengths are given: the chunks count, and the connection is not to be used again (RFC 9112 6.1).
     var isAmbiguous: Bool { isChunked && length != nil }
@@ -16,6 +17,8 @@ struct ResponseFraming {
             length = value
         } else if Self.value(of: "transfer-encoding", in: line) != nil {
             isChunked = true
+        } else if let value = Self.value(of: "content-type", in: line) {
+            isEventStream = value.starts(with: "text/event-stream".utf8)
         }
     }
 

@@ -26,18 +26,28 @@ int stagecoach_bell(void);
 void stagecoach_ring(int bell);
 void stagecoach_hush(int bell);
 
-// Rings a bell when a set has something ready, so that who waits for the bell alone hears of all that the set watches.
+// A bell that rings by itself when its time has come.
+int stagecoach_timer(void);
+
+// Has it ring once, so many nanoseconds from now; at least one.
+void stagecoach_timer_set(int timer, long long nanoseconds);
+
+// Rings a bell when a set has something ready, so that who waits for the bell alone hears of all that the sets watch. The
+// sets are told apart by bits, in their order: 1 and 2.
 struct stagecoach_relay {
     unsigned long context;
-    int set;
+    int sets[2];
     int bell;
 };
 
 // 0, or -1 with errno: the kernel, or what confines the process, may not have it.
-int stagecoach_relay_open(struct stagecoach_relay *relay, int set, int bell);
+int stagecoach_relay_open(struct stagecoach_relay *relay, int first, int second, int bell);
 
-// Has the bell rung once: at once where something is ready. 0, or -1 with errno.
-int stagecoach_relay_arm(struct stagecoach_relay *relay);
+// Has the bell rung once for each of these sets: at once where something is ready. 0, or -1 with errno.
+int stagecoach_relay_arm(struct stagecoach_relay *relay, int sets);
+
+// For which sets the bell has been rung since this was last asked.
+int stagecoach_relay_rung(struct stagecoach_relay *relay);
 
 void stagecoach_relay_close(struct stagecoach_relay *relay);
 

@@ -122,21 +122,21 @@ public struct OpenAI: Model {
         var answer = AnswerReader(hiding: reason)
         var hasBegun = false
         do {
-            for try await bytes in response.body {
-                try answer.append(bytes)
-                while let delta = try answer.next() {
-                    hasBegun = true
-                    try await receive(delta)
+            try await response.body.reading { pieces in
+                while !answer.isOver, let bytes = try await pieces.next() {
+                    try answer.append(bytes)
+                    while let delta = try answer.next() {
+                        hasBegun = true
+                        try await receive(delta)
+                    }
+                    if !hasBegun, answer.isThinking {
+                        hasBegun = true
+                        try await receive("")
+                    }
                 }
-                if !hasBegun, answer.isThinking {
-                    hasBegun = true
-                    try await receive("")
-                }
-                guard answer.isOver else { continue }
-                // Only a connection whose response was read to its end is kept for the next call.
-                Task { try await response.body.collect(upTo: 1 << 16) }
-                break
             }
+            // Only a connection whose response was read to its end is kept for the next call.
+            if answer.isOver { Task { try await response.body.collect(upTo: 1 << 16) } }
         } catch let error as HTTPClientError {
             // What breaks off behind the last word takes nothing away.
             guard answer.isWhole, error.code != .cancelled else { throw OpenAIError.failed(error) }

@@ -1,0 +1,129 @@
+import Foundation
+import Synchronization
+import TestPatience
+import Testing
+
+@testable import HTTPClient
+
+@Suite("Words in the middle of an answer", .timeLimit(.minutes(1)))
+struct GatheredWordsTests {
+    /// The calls of a thread, which is the test's.
+    private final class Calls {
+        private let events: CurlEvents
+        private let sockets: CurlSockets
+        private let calls: CurlCalls
+
+        init() throws {
+            events = try #require(CurlEvents(gathers: true))
+            sockets = CurlSockets(events) { _ in }
+            calls = CurlCalls(HTTPClientConfiguration(), events: events, sockets: sockets)
+        }
+
+        func start(_ url: String) -> Call {
+            let call = Call(HTTPRequest(url: url), isStreamed: true)
+            calls.obey(.start(call))
+            return call
+        }
+
+        /// Works on what is not gathered until something is so.
+        func work(until isDone: () -> Bool) -> Bool {
+            let limit = ContinuousClock.now + .patience(.seconds(10))
+            while !isDone(), .now < limit {
+                calls.advance()
+                events.work(waiting: 10)
+            }
+            return isDone()
+        }
+
+        func workOnGathered(until isDone: () -> Bool) -> Bool {
+            let limit = ContinuousClock.now + .patience(.seconds(10))
+            while !isDone(), .now < limit {
+                if events.workOnGathered() == 0 { usleep(1_000) }
+                calls.advance()
+            }
+            return isDone()
+        }
+
+        /// Works for a moment on what is not gathered.
+        func workForAMoment() {
+            for _ in 0..<5 {
+                calls.advance()
+                events.work(waiting: 10)
+            }
+        }
+
+        func end() {
+            calls.endAll(.shutDown)
+            withExtendedLifetime(sockets) { events.close() }
+        }
+    }
+
+    /// Sends a word whenever it is told to.
+    private final class Speaker: Sendable {
+        private let connection = Mutex<Connection?>(nil)
+        private let isOver = DispatchSemaphore(value: 0)
+
+        func speak(on connection: Connection, as type: String) {
+            connection.send("HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\nTransfer-Encoding: chunked\r\n\r\n")
+            self.connection.withLock { $0 = connection }
+            isOver.wait()
+        }
+
+        func say() {
+            _ = connection.withLock { $0?.send("4\r\nword\r\n") }
+        }
+
+        func end() {
+            _ = connection.withLock { $0?.send("0\r\n\r\n") }
+            isOver.signal()
+        }
+    }
+
+    private func words(_ call: Call) -> Int { call.body.waiting / 4 }
+
+    @Test("of events are gathered from the fourth on, and the next call over that connection is worked on at once")
+    func events() throws {
+        let speaker = Speaker()
+        let server = try LoopbackServer { connection in
+            while connection.request() != nil { speaker.speak(on: connection, as: "text/event-stream; charset=utf-8") }
+        }
+        defer { server.stop() }
+        let calls = try Calls()
+        defer { calls.end() }
+        for _ in 0..<2 {
+            let call = calls.start(server.url)
+            #expect(calls.work { call.isOver })
+            for word in 1...3 {
+                speaker.say()
+                #expect(calls.work { words(call) == word })
+            }
+            speaker.say()
+            calls.workForAMoment()
+            #expect(words(call) == 3)
+            #expect(calls.workOnGathered { words(call) == 4 })
+            speaker.end()
+            #expect(calls.workOnGathered { call.body.isOver })
+        }
+        #expect(server.accepted == 1)
+    }
+
+    @Test("that is no stream of events come at once, however many pieces it has")
+    func otherBodies() throws {
+        let speaker = Speaker()
+        let server = try LoopbackServer { connection in
+            _ = connection.request()
+            speaker.speak(on: connection, as: "application/json")
+        }
+        defer { server.stop() }
+        let calls = try Calls()
+        defer { calls.end() }
+        let call = calls.start(server.url)
+        #expect(calls.work { call.isOver })
+        for word in 1...8 {
+            speaker.say()
+            #expect(calls.work { words(call) == word })
+        }
+        speaker.end()
+        #expect(calls.work { call.body.isOver })
+    }
+}

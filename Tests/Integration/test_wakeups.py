@@ -1,0 +1,97 @@
+"""Words of many answers share the wake-ups of the host; the first words of an answer, and few words, do not wait for others."""
+
+import asyncio
+import json
+import pathlib
+import socket
+import statistics
+import time
+
+import websockets
+
+STREAMED = """
+pipeline: streamed
+resources:
+  model: {openai: {url: "URL", key: sk-canary-1234567890}}
+stages:
+  - receive: {format: json}
+  - validate
+  - complete: {stream: true}
+  - respond: {stream: true}
+"""
+
+
+async def speak(reader, writer, gap):
+    """An API that streams: each word is the instant at which it is sent."""
+
+    def chunk(text):
+        writer.write(f"{len(text):x}\r\n{text}\r\n".encode())
+
+    while head := await reader.readline():
+        length = 0
+        while head := (await reader.readline()).strip():
+            name, value = head.lower().split(b":", 1)
+            length = int(value) if name == b"content-length" else length
+        words = int(json.loads(await reader.readexactly(length))["messages"][-1]["content"])
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(words):
+            event = {"choices": [{"index": 0, "delta": {"content": f"{time.monotonic():.6f} "}}]}
+            chunk(f"data: {json.dumps(event)}\n\n")
+            await asyncio.sleep(gap)
+        chunk("data: [DONE]\n\n")
+        writer.write(b"0\r\n\r\n")
+
+
+def wakeups(host):
+    """How often threads of the host have slept and been woken."""
+    tasks = pathlib.Path(f"/proc/{host.process.pid}/task").glob("*/status")
+    return sum(int(line.split()[1]) for task in tasks for line in task.read_text().splitlines()
+               if line.startswith("voluntary_ctxt_switches"))
+
+
+async def answer(host, words, begin):
+    """How late each word of an answer came."""
+    await asyncio.sleep(begin)
+    lateness = []
+    async with websockets.connect(f"ws://127.0.0.1:{host.port}/ws?format=json") as connection:
+        await connection.recv()
+        await connection.send(json.dumps({"prompt": str(words)}))
+        async for text in connection:
+            frame = json.loads(text)
+            if frame["type"] == "response":
+                return lateness
+            assert frame["type"] == "delta", frame
+            lateness.append(time.monotonic() - float(frame["text"]))
+
+
+def measured(serve, clients, words, pause, gap=0.05):
+    """Wake-ups of the host for each word of answers that begin one after the other, and how late the words were."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=clients)
+    host = serve(STREAMED.replace("URL", f"http://127.0.0.1:{listener.getsockname()[1]}/v1"))
+
+    async def run():
+        async with await asyncio.start_server(lambda reader, writer: speak(reader, writer, gap), sock=listener):
+            before = wakeups(host)
+            lateness = await asyncio.gather(*(answer(host, words, number * pause) for number in range(clients)))
+            share = (wakeups(host) - before) / (clients * words)
+            assert host.stop() == 0
+            return share, lateness
+
+    return asyncio.run(run())
+
+
+def test_words_of_many_answers_share_wakeups_and_none_is_lost(serve):
+    # 60 answers of 20 words a second begin 3 ms apart: 1,200 words a second, none of which is sent with another.
+    share, lateness = measured(serve, 60, 50, 0.003)
+    assert all(len(answer) == 50 for answer in lateness)
+    # Each word took two wake-ups or more when each was worked on as it came: one to read and one to wait again.
+    assert share < 0.6, f"{share:.2f} wake-ups a word"
+
+
+def test_first_words_do_not_wait_for_others_and_nor_do_few(serve):
+    share, lateness = measured(serve, 60, 50, 0.003)
+    first = statistics.median(answer[1] for answer in lateness)
+    later = statistics.median(word for answer in lateness for word in answer[10:])
+    _, few = measured(serve, 3, 30, 0.013)
+    alone = statistics.median(word for answer in few for word in answer[10:])
+    assert alone < later and first < later, (first, alone, later)
