@@ -16,7 +16,6 @@ import pytest
 
 from conftest import DEADLINE, ROOT, receive, receive_json, say, wait_until
 
-GUIDE = (ROOT / "docs/first-stage-any-language.md").read_text()
 PROTOCOL = (ROOT / "docs/exec.md").read_text()
 
 # Does what the prompt says.
@@ -116,17 +115,6 @@ def log_lines(host, text):
 
 def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-
-
-def test_the_guide_does_what_it_says_in_three_commands(serve, tmp_path):
-    commands = blocks(GUIDE, "sh")
-    assert len(commands) == 3 and commands[2].split() == ["scripts/serve", "shout.yaml"]
-    for command in commands[:2]:
-        assert os.system(f"cd {tmp_path} && {command}") == 0
-    host = serve(tmp_path / "shout.yaml")
-    with host.connect() as client:
-        client.send("hello")
-        assert receive(client) == "HELLO!"
 
 
 @pytest.mark.parametrize("example, prompt, answer", [
