@@ -21,8 +21,7 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     private let timer: Int32
     private var stopWatching: [() -> Void] = []
     private var alarm: (time: ContinuousClock.Instant, cancel: () -> Void)?
-    /// Whether libcurl may be calling us.
-    private var isWorking = false
+    private var submitted: [CurlCommand] = []
     private var hasEnded = false
 
     /// Turns of as many ready sockets as are worked on at once, before others have theirs.
@@ -71,12 +70,19 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
         return true
     }
 
+    /// Calls of one turn of the loop are started one right after the other: whom they are sent to is woken once.
     func submit(_ command: CurlCommand) {
-        if LoopThread.current?.loop === loop, !isWorking {
-            obey(command)
-        } else {
-            loop.execute { self.obey(command) }
+        guard LoopThread.current?.loop === loop else { return loop.execute { self.obey([command]) } }
+        submitted.append(command)
+        if submitted.count == 1 {
+            loop.execute { self.obeySubmitted() }
         }
+    }
+
+    private func obeySubmitted() {
+        let commands = submitted
+        submitted.removeAll(keepingCapacity: true)
+        obey(commands)
     }
 
     func stop(_ done: @escaping @Sendable () -> Void) {
@@ -94,6 +100,7 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
         guard !hasEnded else { return }
         hasEnded = true
         calls.endAll(.shutDown)
+        obeySubmitted()
         stagecoach_relay_close(&relay)
         if !withLoop {
             alarm?.cancel()
@@ -104,12 +111,12 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
         withExtendedLifetime(sockets) { events.close() }
     }
 
-    private func obey(_ command: CurlCommand) {
+    private func obey(_ commands: [CurlCommand]) {
         guard !hasEnded else {
-            if case .start(let call) = command { call.fail(.shutDown) }
+            for case .start(let call) in commands { call.fail(.shutDown) }
             return
         }
-        work { calls.obey(command) }
+        work { for command in commands { calls.obey(command) } }
     }
 
     private func look(at sets: Int32) {
@@ -149,10 +156,8 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     }
 
     private func work(_ body: () -> Void) {
-        isWorking = true
         body()
         calls.advance()
-        isWorking = false
         setAlarm()
     }
 

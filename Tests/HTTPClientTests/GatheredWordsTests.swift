@@ -64,8 +64,8 @@ struct GatheredWordsTests {
         private let isOver = DispatchSemaphore(value: 0)
 
         func speak(on connection: Connection, as type: String) {
-            connection.send("HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\nTransfer-Encoding: chunked\r\n\r\n")
             self.connection.withLock { $0 = connection }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\nTransfer-Encoding: chunked\r\n\r\n")
             isOver.wait()
         }
 
