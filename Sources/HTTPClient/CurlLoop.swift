@@ -24,8 +24,6 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     private var submitted: [CurlCommand] = []
     private var hasEnded = false
 
-    /// Turns of as many ready sockets as are worked on at once, before others have theirs.
-    private static let mostTurns = 4
     /// The bits by which the relay tells the sets apart.
     private static let (prompt, gathered): (Int32, Int32) = (1, 2)
 
@@ -121,7 +119,7 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
 
     private func look(at sets: Int32) {
         var unarmed = sets & Self.prompt
-        if unarmed != 0 { workOnSockets { self.events.work(waiting: 0) } }
+        if unarmed != 0 { work { self.events.work(waiting: 0) } }
         if sets & Self.gathered != 0, !workOnGathered() { unarmed |= Self.gathered }
         arm(unarmed)
     }
@@ -130,8 +128,11 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     ///
     /// - Returns: Whether what comes next is gathered again; otherwise the bell is to say when it is there.
     private func workOnGathered() -> Bool {
-        pace.note(workOnSockets { self.events.workOnGathered() }, at: .now)
-        guard let wait = pace.wait else { return false }
+        var count = 0
+        work { count = events.workOnGathered() }
+        pace.note(count, at: .now)
+        // What is left over comes next, after what these have brought.
+        guard count < events.most, let wait = pace.wait else { return false }
         stagecoach_timer_set(timer, wait.nanoseconds)
         return true
     }
@@ -140,19 +141,6 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     private func arm(_ sets: Int32) {
         guard sets != 0, stagecoach_relay_arm(&relay, sets) != 0 else { return }
         _ = loop.execute(after: .milliseconds(1)) { if !self.hasEnded { self.look(at: sets) } }
-    }
-
-    /// - Returns: How much was ready.
-    @discardableResult
-    private func workOnSockets(_ turn: () -> Int) -> Int {
-        var total = 0
-        for _ in 0..<Self.mostTurns {
-            var count = 0
-            work { count = turn() }
-            total += count
-            guard count == events.most else { break }
-        }
-        return total
     }
 
     private func work(_ body: () -> Void) {
