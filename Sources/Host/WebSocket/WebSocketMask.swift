@@ -10,11 +10,17 @@ struct WebSocketMask: Equatable {
         key = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
-    /// Copies bytes and takes the mask off on the way, eight at a time.
+    /// Copies bytes and takes the mask off on the way, as many at a time as the processor takes.
     func unmask(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
         let word = UInt64(key) << 32 | UInt64(key)
+        let words = SIMD8(repeating: word.littleEndian)
         let count = min(source.count, target.count)
         var offset = 0
+        while offset + 64 <= count {
+            let masked = source.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt64>.self)
+            target.storeBytes(of: masked ^ words, toByteOffset: offset, as: SIMD8<UInt64>.self)
+            offset += 64
+        }
         while offset + 8 <= count {
             let masked = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             target.storeBytes(of: (masked ^ word).littleEndian, toByteOffset: offset, as: UInt64.self)
