@@ -1,4 +1,4 @@
-"""What pages need: a terminal in a clone, and the model's API. On a loopback of their own, where every port is free."""
+"""What pages need: a terminal in a fresh clone, and the model's API; on a loopback of their own, where every port is free."""
 
 import fcntl
 import os
@@ -14,13 +14,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Integratio
 
 from fakeai import FakeAI  # noqa: E402
 from page import ROOT  # noqa: E402
-from terminal import Terminal, clone  # noqa: E402
+from clone import fresh_clone  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 # scripts/check-docs starts the tests in a network namespace; its loopback is down at first.
-if os.environ.get("OWN_LOOPBACK"):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+if not os.environ.get("IN_NAMESPACES"):
+    pytest.exit("scripts/check-docs runs these tests; its arguments choose among them: -k first-pipeline", returncode=2)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+    fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
 
 class RememberingAI(FakeAI):
@@ -63,6 +65,7 @@ def environment(tmp_path, ai):
 
 @pytest.fixture
 def terminal(tmp_path, environment):
-    used = Terminal(clone(tmp_path / "stagecoach"), environment)
-    yield used
-    used.stop_serving()
+    with fresh_clone(tmp_path) as clone:
+        used = Terminal(clone, environment)
+        yield used
+        used.stop_serving()

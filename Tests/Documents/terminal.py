@@ -98,10 +98,10 @@ class Process:
 
 
 class Terminal:
-    def __init__(self, folder, env):
-        self.clone = self.folder = folder
+    def __init__(self, clone, env):
+        self.clone = self.folder = clone
         self.env = env
-        self.state = folder / ".where"
+        self.state = clone / ".build/terminal"
         self.serving = None
 
     def write(self, file, text):
@@ -172,15 +172,3 @@ class Terminal:
             # uvicorn ends by the signal itself.
             if code and "uvicorn" not in process.script:
                 raise Failed(f"{process.script}\nended with {code}, and printed:\n" + "\n".join(process.lines))
-
-
-def clone(folder):
-    """A folder that looks like a clone of this repository and uses its build: links to what commands only read, copies of
-    what they write to."""
-    folder.mkdir(parents=True)
-    for entry in ROOT.iterdir():
-        if entry.name in ("docs", "pipelines"):
-            subprocess.run(["cp", "-r", entry, folder / entry.name], check=True)
-        elif entry.name not in (".git", "data", ".env", ".venv", ".pytest_cache"):
-            (folder / entry.name).symlink_to(entry)
-    return folder
