@@ -47,7 +47,7 @@ final class CurlEasy: Timed {
     /// The largest head that is taken, interim responses included: four times what Node takes by default.
     private static let headLimit = 64 << 10
     /// Pieces of a stream of events whose successors may wait: many APIs send who speaks before the first word.
-    private static let promptPieces = 3
+    private static let promptPieces = 2
 
     /// A handle for one call after the other; what they have in common is set once.
     ///
