@@ -1,17 +1,18 @@
 import CCurl
 
-/// The calls that a multi handle runs. Used on the client's thread alone.
+/// The calls that a thread runs. Used on that thread alone.
 final class CurlCalls {
     private let events: CurlEvents
     private let sockets: CurlSockets
     private let options: CurlOptions
-    private let keptConnections: Int
 
     /// Retains a handle exactly as long as libcurl knows of it.
     private var running: [ObjectIdentifier: CurlEasy] = [:]
     private var spare: [CurlEasy] = []
     private var full: [CurlEasy] = []
-    private var lanes = CurlLanes()
+    private var lanes: CurlLanes
+    /// When lanes without calls are given up.
+    private var trimming: ContinuousClock.Instant?
     private var deadlines = Deadlines<CurlEasy>()
     /// Calls that start when it is known whether kept connections may be used again.
     private var heldBack: [Call] = []
@@ -19,10 +20,13 @@ final class CurlCalls {
     /// Handles that are kept for later calls; each holds about 6 KiB.
     private static let spareLimit = 64
 
+    /// For so long a lane without calls stays: calls that come and go around its size would open it again and again.
+    private static let emptyTime = Duration.seconds(1)
+
     init(_ configuration: HTTPClientConfiguration, events: CurlEvents, sockets: CurlSockets) {
         self.events = events
         self.sockets = sockets
-        keptConnections = max(1, configuration.keptConnections)
+        lanes = CurlLanes(keeping: max(1, configuration.keptConnections))
         options = CurlOptions(allowsHTTP2: configuration.allowsHTTP2)
     }
 
@@ -50,26 +54,20 @@ final class CurlCalls {
         guard let easy = spare.popLast() ?? makeHandle() else {
             return call.fail(HTTPClientError(.other, "there is no memory for another call"))
         }
-        let lane = lanes.take()
-        easy.begin(call, lane: lane, connection)
-        guard curl_multi_add_handle(events.multi, easy.pointer) == CURLM_OK else {
+        let number = lanes.take()
+        easy.begin(call, lane: number, connection)
+        guard let lane = events.lane(number), curl_multi_add_handle(lane.multi, easy.pointer) == CURLM_OK else {
             easy.reset()
-            lanes.leave(lane)
+            lanes.leave(number)
             return call.fail(HTTPClientError(.other, "libcurl refused the call"))
         }
         running[ObjectIdentifier(call)] = easy
         deadlines.add(easy, at: easy.earliestDeadline(call, now: call.start))
-        allowConnections()
+        lane.allowConnections(lanes.connections(of: number))
     }
 
     private func makeHandle() -> CurlEasy? {
         CurlEasy(options, sockets) { [unowned self] in full.append($0) }
-    }
-
-    /// libcurl counts all its connections against its limit, not the idle ones: with more calls than that it would close
-    /// one for each call that ends.
-    private func allowConnections() {
-        curl_set_multi_long(events.multi, CURLMOPT_MAXCONNECTS, running.count + keptConnections)
     }
 
     /// Goes on after sockets were worked on or commands obeyed: with what libcurl has put off, with calls that have ended
@@ -78,12 +76,16 @@ final class CurlCalls {
         let now = ContinuousClock.now
         // First, as the timer may be for reading on.
         pauseThoseFull()
-        events.runTimer(now)
+        events.runTimers(now)
         pauseThoseFull()
         endThoseDone()
         if let next = deadlines.next, next <= now { endThoseLate(now) }
         if let end = sockets.trust.observationEnd, end <= now { sockets.endObservation() }
         if !heldBack.isEmpty, sockets.trust.observationEnd == nil { startThoseHeldBack() }
+        if let time = trimming, time <= now {
+            trimming = nil
+            events.closeLanes(from: lanes.trim())
+        }
     }
 
     private func pauseThoseFull() {
@@ -97,12 +99,17 @@ final class CurlCalls {
         var next = deadlines.next
         if let timer = events.timer, next.map({ timer < $0 }) ?? true { next = timer }
         if let end = sockets.trust.observationEnd, next.map({ end < $0 }) ?? true { next = end }
+        if let trimming, next.map({ trimming < $0 }) ?? true { next = trimming }
         return next
     }
 
     private func endThoseDone() {
+        for lane in events.takeWorkedLanes() { endThoseDone(of: lane) }
+    }
+
+    private func endThoseDone(of lane: CurlLane) {
         var left: Int32 = 0
-        while let message = curl_multi_info_read(events.multi, &left) {
+        while let message = curl_multi_info_read(lane.multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let pointer = message.pointee.easy_handle else { continue }
             let code = message.pointee.data.result
             guard let easy = CurlEasy.of(pointer), let call = easy.call else { continue }
@@ -148,12 +155,14 @@ final class CurlCalls {
 
     /// Takes a call from libcurl, which closes its connection unless the response was whole.
     private func remove(_ easy: CurlEasy, _ call: Call) {
-        curl_multi_remove_handle(events.multi, easy.pointer)
+        let lane = events.lane(easy.lane)
+        if let lane { curl_multi_remove_handle(lane.multi, easy.pointer) }
         running[ObjectIdentifier(call)] = nil
         deadlines.remove(easy)
         lanes.leave(easy.lane)
+        if trimming == nil, lanes.hasEmptyEnd { trimming = .now + Self.emptyTime }
+        lane?.allowConnections(lanes.connections(of: easy.lane))
         easy.reset()
-        allowConnections()
         if spare.count < Self.spareLimit { spare.append(easy) }
     }
 }

@@ -13,7 +13,7 @@ final class CurlEasy: Timed {
 
     let pointer: UnsafeMutableRawPointer
     private(set) var call: Call?
-    /// Among which connections the call looks for one that is kept.
+    /// The number of the lane that the call is in.
     private(set) var lane = 0
     var deadlineIndex: Int?
 
@@ -105,22 +105,18 @@ final class CurlEasy: Timed {
     func begin(_ call: Call, lane: Int, _ rule: ConnectionRule) {
         self.call = call
         options.apply(call, to: pointer)
-        setAddress(call.request.url, lane: lane)
+        self.lane = lane
+        setAddress(call.request.url)
         setFields(of: call.request)
         connectionRule = rule
         if rule != .any { curl_set_long(pointer, CURLOPT_FRESH_CONNECT, 1) }
         if rule == .own { forbidReuse() }
     }
 
-    private func setAddress(_ url: String, lane: Int) {
-        self.lane = lane
-        if self.url != url {
-            self.url = url
-            curl_set_string(pointer, CURLOPT_URL, url)
-        }
-        // The scope is part of what libcurl finds connections by, and of an address only where it is one of IPv6 that
-        // holds on one link alone.
-        curl_set_long(pointer, CURLOPT_ADDRESS_SCOPE, url.utf8.contains(UInt8(ascii: "[")) ? 0 : lane)
+    private func setAddress(_ url: String) {
+        guard self.url != url else { return }
+        self.url = url
+        curl_set_string(pointer, CURLOPT_URL, url)
     }
 
     private func setFields(of request: HTTPRequest) {

@@ -2,8 +2,8 @@ import CCurl
 import CEvents
 import Glibc
 
-/// A multi handle with the sockets and the timer that it asks to be watched: what is done follows from what is ready, not
-/// from how many calls are open. Used on the client's thread alone.
+/// The multi handles of a thread, with the sockets and the timers that they ask to be watched: what is done follows from
+/// what is ready, not from how many calls are open. Used on the client's thread alone.
 ///
 /// Sockets on which an answer is coming word by word may be watched in a set of their own, so that what they have to say is
 /// looked at together.
@@ -16,54 +16,76 @@ final class CurlEvents {
         /// Tells what was ready from what has the same number since.
         var generation: UInt32 = 0
         var isGathered = false
+        /// Whose it is; lanes live as long as this object is open.
+        var lane: Unmanaged<CurlLane>?
     }
 
-    let multi: UnsafeMutableRawPointer
     /// The set of what is watched, which is itself readable while something is ready.
     let set: Int32
     /// The set of the sockets whose bytes may wait for those of others; -1 where none may.
     let gatheredSet: Int32
+    private var lanes: [CurlLane] = []
+    private var workedLanes: [CurlLane] = []
+    private var timers = Deadlines<CurlLane>()
     private var watches: [Watch] = []
     private var ready = [stagecoach_event](repeating: stagecoach_event(), count: 64)
-
-    /// When libcurl wants to be called though nothing is ready.
-    private(set) var timer: ContinuousClock.Instant?
 
     /// How often libcurl was called for a socket.
     private(set) var actions = 0
 
-    /// - Parameter gathers: Whether ``gather(_:)`` has a set of its own.
+    /// - Parameter gathers: Whether ``gather(_:_:)`` has a set of its own.
     /// - Returns: `nil` where there is no memory or descriptor left.
     init?(gathers: Bool = false) {
-        guard let multi = curl_multi_init() else { return nil }
-        let set = stagecoach_events_open()
-        let gatheredSet = gathers ? stagecoach_events_open() : -1
-        guard set >= 0, gatheredSet >= 0 || !gathers else {
+        set = stagecoach_events_open()
+        gatheredSet = gathers ? stagecoach_events_open() : -1
+        // The first lane is always there: what a client holds does not depend on which threads its calls are made on.
+        guard set >= 0, gatheredSet >= 0 || !gathers, lane(0) != nil else {
             if set >= 0 { Glibc.close(set) }
-            curl_multi_cleanup(multi)
+            if gatheredSet >= 0 { Glibc.close(gatheredSet) }
             return nil
-        }
-        (self.multi, self.set, self.gatheredSet) = (multi, set, gatheredSet)
-        // Unretained: whoever made this object closes the handle before it lets go of it.
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        curl_set_multi_pointer(multi, CURLMOPT_SOCKETDATA, context)
-        curl_set_multi_socket(multi) { _, descriptor, what, context, _ in
-            guard let context else { return 0 }
-            Unmanaged<CurlEvents>.fromOpaque(context).takeUnretainedValue().want(what, of: descriptor)
-            return 0
-        }
-        curl_set_multi_pointer(multi, CURLMOPT_TIMERDATA, context)
-        curl_set_multi_timer(multi) { _, milliseconds, context in
-            if let context { Unmanaged<CurlEvents>.fromOpaque(context).takeUnretainedValue().setTimer(milliseconds) }
-            return 0
         }
     }
 
-    /// Closes the connections and the handle; nothing may be called after it.
+    /// Closes the connections and the handles; nothing may be called after it.
     func close() {
-        curl_multi_cleanup(multi)
+        for lane in lanes { lane.close() }
+        (timers, workedLanes, lanes) = (Deadlines(), [], [])
         Glibc.close(set)
         if gatheredSet >= 0 { Glibc.close(gatheredSet) }
+    }
+
+    /// The lane with a number, which is made where it was not there; `nil` where there is no memory left.
+    func lane(_ number: Int) -> CurlLane? {
+        while lanes.count <= number {
+            guard let lane = CurlLane(self) else { return nil }
+            lanes.append(lane)
+        }
+        return lanes[number]
+    }
+
+    /// Closes the lanes from a number on, with their connections.
+    func closeLanes(from number: Int) {
+        guard number < lanes.count else { return }
+        for lane in lanes[number...] {
+            timers.remove(lane)
+            lane.close()
+        }
+        workedLanes.removeAll { closed in lanes[number...].contains { $0 === closed } }
+        lanes.removeSubrange(number...)
+    }
+
+    /// The lanes of which calls may have ended.
+    func takeWorkedLanes() -> [CurlLane] {
+        guard !workedLanes.isEmpty else { return [] }
+        defer { workedLanes.removeAll(keepingCapacity: true) }
+        for lane in workedLanes { lane.hasWorked = false }
+        return workedLanes
+    }
+
+    private func willWork(_ lane: CurlLane) {
+        guard !lane.hasWorked else { return }
+        lane.hasWorked = true
+        workedLanes.append(lane)
     }
 
     /// Watches a descriptor that is not libcurl's.
@@ -104,31 +126,38 @@ final class CurlEvents {
         if wanted == 0 {
             stagecoach_events_forget(set(of: index), event.descriptor)
             watches[index].registered = 0
-        } else if event.what & wanted != 0 {
+        } else if event.what & wanted != 0, let lane = watches[index].lane?.takeUnretainedValue() {
             actions += 1
+            willWork(lane)
             // The bits are those of CURL_CSELECT_IN and CURL_CSELECT_OUT.
-            curl_multi_act(multi, event.descriptor, event.what & wanted)
+            curl_multi_act(lane.multi, event.descriptor, event.what & wanted)
         }
     }
 
-    /// Has libcurl do what its timer was set for, where that time has come.
-    func runTimer(_ now: ContinuousClock.Instant) {
-        guard let timer, timer <= now else { return }
-        self.timer = nil
-        curl_multi_run_timer(multi)
+    /// When libcurl wants to be called though nothing is ready.
+    var timer: ContinuousClock.Instant? { timers.next }
+
+    /// Has libcurl do what its timers were set for, where that time has come.
+    func runTimers(_ now: ContinuousClock.Instant) {
+        while let lane = timers.popFirst(at: now) {
+            willWork(lane)
+            curl_multi_run_timer(lane.multi)
+        }
     }
 
-    private func setTimer(_ milliseconds: Int) {
-        timer = milliseconds < 0 ? nil : .now + .milliseconds(milliseconds)
+    func setTimer(_ milliseconds: Int, of lane: CurlLane) {
+        timers.remove(lane)
+        if milliseconds >= 0 { timers.add(lane, at: .now + .milliseconds(milliseconds)) }
     }
 
     /// - Parameter what: One of CURL_POLL_NONE, _IN, _OUT, _INOUT and _REMOVE.
-    private func want(_ what: Int32, of descriptor: Int32) {
+    func want(_ what: Int32, of descriptor: Int32, for lane: CurlLane) {
         let index = Int(descriptor)
         guard index >= 0 else { return }
         if index >= watches.count { watches += repeatElement(Watch(), count: index + 1 - watches.count) }
         let wanted = what & CURL_POLL_INOUT
         watches[index].wanted = wanted
+        watches[index].lane = .passUnretained(lane)
         guard wanted != 0, wanted != watches[index].registered else { return }
         if watches[index].registered == 0 { watches[index].generation &+= 1 }
         // Where the system refuses, the call ends with its deadline.

@@ -1,14 +1,22 @@
-/// Divides calls into lanes, each of which looks for a kept connection among its own alone.
+/// Divides calls among lanes, each of which has connections of its own.
 ///
-/// libcurl walks over a host's connections, those in use as well, until it finds one that is free: with 4,000 open calls
-/// that is what most of a new one costs. The lowest lane with room is taken first, so that what few calls need is kept in
-/// few lanes, and is found.
+/// libcurl walks over all connections of a multi handle for each call that ends, and over those of a host for each that
+/// begins: with 4,000 open calls that is a third of what a call costs. The lowest lane with room is taken first, so that
+/// what few calls need is kept in few lanes, and is found.
 struct CurlLanes {
-    /// Calls of a lane at once. As many streams share an HTTP/2 connection with servers that allow few.
-    static let size = 64
+    /// Calls of a lane at once. Each lane reads the system's certificates for itself, so that it is not smaller.
+    static let size = 256
+    /// Idle connections of a lane past those that are kept in all: what is free between two calls while many are open.
+    private static let slack = 4
 
+    private let kept: Int
     private var counts: [Int] = []
     private var lowest = 0
+
+    /// - Parameter kept: Idle connections that the lowest lanes keep together.
+    init(keeping kept: Int) {
+        self.kept = kept
+    }
 
     /// A lane for a call.
     mutating func take() -> Int {
@@ -22,5 +30,22 @@ struct CurlLanes {
     mutating func leave(_ lane: Int) {
         counts[lane] -= 1
         lowest = min(lowest, lane)
+    }
+
+    /// Gives up the lanes behind the last that has calls; the lowest stays.
+    ///
+    /// - Returns: How many are left.
+    mutating func trim() -> Int {
+        while counts.count > 1, counts.last == 0 { counts.removeLast() }
+        lowest = min(lowest, counts.count)
+        return counts.count
+    }
+
+    /// Whether there is a lane to be given up.
+    var hasEmptyEnd: Bool { counts.count > 1 && counts.last == 0 }
+
+    /// How many connections a lane may have, those in use included.
+    func connections(of lane: Int) -> Int {
+        counts[lane] + min(Self.size, max(kept - lane * Self.size, Self.slack))
     }
 }

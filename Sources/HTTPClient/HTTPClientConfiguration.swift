@@ -1,7 +1,7 @@
 /// How a client treats its connections.
 public struct HTTPClientConfiguration: Sendable, Hashable {
     /// Idle connections that each thread keeps for later calls, to all hosts together; the oldest is closed when there are
-    /// more.
+    /// more. While more than 256 calls are open, up to four more are kept for each 256 of them.
     /// 256 by default: as many as a model API gets calls at once before its breaker holds them back.
     public var keptConnections = 256
 

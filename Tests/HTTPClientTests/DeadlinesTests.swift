@@ -45,11 +45,35 @@ struct DeadlinesTests {
 struct CurlLanesTests {
     @Test("are filled from the lowest on, which is taken again when a call has ended")
     func lowest() {
-        var lanes = CurlLanes()
+        var lanes = CurlLanes(keeping: 256)
         let taken = (0..<(2 * CurlLanes.size + 1)).map { _ in lanes.take() }
         #expect(taken.first == 0 && taken[CurlLanes.size] == 1 && taken.last == 2)
         lanes.leave(0)
         lanes.leave(1)
         #expect([lanes.take(), lanes.take(), lanes.take()] == [0, 1, 2])
+    }
+
+    @Test("are given up from the last on where they have no calls, but for the lowest")
+    func trimming() {
+        var lanes = CurlLanes(keeping: 256)
+        for _ in 0..<(3 * CurlLanes.size) { _ = lanes.take() }
+        for _ in 0..<CurlLanes.size { lanes.leave(1) }
+        #expect(!lanes.hasEmptyEnd && lanes.trim() == 3)
+        for _ in 0..<CurlLanes.size { lanes.leave(2) }
+        #expect(lanes.hasEmptyEnd && lanes.trim() == 1)
+        for _ in 0..<CurlLanes.size { lanes.leave(0) }
+        #expect(!lanes.hasEmptyEnd && lanes.trim() == 1)
+        #expect((0...CurlLanes.size).map { _ in lanes.take() }.last == 1)
+    }
+
+    @Test("keep as many idle connections together as are to be kept, and a few while more calls are open")
+    func idleConnections() {
+        func idle(keeping kept: Int) -> [Int] {
+            var lanes = CurlLanes(keeping: kept)
+            for _ in 0..<(4 * CurlLanes.size) { _ = lanes.take() }
+            return (0..<4).map { lanes.connections(of: $0) - CurlLanes.size }
+        }
+        #expect(idle(keeping: CurlLanes.size) == [CurlLanes.size, 4, 4, 4])
+        #expect(idle(keeping: 10) == [10, 4, 4, 4])
     }
 }
