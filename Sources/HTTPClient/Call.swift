@@ -11,6 +11,7 @@ final class Call: Sendable {
         case over(Outcome?)
     }
 
+    /// Without its body.
     let request: HTTPRequest
     let start = ContinuousClock.now
 
@@ -23,9 +24,14 @@ final class Call: Sendable {
     /// The body of a call that is streamed.
     let body = BodyChannel()
 
+    /// What is sent; apart, as it is let go of before the call ends.
+    private let sent: Mutex<[UInt8]>
     private let state = Mutex(State.starting)
 
     init(_ request: HTTPRequest, isStreamed: Bool, on runner: (any CallRunner)? = nil) {
+        var request = request
+        sent = Mutex(request.body)
+        request.body = []
         self.request = request
         self.runner = runner
         self.isStreamed = isStreamed
@@ -35,6 +41,12 @@ final class Call: Sendable {
     var isOver: Bool {
         state.withLock { if case .over = $0 { true } else { false } }
     }
+
+    /// The request's body, until ``forgetRequestBody()``.
+    var requestBody: [UInt8] { sent.withLock(\.self) }
+
+    /// Lets go of the request's body, which can't be sent again then.
+    func forgetRequestBody() { sent.withLock { $0 = [] } }
 
     func wait(_ continuation: CheckedContinuation<Outcome, Never>) {
         let outcome: Outcome? = state.withLock { state in

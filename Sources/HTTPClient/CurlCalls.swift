@@ -8,7 +8,7 @@ final class CurlCalls {
 
     /// Retains a handle exactly as long as libcurl knows of it.
     private var running: [ObjectIdentifier: CurlEasy] = [:]
-    private var spare: [CurlEasy] = []
+    private var spare = SpareHandles<CurlEasy>()
     private var full: [CurlEasy] = []
     private var lanes: CurlLanes
     /// When lanes without calls are given up.
@@ -17,8 +17,11 @@ final class CurlCalls {
     /// Calls that start when it is known whether kept connections may be used again.
     private var heldBack: [Call] = []
 
-    /// Handles that are kept for later calls; each holds about 6 KiB.
-    private static let spareLimit = 64
+    /// When calls that began of late are looked at.
+    private var nextRound = ContinuousClock.now
+
+    /// Most calls have been sent by then, and those that are answered by then are gone.
+    private static let sending: Duration = .milliseconds(50)
 
     /// For so long a lane without calls stays: calls that come and go around its size would open it again and again.
     private static let emptyTime = Duration.seconds(1)
@@ -51,7 +54,7 @@ final class CurlCalls {
     }
 
     private func begin(_ call: Call, _ connection: CurlEasy.ConnectionRule) {
-        guard let easy = spare.popLast() ?? makeHandle() else {
+        guard let easy = spare.take() ?? makeHandle() else {
             return call.fail(HTTPClientError(.other, "there is no memory for another call"))
         }
         let number = lanes.take()
@@ -62,7 +65,7 @@ final class CurlCalls {
             return call.fail(HTTPClientError(.other, "libcurl refused the call"))
         }
         running[ObjectIdentifier(call)] = easy
-        deadlines.add(easy, at: easy.earliestDeadline(call, now: call.start))
+        deadlines.add(easy, at: nextLook(at: easy, call, now: call.start))
         lane.allowConnections(lanes.connections(of: number))
     }
 
@@ -81,6 +84,7 @@ final class CurlCalls {
         endThoseDone()
         if let next = deadlines.next, next <= now { endThoseLate(now) }
         if let end = sockets.trust.observationEnd, end <= now { sockets.endObservation() }
+        if let end = spare.periodEnd, end <= now { spare.endPeriod(now) }
         if !heldBack.isEmpty, sockets.trust.observationEnd == nil { startThoseHeldBack() }
         if let time = trimming, time <= now {
             trimming = nil
@@ -100,6 +104,7 @@ final class CurlCalls {
         if let timer = events.timer, next.map({ timer < $0 }) ?? true { next = timer }
         if let end = sockets.trust.observationEnd, next.map({ end < $0 }) ?? true { next = end }
         if let trimming, next.map({ trimming < $0 }) ?? true { next = trimming }
+        if let end = spare.periodEnd, next.map({ end < $0 }) ?? true { next = end }
         return next
     }
 
@@ -138,9 +143,21 @@ final class CurlCalls {
                 call.fail(.timeout(deadline, of: call.request.deadlines))
                 remove(easy, call)
             } else {
-                deadlines.add(easy, at: max(easy.earliestDeadline(call, now: now), now + .milliseconds(1)))
+                if easy.hasSendBuffers { easy.freeSendBuffers() }
+                deadlines.add(easy, at: max(nextLook(at: easy, call, now: now), now + .milliseconds(1)))
             }
         }
+    }
+
+    /// When a call is looked at again: at its deadline, and before that where it may have been sent. All that began within a
+    /// twentieth of a second are looked at together then.
+    private func nextLook(
+        at easy: CurlEasy, _ call: Call, now: ContinuousClock.Instant
+    ) -> ContinuousClock.Instant {
+        let deadline = easy.earliestDeadline(call, now: now)
+        guard easy.hasSendBuffers else { return deadline }
+        if nextRound < now + Self.sending { nextRound = now + Self.sending * 2 }
+        return min(deadline, nextRound)
     }
 
     func endAll(_ error: HTTPClientError) {
@@ -150,7 +167,8 @@ final class CurlCalls {
             remove(easy, call)
         }
         for call in heldBack { call.fail(error) }
-        (spare, heldBack) = ([], [])
+        heldBack = []
+        spare.removeAll()
     }
 
     /// Takes a call from libcurl, which closes its connection unless the response was whole.
@@ -163,6 +181,6 @@ final class CurlCalls {
         if trimming == nil, lanes.hasEmptyEnd { trimming = .now + Self.emptyTime }
         lane?.allowConnections(lanes.connections(of: easy.lane))
         easy.reset()
-        if spare.count < Self.spareLimit { spare.append(easy) }
+        spare.put(easy)
     }
 }

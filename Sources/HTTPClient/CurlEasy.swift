@@ -17,7 +17,7 @@ final class CurlEasy: Timed {
     private(set) var lane = 0
     var deadlineIndex: Int?
 
-    private let options: CurlOptions
+    let options: CurlOptions
     private let sockets: CurlSockets
     private let onFull: (CurlEasy) -> Void
     private var fields: UnsafeMutablePointer<curl_slist>?
@@ -38,6 +38,10 @@ final class CurlEasy: Timed {
     private var failure: HTTPClientError?
     private var framing = ResponseFraming()
     private var connection: CurlSockets.Connection?
+    /// Bytes of the request's body.
+    private(set) var bodySize = 0
+    /// Whether what the call is sent from may be there still.
+    var hasSendBuffers = false
     /// Descriptors that were opened for the call.
     private var opened: [Int32] = []
 
@@ -104,7 +108,8 @@ final class CurlEasy: Timed {
     /// Makes the handle ready for a call.
     func begin(_ call: Call, lane: Int, _ rule: ConnectionRule) {
         self.call = call
-        options.apply(call, to: pointer)
+        bodySize = options.apply(call, to: pointer)
+        hasSendBuffers = isOverTLS(call)
         self.lane = lane
         setAddress(call.request.url)
         setFields(of: call.request)
@@ -143,6 +148,7 @@ final class CurlEasy: Timed {
         (call, failure, lastByte) = (nil, nil, nil)
         (framing, connection, hasStaleConnection) = (ResponseFraming(), nil, false)
         (status, received, pieces, hasHead, isPaused) = (0, 0, 0, false, false)
+        hasSendBuffers = false
         (connectionRule, forbidsReuse, isVerbose) = (.any, false, false)
         (block, body, opened) = ([], [], [])
     }
@@ -232,6 +238,7 @@ extension CurlEasy {
         hasHead = true
         received = 0
         guard let call, call.isStreamed else { return true }
+        forgetBody(of: call)
         call.finish(.success(HTTPResponse(status: status, headers: HTTPHeaderFields(block: block), body: [])))
         return true
     }

@@ -37,31 +37,46 @@ struct CurlOptions {
     }
 
     /// Sets what a call has of its own, but for its header fields.
-    func apply(_ call: Call, to handle: UnsafeMutableRawPointer) {
+    ///
+    /// - Returns: Bytes of its body.
+    func apply(_ call: Call, to handle: UnsafeMutableRawPointer) -> Int {
         let version = allowsHTTP2 && !call.isStreamed ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
         curl_set_long(handle, CURLOPT_HTTP_VERSION, version)
         curl_set_long(handle, CURLOPT_BUFFERSIZE, call.isStreamed ? Self.streamedPiece : Self.wholePiece)
         let connect = max(1, call.request.deadlines.connect.wholeMilliseconds)
         curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, connect)
-        setMethod(call.request, handle)
+        let body = call.requestBody
+        setMethod(call.request.method, body, handle)
+        return body.count
     }
 
-    private func setMethod(_ request: HTTPRequest, _ handle: UnsafeMutableRawPointer) {
-        let hasLength = !request.body.isEmpty || ["POST", "PUT", "PATCH"].contains(request.method)
+    private func setMethod(_ method: String, _ body: [UInt8], _ handle: UnsafeMutableRawPointer) {
+        let hasLength = !body.isEmpty || ["POST", "PUT", "PATCH"].contains(method)
         if hasLength {
             curl_set_long(handle, CURLOPT_POST, 1)
-            curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.body.count))
-            if request.body.isEmpty {
+            curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+            if body.isEmpty {
                 curl_set_string(handle, CURLOPT_COPYPOSTFIELDS, "")
             } else {
-                request.body.withUnsafeBytes { _ = curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress) }
+                body.withUnsafeBytes { _ = curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress) }
             }
         }
-        switch (request.method, hasLength) {
+        switch (method, hasLength) {
         case ("GET", false), ("POST", true): break
         case ("HEAD", false): curl_set_long(handle, CURLOPT_NOBODY, 1)
-        default: curl_set_string(handle, CURLOPT_CUSTOMREQUEST, request.method)
+        default: curl_set_string(handle, CURLOPT_CUSTOMREQUEST, method)
         }
+    }
+
+    /// Frees the buffer that is sent from; libcurl makes another where it sends again.
+    func freeSendBuffer(of handle: UnsafeMutableRawPointer) {
+        // That is what it does whenever the size is set.
+        curl_set_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, Self.sentPiece)
+    }
+
+    /// Frees libcurl's copy of a body that was sent.
+    func forgetBody(of handle: UnsafeMutableRawPointer) {
+        curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, nil)
     }
 
     /// Forgets the call's method and body.

@@ -194,14 +194,15 @@ struct CurlAddress {
 }
 
 /// The functions of OpenSSL that are asked, of the library that libcurl has loaded.
-private enum OpenSSL {
-    private typealias HasPending = @convention(c) (UnsafeMutableRawPointer) -> Int32
+enum OpenSSL {
+    private typealias OfConnection = @convention(c) (UnsafeMutableRawPointer) -> Int32
     private typealias GetProtocol =
         @convention(c) (
             UnsafeMutableRawPointer, UnsafeMutablePointer<UnsafePointer<UInt8>?>, UnsafeMutablePointer<UInt32>
         ) -> Void
 
-    private static let hasPending = dlsym(nil, "SSL_has_pending").map { unsafeBitCast($0, to: HasPending.self) }
+    private static let hasPending = dlsym(nil, "SSL_has_pending").map { unsafeBitCast($0, to: OfConnection.self) }
+    private static let freeBuffers = dlsym(nil, "SSL_free_buffers").map { unsafeBitCast($0, to: OfConnection.self) }
     private static let getProtocol = dlsym(nil, "SSL_get0_alpn_selected").map {
         unsafeBitCast($0, to: GetProtocol.self)
     }
@@ -210,6 +211,11 @@ private enum OpenSSL {
     static func hasPending(_ handle: UnsafeMutableRawPointer) -> Bool {
         guard let hasPending, let connection = curl_openssl(handle) else { return false }
         return hasPending(connection) == 1
+    }
+
+    /// Frees the buffers of a call's connection; those that hold something stay.
+    static func freeBuffers(of handle: UnsafeMutableRawPointer) {
+        if let freeBuffers, let connection = curl_openssl(handle) { _ = freeBuffers(connection) }
     }
 
     /// Whether HTTP/2 was agreed on for a call's connection.

@@ -64,20 +64,26 @@ public final class HTTPClient: Sendable {
     }
 
     private func respond(
-        to original: HTTPRequest, isStreamed: Bool
+        to request: HTTPRequest, isStreamed: Bool
     ) async throws(HTTPClientError) -> (call: Call, response: HTTPResponse) {
-        var request = original
-        while true {
-            try request.check()
-            let call = Call(request, isStreamed: isStreamed, on: runners.runner())
-            let response = try await run(call)
-            guard request.redirectLimit > 0, var next = Redirect.next(after: request, response) else {
-                return (call, response)
-            }
-            if isStreamed { cancel(call) }
-            next.deadlines.total -= call.start.duration(to: .now)
-            request = next
+        try request.check()
+        let call = Call(request, isStreamed: isStreamed, on: runners.runner())
+        let response = try await run(call)
+        guard request.redirectLimit > 0, let next = Redirect.next(after: request, response) else {
+            return (call, response)
         }
+        return try await follow(next, after: call)
+    }
+
+    /// Apart, as memory for it would be part of each call that is open.
+    @inline(never)
+    private func follow(
+        _ next: HTTPRequest, after call: Call
+    ) async throws(HTTPClientError) -> (call: Call, response: HTTPResponse) {
+        if call.isStreamed { cancel(call) }
+        var request = next
+        request.deadlines.total -= call.start.duration(to: .now)
+        return try await respond(to: request, isStreamed: call.isStreamed)
     }
 
     private func run(_ call: Call) async throws(HTTPClientError) -> HTTPResponse {

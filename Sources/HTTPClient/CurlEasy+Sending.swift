@@ -1,0 +1,35 @@
+import CCurl
+
+/// What a call takes to be sent, and gives back when that is done: calls are sent within milliseconds, and then wait for
+/// seconds.
+extension CurlEasy {
+    /// Over TLS there are buffers of 33 KiB to send from: libcurl's, and OpenSSL's, which makes another when the host's
+    /// tickets come.
+    func isOverTLS(_ call: Call) -> Bool {
+        !call.request.url.utf8.starts(with: "http:".utf8)
+    }
+
+    /// Frees the buffers, where the request has been sent.
+    func freeSendBuffers() {
+        guard hasSent else { return }
+        hasSendBuffers = false
+        // Of a call without a body, libcurl does not tell whether it is through with it.
+        if bodySize > 0 { options.freeSendBuffer(of: pointer) }
+        OpenSSL.freeBuffers(of: pointer)
+    }
+
+    /// Lets go of the body and its copy, where it has been sent. Not before the response has begun: until then libcurl sends
+    /// a call again whose kept connection turns out to be closed.
+    func forgetBody(of call: Call) {
+        guard bodySize > 0, hasSent else { return }
+        options.forgetBody(of: pointer)
+        call.forgetRequestBody()
+    }
+
+    /// As far as libcurl tells: how much of the body was.
+    private var hasSent: Bool {
+        var sent: curl_off_t = 0
+        curl_get_offset(pointer, CURLINFO_SIZE_UPLOAD_T, &sent)
+        return Int(sent) >= bodySize
+    }
+}
