@@ -7,6 +7,7 @@ enum StoredAnswers {
     ///
     /// - Throws: `invalid_message` where its id was used for another prompt, `database_unavailable` where the table can't
     ///   be asked.
+    @inline(never)
     static func completion(of message: Message, in chain: Chain) async throws(PipelineError) -> Completion? {
         // The queues come first: a message that is stored in between is then found twice, not never.
         for waiting in try await chain.pending.messages(message.id, ofSession: message.session.id) {

@@ -128,7 +128,9 @@ final class StepRunner: Sendable {
         time = meter?.now ?? 0
     }
 
-    /// Does it in a span of its own, in which whatever the stage calls is, too.
+    /// Does it in a span of its own, in which whatever the stage calls is, too. Like what follows it stands apart, as memory
+    /// for it would be part of each message that waits in a stage.
+    @inline(never)
     private func run(
         _ message: inout Message, since time: inout UInt64, with trace: MessageTrace
     ) async throws(PipelineError) {
@@ -151,6 +153,7 @@ final class StepRunner: Sendable {
         if let failure { throw failure }
     }
 
+    @inline(never)
     private func handOver(_ message: Message, to background: Background) async throws(PipelineError) {
         do {
             try await background.send(message)
@@ -221,6 +224,7 @@ final class StepRunner: Sendable {
     /// Does what the step's `on_error` says.
     ///
     /// - Throws: The error, where nothing takes it.
+    @inline(never)
     func recover(from error: PipelineError, _ message: inout Message) async throws(PipelineError) {
         guard message.mayRecover(from: error) else { throw error }
         switch modifiers.onError {
@@ -236,6 +240,7 @@ final class StepRunner: Sendable {
     }
 
     /// Runs the stage with its deadline, again after errors that may pass.
+    @inline(never)
     func runWithRetries(
         _ message: inout Message, retry: RetryPolicy?, retrying: () -> Void = {}
     ) async throws(PipelineError) {

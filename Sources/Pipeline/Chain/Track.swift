@@ -22,7 +22,7 @@ struct Track: Sendable {
             do {
                 try await steps[index].run(&message, since: &time)
             } catch {
-                await keepPart(of: message, after: index)
+                await keepPart(of: &message, after: index)
                 throw error
             }
         }
@@ -72,9 +72,12 @@ struct Track: Sendable {
     }
 
     /// Stores what has left for the client of an answer that broke off, whatever becomes of the message's own task.
-    private func keepPart(of message: Message, after index: Int) async {
-        guard let text = message.deltas?.text, !text.isEmpty else { return }
-        var message = message
+    ///
+    /// Apart, and without a copy, as memory for both would be part of each message that waits.
+    @inline(never)
+    private func keepPart(of broken: inout Message, after index: Int) async {
+        guard let text = broken.deltas?.text, !text.isEmpty else { return }
+        var message = broken
         message.completion = Completion(partial: text)
         (message.reply, message.deltas) = (nil, nil)
         let rest = steps[(index + 1)...].flatMap { [message] in $0.takersOfPart(of: message) }

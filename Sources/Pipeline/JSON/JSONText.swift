@@ -35,7 +35,14 @@ package struct JSONText {
     }
 
     /// The whole object.
-    package var finishedBytes: [UInt8] { bytes + CollectionOfOne(UInt8(ascii: "}")) }
+    package var finishedBytes: [UInt8] {
+        // As large as it is and no larger: a request is kept until it has been sent, and is mostly its prompt.
+        var whole: [UInt8] = []
+        whole.reserveCapacity(bytes.count + 1)
+        whole += bytes
+        whole.append(UInt8(ascii: "}"))
+        return whole
+    }
 
     /// The whole object.
     package var finished: String { String(decoding: finishedBytes, as: UTF8.self) }

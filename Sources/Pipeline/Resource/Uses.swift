@@ -9,11 +9,8 @@
 /// takes a list of names, and every resource of the file where the list is left out.
 @propertyWrapper
 public struct Uses<Value: Sendable>: Sendable, Decodable {
-    let help: String
-    let type: SettingType
-    let isList: Bool
-    let isOnlyNamed: Bool
-    private let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
+    /// In one reference, as a stage that waits keeps copies of itself.
+    private let declared: Declared
     private var value: Value?
     /// What the resources are called in the file.
     package private(set) var names: [String] = []
@@ -21,6 +18,21 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
     private struct Found {
         let value: Value
         let names: [String]
+    }
+
+    private final class Declared: Sendable {
+        let help: String
+        let type: SettingType
+        let isList: Bool
+        let isOnlyNamed: Bool
+        let find: @Sendable (ResourceRequest, inout SettingReader) -> Found?
+
+        init(
+            _ help: String, _ type: SettingType, isList: Bool, isOnlyNamed: Bool,
+            find: @escaping @Sendable (ResourceRequest, inout SettingReader) -> Found?
+        ) {
+            (self.help, self.type, self.isList, self.isOnlyNamed, self.find) = (help, type, isList, isOnlyNamed, find)
+        }
     }
 
     /// A resource that must be there.
@@ -74,11 +86,7 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
         _ help: String, type: SettingType, isList: Bool, isOnlyNamed: Bool = false,
         find: @escaping @Sendable (ResourceRequest, inout SettingReader) -> Found?
     ) {
-        self.help = help
-        self.type = type
-        self.isList = isList
-        self.isOnlyNamed = isOnlyNamed
-        self.find = find
+        declared = Declared(help, type, isList: isList, isOnlyNamed: isOnlyNamed, find: find)
     }
 
     /// Resources come from a pipeline, never from a decoder.
@@ -110,8 +118,16 @@ protocol ResourceUse: Sendable {
 }
 
 extension Uses: ResourceUse {
+    var help: String { declared.help }
+
+    var type: SettingType { declared.type }
+
+    var isList: Bool { declared.isList }
+
+    var isOnlyNamed: Bool { declared.isOnlyNamed }
+
     func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)? {
-        guard let found = find(request, &reader) else { return nil }
+        guard let found = declared.find(request, &reader) else { return nil }
         var copy = self
         copy.value = found.value
         copy.names = found.names

@@ -7,18 +7,25 @@
 /// ```
 @propertyWrapper
 public struct Setting<Value: SettingValue>: Sendable, Decodable {
-    let help: String
     private var value: Value?
-    let bounds: SettingBounds
-    private let problem: (@Sendable (Value) -> String?)?
+    /// In one reference, as a stage that waits keeps copies of itself, and so of all its settings.
+    private let declared: Declared
+
+    private final class Declared: Sendable {
+        let help: String
+        let bounds: SettingBounds
+        let problem: (@Sendable (Value) -> String?)?
+
+        init(_ help: String, _ bounds: SettingBounds, _ problem: (@Sendable (Value) -> String?)?) {
+            (self.help, self.bounds, self.problem) = (help, bounds, problem)
+        }
+    }
 
     private init(
         value: Value?, help: String, bounds: SettingBounds = SettingBounds(), problem: (@Sendable (Value) -> String?)?
     ) {
         self.value = value
-        self.help = help
-        self.bounds = bounds
-        self.problem = problem
+        declared = Declared(help, bounds, problem)
     }
 
     /// A setting with a default.
@@ -86,6 +93,10 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
 }
 
 extension Setting: SettingDeclaration {
+    var help: String { declared.help }
+
+    var bounds: SettingBounds { declared.bounds }
+
     var type: SettingType { Value.settingType }
 
     var isRequired: Bool { value == nil }
@@ -96,11 +107,13 @@ extension Setting: SettingDeclaration {
 
     func reading(_ node: Node, with reader: inout SettingReader) -> (any SettingDeclaration)? {
         guard let read = Value.read(node, with: &reader) else { return nil }
-        if let problem = problem?(read) {
+        if let problem = declared.problem?(read) {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(problem)")
             return nil
         }
-        return Setting(value: read, help: help, bounds: bounds, problem: self.problem)
+        var setting = self
+        setting.value = read
+        return setting
     }
 }
 

@@ -124,24 +124,14 @@ public struct Complete: Stage {
     ) async throws -> Completion {
         guard stream else { return try await api.complete(request) }
         // Nor does a client that takes little of it keep the call for longer.
-        let deadline = EngineTime.now + timeout
-        guard let firstToken else {
-            return try await api.complete(request) { try await send($0, of: message, until: deadline) }
-        }
+        let pieces = AnswerPieces(of: message, until: EngineTime.now + timeout)
+        guard let firstToken else { return try await api.complete(request) { try await pieces.send($0) } }
         return try await withFirstPiece(within: firstToken) { first in
             try await api.complete(request) { delta in
                 first.mark()
-                try await send(delta, of: message, until: deadline)
+                try await pieces.send(delta)
             }
         }
-    }
-
-    private func send(_ delta: String, of message: Message, until deadline: ContinuousClock.Instant) async throws {
-        // It says only that the model has begun to think.
-        if delta.isEmpty { return }
-        try await message.deltas?.send(
-            delta, of: message, until: deadline,
-            orThrow: OpenAIError.timeout("the client took too little of the answer, or it took too long to come"))
     }
 
     private var template: RequestTemplate { made.value { RequestTemplate(self) } }

@@ -1,5 +1,6 @@
 import HTTPClient
 public import Pipeline
+import Tracing
 
 /// An API that speaks OpenAI's chat completions: OpenAI itself and the many that are compatible with it.
 public struct OpenAI: Model {
@@ -60,17 +61,31 @@ public struct OpenAI: Model {
 
     public func complete(_ request: CompletionRequest) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
-        return try await places.run(atMost: calls, for: request) { try await whole($0) }
+        guard isWatched else { return try await whole(call(request, isStreamed: false), of: request) }
+        return try await watched(request, isStreamed: false) { try await whole($0, of: $1) }
     }
 
-    private func whole(_ request: CompletionRequest) async throws -> Completion {
-        try await circuit.run(isOn: breaker) {
-            try await ModelSpan.around(name(of: request), call(request, isStreamed: false)) { call in
-                let answer = try await connection.post(call)
-                guard (200...299).contains(answer.status) else {
-                    throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: reason(request))
+    private func whole(_ call: OpenAICall, of request: CompletionRequest) async throws -> Completion {
+        let answer = try await connection.post(call)
+        guard (200...299).contains(answer.status) else {
+            throw OpenAIError.refused(answer.status, answer.body, answer.headers, hiding: reason(request))
+        }
+        return try ChatResponse.completion(from: answer.body, hiding: reason(request))
+    }
+
+    /// Whether there is more to a call than to make it. That takes 5 KiB for as long as the call is open.
+    private var isWatched: Bool { calls != nil || breaker || ServiceContext.current != nil }
+
+    @inline(never)
+    private func watched(
+        _ request: CompletionRequest, isStreamed: Bool,
+        _ send: (OpenAICall, CompletionRequest) async throws -> Completion
+    ) async throws -> Completion {
+        try await places.run(atMost: calls, for: request) { request in
+            try await circuit.run(isOn: breaker) {
+                try await ModelSpan.around(name(of: request), call(request, isStreamed: isStreamed)) { call in
+                    try await send(call, request)
                 }
-                return try ChatResponse.completion(from: answer.body, hiding: reason(request))
             }
         }
     }
@@ -102,19 +117,19 @@ public struct OpenAI: Model {
         _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
-        return try await places.run(atMost: calls, for: request) { request in
-            try await circuit.run(isOn: breaker) {
-                try await ModelSpan.around(name(of: request), call(request, isStreamed: true)) { call in
-                    try await stream(call, hiding: reason(request), receive: receive)
-                }
-            }
+        guard isWatched else {
+            return try await stream(call(request, isStreamed: true), hiding: reason(request), receive: receive)
+        }
+        return try await watched(request, isStreamed: true) { call, request in
+            try await stream(call, hiding: reason(request), receive: receive)
         }
     }
 
+    /// - Parameter call: Consumed, as its body may be long, and is of no use once the response has begun.
     private func stream(
-        _ call: OpenAICall, hiding reason: ReportedReason, receive: @Sendable (String) async throws -> Void
+        _ call: consuming OpenAICall, hiding reason: ReportedReason, receive: @Sendable (String) async throws -> Void
     ) async throws -> Completion {
-        let response = try await connection.stream(call)
+        let response = try await connection.stream(consume call)
         guard (200...299).contains(response.status) else {
             let body = try await connection.rest(of: response)
             throw OpenAIError.refused(response.status, body, response.headers, hiding: reason)

@@ -24,7 +24,7 @@ final class OpenAIConnection: Sendable {
     }
 
     /// Returns once the response has begun.
-    func stream(_ call: OpenAICall) async throws -> HTTPStreamedResponse {
+    func stream(_ call: consuming OpenAICall) async throws -> HTTPStreamedResponse {
         do {
             return try await openClient.execute(call.request)
         } catch let error as HTTPClientError {
