@@ -34,6 +34,10 @@ struct HostServer {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // A client that closes its sending half still gets the answer to what it asked.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            // Each connection keeps a buffer of the size that its reads have had: it begins with a handshake's.
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 1 << 10, maximum: 64 << 10)
+            )
             // The next read of the same client waits until those of others are done.
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
