@@ -50,7 +50,7 @@ public struct ScriptedModel: Model {
     }
 
     public func complete(
-        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+        _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         let reply = script.next(for: request)
         if reply.delay > .zero { try await EngineTime.pause(for: min(reply.delay, request.timeout)) }

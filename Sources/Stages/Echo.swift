@@ -28,7 +28,7 @@ public struct Echo: Model {
 
     /// The same in words.
     public func complete(
-        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+        _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         let start = EngineTime.now
         let outcome = calls.next(of: fail)

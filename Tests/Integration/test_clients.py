@@ -1,5 +1,6 @@
 """Clients from other hands: Node's `ws`, a browser, and a host with a stage of its own."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, receive
+from conftest import ROOT, receive, receive_json
 
 HERE = pathlib.Path(__file__).parent
 
@@ -66,3 +67,17 @@ def test_a_host_with_a_stage_of_its_own(serve, run):
     assert "marks: integer  (default 1)" in page and "How many exclamation marks to add." in page
     refused = run("check", ROOT / "Examples/CustomHost/shout.yaml")
     assert refused.returncode == 1 and "unknown stage 'shout'" in refused.stderr
+
+
+@pytest.mark.custom_host
+def test_a_model_from_another_package_streams(serve, run):
+    """Its method is a copy of the protocol's: where that is another type there, all comes in one piece."""
+    host = serve(ROOT / "Examples/CustomHost/parrot.yaml", variable="CUSTOM_HOST")
+    with host.connect() as client:
+        assert receive_json(client)["type"] == "session"
+        client.send(json.dumps({"prompt": "one two three"}))
+        frames = [receive_json(client) for _ in range(4)]
+    assert [frame.get("text") for frame in frames[:3]] == ["one", " two", " three"]
+    whole = frames[3]
+    assert (whole["response"], whole["tokens_used"], whole["finish_reason"]) == ("one two three", 3, "stop")
+    assert "pause: duration" in run("stages", "parrot", variable="CUSTOM_HOST").stdout

@@ -33,7 +33,7 @@ struct RecordedModel: Model {
     }
 
     func complete(
-        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+        _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         try await recording(request) { pieces in
             try await inner.complete(request) { piece in

@@ -8,10 +8,13 @@ public protocol Model: Resource {
     /// Asks for an answer and hands on its pieces as they come. An empty piece says that the model has begun, but thinks
     /// first: it ends the wait for the first token.
     ///
+    /// A model without it answers in one piece. Write the whole type of `receive` as it stands here: without
+    /// `nonisolated(nonsending)` it is another method, and the compiler, which does not mind, calls this one's default.
+    ///
     /// - Returns: The whole.
     /// - Throws: As ``complete(_:)``, and what `receive` throws.
     func complete(
-        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+        _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion
 
     /// The answer, from a model that needs no waiting for it; `nil` from every other.
@@ -21,7 +24,7 @@ public protocol Model: Resource {
 extension Model {
     /// In one piece.
     public func complete(
-        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+        _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         let completion = try await complete(request)
         try await receive(completion.text)

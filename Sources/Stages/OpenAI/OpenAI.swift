@@ -114,7 +114,7 @@ public struct OpenAI: Model {
     }
 
     public func complete(
-        _ request: CompletionRequest, receive: @Sendable (String) async throws -> Void
+        _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
         guard isWatched else {
@@ -127,7 +127,8 @@ public struct OpenAI: Model {
 
     /// - Parameter call: Consumed, as its body may be long, and is of no use once the response has begun.
     private func stream(
-        _ call: consuming OpenAICall, hiding reason: ReportedReason, receive: @Sendable (String) async throws -> Void
+        _ call: consuming OpenAICall, hiding reason: ReportedReason,
+        receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         let response = try await connection.stream(consume call)
         guard (200...299).contains(response.status) else {
