@@ -39,15 +39,17 @@ public enum StageConformance {
     ///   - entry: The stage as it stands under `stages:`, for one that has required settings; the name alone where it is
     ///     left out. Secrets are written as `"${SECRET}"`.
     ///   - others: Stages that the entry names besides.
+    ///   - resources: Resources that the stage uses, as for ``StageTest``; made anew for each run.
     ///   - allowed: Errors that a run may end with, where what the stage calls is not there.
     ///   - limit: How long a cancelled run may go on, by the machine's clock.
     public static func findings(
         of stage: any Stage.Type, entry: String? = nil, others: [any Stage.Type] = [],
+        resources: @escaping @autoclosure @Sendable () -> KeyValuePairs<String, any Resource> = [:],
         allowing allowed: [PipelineError.Code] = [], within limit: Duration = .seconds(5)
     ) async -> [Finding] {
         let trial = Trial(
             stage: stage, entry: entry ?? stage.name, stages: [stage] + others.filter { $0.name != stage.name },
-            allowed: allowed, limit: limit)
+            resources: resources, allowed: allowed, limit: limit)
         return trial.documentation + trial.defaults + (await trial.run()) + (await trial.cancel())
     }
 }
@@ -57,6 +59,7 @@ private struct Trial {
     let stage: any Stage.Type
     let entry: String
     let stages: [any Stage.Type]
+    let resources: @Sendable () -> KeyValuePairs<String, any Resource>
     let allowed: [PipelineError.Code]
     let limit: Duration
 
@@ -90,7 +93,7 @@ private struct Trial {
         let pairs = stage.settings.compactMap { setting in setting.defaultText.map { (setting.name, $0) } }
         return pairs.filter { !$0.1.isEmpty }.compactMap { name, value in
             do {
-                _ = try StageTest("\(stage.name): {\(name): \(value)}", stages: stages)
+                _ = try StageTest("\(stage.name): {\(name): \(value)}", stages: stages, resources: resources())
                 return nil
             } catch {
                 return Finding(rule: .defaults, message: "the default of '\(name)' is not taken: \(error)")
@@ -99,7 +102,8 @@ private struct Trial {
     }
 
     private func test() throws -> StageTest {
-        try StageTest(entry, stages: stages, variables: ["SECRET": StageConformance.secret])
+        try StageTest(
+            entry, stages: stages, resources: resources(), variables: ["SECRET": StageConformance.secret])
     }
 
     /// A message that has what the stage needs.

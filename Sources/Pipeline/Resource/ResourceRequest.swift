@@ -78,7 +78,7 @@ enum ResourceKind {
         if type == (any Model).self { return "model" }
         if type == (any RowStore).self { return "database" }
         if type == (any QueueStore).self { return "queue" }
-        return "\(type)".replacing("any ", with: "").lowercased()
+        return "resource of the kind \("\(type)".replacing("any ", with: ""))"
     }
 
     /// The kind of a resource's type, for lists.

@@ -4,12 +4,12 @@ extension PipelineLoader {
     ///
     /// - Returns: The chain; `nil` where there is an error.
     package func loadEntry(
-        _ source: SourceFile, resources: KeyValuePairs<String, any Resource>
+        _ source: SourceFile, resources: [(name: String, resource: any Resource)]
     ) -> (chain: Chain?, diagnostics: [Diagnostic]) {
         var diagnostics = Diagnostics(source: source)
         guard let raw = YAMLReader.read(source, into: &diagnostics) else { return (nil, diagnostics.sorted) }
         let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
-        let named = resources.map { NamedResource(name: $0.key, resource: $0.value) }
+        let named = resources.map { NamedResource(name: $0.name, resource: $0.resource) }
         var reader = SettingReader(diagnostics: diagnostics, resources: named)
         reader.registry = registry
         reader.used.environment = environment

@@ -15,7 +15,7 @@ struct FallbackTests {
         let loader = PipelineLoader(registry: try Registry(stages: [Complete.self]), environment: Environment())
         let entry = "complete: {resource: first, fallback: [second, third]\(settings)}"
         let (chain, problems) = loader.loadEntry(
-            SourceFile(path: "entry", text: entry), resources: ["first": first, "second": second, "third": third])
+            SourceFile(path: "entry", text: entry), resources: [("first", first), ("second", second), ("third", third)])
         var message = Message(prompt: "2 + 2")
         try await #require(chain, "\(problems)").run(&message)
         return message
