@@ -70,6 +70,34 @@ def test_a_new_stage_is_twelve_lines_in_a_package_of_its_own(new, tmp_path):
     assert all(line in said.stdout for line in written(package))
 
 
+def test_the_package_is_built_with_stagecoach_and_tested_with_its_kit(new, tmp_path):
+    """Nothing is built twice: every command that is named shares the build of the clone, and its configuration."""
+    said = new("stage", "WordCount", "--stagecoach", ROOT)
+    package = tmp_path / "word-count"
+    commands = [line.strip() for text in (said.stdout, (package / "README.md").read_text()) for line in text.splitlines()
+                if line.strip().startswith("swift ")]
+    shared = f"--configuration release --scratch-path {ROOT}/.build"
+    test = shared.replace("release", "release --disable-testable-imports")
+    assert commands[0] == f"swift test {test}" and len(commands) >= 7
+    assert all(shared in command or command == commands[0] for command in commands)
+    test = (package / "Tests/WordCountHostTests/WordCountTests.swift").read_text()
+    assert 'StageTest("word_count: {marks: 3}", stages: [WordCount.self])' in test and "StageConformance.findings" in test
+    assert '.product(name: "PipelineTesting", package: "stagecoach")' in (package / "Package.swift").read_text()
+    assert "scratch" not in new("stage", "Other", "--stagecoach", "https://git.example/coach").stdout
+
+
+def test_another_stage_of_the_package_shares_the_build_too(new, run, tmp_path):
+    assert new("stage", "Shout", "--stagecoach", ROOT).returncode == 0
+    package = tmp_path / "shout"
+    for path in package.rglob("*"):
+        if path.is_file():
+            target = tmp_path / path.relative_to(package)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+    said = new("stage", "Whisper").stdout
+    assert f"swift test --configuration release --disable-testable-imports --scratch-path {ROOT}/.build" in said and "PipelineTesting" not in said
+
+
 def test_without_a_path_the_package_uses_the_sources_of_this_program(new, tmp_path):
     assert new("stage", "Shout").returncode == 0
     assert f'path: "{ROOT}"' in (tmp_path / "shout/Package.swift").read_text()
@@ -111,6 +139,12 @@ def test_in_a_host_the_stage_joins_its_list(new, tmp_path, before, after):
 def test_in_a_host_without_a_list_it_says_the_line(new, tmp_path):
     said = in_package(tmp_path, new, "Whisper", "import Host\n\n@main struct Mine: StagecoachHost {}\n")
     assert "in Sources/Mine/Mine.swift: static let stages: [any Stage.Type] = [Whisper.self]" in said.stdout
+
+
+def test_a_package_without_the_test_kit_is_told_the_line(new, tmp_path):
+    said = in_package(tmp_path, new, "Whisper", "import Host\n\n@main struct Mine: StagecoachHost {}\n")
+    assert "to the target 'MineTests' in Package.swift" in said.stdout
+    assert '.product(name: "PipelineTesting", package: "stagecoach")' in said.stdout
 
 
 def test_a_package_without_a_host_is_left_alone(new, tmp_path):

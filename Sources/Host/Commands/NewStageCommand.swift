@@ -44,9 +44,9 @@ struct NewStageCommand<Host: StagecoachHost>: AsyncParsableCommand {
             \(package.list(name))
 
             Next:
-              swift test
-              swift run \(package.target) stages \(name.inFiles)
-              swift run \(package.target) serve \(name.ofPackage).yaml
+              \(package.swift("test"))
+              \(package.swift("run")) \(package.target) stages \(name.inFiles)
+              \(package.swift("run")) \(package.target) serve \(name.ofPackage).yaml
             """)
     }
 
@@ -62,9 +62,9 @@ struct NewStageCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
             Next:
               cd \(name.ofPackage)
-              swift test
-              swift run \(name.host) stages \(name.inFiles)
-              swift run \(name.host) serve \(name.ofPackage).yaml
+              \(template.dependency.swift("test"))
+              \(template.dependency.swift("run")) \(name.host) stages \(name.inFiles)
+              \(template.dependency.swift("run")) \(name.host) serve \(name.ofPackage).yaml
             """)
     }
 }

@@ -40,8 +40,22 @@ struct HostPackage {
         return files
     }
 
+    /// A command of Swift's for the package.
+    func swift(_ command: String) -> String { StagecoachDependency.swift(command, forManifest: manifest) }
+
+    private var manifest: String { (try? String(contentsOfFile: "Package.swift", encoding: .utf8)) ?? "" }
+
     /// Puts the stage into the host's list, and says so or what to write there.
     func list(_ name: StageName) -> String {
+        let kit =
+            manifest.contains("PipelineTesting") || !FileManager.default.fileExists(atPath: "Tests/\(target)Tests")
+            ? ""
+            : "\nNow add to the target '\(target)Tests' in Package.swift, for the stage's test: "
+                + ".product(name: \"PipelineTesting\", package: \"stagecoach\")"
+        return listed(name) + kit
+    }
+
+    private func listed(_ name: StageName) -> String {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8),
             let listed = Self.listing(name.type, in: text),
             (try? Data(listed.utf8).write(to: URL(filePath: file), options: .atomic)) != nil

@@ -33,9 +33,14 @@ struct HostTemplate {
                     dependencies: [
                         .product(name: "Host", package: "\(dependency.package)"),
                         .product(name: "Pipeline", package: "\(dependency.package)"),
-                    ]
+                    ],
+                    // So that its tests see it in an optimised build; what it depends on need not be built for them.
+                    swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]
                 ),
-                .testTarget(name: "\(name.host)Tests", dependencies: ["\(name.host)"]),
+                .testTarget(
+                    name: "\(name.host)Tests",
+                    dependencies: ["\(name.host)", .product(name: "PipelineTesting", package: "\(dependency.package)")]
+                ),
             ]
         )
         """
@@ -66,15 +71,20 @@ struct HostTemplate {
         | `\(name.ofPackage).yaml` | a pipeline that uses it |
 
         ```sh
-        swift test                                      # tests the stage
-        swift run \(name.host) stages \(name.inFiles)   # prints its settings
-        swift run \(name.host) check \(name.ofPackage).yaml
-        swift run \(name.host) serve \(name.ofPackage).yaml
+        \(dependency.swift("test"))
+        \(dependency.swift("run")) \(name.host) stages \(name.inFiles)
+        \(dependency.swift("run")) \(name.host) check \(name.ofPackage).yaml
+        \(dependency.swift("run")) \(name.host) serve \(name.ofPackage).yaml
         ```
 
-        Then open <http://127.0.0.1:8080>, or `curl -d '{"prompt": "hello"}' http://127.0.0.1:8080/ws`.
+        The first tests the stage, the second prints its settings. Once the last one says `listening on`, open
+        <http://127.0.0.1:8080>, or `curl -d '{"prompt": "hello"}' http://127.0.0.1:8080/ws`.
+        \(dependency.scratchWords)
+        Another stage, in this folder:
 
-        Another stage: `swift run \(name.host) new stage Whisper`, in this folder.
+        ```sh
+        \(dependency.swift("run")) \(name.host) new stage Whisper
+        ```
         """
     }
 }

@@ -21,25 +21,24 @@ struct StageTemplate {
 
     func test(in host: String) -> String {
         """
-        import Pipeline
+        import PipelineTesting
         import Testing
 
         @testable import \(host)
 
         @Suite("\(name.inFiles)")
         struct \(name.type)Tests {
-            @Test("says the prompt louder, with as many marks as it is set to")
+            @Test("says the prompt louder, with as many marks as its entry says, and else with one")
             func louder() async throws {
-                var stage = \(name.type)()
-                stage.marks = 3
-                var message = Message(prompt: "hello")
-                try await stage.run(&message)
-                #expect(message.prompt == "HELLO!!!")
+                let stage = try StageTest("\(name.inFiles): {marks: 3}", stages: [\(name.type).self])
+                #expect(try await stage.run("hello").message.prompt == "HELLO!!!")
+                let usual = try StageTest("\(name.inFiles)", stages: [\(name.type).self])
+                #expect(try await usual.run("hello").message.prompt == "HELLO!")
             }
 
-            @Test("has one mark where the file says nothing")
-            func defaults() {
-                #expect(\(name.type)().marks == 1)
+            @Test("keeps to the rules of stages")
+            func rules() async {
+                #expect(await StageConformance.findings(of: \(name.type).self) == [])
             }
         }
         """

@@ -37,6 +37,37 @@ enum StagecoachDependency {
         }
     }
 
+    /// A command of Swift's for the package: as fast a program as Stagecoach's own, and of one build with it where its
+    /// sources are at hand.
+    func swift(_ command: String) -> String { Self.swift(command, sharing: path) }
+
+    /// Why the commands are so long.
+    var scratchWords: String {
+        if path == nil { return "" }
+        return
+            "\n`--scratch-path` has the package share Stagecoach's own build; without it all of that is built again.\n"
+    }
+
+    /// The command for a package that is there, by its manifest.
+    static func swift(_ command: String, forManifest text: String) -> String {
+        let match = text.firstMatch(of: /\.package\(\s*name:\s*"stagecoach",\s*path:\s*"([^"\\]+)"/)
+        return swift(command, sharing: match.map { String($0.output.1) })
+    }
+
+    private var path: String? { if case .path(let path) = self { path } else { nil } }
+
+    private static func swift(_ command: String, sharing path: String?) -> String {
+        let shared = path.map { " --scratch-path \(shellWord("\($0)/.build"))" } ?? ""
+        // With testable imports everywhere, all of Stagecoach would be built once more for the test, and again after it.
+        let testable = command == "test" ? " --disable-testable-imports" : ""
+        return "swift \(command) --configuration release\(testable)\(shared)"
+    }
+
+    private static func shellWord(_ text: String) -> String {
+        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-+".contains($0)) }
+        return isPlain ? text : "'\(text.replacing("'", with: "'\\''"))'"
+    }
+
     /// What the user named, or the folder that this program was built in.
     ///
     /// - Throws: ``NewProblem`` where that is no folder of Stagecoach's sources.
