@@ -2,55 +2,79 @@ import Pipeline
 
 /// What a program may say about a message: only the fields that its stage writes, of their types, and all of them.
 struct AnswerContract: Sendable {
-    private let writes: [Field]
+    private let writes: [FieldPath]
 
-    init(writes: [Field]) {
+    init(writes: [FieldPath]) {
         self.writes = writes
     }
 
     /// Puts what the program said into the message.
     ///
+    /// - Parameter pieces: What it said of the answer before, piece by piece; `nil` where it can't.
     /// - Throws: What the program calls an error; `stage_failed` where it broke the contract.
-    func apply(_ answer: ProgramAnswer, to message: inout Message) throws(PipelineError) {
+    func apply(
+        _ answer: ProgramAnswer, after pieces: String? = nil, to message: inout Message
+    ) throws(PipelineError) {
         if let error = answer.error { throw try refusal(error) }
-        guard case .object(let fields)? = answer.fields else { throw .broken("its answer has no 'fields'") }
+        guard case .object(let fields)? = answer.fields else {
+            let isPiece = answer.delta != nil && pieces == nil
+            throw .broken("its answer has no 'fields'" + (isPiece ? "; pieces need 'stream: true'" : ""))
+        }
         // As one rule for all: a program that was refused has changed nothing.
         var changed = message
-        for (name, value) in fields where value != .null {
-            let field = Field(name)
-            guard writes.contains(field) else {
-                throw .broken("it set the field '\(name.prefix(40))', which 'writes' doesn't name")
-            }
-            try set(field, to: value, in: &changed)
+        for (name, value) in fields where value != .null && !writes.contains(FieldPath(name)) {
+            throw .broken("it set the field '\(name.prefix(40))', which 'writes' doesn't name")
         }
-        for field in writes where !isThere(field, in: changed) {
-            throw .broken("it did not set the field '\(field)', which 'writes' names")
+        if let pieces, !pieces.isEmpty, writes.contains(.completion) {
+            try set(.completion, to: .string(pieces), in: &changed)
         }
+        // In the order of `writes`, but parts of an answer after the answer.
+        for path in writes.filter({ !$0.isPartOfCompletion }) + writes.filter(\.isPartOfCompletion) {
+            if let value = fields[path.name], value != .null { try set(path, to: value, in: &changed) }
+        }
+        for path in writes where !isThere(path, in: changed) {
+            throw .broken("it did not set the field '\(path.name)', which 'writes' names")
+        }
+        if message.completion == nil { changed.completion?.response = response(in: fields) }
         message = changed
     }
 
-    private func set(_ field: Field, to value: JSONValue, in message: inout Message) throws(PipelineError) {
-        switch field {
-        case .prompt: message.prompt = try string(value, of: field)
-        case .completion:
-            let text = try string(value, of: field)
-            if message.completion == nil { message.completion = Completion(text: text) }
-            message.completion?.text = text
-        default: message[field] = value
+    /// What is stored with an answer that the program made: what it says besides, as a model's API does.
+    private func response(in fields: [String: JSONValue]) -> String? {
+        var response: [String: JSONValue] = [:]
+        for case .metadata(let key) in writes {
+            if let value = fields["metadata.\(key)"], value != .null { response[key] = value }
+        }
+        return response.isEmpty ? nil : JSONValue.object(response).json
+    }
+
+    private func set(_ path: FieldPath, to value: JSONValue, in message: inout Message) throws(PipelineError) {
+        switch path {
+        case .prompt, .completion, .finishReason:
+            guard case .string = value else { throw broken(path, "that is not a string") }
+            path.set(value, in: &message)
+        case .tokensUsed:
+            guard case .int(let count) = value, count >= 0 else { throw broken(path, "that is not a whole number") }
+            path.set(value, in: &message)
+        case .history:
+            guard case .array(let values) = value else { throw broken(path, "that is not a list") }
+            let turns = values.compactMap(CompletionRequest.Turn.init(json:))
+            guard turns.count == values.count else {
+                throw broken(path, "with an element that is not {\"role\": \"user\", \"content\": \"text\"}")
+            }
+            message.history = turns
+        default: path.set(value, in: &message)
         }
     }
 
-    private func string(_ value: JSONValue, of field: Field) throws(PipelineError) -> String {
-        if case .string(let text) = value { return text }
-        throw .broken("it set the field '\(field)' to something that is not a string")
+    private func broken(_ path: FieldPath, _ what: String) -> PipelineError {
+        .broken("it set the field '\(path.name)' to something \(what)")
     }
 
-    private func isThere(_ field: Field, in message: Message) -> Bool {
-        switch field {
-        case .prompt: true
-        case .completion: message.completion != nil
-        default: message[field] != nil
-        }
+    /// Whether later stages, which may rely on it, find it.
+    private func isThere(_ path: FieldPath, in message: Message) -> Bool {
+        guard let field = path.provided, field != .history else { return true }
+        return path.value(in: message) != nil
     }
 
     /// The error that a program answers with. What it says is for clients.

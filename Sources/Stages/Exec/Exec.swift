@@ -13,12 +13,20 @@ public struct Exec: Stage {
     @Setting("The program and its arguments; it runs in the host's working directory.") public var command: Command
 
     /// The fields that it gets.
-    @Setting("The fields that it gets: prompt, completion, session.username, metadata.KEY, or those of other stages.")
+    @Setting(
+        "The fields that it gets: prompt, completion, history, tokens_used, finish_reason, session.username, metadata.KEY, or those of other stages."
+    )
     public var reads = [ReadField(.prompt)]
 
     /// The fields that it sets.
-    @Setting("The fields that it may set, and must: prompt, completion, or names of one's own.")
+    @Setting(
+        "The fields that it sets: prompt, completion, history or new names; of metadata.KEY, tokens_used and finish_reason those that it knows."
+    )
     public var writes = [WrittenField(.prompt)]
+
+    /// Whether the answer comes in pieces.
+    @Setting("Whether it may write an answer in pieces, which 'respond: {stream: true}' sends as they come.")
+    public var stream = false
 
     /// What it is told besides the message.
     @Setting("Settings of its own, of any kind; it gets them with each message.")
@@ -49,7 +57,8 @@ public struct Exec: Stage {
     @Setting("The memory that each process may have for its data.", in: .mebibytes(1)...) public var memory: ByteSize?
 
     /// The longest line that it may write.
-    @Setting("The longest line that it may write.", in: .kibibytes(1) ... .mebibytes(256))
+    @Setting(
+        "The longest line that it may write, and the longest answer in pieces.", in: .kibibytes(1) ... .mebibytes(256))
     public var maxLine = ByteSize.mebibytes(1)
 
     /// How often an idle process is asked for a sign of life.
@@ -73,16 +82,26 @@ public struct Exec: Stage {
     public init() {}
 
     /// A program with its arguments.
-    public init(command: Command, reads: [String] = ["prompt"], writes: [String] = ["prompt"]) {
+    public init(
+        command: Command, reads: [String] = ["prompt"], writes: [String] = ["prompt"], stream: Bool = false
+    ) {
         self.command = command
         self.reads = reads.map { ReadField(FieldPath($0)) }
-        self.writes = writes.map { WrittenField(Field($0)) }
+        self.writes = writes.map { WrittenField(FieldPath($0)) }
+        self.stream = stream
     }
 
-    public var requires: Fields { Fields(reads.compactMap(\.path.field)) }
+    /// Tokens can be counted of an answer that is there.
+    public var requires: Fields {
+        var fields = Fields(reads.compactMap(\.path.field))
+        fields.formUnion(writes.map(\.path).requiredToWrite)
+        return fields
+    }
 
     /// There is always a prompt, so that who rewrites it provides nothing new.
-    public var provides: Fields { Fields(writes.map(\.field).filter { $0 != .prompt }) }
+    public var provides: Fields { Fields(writes.compactMap(\.path.provided).filter { $0 != .prompt }) }
+
+    public var sendsDeltas: Bool { stream }
 
     /// Waiting for a process, and then its work.
     public var longestRun: Duration? { timeout * 2 }
@@ -92,8 +111,32 @@ public struct Exec: Stage {
     }
 
     public func run(_ message: inout Message) async throws {
-        let answer = try await parts.pool.answer(to: parts.request.text(for: message))
-        try parts.contract.apply(answer, to: &message)
+        let parts = parts
+        if stream {
+            try await runInPieces(&message, parts)
+        } else {
+            let answer = try await parts.pool.answer(to: parts.request.text(for: message))
+            try parts.contract.apply(answer, to: &message)
+        }
+        if provides.contains(.completion) { message.settleClaims() }
+    }
+
+    private func runInPieces(_ message: inout Message, _ parts: Made) async throws {
+        // A client that takes little holds up the process for no longer than a program that says little.
+        let deadline = EngineTime.now + timeout * 2
+        let line = parts.request.text(for: message, streams: message.deltas != nil)
+        var text = ""
+        let answer = try await parts.pool.answer(to: line) { [message] piece in
+            text += piece
+            try await message.deltas?.send(piece, of: message, until: deadline, orThrow: Exec.late)
+        }
+        try parts.contract.apply(answer, after: text, to: &message)
+    }
+
+    private static var late: PipelineError {
+        PipelineError(
+            .timeout, "The message took too long", isRetryable: true,
+            detail: "the client took too little of the answer, or it took too long to come")
     }
 
     public func close() async {
@@ -105,7 +148,7 @@ public struct Exec: Stage {
             Made(
                 pool: ProgramPool(program, rules: rules, processes: processes),
                 request: RequestLine(settings: settings.mapValues(\.value), reads: reads.map(\.path)),
-                contract: AnswerContract(writes: writes.map(\.field)))
+                contract: AnswerContract(writes: writes.map(\.path)))
         }
     }
 
@@ -118,7 +161,15 @@ public struct Exec: Stage {
     private var rules: ProgramRules {
         ProgramRules(
             concurrency: concurrency, timeout: timeout.nanoseconds, cpu: cpu?.nanoseconds,
-            heartbeat: heartbeat?.nanoseconds, maxLine: maxLine.bytes)
+            heartbeat: heartbeat?.nanoseconds, maxLine: maxLine.bytes, streams: stream)
+    }
+}
+
+extension Exec: ChainDependentStage {
+    package func problem(among stages: [any Stage]) -> String? {
+        guard stream, !writes.contains(where: { $0.path == .completion }) else { return nil }
+        return "'stream: true' is for pieces of an answer, and 'writes' doesn't name 'completion'; "
+            + "write 'writes: [completion]', or take 'stream' away"
     }
 }
 

@@ -13,7 +13,9 @@ public struct ReadField: SettingValue {
 
     /// A field that messages have, or a name that a stage may have made up.
     public static func read(_ node: Node, with reader: inout SettingReader) -> ReadField? {
-        guard let name = FieldName.read(node, with: &reader) else { return nil }
+        guard let name = FieldName.read(node, with: &reader), FieldName.hasKey(name, node, with: &reader) else {
+            return nil
+        }
         if name.hasPrefix("session."), !FieldPath.builtIn.contains(name) {
             reader.diagnostics.error(
                 .badValue, at: node.range,
@@ -30,30 +32,34 @@ public struct ReadField: SettingValue {
 
 /// A field that a program sets.
 public struct WrittenField: SettingValue {
-    let field: Field
+    let path: FieldPath
 
-    init(_ field: Field) {
-        self.field = field
+    init(_ path: FieldPath) {
+        self.path = path
     }
 
     /// A field's name.
     public static var settingType: SettingType { .named("field", .string) }
 
-    /// `prompt`, `completion`, or a name of one's own.
+    /// `prompt`, `completion` and its parts, `history`, `metadata.KEY`, or another name.
     public static func read(_ node: Node, with reader: inout SettingReader) -> WrittenField? {
-        guard let name = FieldName.read(node, with: &reader) else { return nil }
+        guard let name = FieldName.read(node, with: &reader), FieldName.hasKey(name, node, with: &reader) else {
+            return nil
+        }
+        let path = FieldPath(name)
+        if case .metadata = path { return WrittenField(path) }
         guard !name.contains(".") else {
             reader.diagnostics.error(
                 .badValue, at: node.range,
-                "\(reader.subject) must be prompt, completion or a name of one's own; '\(node.written)' can't be changed"
-            )
+                "\(reader.subject) must be prompt, completion, tokens_used, finish_reason, history, metadata.KEY or a "
+                    + "new name; '\(node.written)' can't be changed")
             return nil
         }
-        return WrittenField(Field(name))
+        return WrittenField(path)
     }
 
     /// The name.
-    public var settingText: String? { field.name }
+    public var settingText: String? { path.name }
 }
 
 extension Node {
@@ -63,6 +69,14 @@ extension Node {
 
 /// The names that fields can have.
 private enum FieldName {
+    /// `metadata` is a mapping, of which a program gets and sets single values.
+    static func hasKey(_ name: String, _ node: Node, with reader: inout SettingReader) -> Bool {
+        guard name == "metadata" || name == "metadata." else { return true }
+        reader.diagnostics.error(
+            .badValue, at: node.range, "\(reader.subject) must say which value of 'metadata', as in metadata.topic")
+        return false
+    }
+
     static func read(_ node: Node, with reader: inout SettingReader) -> String? {
         guard let name = String.read(node, with: &reader) else { return nil }
         let isName = name.utf8.allSatisfy { byte in
@@ -74,7 +88,7 @@ private enum FieldName {
             }
         }
         let isMetadata = name.hasPrefix("metadata.")
-        guard !name.isEmpty, isMetadata || isName, !name.hasPrefix("."), !name.hasSuffix(".") else {
+        guard !name.isEmpty, isMetadata || isName, !name.hasPrefix("."), isMetadata || !name.hasSuffix(".") else {
             reader.diagnostics.error(
                 .badValue, at: node.range, "\(reader.subject) must be the name of a field, such as prompt or my_field")
             return nil

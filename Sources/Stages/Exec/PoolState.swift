@@ -30,7 +30,9 @@ struct PoolState {
     private var waiting: Deque<Waiting> = []
     private var lastID = 0
     private var orders = Orders()
-    private(set) var settled: [(job: ProgramJob, outcome: ProgramJob.Outcome)] = []
+    private(set) var deliveries: [(job: ProgramJob, outcome: ProgramJob.Outcome)] = []
+    /// How many answers in a row have come that nobody waits for.
+    private var needless = 0
 
     init(rules: ProgramRules, processes: Int) {
         self.rules = rules
@@ -41,6 +43,9 @@ struct PoolState {
     var isUp: Bool { slots.contains { $0.phase == .up } }
 
     private var isHopeless: Bool { !isUp && slots.allSatisfy { $0.failures >= ProgramRules.hopeless } }
+
+    /// More are no mistake, but a flood.
+    private static let mostNeedless = 10_000
 
     /// A process that lived so long was no failure to start.
     private static let good: UInt64 = 10_000_000_000
@@ -56,7 +61,7 @@ struct PoolState {
         if waiting.isEmpty, let slot = roomiest(alone: false) {
             give(job, alone: false, to: slot, now: now)
         } else if isHopeless {
-            settled.append((job, .failure(PoolState.hopeless)))
+            deliveries.append((job, .failure(PoolState.hopeless)))
         } else {
             waiting.append(Waiting(job: job, isAlone: false, deadline: now + rules.timeout))
         }
@@ -78,26 +83,67 @@ struct PoolState {
     /// - Returns: How many answered what needed no answer any more.
     mutating func answered(_ slot: Int, _ answers: [ProgramAnswer], problem: String?, now: UInt64) -> Int {
         guard slots[slot].phase == .up || slots[slot].phase == .silent else { return 0 }
-        var needless = 0
+        var late = 0
         for answer in answers {
-            if let line = slots[slot].take(answer.id, now: now) {
-                if let job = line.job { settled.append((job, .success(answer))) }
-                if slots[slot].phase == .silent { slots[slot].phase = .up }
+            if let index = slots[slot].lines.firstIndex(where: { $0.id == answer.id }) {
+                needless = 0
+                if let problem = take(answer, of: slot, at: index, now: now) {
+                    kill(slot, .broken(problem, by: answer.id), now: now)
+                    return late
+                }
             } else if (1...max(1, lastID)).contains(answer.id) {
+                late += 1
                 needless += 1
             } else {
                 kill(slot, .broken("it answered a line that was never sent"), now: now)
-                return needless
+                return late
             }
         }
-        if let problem {
+        if needless > PoolState.mostNeedless {
+            needless = 0
+            kill(slot, .broken("it does not stop to answer lines that it has answered"), now: now)
+        } else if let problem {
             kill(slot, .broken(problem), now: now)
         } else {
             slots[slot].startClocks(concurrency: rules.concurrency, now: now)
             dispatch(now: now)
         }
-        return needless
+        return late
     }
+
+    /// Takes an answer to a line, or a piece of one.
+    ///
+    /// - Returns: What is wrong with it.
+    private mutating func take(_ answer: ProgramAnswer, of slot: Int, at index: Int, now: UInt64) -> String? {
+        if rules.streams, let delta = answer.delta {
+            guard case .string(let piece) = delta else { return "its 'delta' is not a string" }
+            if slots[slot].note(bytes: piece.utf8.count, at: index, now: now) > rules.maxLine {
+                return "the pieces of its answer are longer than 'max_line' (\(rules.maxLine) bytes)"
+            }
+        }
+        let isEnd = answer.isEnd || !rules.streams
+        if let job = slots[slot].lines[index].job { deliveries.append((job, .success(answer))) }
+        if isEnd { _ = slots[slot].take(at: index, now: now) }
+        if slots[slot].phase == .silent { slots[slot].phase = .up }
+        return nil
+    }
+
+    /// Nobody waits for a message any more: a process that works on it is told, and what it still says is dropped.
+    mutating func cancel(_ job: ProgramJob) {
+        for slot in slots.indices where slots[slot].phase == .up {
+            guard let index = slots[slot].lines.firstIndex(where: { $0.job === job }) else { continue }
+            let line = slots[slot].lines[index]
+            if line.isCancelled { return }
+            slots[slot].lines[index].isCancelled = true
+            slots[slot].send(id: line.id, text: RequestLine.cancel, version: rules.version)
+        }
+    }
+
+    /// A client takes less than the process writes: nobody reads it until there is room.
+    mutating func hold(_ slot: Int, now: UInt64) { slots[slot].hold(now: now) }
+
+    /// There is room again.
+    mutating func release(_ slot: Int, now: UInt64) { slots[slot].release(now: now) }
 
     /// A process must not go on.
     mutating func kill(_ slot: Int, _ reason: ProgramEnd, now: UInt64) {
@@ -118,7 +164,7 @@ struct PoolState {
         let delay = ProgramRules.delay(afterFailures: slots[slot].failures)
         slots[slot].phase = .down(until: now + delay)
         if isHopeless {
-            for message in waiting { settled.append((message.job, .failure(PoolState.hopeless))) }
+            for message in waiting { deliveries.append((message.job, .failure(PoolState.hopeless))) }
             waiting = []
         }
         dispatch(now: now)
@@ -133,7 +179,7 @@ struct PoolState {
             waiting.removeFirst()
             let busy = PipelineError(
                 .busy, "Too many messages are waiting", isRetryable: true, detail: "no process of the program was free")
-            settled.append((first.job, .failure(busy)))
+            deliveries.append((first.job, .failure(busy)))
         }
         if let first = waiting.first { look(at: first.deadline) }
         for slot in slots.indices {
@@ -144,6 +190,7 @@ struct PoolState {
                 orders.starts.append(slot)
             case .down(let time): look(at: time)
             case .up, .silent:
+                if slots[slot].heldSince != nil { break }
                 if let heartbeat = rules.heartbeat, slots[slot].lines.isEmpty {
                     let time = slots[slot].lastSign + heartbeat
                     if time <= now { ping(slot, limit: heartbeat, now: now) } else { look(at: time) }
@@ -163,24 +210,25 @@ struct PoolState {
         return orders
     }
 
-    /// Who is to hear what became of his message.
-    mutating func takeSettled() -> [(job: ProgramJob, outcome: ProgramJob.Outcome)] {
-        defer { settled = [] }
-        return settled
+    /// What has come for messages: pieces of their answers, and what became of them.
+    mutating func takeDeliveries() -> [(job: ProgramJob, outcome: ProgramJob.Outcome)] {
+        defer { deliveries = [] }
+        return deliveries
     }
 
     /// Gives everything up: the host stops.
     mutating func stop() {
-        for message in waiting { settled.append((message.job, .failure(PipelineError.stopping))) }
+        for message in waiting { deliveries.append((message.job, .failure(PipelineError.stopping))) }
         waiting = []
         for slot in slots.indices {
             for line in slots[slot].takeAll() {
-                if let job = line.job { settled.append((job, .failure(PipelineError.stopping))) }
+                if let job = line.job { deliveries.append((job, .failure(PipelineError.stopping))) }
             }
         }
     }
 
     private func overdue(in slot: Int, now: UInt64) -> ProgramEnd? {
+        if slots[slot].heldSince != nil { return nil }
         for line in slots[slot].lines.prefix(rules.concurrency) {
             guard let since = line.since, since + line.limit <= now else { continue }
             return line.job == nil ? .silent : .late(line.id)
@@ -190,14 +238,14 @@ struct PoolState {
 
     private mutating func ping(_ slot: Int, limit: UInt64, now: UInt64) {
         lastID += 1
-        slots[slot].send(id: lastID, text: RequestLine.ping)
+        slots[slot].send(id: lastID, text: RequestLine.ping, version: rules.version)
         slots[slot].lines.append(ProgramSlot.Line(id: lastID, job: nil, since: now, limit: limit))
     }
 
     /// The process with the fewest messages that may get another.
     private func roomiest(alone: Bool) -> Int? {
         var best: Int?
-        for slot in slots.indices where slots[slot].hasRoom(concurrency: rules.concurrency, alone: alone) {
+        for slot in slots.indices where slots[slot].hasRoom(rules, alone: alone) {
             if let found = best, slots[found].lines.count <= slots[slot].lines.count { continue }
             best = slot
         }
@@ -206,7 +254,7 @@ struct PoolState {
 
     private mutating func give(_ job: ProgramJob, alone: Bool, to slot: Int, now: UInt64) {
         lastID += 1
-        slots[slot].send(id: lastID, text: job.text)
+        slots[slot].send(id: lastID, text: job.text, version: rules.version)
         slots[slot].lines.append(
             ProgramSlot.Line(id: lastID, job: job, limit: rules.timeout, isAlone: alone))
         slots[slot].startClocks(concurrency: rules.concurrency, now: now)
@@ -225,20 +273,24 @@ struct PoolState {
     }
 
     /// Decides what becomes of the messages in a process that is no more: the one to blame fails, the others are sent to
-    /// another process. Where several may be to blame, each is tried again alone, so that none fails for another.
+    /// another process. Where several may be to blame, each is tried again alone, so that none fails for another. What has
+    /// begun to answer can't begin again.
     private mutating func release(_ slot: Int, because reason: ProgramEnd, now: UInt64) {
         let lines = slots[slot].takeAll()
         var suspects: [Int] = []
         switch reason {
         case .late(let id), .greedy(let id): suspects = [id]
+        case .broken(_, let id?): suspects = [id]
         case .died, .broken: suspects = lines.filter { $0.job != nil && $0.since != nil }.map(\.id)
         case .silent: break
         }
         for line in lines.reversed() {
             guard let job = line.job, !job.isSettled else { continue }
             let isSuspect = suspects.contains(line.id)
-            if isSuspect, suspects.count == 1 {
-                settled.append((job, .failure(reason.error)))
+            if isSuspect, suspects.count == 1 || line.hasBegun {
+                deliveries.append((job, .failure(reason.error)))
+            } else if line.hasBegun {
+                deliveries.append((job, .failure(ProgramEnd.bystander)))
             } else {
                 waiting.prepend(
                     Waiting(job: job, isAlone: isSuspect || line.isAlone, deadline: now + rules.timeout))

@@ -35,8 +35,17 @@ struct ProgramRules: Sendable {
     var cpu: UInt64?
     /// Between two signs of life of a process that has nothing to do.
     var heartbeat: UInt64?
-    /// Bytes of a line that it writes.
+    /// Bytes of a line that it writes, and of an answer in pieces.
     var maxLine = 1 << 20
+    /// Whether answers may come in pieces.
+    var streams = false
+
+    /// The version of the lines: programs that give whole answers get those of the first.
+    var version: Int { streams ? 2 : 1 }
+
+    /// How many bytes of pieces may wait for a client before the process has to wait, too. Where it works on other
+    /// messages at the same time it never does, as they would wait with it.
+    var window: Int { concurrency == 1 ? 64 << 10 : maxLine }
 
     /// For the first sign of life, as programs that load much take long to start.
     static let startup: UInt64 = 60_000_000_000

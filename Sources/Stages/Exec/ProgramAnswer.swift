@@ -8,6 +8,11 @@ struct ProgramAnswer: Sendable, Equatable {
     let fields: JSONValue?
     /// What it calls an error.
     let error: JSONValue?
+    /// A piece of the answer that is still to come.
+    let delta: JSONValue?
+
+    /// Whether nothing more comes for the line that it answers.
+    var isEnd: Bool { delta == nil || fields != nil || error != nil }
 
     /// - Throws: ``Problem`` where the line is no answer to anything.
     init(_ line: UnsafeRawBufferPointer) throws(Problem) {
@@ -24,6 +29,7 @@ struct ProgramAnswer: Sendable, Equatable {
         self.id = id
         fields = parts["fields"]
         error = parts["error"] == .null ? nil : parts["error"]
+        delta = parts["delta"] == .null ? nil : parts["delta"]
     }
 
     /// Why a line is no answer.

@@ -7,19 +7,40 @@ final class ProgramJob: Sendable {
     /// The line but for its beginning and its number.
     let text: String
     private let outcome = FirstOutcome<ProgramAnswer>()
+    private let channel: PieceChannel?
 
-    init(text: String) {
+    /// - Parameter window: How many bytes of pieces may wait for their reader; `nil` for an answer that comes whole.
+    init(text: String, window: Int? = nil) {
         self.text = text
+        channel = window.map(PieceChannel.init(window:))
     }
 
     /// Whether nobody waits any more.
-    var isSettled: Bool { outcome.isThere }
+    var isSettled: Bool { channel?.isOver ?? outcome.isThere }
+
+    /// Whether so much waits for its reader that no more should be read for it.
+    var isFull: Bool { channel?.isFull ?? false }
 
     /// Waits for what becomes of it, once `submit` has handed it over.
     func answer(submitting submit: () -> Void) async throws -> ProgramAnswer {
         try await outcome.value(beginning: submit)
     }
 
-    /// The first outcome counts.
-    func settle(_ outcome: Outcome) { self.outcome.finish(outcome) }
+    /// Waits for what comes next of an answer in pieces.
+    func next() async -> PieceChannel.Step {
+        await channel?.next() ?? .end(.failure(CancellationError()))
+    }
+
+    /// Takes what a process wrote, or what became of it. What comes after the end does not count.
+    func deliver(_ outcome: Outcome) {
+        guard let channel else { return self.outcome.finish(outcome) }
+        if case .success(let answer) = outcome {
+            if case .string(let piece)? = answer.delta, !piece.isEmpty { channel.add(piece) }
+            guard answer.isEnd else { return }
+        }
+        channel.finish(outcome)
+    }
+
+    /// Nobody waits any more: what has come is dropped.
+    func abandon() { channel?.abandon() }
 }

@@ -14,6 +14,10 @@ final class ProgramLoop {
     private var isLeaving = false
     private var processes: [ProgramProcess?]
     private var meters: [CPUMeter]
+    /// Messages whose clients take less than a process writes: it is not read while there are any.
+    private var held: [[ProgramJob]]
+    /// When the log last said that answers came which nobody waits for, and how many have come since.
+    private var needless = (count: 0, since: UInt64(0))
     private let bell: Int32
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
 
@@ -24,6 +28,7 @@ final class ProgramLoop {
         let count = pool.shared.withLock { $0.pool.slots.count }
         processes = Array(repeating: nil, count: count)
         meters = Array(repeating: CPUMeter(), count: count)
+        held = Array(repeating: [], count: count)
     }
 
     deinit {
@@ -36,14 +41,14 @@ final class ProgramLoop {
         var failure: (any Error)?
         while true {
             let now = monotonicTime()
-            let (orders, settled, isStopping, onStart) = pool.shared.withLock { shared in
+            let (orders, deliveries, isStopping, onStart) = pool.shared.withLock { shared in
                 let orders = shared.pool.takeOrders(now: now)
-                let settled = shared.pool.takeSettled()
+                let deliveries = shared.pool.takeDeliveries()
                 let isStopping = shared.phase != .running
-                if orders.isEmpty, settled.isEmpty, !isStopping { shared.bell = bell }
-                return (orders, settled, isStopping, orders.starts.isEmpty ? nil : shared.onStart.take())
+                if orders.isEmpty, deliveries.isEmpty, !isStopping { shared.bell = bell }
+                return (orders, deliveries, isStopping, orders.starts.isEmpty ? nil : shared.onStart.take())
             }
-            for (job, outcome) in settled { job.settle(outcome) }
+            for (job, outcome) in deliveries { job.deliver(outcome) }
             if isStopping { break }
             obey(orders, failure: &failure)
             if let onStart {
@@ -53,7 +58,8 @@ final class ProgramLoop {
                 }
                 onStart.resume()
             }
-            wait(orders.isEmpty && settled.isEmpty ? patience(until: orders.wakeTime, now: now) : 0)
+            let isIdle = !releaseHeld() && orders.isEmpty && deliveries.isEmpty
+            wait(isIdle ? patience(until: orders.wakeTime, now: now) : 0)
             measureCPU()
             endMute()
         }
@@ -70,6 +76,7 @@ final class ProgramLoop {
             do throws(ProgramProcess.Failure) {
                 processes[slot] = try ProgramProcess(pool.program)
                 meters[slot] = CPUMeter()
+                held[slot] = []
                 update { $0.started(slot, now: $1) }
             } catch {
                 let words = "could not be started: \(error)"
@@ -119,7 +126,7 @@ final class ProgramLoop {
                 polled.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
             }
             if process.hasUnsent { add(.input(slot), process.input, POLLOUT) }
-            if process.isOutputOpen { add(.output(slot), process.output, POLLIN) }
+            if process.isOutputOpen, held[slot].isEmpty { add(.output(slot), process.output, POLLIN) }
             if process.areErrorsOpen { add(.errors(slot), process.errors, POLLIN) }
             // Last, so that what it said is read before it is gone.
             add(.end(slot), process.watch, POLLIN)
@@ -139,9 +146,13 @@ final class ProgramLoop {
     }
 
     /// Reads what is there, and hands on answers as they were written.
-    private func readOutput(of slot: Int) {
+    ///
+    /// - Parameter isLast: Whether it is all that there will be.
+    private func readOutput(of slot: Int, isLast: Bool = false) {
         guard let process = processes[slot] else { return }
         let limit = pool.rules.maxLine
+        // Of pieces no more is read at once than may wait.
+        var rest = pool.rules.streams && !isLast ? pool.rules.window : .max
         var answers: [ProgramAnswer] = []
         var problem: String?
         func take(_ line: UnsafeRawBufferPointer) {
@@ -158,15 +169,44 @@ final class ProgramLoop {
             if process.outputLines.count > limit, problem == nil {
                 problem = ProgramAnswer.Problem(longerThan: limit).description
             }
-            return problem == nil
+            rest -= bytes.count
+            return problem == nil && rest > 0
         }
         guard !answers.isEmpty || problem != nil else { return }
-        let (settled, needless) = update { pool, now in
-            let needless = pool.answered(slot, answers, problem: problem, now: now)
-            return (pool.takeSettled(), needless)
+        let (deliveries, late) = update { pool, now in
+            let late = pool.answered(slot, answers, problem: problem, now: now)
+            return (pool.takeDeliveries(), late)
         }
-        for (job, outcome) in settled { job.settle(outcome) }
-        if needless > 0 { logger.warning("the program answered a line twice; what it said later does not count") }
+        for (job, outcome) in deliveries { job.deliver(outcome) }
+        if late > 0 { sayNeedless(late) }
+        for (job, _) in deliveries where job.isFull && !held[slot].contains(where: { $0 === job }) {
+            held[slot].append(job)
+        }
+        if !held[slot].isEmpty { update { $0.hold(slot, now: $1) } }
+    }
+
+    /// Reads processes again whose clients have taken what came.
+    ///
+    /// - Returns: Whether there were any: then their clocks go on.
+    private func releaseHeld() -> Bool {
+        var hasReleased = false
+        for slot in held.indices where !held[slot].isEmpty {
+            held[slot].removeAll { !$0.isFull }
+            guard held[slot].isEmpty else { continue }
+            update { $0.release(slot, now: $1) }
+            hasReleased = true
+        }
+        return hasReleased
+    }
+
+    /// Once a second: a program may do nothing else.
+    private func sayNeedless(_ count: Int) {
+        needless.count += count
+        let now = monotonicTime()
+        guard needless.since == 0 || now - needless.since > 1_000_000_000 else { return }
+        let times = needless.count == 1 ? "" : " (\(needless.count) times)"
+        logger.warning("the program answered a line twice\(times); what it said later does not count")
+        needless = (0, now)
     }
 
     private func readErrors(of slot: Int) {
@@ -199,7 +239,7 @@ final class ProgramLoop {
     /// A process has ended: what it said last counts, then its place is free.
     private func finish(_ slot: Int) {
         guard let process = processes[slot] else { return }
-        readOutput(of: slot)
+        readOutput(of: slot, isLast: true)
         readErrors(of: slot)
         process.errorLines.finish(now: monotonicTime()) { log($0, of: process) }
         let how = process.reap()
@@ -253,22 +293,5 @@ final class ProgramLoop {
         var all = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, nil)
-    }
-}
-
-/// How much CPU time a process has used since it began to work on a message.
-private struct CPUMeter {
-    private var head: Int?
-    private var before: UInt64 = 0
-
-    var isRunning: Bool { head != nil }
-
-    mutating func isOver(_ limit: UInt64, head: Int?, used: () -> UInt64) -> Bool {
-        guard let head else {
-            self.head = nil
-            return false
-        }
-        if head != self.head { (self.head, before) = (head, used()) }
-        return used() - min(before, used()) > limit
     }
 }

@@ -65,6 +65,42 @@ final class ProgramPool: Sendable {
         return try await job.answer { submit(job) }
     }
 
+    /// Has a process answer a line, and hands on the pieces of the answer as they come.
+    ///
+    /// - Throws: ``PipelineError`` where none did; what `receive` throws.
+    func answer(
+        to text: String, receive: nonisolated(nonsending) (String) async throws -> Void
+    ) async throws -> ProgramAnswer {
+        let job = ProgramJob(text: text, window: rules.window)
+        return try await withTaskCancellationHandler {
+            submit(job)
+            do {
+                while true {
+                    switch await job.next() {
+                    case .pieces(let pieces, let hasMadeRoom):
+                        if hasMadeRoom { shared.withLock { $0.wake() } }
+                        for piece in pieces { try await receive(piece) }
+                    case .end(let outcome): return try outcome.get()
+                    }
+                }
+            } catch {
+                abandon(job)
+                throw error
+            }
+        } onCancel: {
+            abandon(job)
+        }
+    }
+
+    /// Nobody waits for it any more.
+    private func abandon(_ job: ProgramJob) {
+        job.abandon()
+        shared.withLock { shared in
+            shared.pool.cancel(job)
+            shared.wake()
+        }
+    }
+
     /// Ends the processes, and waits until they are gone.
     ///
     /// - Parameter farewell: How long they may take to end by themselves once their input has ended; then they are killed.
@@ -87,13 +123,14 @@ final class ProgramPool: Sendable {
 
     private func submit(_ job: ProgramJob) {
         let now = monotonicTime()
-        let settled: [(job: ProgramJob, outcome: ProgramJob.Outcome)] = shared.withLock { shared in
+        let deliveries: [(job: ProgramJob, outcome: ProgramJob.Outcome)] = shared.withLock { shared in
             guard shared.phase == .running else { return [(job, .failure(PipelineError.stopping))] }
+            if job.isSettled { return [] }
             shared.pool.add(job, now: now)
             shared.wake()
-            return shared.pool.settled.isEmpty ? [] : shared.pool.takeSettled()
+            return shared.pool.deliveries.isEmpty ? [] : shared.pool.takeDeliveries()
         }
-        for (job, outcome) in settled { job.settle(outcome) }
+        for (job, outcome) in deliveries { job.deliver(outcome) }
     }
 
     private func startThread(_ logger: Logger) {
@@ -126,13 +163,13 @@ final class ProgramPool: Sendable {
 
     /// The thread is done.
     func end(_ error: any Error) {
-        let (settled, onStart, onStop) = shared.withLock { shared in
+        let (deliveries, onStart, onStop) = shared.withLock { shared in
             shared.phase = .stopped
             shared.pool.stop()
             defer { (shared.onStart, shared.onStop, shared.bell) = (nil, [], nil) }
-            return (shared.pool.takeSettled(), shared.onStart, shared.onStop)
+            return (shared.pool.takeDeliveries(), shared.onStart, shared.onStop)
         }
-        for (job, outcome) in settled { job.settle(outcome) }
+        for (job, outcome) in deliveries { job.deliver(outcome) }
         onStart?.resume(throwing: error)
         for continuation in onStop { continuation.resume() }
     }

@@ -26,6 +26,12 @@ struct ProgramSlot {
         let limit: UInt64
         /// Whether no other message may be in the process with it.
         var isAlone = false
+        /// Whether a piece of the answer has come, so that no other process can begin it again.
+        var hasBegun = false
+        /// Bytes of the pieces that have come.
+        var received = 0
+        /// Whether the process was told that nobody waits any more.
+        var isCancelled = false
     }
 
     var phase = Phase.down(until: 0)
@@ -34,6 +40,8 @@ struct ProgramSlot {
     var outgoing: [UInt8] = []
     /// How often in a row it ended without having answered anything.
     var failures = 0
+    /// Since when nobody reads what it writes, because a client takes too little. Its clocks stand still.
+    private(set) var heldSince: UInt64?
     /// When it last gave a sign of life.
     var lastSign: UInt64 = 0
     /// How many lines it gets before it has answered: one from a slow program, many from a fast one, which then never
@@ -44,13 +52,15 @@ struct ProgramSlot {
     private static let fast: UInt64 = 2_000_000
 
     /// Whether it may get another message.
-    func hasRoom(concurrency: Int, alone: Bool) -> Bool {
-        guard phase == .up, lines.count < max(concurrency, ahead) else { return false }
+    func hasRoom(_ rules: ProgramRules, alone: Bool) -> Bool {
+        // A client that takes its pieces slowly would hold up the lines ahead.
+        let most = rules.streams ? rules.concurrency : max(rules.concurrency, ahead)
+        guard phase == .up, lines.count < most else { return false }
         return alone ? lines.isEmpty : lines.first?.isAlone != true
     }
 
-    mutating func send(id: Int, text: String) {
-        outgoing.append(contentsOf: RequestLine.beginning.utf8)
+    mutating func send(id: Int, text: String, version: Int) {
+        outgoing.append(contentsOf: RequestLine.beginning(version: version).utf8)
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
             var (place, rest) = (20, id)
             repeat {
@@ -63,9 +73,31 @@ struct ProgramSlot {
         outgoing.append(contentsOf: text.utf8)
     }
 
-    /// Takes the line with that number, which the process answered.
-    mutating func take(_ id: Int, now: UInt64) -> Line? {
-        guard let index = lines.firstIndex(where: { $0.id == id }) else { return nil }
+    /// Notes a piece of the answer to that line.
+    ///
+    /// - Returns: How many bytes have come of it now.
+    mutating func note(bytes: Int, at index: Int, now: UInt64) -> Int {
+        (failures, lastSign) = (0, now)
+        lines[index].since = lines[index].since ?? now
+        lines[index].hasBegun = true
+        lines[index].received += bytes
+        return lines[index].received
+    }
+
+    /// Nobody reads what it writes from now on.
+    mutating func hold(now: UInt64) { heldSince = heldSince ?? now }
+
+    /// What it writes is read again.
+    mutating func release(now: UInt64) {
+        guard let start = heldSince.take() else { return }
+        lastSign = now
+        for index in lines.indices {
+            if let since = lines[index].since { lines[index].since = since + now - max(since, start) }
+        }
+    }
+
+    /// Takes a line that the process answered.
+    mutating func take(at index: Int, now: UInt64) -> Line {
         let line = lines.remove(at: index)
         (failures, lastSign) = (0, now)
         if line.job != nil, let since = line.since {
@@ -81,7 +113,7 @@ struct ProgramSlot {
 
     /// Takes everything that a process which is no more can't answer.
     mutating func takeAll() -> Deque<Line> {
-        defer { (lines, outgoing, ahead) = ([], [], 1) }
+        defer { (lines, outgoing, ahead, heldSince) = ([], [], 1, nil) }
         return lines
     }
 }

@@ -6,22 +6,31 @@ struct RequestLine: Sendable {
     private let reads: [FieldPath]
 
     init(settings: [String: JSONValue], reads: [FieldPath]) {
-        start = ",\"settings\":\(JSONValue.object(settings).json),\"fields\":"
+        start = ",\"settings\":\(JSONValue.object(settings).json)"
         self.reads = reads
     }
 
     /// What comes before the number of each line.
-    static let beginning = "{\"protocol\":1,\"id\":"
+    static func beginning(version: Int) -> String { "{\"protocol\":\(version),\"id\":" }
 
     /// What comes after the number of a line that asks for a sign of life.
     static let ping = ",\"ping\":true}\n"
 
+    /// What comes after the number of a line whose message nobody waits for any more.
+    static let cancel = ",\"cancel\":true}\n"
+
     /// What comes after the number. Fields that the message doesn't have are left out.
-    func text(for message: Message) -> String {
+    ///
+    /// - Parameter streams: Whether pieces of the answer leave for the client as they come.
+    func text(for message: Message, streams: Bool = false) -> String {
         var fields = JSONText()
         for path in reads {
-            if let value = path.value(in: message) { fields.add(path.name, value) }
+            if let value = path.value(in: message) {
+                fields.add(path.name, value)
+            } else if path == .history {
+                fields.add(path.name, .array([]))
+            }
         }
-        return "\(start)\(fields.finished)}\n"
+        return "\(start)\(streams ? ",\"stream\":true" : ""),\"fields\":\(fields.finished)}\n"
     }
 }

@@ -45,10 +45,11 @@ public struct HTTP: Stage {
         var fields = $url?.template.requires ?? []
         for header in headers.sorted(by: { $0.key < $1.key }) { fields.formUnion(header.value.requires) }
         if let body { fields.formUnion(body.requires) }
+        fields.formUnion(into.requires)
         return fields
     }
 
-    public var provides: Fields { Fields(into.all.compactMap(\.path.field)) }
+    public var provides: Fields { into.provides }
 
     public var longestRun: Duration? { timeout }
 

@@ -27,10 +27,10 @@ public struct Transform: AbbreviatedStage {
         """
 
     public var requires: Fields {
-        ($fields?.all ?? []).reduce(into: []) { $0.formUnion($1.value.requires) }
+        ($fields?.all ?? []).reduce(into: $fields?.requires ?? []) { $0.formUnion($1.value.requires) }
     }
 
-    public var provides: Fields { Fields(($fields?.all ?? []).compactMap(\.path.field)) }
+    public var provides: Fields { $fields?.provides ?? [] }
 
     public var longestRun: Duration? { .zero }
 

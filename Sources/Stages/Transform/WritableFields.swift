@@ -8,7 +8,14 @@ public struct WritableFields<Value: SettingValue>: SettingValue {
         package let value: Value
     }
 
+    /// In the order of the file, but parts of an answer after the answer itself.
     package private(set) var all: [Entry] = []
+
+    /// What must be there for them to be written.
+    package var requires: Fields { all.map(\.path).requiredToWrite }
+
+    /// What is there once they are.
+    package var provides: Fields { Fields(all.compactMap(\.path.provided)) }
 
     /// None.
     public init() {}
@@ -18,6 +25,11 @@ public struct WritableFields<Value: SettingValue>: SettingValue {
         let path = FieldPath(name)
         guard path.isWritable else { throw MessageTemplate.Problem("can't change '\(name)'") }
         all.append(Entry(path: path, value: value))
+        sort()
+    }
+
+    private mutating func sort() {
+        all = all.filter { !$0.path.isPartOfCompletion } + all.filter(\.path.isPartOfCompletion)
     }
 
     /// A mapping.
@@ -36,6 +48,7 @@ public struct WritableFields<Value: SettingValue>: SettingValue {
             let value = reader.with(subject: "'\(name)' in \(reader.subject)") { Value.read(entry.value, with: &$0) }
             if let path, let value { fields.all.append(Entry(path: path, value: value)) }
         }
+        fields.sort()
         return fields.all.count == entries.count ? fields : nil
     }
 

@@ -10,8 +10,10 @@ struct AnswerContractTests {
         return try text.withUTF8 { try ProgramAnswer(UnsafeRawBufferPointer($0)) }
     }
 
-    private func apply(_ text: String, writes: [Field], to message: inout Message) throws {
-        try AnswerContract(writes: writes).apply(try answer(text), to: &message)
+    private func apply(_ text: String, after pieces: String? = nil, writes: [FieldPath], to message: inout Message)
+        throws
+    {
+        try AnswerContract(writes: writes).apply(try answer(text), after: pieces, to: &message)
     }
 
     @Test("an answer sets what its stage writes")
@@ -19,7 +21,7 @@ struct AnswerContractTests {
         var message = Message(prompt: "hello")
         try apply(
             #"{"id":1,"fields":{"prompt":"a","completion":"b","mood":{"x":1}}}"#,
-            writes: [.prompt, .completion, Field("mood")], to: &message)
+            writes: [.prompt, .completion, FieldPath("mood")], to: &message)
         #expect(message.prompt == "a")
         #expect(message.completion?.text == "b")
         #expect(message[Field("mood")] == .object(["x": .int(1)]))
@@ -31,6 +33,40 @@ struct AnswerContractTests {
         message.completion = Completion(text: "a", tokensUsed: 7, response: "{}")
         try apply(#"{"id":1,"fields":{"completion":"b"}}"#, writes: [.completion], to: &message)
         #expect(message.completion == Completion(text: "b", tokensUsed: 7, response: "{}"))
+    }
+
+    @Test("an answer that is made has its tokens, its end and, as its response, the metadata that the program gives")
+    func makes() throws {
+        var message = Message(prompt: "hello", metadata: ["theirs": .int(1)])
+        try apply(
+            #"{"id":1,"fields":{"tokens_used":7,"finish_reason":"stop","metadata.x":[1],"completion":"b"}}"#,
+            writes: [.tokensUsed, .finishReason, .metadata("x"), .completion], to: &message)
+        #expect(
+            message.completion
+                == Completion(text: "b", tokensUsed: 7, response: #"{"x":[1]}"#, finishReason: "stop"))
+        #expect(message.metadata == ["theirs": .int(1), "x": .array([.int(1)])])
+    }
+
+    @Test("an answer in pieces is all of them, unless the end has another")
+    func pieces() throws {
+        var message = Message(prompt: "hello")
+        try apply(#"{"id":1,"fields":{}}"#, after: "a b", writes: [.completion], to: &message)
+        #expect(message.completion?.text == "a b")
+        try apply(#"{"id":1,"fields":{"completion":"c"}}"#, after: "a b", writes: [.completion], to: &message)
+        #expect(message.completion?.text == "c")
+        #expect(throws: PipelineError.self) {
+            var message = Message(prompt: "hello")
+            try apply(#"{"id":1,"fields":{}}"#, after: "", writes: [.completion], to: &message)
+        }
+    }
+
+    @Test("a program may set what was said before")
+    func history() throws {
+        var message = Message(prompt: "hello")
+        try apply(
+            #"{"id":1,"fields":{"history":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}}"#,
+            writes: [.history], to: &message)
+        #expect(message.history == [.init(.user, "a"), .init(.assistant, "b")])
     }
 
     @Test("what is null or left out stays as it is")

@@ -31,7 +31,7 @@ struct PoolStateTests {
     private func ids(in pool: PoolState, _ slot: Int = 0) -> [Int] { pool.slots[slot].lines.map(\.id) }
 
     private func errors(_ pool: inout PoolState) -> [PipelineError.Code?] {
-        pool.takeSettled().map { settled in
+        pool.takeDeliveries().map { settled in
             if case .failure(let error) = settled.outcome { (error as? PipelineError)?.code } else { nil }
         }
     }
@@ -73,9 +73,9 @@ struct PoolStateTests {
         for _ in 0..<3 { _ = pool.answered(0, try ids(in: pool).map(answer), problem: nil, now: 0) }
         let held = pool.slots[0].lines.compactMap { line in jobs.firstIndex { $0 === line.job } }
         #expect(held.count == 8)
-        _ = pool.takeSettled()
+        _ = pool.takeDeliveries()
         #expect(pool.ended(0, "ended with exit code 1", now: 0) == 0)
-        let settled = pool.takeSettled()
+        let settled = pool.takeDeliveries()
         #expect(settled.map { settled in jobs.firstIndex { $0 === settled.job } } == [held[0]])
         let starts = pool.takeOrders(now: 0).starts
         #expect(starts == [0])
@@ -88,15 +88,15 @@ struct PoolStateTests {
         var pool = pool(ProgramRules(concurrency: 3))
         let jobs = add(4, to: &pool)
         _ = pool.ended(0, "ended", now: 0)
-        #expect(pool.takeSettled().isEmpty)
+        #expect(pool.takeDeliveries().isEmpty)
         _ = pool.takeOrders(now: 0)
         pool.started(0, now: 0)
         #expect(pool.slots[0].lines.map { $0.job === jobs[0] } == [true])
         _ = pool.answered(0, [try answer(ids(in: pool)[0])], problem: nil, now: 0)
         #expect(pool.slots[0].lines.map { $0.job === jobs[1] } == [true])
-        _ = pool.takeSettled()
+        _ = pool.takeDeliveries()
         _ = pool.ended(0, "ended", now: 0)
-        #expect(pool.takeSettled().map { $0.job === jobs[1] } == [true])
+        #expect(pool.takeDeliveries().map { $0.job === jobs[1] } == [true])
     }
 
     @Test("the time of a message begins when the process can begin with it")
@@ -108,7 +108,7 @@ struct PoolStateTests {
         #expect(pool.takeOrders(now: 0).wakeTime == 5 * Self.second)
         _ = pool.answered(0, [try answer(4)], problem: nil, now: 4 * Self.second)
         #expect(pool.takeOrders(now: 6 * Self.second).kills.isEmpty)
-        _ = pool.takeSettled()
+        _ = pool.takeDeliveries()
         let orders = pool.takeOrders(now: 9 * Self.second)
         #expect(orders.kills.map(\.slot) == [0])
         #expect(errors(&pool) == [.timeout])
@@ -130,7 +130,7 @@ struct PoolStateTests {
     func cancelled() throws {
         var pool = pool()
         let jobs = add(3, to: &pool)
-        jobs[1].settle(.failure(CancellationError()))
+        jobs[1].deliver(.failure(CancellationError()))
         _ = pool.answered(0, [try answer(1)], problem: nil, now: Self.second)
         #expect(pool.slots[0].lines.map { $0.job === jobs[2] } == [true])
     }
@@ -182,8 +182,94 @@ struct PoolStateTests {
         _ = add(1, to: &pool, now: Self.second)
         let orders = pool.takeOrders(now: 2 * Self.second)
         #expect(orders.kills.map(\.slot) == [0])
-        _ = pool.takeSettled()
-        #expect(pool.takeSettled().isEmpty)
+        _ = pool.takeDeliveries()
+        #expect(pool.takeDeliveries().isEmpty)
+    }
+
+    private static let streaming = ProgramRules(timeout: 5 * second, maxLine: 10, streams: true)
+
+    private func piece(_ id: Int, _ text: String) throws -> ProgramAnswer {
+        var line = "{\"id\":\(id),\"delta\":\"\(text)\"}"
+        return try line.withUTF8 { try ProgramAnswer(UnsafeRawBufferPointer($0)) }
+    }
+
+    @Test("pieces are handed on in their order before the end, and the process is busy until then")
+    func pieces() throws {
+        var pool = pool(Self.streaming)
+        let jobs = add(2, to: &pool)
+        _ = pool.answered(0, [try piece(1, "a"), try piece(1, "b")], problem: nil, now: 0)
+        #expect(pool.takeDeliveries().map { $0.job === jobs[0] } == [true, true])
+        #expect(ids(in: pool) == [1])
+        _ = pool.answered(0, [try answer(1)], problem: nil, now: 0)
+        #expect(pool.takeDeliveries().count == 1)
+        #expect(ids(in: pool) == [2])
+    }
+
+    @Test("an answer in pieces is no longer than a line, and only the message with the long one fails")
+    func endless() throws {
+        var rules = Self.streaming
+        rules.concurrency = 2
+        var pool = pool(rules)
+        let jobs = add(2, to: &pool)
+        _ = pool.answered(0, [try piece(2, "1234567890"), try piece(2, "1")], problem: nil, now: 0)
+        #expect(pool.takeOrders(now: 0).kills.map(\.slot) == [0])
+        let failed = pool.takeDeliveries().filter { if case .failure = $0.outcome { true } else { false } }
+        #expect(failed.map { $0.job === jobs[1] } == [true])
+        #expect(!jobs[0].isSettled)
+    }
+
+    @Test("an answer that has begun is not begun again by another process, whoever ended its own")
+    func begun() throws {
+        var rules = Self.streaming
+        rules.concurrency = 3
+        var pool = pool(rules)
+        let jobs = add(3, to: &pool)
+        _ = pool.answered(0, [try piece(1, "a"), try piece(2, "b")], problem: nil, now: 4 * Self.second)
+        _ = pool.takeDeliveries()
+        pool.kill(0, .broken("x", by: 1), now: 4 * Self.second)
+        let ended = pool.takeDeliveries()
+        #expect(Set(ended.map { ended in jobs.firstIndex { $0 === ended.job } }) == [0, 1])
+        _ = pool.ended(0, "was killed", now: 4 * Self.second)
+        _ = pool.takeOrders(now: 4 * Self.second)
+        pool.started(0, now: 4 * Self.second)
+        #expect(pool.slots[0].lines.map { $0.job === jobs[2] } == [true])
+    }
+
+    @Test("a process is told once that nobody waits any more, and goes on to be busy until it answers")
+    func cancelling() throws {
+        var pool = pool(Self.streaming)
+        let jobs = add(2, to: &pool)
+        _ = pool.takeOrders(now: 0)
+        for _ in 0..<2 { pool.cancel(jobs[0]) }
+        let writes = pool.takeOrders(now: 0).writes.map { String(decoding: $0.bytes, as: UTF8.self) }
+        #expect(writes == ["{\"protocol\":2,\"id\":1,\"cancel\":true}\n"])
+        #expect(ids(in: pool) == [1])
+        _ = pool.answered(0, [try answer(1)], problem: nil, now: 0)
+        #expect(ids(in: pool) == [2])
+    }
+
+    @Test("while a client takes too little, the clock of its message stands still")
+    func holding() throws {
+        var pool = pool(ProgramRules(timeout: 5 * Self.second, heartbeat: Self.second, streams: true))
+        _ = pool.answered(0, [try answer(1)], problem: nil, now: 0)
+        _ = add(1, to: &pool)
+        _ = pool.answered(0, [try piece(2, "a")], problem: nil, now: Self.second)
+        pool.hold(0, now: 2 * Self.second)
+        #expect(pool.takeOrders(now: 60 * Self.second).kills.isEmpty)
+        pool.release(0, now: 60 * Self.second)
+        #expect(pool.takeOrders(now: 62 * Self.second).wakeTime == 63 * Self.second)
+        #expect(pool.takeOrders(now: 63 * Self.second).kills.count == 1)
+    }
+
+    @Test("a process that answers nothing but what is over is ended")
+    func flood() throws {
+        var pool = pool()
+        _ = add(1, to: &pool)
+        let late = try answer(1)
+        for _ in 0..<10 { _ = pool.answered(0, Array(repeating: late, count: 1_000), problem: nil, now: Self.second) }
+        #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
+        _ = pool.answered(0, [late, late], problem: nil, now: Self.second)
+        #expect(pool.takeOrders(now: Self.second).kills.count == 1)
     }
 
     @Test("an answer to what was answered does not count; one to what was never sent ends the process")
@@ -192,7 +278,7 @@ struct PoolStateTests {
         _ = add(2, to: &pool)
         #expect(pool.answered(0, [try answer(1), try answer(1)], problem: nil, now: Self.second) == 1)
         #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
-        _ = pool.takeSettled()
+        _ = pool.takeDeliveries()
         #expect(pool.answered(0, [try answer(99)], problem: nil, now: Self.second) == 0)
         #expect(pool.takeOrders(now: Self.second).kills.count == 1)
         #expect(errors(&pool) == [.stageFailed])
