@@ -16,6 +16,12 @@ extension Catalog {
             "## Modifiers", "", "They stand beside a stage. `label`, `timeout`, `when` and `on_error` are values.", "",
         ]
         lines += ["### `async`", ""] + table(AsyncPolicy.settings) + ["### `retry`", ""] + table(RetryPolicy.settings)
+        lines += [
+            "## Types of settings", "",
+            "What a `@Setting` of a stage or resource in Swift may be, and what stands for it in a pipeline file. A type of your "
+                + "own is one once it conforms to `SettingValue`.", "",
+        ]
+        lines += SettingTypeTable.markdown + [""]
         for (name, group) in sections.sorted(by: { $0.key < $1.key }) {
             lines += ["## `\(name)`", ""] + table(group.settings)
         }
