@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 public import CoreMetrics
 import Pipeline
 import Stages
@@ -48,6 +49,12 @@ extension StagecoachHost {
 
     /// Runs the command line.
     @concurrent public static func main() async {
+        let commands = StagecoachCommand<Self>.configuration.subcommands.compactMap { $0.configuration.commandName }
+        if let problem = UnknownCommand(in: Array(CommandLine.arguments.dropFirst()), commands: commands) {
+            StandardError.write("error: \(problem)")
+            // As for every other argument that is not understood (sysexits(3)).
+            exit(EX_USAGE)
+        }
         await StagecoachCommand<Self>.main()
     }
 

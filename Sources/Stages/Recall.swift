@@ -29,6 +29,8 @@ public struct Recall: Stage {
 
     public var provides: Fields { [.history] }
 
+    public var longestRun: Duration? { database.longestLookUp }
+
     public func open(_ context: StageContext) async throws {
         surroundings.set(context.pending)
         try await database.prepare(table: table)

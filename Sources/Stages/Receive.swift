@@ -100,7 +100,7 @@ extension Remember {
         switch self {
         case .off: "works on a message again that comes again"
         case .memory(let time):
-            "gives a message that comes again within \(time.settingText ?? "\(time)") the answer it had"
+            "gives a message that comes again within \(time.words) the answer it had"
         case .stored: "gives a message that comes again the answer that is stored, after a restart and on any host"
         }
     }
@@ -121,7 +121,7 @@ extension OnDisconnect {
         case .finish: "messages of clients that leave are worked on to their end"
         case .hold(let time):
             "messages of clients that leave are worked on to their end, and the session is kept for "
-                + "\(time.settingText ?? "\(time)")"
+                + "\(time.words)"
         }
     }
 

@@ -41,7 +41,9 @@ package struct WebOrigin: Hashable, Sendable, SettingValue {
 
     package static func read(_ node: Node, with reader: inout SettingReader) -> WebOrigin? {
         if let text = node.scalar?.text, let origin = WebOrigin(text) { return origin }
-        reader.wrongType(node, expected: settingType)
+        reader.wrongType(
+            node, expected: settingType,
+            hint: node.scalar?.text == "*" ? "each origin is named, there is no '*'" : nil)
         return nil
     }
 }

@@ -34,6 +34,7 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
             try together ? pipelines.load(for: Host.self) : pipelines.loadEach(for: Host.self))
         // Of files that are served together one says who may come in.
         loaded = together ? NamedLimits.check(loaded) : loaded.flatMap { NamedLimits.check([$0]) }
+        loaded = MissingSecrets.check(loaded, knowing: Environment.load(envFile: pipelines.envFile).environment)
         let tests = try pipelines.loadTests(for: Host.self)
         loaded += tests.map { LoadedPipeline(file: nil, diagnostics: $0.diagnostics, source: $0.source) }
         if live { loaded = await LiveCheck.run(loaded) }

@@ -58,7 +58,8 @@ struct PipelineArguments: ParsableArguments {
         let paths = paths.contains { !$0.isTestFile } ? paths.filter { !$0.isTestFile } : paths
         let loaded = paths.enumerated().map { index, path in
             if path.isTestFile { return LoadedPipeline.refused(testFile: path) }
-            return loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
+            let loaded = loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
+            return loaded.naming(fileLike: path)
         }
         let broken = LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil)
         return (diagnostics.isEmpty ? [] : [broken]) + loaded
@@ -135,6 +136,21 @@ extension LoadedPipeline {
             severity: .error, code: .notAPipeline,
             message: "a file of tests is no pipeline; name the file that it belongs to", path: path)
         return LoadedPipeline(file: nil, diagnostics: [refusal], source: nil)
+    }
+}
+
+extension LoadedPipeline {
+    /// Where there is no such file: one whose name is this one with its end, or that is among the shipped ones.
+    fileprivate func naming(fileLike path: String) -> LoadedPipeline {
+        guard file == nil, source == nil, diagnostics.count == 1, diagnostics[0].code == .fileUnreadable,
+            let near = ["\(path).yaml", "\(path).yml", "pipelines/\(path)", "pipelines/\(path).yaml"].first(where: {
+                access($0, R_OK) == 0
+            })
+        else { return self }
+        let said = diagnostics[0]
+        let missing = Diagnostic(
+            severity: said.severity, code: said.code, message: said.message, path: said.path, suggestion: near)
+        return LoadedPipeline(file: nil, diagnostics: [missing], source: nil)
     }
 }
 

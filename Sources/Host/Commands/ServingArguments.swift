@@ -41,10 +41,15 @@ struct ServingArguments: ParsableArguments {
         let wrapping = recorder?.wrapping
         let variables = FormerEnvironment()
         let loaded = try pipelines.load(for: host, variables: variables, wrapping: wrapping)
-        let files = try PipelineArguments.good(await HostFiles.check(loaded))
-        let settings = HostSettings.of(files)
+        let environment = Environment.load(envFile: pipelines.envFile).environment
+        let checked = MissingSecrets.check(await HostFiles.check(loaded), knowing: environment)
         let logger = Logger(label: "stagecoach")
+        if checked.contains(where: \.hasErrors) { _ = try PipelineArguments.good(checked) }
+        let files = checked.compactMap(\.file)
+        let settings = HostSettings.of(files)
         sayVersion(of: host, logger)
+        LogOutput.sayUnknownLevel(logger)
+        say(checked, logger)
         try checkAddress(with: settings, logger)
         let service = HostService(
             pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, recorder: recorder) },
@@ -76,6 +81,14 @@ struct ServingArguments: ParsableArguments {
         MetricsSystem.factory
             .makeMeter(label: HostMetric.buildInfo.rawValue, dimensions: [("version", version), ("commit", commit)])
             .set(Int64(1))
+    }
+
+    /// What works and is probably not meant is part of the log.
+    private func say(_ loaded: [LoadedPipeline], _ logger: Logger) {
+        for diagnostic in loaded.flatMap(\.diagnostics) {
+            let text = DiagnosticFormatter.text(diagnostic, source: nil)
+            logger.log(level: diagnostic.severity == .warning ? .warning : .debug, "\(text)")
+        }
     }
 
     private func checkAddress(with settings: HostSettings, _ logger: Logger) throws {

@@ -12,7 +12,7 @@ struct StagesCommand<Host: StagecoachHost>: AsyncParsableCommand {
         case text, markdown
     }
 
-    @Argument(help: "A stage or a resource, for its settings.")
+    @Argument(help: "A stage, a resource, a modifier or 'host', for its settings.")
     var name: String?
 
     @Option(help: "text, or markdown for a document with all of them.")
@@ -38,9 +38,12 @@ struct StagesCommand<Host: StagecoachHost>: AsyncParsableCommand {
             print(format == .text ? catalog.overview : catalog.markdown(sections: PipelineArguments.sections))
             return
         }
-        guard let page = catalog.page(name) else {
-            let hint = Spelling.nearest(to: name, among: catalog.names).map { "did you mean '\($0)'?" }
-            StandardError.write("error: there is no stage or resource '\(name)'; \(hint ?? "'stages' lists them")")
+        guard let page = catalog.page(name, sections: PipelineArguments.sections) else {
+            let names = catalog.names + PipelineArguments.sections.keys.sorted()
+            let hint = Spelling.meant(by: name, among: names).map { "did you mean '\($0)'?" }
+            StandardError.write(
+                "error: there is no stage or resource '\(name)'; \(hint ?? "there are: \(names.joined(separator: ", "))")"
+            )
             throw ExitCode.failure
         }
         guard example else {

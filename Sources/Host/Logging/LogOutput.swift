@@ -38,6 +38,17 @@ struct LogOutput: LogHandler {
         }
     }
 
+    /// Says of a `LOG_LEVEL` that is no level that another is taken.
+    static func sayUnknownLevel(_ logger: Logger) {
+        let named = ProcessInfo.processInfo.environment["LOG_LEVEL"] ?? ""
+        guard !named.isEmpty, Logger.Level(rawValue: named.lowercased()) == nil else { return }
+        let levels = Logger.Level.allCases.map(\.rawValue)
+        let meant = Spelling.meant(by: named, among: levels).map { "; did you mean '\($0)'?" }
+        logger.warning(
+            "LOG_LEVEL names no level, so 'info' is taken\(meant ?? "; there are: \(levels.joined(separator: ", "))")",
+            metadata: ["LOG_LEVEL": "\(named)"])
+    }
+
     private static let isOver = Mutex(false)
 
     /// Takes no further entry, so that what a command says last is the last line: work that was given up may still fail.

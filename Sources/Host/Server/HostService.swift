@@ -41,7 +41,7 @@ struct HostService: Service {
             channel = try await server(connections).bind(group: group, host: host, port: port)
         } catch {
             for pipeline in pipelines.reversed() { await pipeline.chain.close(within: .zero) }
-            throw ServeError(description: "can't listen on \(host):\(port): \(error)")
+            throw ServeError(description: ListenProblem(host: host, port: port, error: error).description)
         }
         let reloader = Reloader(
             source, routes: routes, connections: connections, settings: settings, credentials: credentials,

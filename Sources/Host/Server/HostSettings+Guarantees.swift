@@ -35,7 +35,7 @@ extension HostSettings: Guaranteeing {
                 tls == nil ? "without TLS what is said can be read on the way" : "what is said is encrypted (TLS)",
                 .level(tls == nil ? 0 : 1), otherwise: ""),
             Guarantee(
-                "a stop", "messages and queues have \(drain.settingText ?? "\(drain)") to end when it stops",
+                "a stop", "messages and queues have \(drain.words) to end when it stops",
                 .level(drain.inSeconds), otherwise: ""),
         ] + limits.guarantees
     }
@@ -71,7 +71,7 @@ extension HostLimits: Guaranteeing {
     }
 
     private func bound(_ topic: String, _ what: String, _ time: Duration) -> Guarantee {
-        bound(topic, what, text: time == .zero ? nil : time.settingText, time.inSeconds)
+        bound(topic, what, text: time == .zero ? nil : time.words, time.inSeconds)
     }
 
     private func bound(_ topic: String, _ what: String, _ size: ByteSize) -> Guarantee {

@@ -17,6 +17,16 @@ package struct HostSettings: SettingGroup {
     var drain: Duration = .seconds(30)
 
     package init() {}
+
+    package static func read(_ node: Node, with reader: inout SettingReader) -> HostSettings? {
+        if let text = node.scalar?.written {
+            reader.wrongType(
+                node, expected: .other("mapping such as {auth: …, limits: …}"),
+                hint: "the address is an option, 'serve FILE --host \(text)'")
+            return nil
+        }
+        return bound(to: node, with: &reader)
+    }
 }
 
 /// What a client may take of the host. A duration of 0 is no limit.

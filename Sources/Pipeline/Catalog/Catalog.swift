@@ -9,9 +9,9 @@ public struct Catalog: Sendable {
         self.examples = examples
     }
 
-    /// Every stage and resource by name.
+    /// Every stage, resource and modifier by name.
     public var names: [String] {
-        registry.stages.keys.sorted() + registry.resources.keys.sorted()
+        registry.stages.keys.sorted() + registry.resources.keys.sorted() + Modifiers.names
     }
 
     /// A line for every stage and resource.
@@ -28,13 +28,15 @@ public struct Catalog: Sendable {
         return
             (["Stages:"] + lines(stages) + ["", "Resources:"] + lines(resources) + [
                 "", "Every stage also takes the modifiers \(modifiers), written beside it.",
-                "'stages NAME' prints the settings of one.",
+                "'stages NAME' prints the settings of one; so it does for a modifier, and for 'host'.",
             ]).joined(separator: "\n")
     }
 
-    /// All about one stage or resource, with something to copy; `nil` where there is none of that name.
-    public func page(_ name: String) -> String? {
-        guard let entry = entry(name) else { return nil }
+    /// All about one stage, resource, modifier or section, with something to copy; `nil` where there is none of that name.
+    ///
+    /// - Parameter sections: Top-level keys that belong to others, such as `host`, and the settings they have.
+    public func page(_ name: String, sections: [String: any SettingGroup.Type] = [:]) -> String? {
+        guard let entry = entry(name) else { return modifierPage(name) ?? sections[name].map { sectionPage(name, $0) } }
         var lines = ["\(entry.kind == nil ? "stage" : "resource") \(name)" + (entry.kind.map { " (\($0))" } ?? "")]
         lines += ([entry.summary] + entry.facts.map { "\($0): \($1)" }).filter { !$0.isEmpty }.map { "  \($0)" } + [""]
         lines += entry.settings.isEmpty ? ["No settings."] : ["Settings:"]
@@ -42,6 +44,29 @@ public struct Catalog: Sendable {
         if let example = examples.text(name) { lines += ["", "Example, a whole file:", "", example] }
         if let other = examples.besides(name) { lines += ["", "And \(other.path), which it names:", "", other.text] }
         return lines.joined(separator: "\n")
+    }
+
+    private func sectionPage(_ name: String, _ section: any SettingGroup.Type) -> String {
+        var lines = [
+            "section \(name)", "  Stands beside 'stages', once for all files that are served together.", "",
+            "Settings:",
+        ]
+        append(section.settings, indentation: "  ", to: &lines)
+        return lines.joined(separator: "\n")
+    }
+
+    private func modifierPage(_ name: String) -> String? {
+        guard let modifier = ModifierHelp.all[name] else { return nil }
+        var lines = [
+            "modifier \(name)", "  \(modifier.text)", "  It stands beside a stage, indented as the stage's name is.",
+            "",
+        ]
+        if !modifier.settings.isEmpty {
+            lines.append("Settings:")
+            append(modifier.settings, indentation: "  ", to: &lines)
+            lines.append("")
+        }
+        return (lines + ["Example:", "", modifier.example]).joined(separator: "\n")
     }
 
     func entry(_ name: String) -> CatalogEntry? {

@@ -67,7 +67,7 @@ public struct Explanation: Sendable {
         if type(of: step.stage).role == .reply { return "the answer leaves\(condition)" }
         let delay = LongestDelay(of: step)
         let bound = delay.isBounded ? delay.total : nil
-        let time = bound.map { $0 == .zero ? "at once" : "at most \($0.inWords)" } ?? "as long as it takes"
+        let time = bound.map { $0 == .zero ? "at once" : "at most \($0.words)" } ?? "as long as it takes"
         let way =
             switch (step.composite)?.flow {
             case .oneOf(isExhaustive: true)? where step.stage is Route: "one of its cases runs; "
@@ -81,12 +81,7 @@ public struct Explanation: Sendable {
 
     private var longest: [String] {
         let delay = LongestDelay(of: steps)
-        let total = delay.total == .zero ? "no stage before the answer has to wait" : delay.total.inWords
+        let total = delay.total == .zero ? "no stage before the answer has to wait" : delay.total.words
         return [total] + delay.exceptions.map { "and \($0)" }
     }
-}
-
-extension Duration {
-    /// `30s`, `250ms`, `5m`: as pipeline files have it.
-    fileprivate var inWords: String { settingText ?? "\(self)" }
 }

@@ -36,6 +36,7 @@ struct LongestDelay {
             addBranches(of: composite)
         } else if let bound = step.stage.longestRun {
             total = bound
+            if let waits = (step.stage as? any WaitingStage)?.waits { exceptions.append(waits) }
         } else {
             unbounded += 1
             exceptions.append("as long as '\(step.label)' takes: nothing bounds it; a 'timeout' beside it does")

@@ -71,16 +71,6 @@ public final class Chain: Sendable {
     /// Where the file names the stage that messages come in through; `nil` in a chain written in Swift.
     public var entryPlace: SourceRange? { steps.first?.place }
 
-    /// For each step behind a queue: what can be lost there, and when.
-    public var asynchronousNotes: [String] {
-        all.compactMap { step in
-            step.background.map { background in
-                let place = background.guarantee.survivesProcess ? "that outlives the process" : "in memory"
-                return "'\(step.label)' runs behind a queue \(place): \(background.guarantee.whenKilled)"
-            }
-        }
-    }
-
     /// How each resource is, in the order of the file, and then each stage that depends on something of its own.
     public var health: [(name: String, health: Health)] {
         resourceHealth + stageHealth

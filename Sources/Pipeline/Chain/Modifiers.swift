@@ -18,6 +18,15 @@ public struct Modifiers: Sendable {
 
     /// The keys, as pipeline files have them.
     package static let names = ["label", "async", "timeout", "retry", "when", "on_error"]
+
+    /// The settings of one that is a mapping; none of the others.
+    static func settings(of name: String) -> [String] {
+        switch name {
+        case "async": AsyncPolicy.settings.map(\.name)
+        case "retry": RetryPolicy.settings.map(\.name)
+        default: []
+        }
+    }
 }
 
 /// What happens when a stage fails for good.
@@ -103,10 +112,19 @@ public struct AsyncPolicy: SettingGroup {
         return capacity.map(queue.guarantee(holding:)) ?? queue.guarantee
     }
 
+    /// `async: outbox` names a queue.
+    private static func cure(_ node: Node, _ reader: SettingReader) -> String? {
+        guard let scalar = node.scalar, !scalar.isInterpolated, case .string(let text) = scalar.value else {
+            return nil
+        }
+        let isWord = Rewriting.texts(for: text).contains { $0 == "true" || $0 == "false" } || Bool(text) != nil
+        return isWord || text.contains(" ") || text.isEmpty ? nil : "write {queue: \(text)}"
+    }
+
     static func read(_ node: Node, with reader: inout SettingReader) -> AsyncPolicy?? {
         if case .bool(let isOn) = node.scalar?.value { return .some(isOn ? AsyncPolicy() : nil) }
         guard node.entries != nil else {
-            reader.wrongType(node, expected: .either([.boolean, settingType]))
+            reader.wrongType(node, expected: .either([.boolean, settingType]), hint: cure(node, reader))
             return nil
         }
         return SettingBinder.bind(

@@ -17,6 +17,9 @@ public struct Step: Sendable {
     /// Where it is written, for the end of a sentence, where that is another file than the pipeline's.
     var origin: String?
 
+    /// Whether everything that the file says of it could be read; `true` in a chain written in Swift.
+    var isWhole = true
+
     /// The fields that its templates name; none in a chain written in Swift.
     var fieldUses: [FieldUse] = []
 

@@ -11,6 +11,9 @@ struct Wiring {
     let all: [Step]
     let registry: Registry?
     var problems: [Problem] = []
+    /// What the stage would provide that messages come in through, where there is none: that is one mistake, and no second
+    /// for each stage that needs something of it.
+    private var absent: Fields = []
 
     /// Everything that is wrong with the order of these steps. The registry is asked for stages that would mend it.
     static func problems(in steps: [Step], registry: Registry?) -> [Problem] {
@@ -20,6 +23,7 @@ struct Wiring {
         wiring.checkEntry()
         wiring.checkGuarantees()
         wiring.checkStreaming()
+        wiring.checkSecondReplies()
         wiring.checkDependent()
         wiring.checkAlternatives()
         return wiring.problems
@@ -28,6 +32,9 @@ struct Wiring {
     private init(all: [Step], registry: Registry?) {
         self.all = all
         self.registry = registry
+        let entries = registry?.stages.values.filter { $0.role == .entry } ?? []
+        let hasEntry = all.contains { step in step.all.contains { type(of: $0.stage).role == .entry } }
+        if !hasEntry { absent = Fields(entries.flatMap { Array($0.init().provides) }) }
     }
 
     /// What a list of steps finds around it.
@@ -106,7 +113,7 @@ struct Wiring {
 
     private mutating func report(_ field: Field, missingAt step: Step, in surroundings: Surroundings) {
         // More than that are not listed.
-        guard problems.count <= Diagnostics.limit else { return }
+        guard problems.count <= Diagnostics.limit, !absent.contains(field) else { return }
         if !isKnown(field) {
             problems.append(unknown(field, neededBy: step, available: surroundings.available))
             return
@@ -184,7 +191,7 @@ struct Wiring {
     }
 
     private mutating func checkStreaming() {
-        for obstacle in DeltaRoute.obstacles(in: all) {
+        for obstacle in DeltaRoute.obstacles(in: all) + DeltaRoute.halves(of: all) {
             problems.append(
                 Problem(
                     code: .streamingOff, place: obstacle.step.place, message: obstacle.message, severity: .note))
@@ -195,7 +202,8 @@ struct Wiring {
         let steps = all.flatMap(\.all)
         for step in steps {
             guard let stage = step.stage as? any ChainDependentStage else { continue }
-            if let message = stage.problem(among: steps.map(\.stage)) { add(.wiring, step, message) }
+            // What is wrong with its settings has been said.
+            if step.isWhole, let message = stage.problem(among: steps.map(\.stage)) { add(.wiring, step, message) }
         }
     }
 

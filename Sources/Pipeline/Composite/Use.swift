@@ -67,6 +67,8 @@ public struct ParameterValue: Sendable, SettingValue {
             reader.wrongType(node, expected: settingType)
             return nil
         }
+        // What it means is up to the file that gets it.
+        reader.examined.insert(node.range)
         return ParameterValue(text: scalar.text)
     }
 }

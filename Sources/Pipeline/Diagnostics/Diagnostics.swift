@@ -55,6 +55,28 @@ public struct Diagnostics: Sendable {
         settled.insert(range)
     }
 
+    /// Whether the last report says only what is wrong, and not what to write.
+    var mayCureLast: Bool {
+        guard let last = items.last else { return false }
+        return last.suggestion == nil
+            && (!last.message.contains("; ") || Diagnostics.examples.contains { last.message.contains($0) })
+    }
+
+    /// Adds to the last report what to write. That takes the place of an example.
+    mutating func cureLast(_ cure: String) {
+        guard let last = items.popLast() else { return }
+        let words = Diagnostics.examples.lazy.compactMap { last.message.firstRange(of: $0) }.first.map {
+            last.message[..<$0.lowerBound]
+        }
+        items.append(
+            Diagnostic(
+                severity: last.severity, code: last.code, message: "\(words ?? last.message[...]); \(cure)",
+                path: last.path, range: last.range))
+    }
+
+    /// How examples begin.
+    private static let examples = ["; such as ", "; as in "]
+
     /// Whether further reports are only counted.
     var isFull: Bool { items.count >= Diagnostics.limit }
 

@@ -34,7 +34,7 @@ extension SourceFile {
         let before = SourceFile(path: path, text: String(decoding: bytes[..<good], as: UTF8.self))
         let byte = String(bytes[good], radix: 16, uppercase: true)
         return failure(
-            "the file is not UTF-8: the byte 0x\(byte) is part of no character",
+            "the file is not UTF-8: the byte 0x\(byte) is part of no character; save it as UTF-8",
             at: before.index.location(ofPosition: before.index.count))
     }
 

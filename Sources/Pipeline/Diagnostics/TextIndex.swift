@@ -41,6 +41,9 @@ struct TextIndex: Sendable {
         count = position
     }
 
+    /// How many bytes the text has.
+    var byteCount: Int { bytes.count }
+
     /// A byte; `nil` past the end.
     subscript(offset: Int) -> UInt8? {
         bytes.indices.contains(offset) ? bytes[offset] : nil

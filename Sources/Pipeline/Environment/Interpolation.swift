@@ -102,12 +102,21 @@ private struct Interpolator {
                     fill(fallback, of: scalar, in: range, into: &filling)
                 } else {
                     filling.isBroken = true
+                    let near = nearest(to: variable.name)
                     report(
-                        .variableNotSet, "the variable '\(variable.name)' is not set and has no default",
-                        at: variable.ordinal, of: scalar, in: range, suggestion: nearest(to: variable.name))
+                        .variableNotSet,
+                        "the variable '\(variable.name)' is not set and has no default"
+                            + (near == nil ? hint(for: variable.name) : ""),
+                        at: variable.ordinal, of: scalar, in: range, suggestion: near)
                 }
             }
         }
+    }
+
+    private func hint(for name: String) -> String {
+        let isField = FieldPath.builtIn.contains(name) || ["response", "message", "username"].contains(name)
+        return isField
+            ? "; a field of the message is written '{{\(name)}}'" : "; set it in the environment, or in the file .env"
     }
 
     /// Variables are short and files are small, but many of the one in the other are not.

@@ -117,6 +117,10 @@ struct Template {
             let name = String(decoding: bytes[start..<offset], as: UTF8.self)
             let next = offset < bytes.count ? bytes[offset] : 0
             guard !name.isEmpty else {
+                let rest = String(decoding: bytes[start...].prefix { $0 != UInt8(ascii: "}") }, as: UTF8.self)
+                if let variable = ForeignVariable(in: rest.hasPrefix("{") ? "${\(rest)}}" : rest.trimmedSpaces) {
+                    throw malformed("a variable is written '${\(variable.name)}'")
+                }
                 throw malformed(
                     next == UInt8(ascii: "}")
                         ? "'${}' needs a name; a literal '${' is written '$${'"
@@ -127,15 +131,29 @@ struct Template {
                 return Variable(name: name, fallback: nil, ordinal: ordinal)
             }
             guard next == UInt8(ascii: ":"), offset + 1 < bytes.count, bytes[offset + 1] == UInt8(ascii: "-") else {
-                throw malformed(
-                    offset == bytes.count
-                        ? "'${\(name)' is not closed with '}'" : "expected '}' or ':-' and a default after '${\(name)'")
+                throw malformed(offset == bytes.count ? "'${\(name)' is not closed with '}'" : mistake(behind: name))
             }
             offset += 2
             let fallback = try parts(depth: depth + 1)
             guard offset < bytes.count else { throw malformed("'${\(name)' is not closed with '}'") }
             offset += 1
             return Variable(name: name, fallback: fallback, ordinal: ordinal)
+        }
+
+        /// What shells and others write between a variable's name and its '}'.
+        private func mistake(behind name: String) -> String {
+            let rest = String(decoding: bytes[offset...].prefix { $0 != UInt8(ascii: "}") }, as: UTF8.self)
+            if let variable = ForeignVariable(in: name + rest), variable.isCertain {
+                return "a variable is written '${\(variable.name)}'"
+            }
+            switch rest.first {
+            case ":" where rest.hasPrefix(":?"), "?":
+                return "a variable without a default must be set: write '${\(name)}'"
+            case ":" where rest.hasPrefix(":="): return "a default is written '${\(name):-\(rest.dropFirst(2))}'"
+            case "-", ":", "|", "=": return "a default is written '${\(name):-\(rest.drop { "-:|=".contains($0) })}'"
+            case " ": return "a variable is written '${\(name)}', without spaces"
+            default: return "expected '}' or ':-' and a default after '${\(name)'"
+            }
         }
 
         private static func isPartOfName(_ byte: UInt8, isFirst: Bool) -> Bool {

@@ -12,10 +12,16 @@ extension Condition: SettingValue {
         var condition = Condition()
         var isWhole = true
         for entry in entries {
+            if let field = FieldPath(entry.name).field { reader.note(field, at: entry.key) }
             guard let tests = entry.value.entries, !tests.isEmpty else {
                 let known = Test.names.joined(separator: ", ")
                 reader.with(subject: "'\(entry.name)' in \(reader.subject)") {
-                    $0.wrongType(entry.value, expected: .other("mapping of tests (\(known))"))
+                    let text = entry.value.scalar.flatMap {
+                        $0.isInterpolated || $0.text.isEmpty ? nil : entry.value.flow
+                    }
+                    $0.wrongType(
+                        entry.value, expected: .other("mapping of tests (\(known))"),
+                        hint: text.map { "write {equals: \($0)}" })
                 }
                 isWhole = false
                 continue
@@ -52,9 +58,11 @@ extension Condition.Test {
                 return nil
             }
         default:
+            let meant = Spelling.meant(by: entry.name, among: names)
             reader.diagnostics.error(
-                .unknownTest, at: entry.key.range, "unknown test '\(entry.name)'",
-                suggestion: Spelling.nearest(to: entry.name, among: names))
+                .unknownTest, at: entry.key.range,
+                "unknown test '\(entry.name)'\(meant == nil ? "; there are: \(names.joined(separator: ", "))" : "")",
+                suggestion: meant)
             return nil
         }
     }

@@ -71,8 +71,18 @@ public struct LoadedPipeline: Sendable {
 
     /// With what was found when the file was looked at together with others.
     public func adding(_ found: Diagnostics) -> LoadedPipeline {
-        LoadedPipeline(
-            file: found.hasErrors ? nil : file, diagnostics: diagnostics + found.sorted, source: source,
+        if found.items.isEmpty { return self }
+        // By place; what was found in other files stays behind.
+        let own = diagnostics.filter { $0.path == found.source.path } + found.sorted
+        let beginning = SourceLocation(line: 0, column: 0)
+        let sorted = own.enumerated().sorted { left, right in
+            (left.element.range?.start ?? beginning, left.offset) < (
+                right.element.range?.start ?? beginning, right.offset
+            )
+        }
+        return LoadedPipeline(
+            file: found.hasErrors ? nil : file,
+            diagnostics: sorted.map(\.element) + diagnostics.filter { $0.path != found.source.path }, source: source,
             usedSources: usedSources)
     }
 

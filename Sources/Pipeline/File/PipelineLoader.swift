@@ -79,7 +79,8 @@ public struct PipelineLoader: Sendable {
         guard let entries = root.entries else {
             reader.diagnostics.error(
                 .notAPipeline, at: root.range,
-                "a pipeline file is a mapping with 'pipeline', 'resources' and 'stages', not \(root.nature)")
+                "a pipeline file is a mapping with 'pipeline', 'resources' and 'stages', not \(root.nature)"
+                    + (root.elements == nil ? "" : "; write 'stages:' above the list"))
             return nil
         }
         PipelineLoader.reportUnknownKeys(of: entries, sections: reader.used.sections, with: &reader)
@@ -110,6 +111,33 @@ public struct PipelineLoader: Sendable {
                 }), secretFiles: reader.used.secretFiles)
     }
 
+    /// The key that one was meant to be: by its spelling any, by its meaning one that the file does not have.
+    private static func meaning(of key: String, among known: [String], free: [String]) -> String? {
+        advice[Synonyms.plain(key)] == nil
+            ? Spelling.nearest(to: key, among: known) ?? Synonyms.meant(by: key, among: free) : nil
+    }
+
+    /// What to do about keys of other programs' files.
+    private static let advice = [
+        "version": "take it away",
+        "environment": "variables come from the environment of 'stagecoach' and from the file .env",
+        "env": "variables come from the environment of 'stagecoach' and from the file .env",
+        "env_file": "it is an option, '--env-file FILE'",
+        "variables": "variables come from the environment of 'stagecoach' and from the file .env",
+        "port": "it is an option, 'serve FILE --port 8000'",
+        "log_level": "it is a variable of the environment, LOG_LEVEL=debug",
+        "logging": "it is a variable of the environment, LOG_LEVEL=debug",
+        "include": "the stage 'use' runs the stages of another file",
+        "imports": "the stage 'use' runs the stages of another file",
+        "auth": "write it inside 'host', as in host: {auth: {keys: […]}}",
+        "limits": "write it inside 'host', as in host: {limits: {…}}",
+        "origins": "write it inside 'host', as in host: {origins: […]}",
+        "tls": "write it inside 'host', as in host: {tls: {…}}",
+        "cors": "write it inside 'host', as in host: {origins: […]}",
+        "model": "write it inside 'resources', as in resources: {model: {openai: {…}}}",
+        "database": "write it inside 'resources', as in resources: {database: {sqlite: {…}}}",
+    ]
+
     /// Reports the top-level keys that pipeline files don't have.
     static func reportUnknownKeys(
         of entries: [Node.Entry], sections: [String], with reader: inout SettingReader
@@ -117,23 +145,47 @@ public struct PipelineLoader: Sendable {
         let known = ["pipeline", "description", "resources", "stages", "tests"] + sections
         for entry in entries {
             guard let key = entry.key.scalar?.text, !known.contains(key) else { continue }
+            let free = known.filter { name in !entries.contains { $0.name == name } }
+            let meant = meaning(of: key, among: known, free: free)
+            let hint =
+                ForeignMarks.problem(of: key).map { ": \($0)" } ?? advice[Synonyms.plain(key)].map { ": \($0)" }
+                ?? (meant == nil ? "; there are: \(known.joined(separator: ", "))" : "")
             reader.diagnostics.error(
-                .unknownKey, at: entry.key.range, "unknown key '\(key)' of a pipeline file",
-                suggestion: Spelling.nearest(to: key, among: known))
+                .unknownKey, at: entry.key.range, "unknown key '\(key)' of a pipeline file\(hint)",
+                suggestion: hint.isEmpty ? meant : nil)
+            if meant == "resources" { reader.resourcesAreKnown = false }
         }
     }
 
     private func readName(_ node: Node, with reader: inout SettingReader) -> String? {
         guard let name = String.read(node, with: &reader) else { return nil }
         guard name.allSatisfy({ !$0.isNewline && !$0.isWhitespace }), !name.isEmpty else {
-            reader.diagnostics.error(.badValue, at: node.range, "'pipeline' must be a name without spaces")
+            let cure = Synonyms.plain(name.replacing("_", with: "-")).replacing("_", with: "-")
+            reader.diagnostics.error(
+                .badValue, at: node.range,
+                "'pipeline' must be a name without spaces"
+                    + (node.scalar?.isInterpolated == true || name.isEmpty || name.contains(where: \.isNewline)
+                        ? "" : "; write \(cure)"))
+            return nil
+        }
+        if let last = name.last, last == "," || last == ";", node.scalar?.style == .plain {
+            reader.diagnostics.error(
+                .badValue, at: node.range, "the '\(last)' is part of the name: write \(name.dropLast())")
             return nil
         }
         return name
     }
 
     private func requireKeys(of root: Node, with reader: inout SettingReader) {
+        let names = root.entries?.map(\.name) ?? []
         for key in ["pipeline", "stages"] where root[key] == nil {
+            let known = ["pipeline", "description", "resources", "stages", "tests"] + reader.used.sections
+            // What is written wrong is not missing as well.
+            let isMeant = names.contains { name in
+                !known.contains(name)
+                    && PipelineLoader.meaning(of: name, among: known, free: known.filter { !names.contains($0) }) == key
+            }
+            if isMeant { continue }
             let place = root.entries?.first?.key.range ?? root.range
             reader.diagnostics.error(.missingKey, at: place, "the file needs the key '\(key)'")
         }

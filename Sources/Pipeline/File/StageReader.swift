@@ -24,8 +24,11 @@ struct StageReader {
         case .mapping(let entries) where !entries.isEmpty:
             return readMapping(entries, with: &reader)
         default:
+            let hint =
+                node.elements?.count == 1
+                ? "one '-' is enough" : node.isNull ? "take the '-' away, or name a stage" : nil
             reader.with(subject: "each entry of 'stages'") {
-                $0.wrongType(node, expected: .other("stage's name, or a mapping of it to its settings"))
+                $0.wrongType(node, expected: .other("stage's name, or a mapping of it to its settings"), hint: hint)
             }
             return nil
         }
@@ -38,10 +41,64 @@ struct StageReader {
                 .missingStage, at: entries[0].key.range, "the entry has modifiers but no stage")
             return nil
         }
+        if isNamedByKey(first, with: &reader) { return nil }
         let besides = (registry.stages[first.name] as? any AbbreviatedStage.Type)?.settingsBeside ?? []
         let (beside, others) = rest.filter { $0.key.range != first.key.range }.partitioned { besides.contains($0.name) }
-        for other in others { reportSecond(other, beside: first, with: &reader) }
-        return stage(first.name, named: first.key, settings: first.value, beside: modifiers + beside, with: &reader)
+        // Of a stage that nobody knows nobody knows what may stand beside it.
+        let isKnown = registry.stages[first.name] != nil
+        let empty = modifiers.filter(\.value.isNull)
+        var reported: Set<String> = []
+        for other in others where isKnown || registry.stages[other.name] != nil {
+            let owner = empty.first { Modifiers.settings(of: $0.name).contains(other.name) }?.name
+            if let owner {
+                if reported.insert(owner).inserted {
+                    reportOutdented(other, of: "'\(owner)'", beside: owner, with: &reader)
+                }
+            } else if first.value.isNull, hasSetting(other.name, first.name) {
+                if reported.insert(first.name).inserted {
+                    reportOutdented(other, of: "stage '\(first.name)'", beside: first.name, with: &reader)
+                }
+            } else {
+                reportSecond(other, beside: first, with: &reader)
+            }
+        }
+        // One that is written wrong is not missing as well.
+        let misspelt = others.compactMap { other -> Node.Entry? in
+            guard let meant = Spelling.meant(by: other.name, among: besides + Modifiers.names), besides.contains(meant),
+                isKnown, registry.stages[other.name] == nil
+            else { return nil }
+            return Node.Entry(key: Node(content: .scalar(Scalar(meant)), range: other.key.range), value: other.value)
+        }
+        let whole = modifiers.filter { !reported.contains($0.name) }
+        return stage(
+            first.name, named: first.key, settings: first.value, beside: whole + beside + misspelt, with: &reader)
+    }
+
+    private func hasSetting(_ name: String, _ stage: String) -> Bool {
+        registry.stages[stage]?.settings.contains { $0.name == name } ?? false
+    }
+
+    /// A setting in the line below its owner that is indented no further than it.
+    private func reportOutdented(
+        _ entry: Node.Entry, of owner: String, beside name: String, with reader: inout SettingReader
+    ) {
+        reader.diagnostics.error(
+            .misplacedSetting, at: entry.key.range,
+            "'\(entry.name)' is a setting of \(owner): indent it further than '\(name)', or write \(name): "
+                + "{\(entry.name): …}")
+    }
+
+    /// `name: receive`, as other programs name a step.
+    private func isNamedByKey(_ entry: Node.Entry, with reader: inout SettingReader) -> Bool {
+        guard ["name", "stage", "type", "step", "uses", "kind", "id", "task", "run"].contains(entry.name),
+            registry.stages[entry.name] == nil, let written = entry.value.scalar?.written,
+            let name = registry.stages[written] != nil
+                ? written : Spelling.meant(by: written, among: registry.stages.keys.sorted())
+        else { return false }
+        reader.diagnostics.error(
+            .unknownStage, at: entry.key.range,
+            "the stage's name is the key, with its settings behind it: write '- \(name): {…}'")
+        return true
     }
 
     private func reportSecond(_ other: Node.Entry, beside first: Node.Entry, with reader: inout SettingReader) {
@@ -56,11 +113,15 @@ struct StageReader {
                 "'\(other.name)' is a setting of stage '\(first.name)': write it inside, "
                     + "as in \(first.name): {\(other.name): …}")
         } else {
+            let besides = (stage as? any AbbreviatedStage.Type)?.settingsBeside ?? []
+            let known = besides + Modifiers.names
+            let meant = Spelling.meant(by: other.name, among: known)
+            let problem = ForeignMarks.problem(of: other.name)
+            let list = problem.map { ": \($0)" } ?? "; there are: \(known.joined(separator: ", "))"
             reader.diagnostics.error(
-                .unknownModifier, at: other.key.range, "unknown modifier '\(other.name)' of stage '\(first.name)'",
-                suggestion: Spelling.nearest(
-                    to: other.name,
-                    among: Modifiers.names + ((stage as? any AbbreviatedStage.Type)?.settingsBeside ?? [])))
+                .unknownModifier, at: other.key.range,
+                "unknown modifier '\(other.name)' of stage '\(first.name)'\(meant == nil ? list : "")",
+                suggestion: meant)
         }
     }
 
@@ -69,9 +130,7 @@ struct StageReader {
         _ name: String, named key: Node, settings: Node?, beside: [Node.Entry], with reader: inout SettingReader
     ) -> Step? {
         guard let type = registry.stages[name] else {
-            reader.diagnostics.error(
-                .unknownStage, at: key.range, "unknown stage '\(key.scalar?.written ?? name)'",
-                suggestion: Spelling.nearest(to: key.scalar?.written ?? name, among: registry.stages.keys.sorted()))
+            reportUnknown(key.scalar?.written ?? name, at: key.range, with: &reader)
             return nil
         }
         let owner = Owner("stage '\(name)'", place: key.range)
@@ -80,7 +139,7 @@ struct StageReader {
         let outerUses = reader.fieldUses
         reader.fieldUses = []
         defer { reader.fieldUses = outerUses }
-        let areSettingsUsable = Settings.areMapping(settings, of: owner, with: &reader)
+        let areSettingsUsable = Settings.areMapping(settings, of: owner, type, with: &reader)
         var stage = areSettingsUsable ? make(type, settings, owner, &reader) : nil
         var usedRoot: Node?
         if var use = stage as? Use {
@@ -94,11 +153,27 @@ struct StageReader {
             return nil
         }
         var step = Step(stage ?? outline(type, settings, owner, reader))
+        step.isWhole = stage != nil
         step.place = key.range
         step.source = usedRoot
         for modifier in modifiers { read(modifier, of: owner, into: &step.modifiers, with: &reader) }
         step.fieldUses = reader.fieldUses
         return step
+    }
+
+    private func reportUnknown(_ name: String, at range: SourceRange, with reader: inout SettingReader) {
+        let known = registry.stages.keys.sorted()
+        let word = String(name.prefix { $0.isLetter || $0.isNumber || $0 == "_" })
+        let isFollowed = word.count < name.count && registry.stages[word] != nil
+        let meant = isFollowed ? nil : Spelling.meant(by: name, among: known)
+        let hint =
+            ForeignMarks.problem(of: name).map { ": \($0)" }
+            ?? (isFollowed
+                ? name.hasSuffix(":")
+                    ? "; take the quotes away: \(name)" : "; its settings follow a ':', as in '- \(word): {…}'"
+                : meant == nil ? "; there are: \(known.joined(separator: ", "))" : "")
+        reader.diagnostics.error(
+            .unknownStage, at: range, "unknown stage '\(name)'\(hint)", suggestion: hint.isEmpty ? meant : nil)
     }
 
     private func make<Target: Stage>(
@@ -124,16 +199,24 @@ struct StageReader {
                 reader.diagnostics.error(
                     .misplacedModifier, at: entry.key.range,
                     "\(owner.name) has a queue already; what 'async' says belongs among its settings")
-            case "async": modifiers.async = AsyncPolicy.read(node, with: &reader) ?? nil
-            case "timeout": modifiers.timeout = Duration.readPositive(node, with: &reader)
-            case "retry": modifiers.retry = RetryPolicy.read(node, with: &reader)
-            case "when": modifiers.when = Condition.read(node, with: &reader)
-            default: modifiers.onError = readErrorPolicy(node, with: &reader)
+            case "async":
+                modifiers.async =
+                    reader.curing(node, of: .boolean) { AsyncPolicy.read($0, with: &$1) } ?? nil
+            case "timeout":
+                modifiers.timeout = reader.curing(node, of: .duration) { Duration.readPositive($0, with: &$1) }
+            case "retry":
+                modifiers.retry = reader.curing(node, of: RetryPolicy.settingType) { RetryPolicy.read($0, with: &$1) }
+            case "when":
+                modifiers.when = reader.curing(node, of: Condition.settingType) { Condition.read($0, with: &$1) }
+            default:
+                modifiers.onError =
+                    reader.curing(node, of: .stages) { readErrorPolicy($0, with: &$1) } ?? .stop
             }
+            if !reader.hasErrors { reader.lookForSlips(in: entry, of: .any) }
         }
     }
 
-    private func readErrorPolicy(_ node: Node, with reader: inout SettingReader) -> ErrorPolicy {
+    private func readErrorPolicy(_ node: Node, with reader: inout SettingReader) -> ErrorPolicy? {
         if let elements = node.elements {
             return .run(StageReader.steps(elements, with: &reader))
         }
@@ -145,8 +228,8 @@ struct StageReader {
             reader.diagnostics.error(
                 .badValue, at: node.range,
                 "\(reader.subject) must be stop, continue or a list of stages, not \(node.nature)",
-                suggestion: node.scalar.flatMap { Spelling.nearest(to: $0.written, among: known) })
-            return .stop
+                suggestion: node.scalar.flatMap { Spelling.meant(by: $0.written, among: known) })
+            return nil
         }
     }
 }

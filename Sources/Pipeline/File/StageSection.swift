@@ -6,7 +6,14 @@ struct StageSection {
     func read(_ root: Node, with reader: inout SettingReader) -> [Step]? {
         guard let node = root["stages"] else { return nil }
         guard let elements = node.elements, !elements.isEmpty else {
-            reader.with(subject: "'stages'") { $0.wrongType(node, expected: .other("list of stages")) }
+            let hint =
+                node.entries?.isEmpty == false
+                ? "put '- ' before each of them, as in '- \(node.entries?[0].name ?? "")'"
+                : node.scalar.flatMap { scalar in
+                    scalar.isInterpolated || scalar.text.isEmpty
+                        ? nil : "write \(scalar.text.replacing(",", with: " ").asWords)"
+                }
+            reader.with(subject: "'stages'") { $0.wrongType(node, expected: .other("list of stages"), hint: hint) }
             return nil
         }
         let steps = StageReader.steps(elements, with: &reader)
@@ -23,6 +30,7 @@ struct StageSection {
                 }
             }
             checkRoles(of: steps, at: place, with: &reader)
+            checkUses(of: steps, root["resources"]?.entries ?? [], with: &reader)
         }
         return reader.hasErrors ? nil : steps
     }
@@ -35,9 +43,36 @@ struct StageSection {
             reader.diagnostics.error(
                 .missingEntry, at: place, "messages come in nowhere: begin with '- \(name)'")
         }
-        if !roles.contains(.reply) {
-            reader.diagnostics.warning(.missingReply, at: place, "no stage answers the client")
+        // Below a key that nobody knows there may be more of them.
+        if !roles.contains(.reply), !reader.diagnostics.items.contains(where: { $0.code == .unknownKey }) {
+            let name = registry.stages.filter { $0.value.role == .reply }.keys.min()
+            reader.diagnostics.warning(
+                .missingReply, at: place,
+                "no stage answers the client" + (name.map { "; end with '- \($0)'" } ?? ""))
         }
+    }
+
+    /// A resource that is only looked at by those that look at all is used by none.
+    private func checkUses(of steps: [Step], _ entries: [Node.Entry], with reader: inout SettingReader) {
+        guard !reader.hasErrors, reader.used.standIns == nil else { return }
+        let used = Set(steps.flatMap(\.all).flatMap(\.usedResources))
+        for entry in entries where !used.contains(entry.name) {
+            let kind = reader.resources.first { $0.name == entry.name }.map {
+                ResourceKind.words(forResource: type(of: $0.resource))
+            }
+            reader.diagnostics.note(
+                .unusedResource, at: entry.key.range,
+                "no stage uses the resource '\(entry.name)'"
+                    + (kind == "queue" ? "; one does with 'async: {queue: \(entry.name)}' beside it" : ""))
+        }
+    }
+}
+
+extension Step {
+    /// The names of the resources that the stage and its queue use; not of those that it only looks at with all others.
+    fileprivate var usedResources: [String] {
+        (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap(\.use)
+            .filter { !$0.isEverything }.flatMap(\.names)
     }
 }
 

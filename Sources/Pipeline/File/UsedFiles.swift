@@ -95,6 +95,7 @@ struct UsedFile {
             to: bare, environment: reader.used.environment.overlaid(by: values), into: &diagnostics)
         var inner = SettingReader(diagnostics: diagnostics, resources: reader.resources)
         (inner.registry, inner.brokenResources, inner.used) = (reader.registry, reader.brokenResources, reader.used)
+        (inner.resourcesAreKnown, inner.lacksResources) = (reader.resourcesAreKnown, reader.lacksResources)
         inner.used.environment = inner.used.environment.overlaid(by: values)
         inner.used.open.append(path)
         let steps = steps(of: root, with: &inner)
@@ -138,7 +139,12 @@ struct UsedFile {
             return nil
         }
         PipelineLoader.reportUnknownKeys(of: entries, sections: reader.used.sections, with: &reader)
-        if let node = root["resources"], !node.isNull { readResources(node, with: &reader) }
+        let outer = (reader.resourcesAreKnown, reader.lacksResources)
+        if let node = root["resources"], !node.isNull {
+            (reader.resourcesAreKnown, reader.lacksResources) = (true, false)
+            readResources(node, with: &reader)
+        }
+        defer { (reader.resourcesAreKnown, reader.lacksResources) = outer }
         guard let elements = root["stages"]?.elements, !elements.isEmpty else {
             let place = root["stages"]?.range ?? entries.first?.key.range ?? root.range
             reader.diagnostics.error(.missingKey, at: place, "the file needs a list of stages under the key 'stages'")

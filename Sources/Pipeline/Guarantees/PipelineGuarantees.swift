@@ -163,7 +163,7 @@ package struct PipelineGuarantees: Sendable {
     private func nextMessage(after step: StepRunner) -> Guarantee {
         let delay = LongestDelay(of: step)
         let bound = delay.isBounded ? delay.total : nil
-        let time = bound.map { "at most \($0.settingText ?? "\($0)")" } ?? "as long as it takes"
+        let time = bound.map { "at most \($0.words)" } ?? "as long as it takes"
         return Guarantee(
             "next message", "the client's next message waits for this, \(time)", .atMost(bound), in: .waits)
     }
@@ -241,7 +241,7 @@ extension CompositeStage {
 extension LongestDelay {
     /// How long, as the rest of a sentence.
     fileprivate var words: String {
-        let time = total == .zero ? "for no stage before the answer" : "at most \(total.settingText ?? "\(total)")"
+        let time = total == .zero ? "for no stage before the answer" : "at most \(total.words)"
         return ([time] + exceptions).joined(separator: ", and ")
     }
 }

@@ -6,10 +6,7 @@ extension StepRunner {
     func queueGuarantees(isAnswered: Bool) -> [Guarantee] {
         guard let policy = modifiers.async, let queue = background?.guarantee else { return [] }
         let isLate = isAnswered && queue.survivesProcess
-        let killed =
-            isLate
-            ? "a process killed between the answer and the queue loses that message; then \(queue.whenKilled)"
-            : queue.whenKilled
+        let killed = queue.killedWords(isAnswered: isAnswered)
         var all = [
             Guarantee(
                 .killedProcess, killed, .level(queue.survivesProcess ? isLate ? 2 : 3 : 1), in: .losses),
@@ -39,7 +36,7 @@ extension StepRunner {
     }
 
     private func words(forRunsLongerThan limit: Duration) -> String {
-        let run = "a run that takes longer than \(limit.settingText ?? "\(limit)")"
+        let run = "a run that takes longer than \(limit.words)"
         if stage is any BatchStage {
             return "\(run) is an outage of where it stores: it is made again until it ends in time"
         }

@@ -103,6 +103,7 @@ public struct MessageTemplate: Sendable, SettingValue {
         guard let text = String.read(node, with: &reader) else { return nil }
         do throws(Problem) {
             let template = try MessageTemplate(text)
+            reader.templates.insert(node.range)
             reader.note(template, at: node)
             return template
         } catch {

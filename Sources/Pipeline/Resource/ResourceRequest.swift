@@ -28,19 +28,35 @@ struct ResourceRequest {
             return nil
         }
         if let only = candidates.first { return only }
-        if required && reader.brokenResources.isEmpty {
+        if required && reader.brokenResources.isEmpty && reader.resourcesAreKnown {
             let kind = ResourceKind.words(for: Wanted.self)
+            let types = reader.registry.resources.filter { ResourceKind.words(forResource: $0.value) == kind }.keys
+            let place = reader.lacksResources ? "the file has no 'resources'" : "'resources' has none"
             reader.diagnostics.error(
-                .missingResource, at: owner.place, "\(owner.name) needs a \(kind), and 'resources' has none")
+                .missingResource, at: owner.place,
+                "\(owner.name) needs a \(kind), and \(place)\(types.isEmpty ? "" : "; add '\(kind): {\(example(of: types))}'")"
+            )
+            reader.resourcesAreKnown = !reader.lacksResources
         }
         return nil
+    }
+
+    /// The type that is shown of those that there are, with room for its settings.
+    private func example(of types: some Sequence<String>) -> String {
+        let shown = ["openai", "sqlite", "disk"].first { types.contains($0) } ?? types.min() ?? "TYPE"
+        return "\(shown): {…}"
     }
 
     /// The resources of a list of names; every resource of the file where there is no list.
     func all(with reader: inout SettingReader) -> [NamedResource]? {
         guard let node else { return reader.resources }
         guard let elements = node.elements else {
-            reader.with(subject: "'\(key)' of \(owner.name)") { $0.wrongType(node, expected: .list(.resource)) }
+            let names = node.scalar?.written.split(separator: ",").map(\.trimmedSpaces) ?? []
+            reader.with(subject: "'\(key)' of \(owner.name)") {
+                $0.wrongType(
+                    node, expected: .list(.resource),
+                    hint: names.isEmpty ? nil : "write [\(names.joined(separator: ", "))]")
+            }
             return nil
         }
         let found = elements.map { named($0, with: &reader) }
@@ -59,15 +75,40 @@ struct ResourceRequest {
     }
 
     private func named(_ node: Node, with reader: inout SettingReader) -> NamedResource? {
+        if let only = node.elements, only.count == 1, let name = only[0].scalar?.written {
+            reader.with(subject: "'\(key)' of \(owner.name)") {
+                $0.wrongType(node, expected: .resource, hint: "write \(name), without brackets")
+            }
+            return nil
+        }
         let name = reader.with(subject: "'\(key)' of \(owner.name)") { String.read(node, with: &$0) }
         guard let name else { return nil }
         if let found = reader.resources.first(where: { $0.name == name }) { return found }
         if reader.brokenResources.contains(name) { return nil }
+        guard reader.resourcesAreKnown else { return nil }
         let shown = node.scalar?.written ?? name
+        let names = reader.resources.map(\.name)
+        let meant = Spelling.nearest(to: name, among: names)
         reader.diagnostics.error(
-            .unknownResource, at: node.range, "there is no resource '\(shown)'",
-            suggestion: Spelling.nearest(to: name, among: reader.resources.map(\.name)))
+            .unknownResource, at: node.range,
+            "there is no resource '\(shown)'\(meant == nil ? hint(name, among: names, reader) : "")", suggestion: meant)
+        reader.resourcesAreKnown = !reader.lacksResources
         return nil
+    }
+}
+
+extension ResourceRequest {
+    /// What to do about a name that is none.
+    private func hint(_ name: String, among names: [String], _ reader: SettingReader) -> String {
+        let parts = name.split(separator: " ").map(String.init)
+        if parts.count > 1, parts.allSatisfy(names.contains) {
+            return "; a comma is missing: [\(parts.joined(separator: ", "))]"
+        }
+        if reader.lacksResources {
+            return ": the file has no 'resources'; add '\(name): {TYPE: {…}}' under 'resources'"
+        }
+        if key == "queue" { return "; add '\(name): {disk: {path: data/\(name).db}}' under 'resources'" }
+        return names.isEmpty ? "" : "; there are: \(names.joined(separator: ", "))"
     }
 }
 

@@ -3,6 +3,9 @@ public protocol RowStore: Resource {
     /// How long one insert may take at most; `nil` where nothing bounds it.
     var longestInsert: Duration? { get }
 
+    /// How long one look into the table may take at most; as an insert, unless said.
+    var longestLookUp: Duration? { get }
+
     /// Makes the table ready, or checks that it is. Called when a stage that writes to it is opened.
     ///
     /// A store that can't be reached yet remembers the table and prepares it later.
@@ -63,6 +66,9 @@ public protocol RowStore: Resource {
 extension RowStore {
     /// Nothing bounds it.
     public var longestInsert: Duration? { nil }
+
+    /// As an insert.
+    public var longestLookUp: Duration? { longestInsert }
 
     /// None.
     public func advice(on table: String) async throws -> [String] { [] }

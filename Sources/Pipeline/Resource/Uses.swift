@@ -14,6 +14,8 @@ public struct Uses<Value: Sendable>: Sendable, Decodable {
     private var value: Value?
     /// What the resources are called in the file.
     package private(set) var names: [String] = []
+    /// Whether they are all that there are, as the file names none.
+    private(set) var isEverything = false
 
     private struct Found {
         let value: Value
@@ -113,6 +115,8 @@ protocol ResourceUse: Sendable {
     var isList: Bool { get }
     /// The names of the resources that were found.
     var names: [String] { get }
+    /// Whether they are all that there are, as the file names none.
+    var isEverything: Bool { get }
     /// The same declaration with its resource; `nil` after reporting why there is none.
     func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)?
 }
@@ -131,6 +135,7 @@ extension Uses: ResourceUse {
         var copy = self
         copy.value = found.value
         copy.names = found.names
+        copy.isEverything = isList && !isOnlyNamed && request.node == nil
         return copy
     }
 }

@@ -18,6 +18,14 @@ struct FieldUse: Sendable {
 }
 
 extension SettingReader {
+    /// Notes a field that is named by itself, for the wiring's diagnostics.
+    package mutating func note(_ field: Field, at node: Node) {
+        fieldUses.append(
+            FieldUse(
+                field: field, place: node.range, setting: subject,
+                isFromVariable: node.scalar?.isInterpolated ?? false))
+    }
+
     /// Notes the fields of a template, for the wiring's diagnostics.
     mutating func note(_ template: MessageTemplate, at node: Node) {
         let written = (try? MessageTemplate(node.scalar?.written ?? ""))?.fieldNames ?? []

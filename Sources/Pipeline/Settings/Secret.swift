@@ -30,10 +30,20 @@ public struct Secret: Sendable, Hashable, SettingValue, CustomStringConvertible,
             return text.map { withoutLineEnds($0, at: node, &reader) }
         }
         guard let scalar = node.scalar, scalar.isInterpolated || scalar.value != .null else {
-            reader.wrongType(node, expected: settingType)
+            reader.wrongType(
+                node, expected: settingType, hint: variable(in: node).map { "a variable is written \"${\($0)}\"" })
             return nil
         }
         return withoutLineEnds(scalar.text, at: node, &reader)
+    }
+
+    /// The name in `{OPENAI_API_KEY}` and `{env: OPENAI_API_KEY}`.
+    private static func variable(in node: Node) -> String? {
+        guard let entries = node.entries, entries.count == 1 else { return nil }
+        let name = entries[0].value.isNull ? entries[0].name : entries[0].value.scalar?.written ?? ""
+        let isNamed =
+            entries[0].value.isNull || ["env", "var", "variable", "from_env", "secret"].contains(entries[0].name)
+        return isNamed ? ForeignVariable(in: "{{\(name)}}")?.name : nil
     }
 
     private static func withoutLineEnds(_ text: String, at node: Node, _ reader: inout SettingReader) -> Secret {

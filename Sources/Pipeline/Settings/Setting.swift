@@ -106,11 +106,16 @@ extension Setting: SettingDeclaration {
     var mayBeNull: Bool { Value.self is any MaybeLeftOut.Type }
 
     func reading(_ node: Node, with reader: inout SettingReader) -> (any SettingDeclaration)? {
-        guard let read = Value.read(node, with: &reader) else { return nil }
-        if let problem = declared.problem?(read) {
-            reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(problem)")
-            return nil
+        let check = declared.problem
+        let read = reader.curing(node, of: Value.settingType) { node, reader -> Value? in
+            guard let read = Value.read(node, with: &reader) else { return nil }
+            if let problem = check?(read) {
+                reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(problem)")
+                return nil
+            }
+            return read
         }
+        guard let read else { return nil }
         var setting = self
         setting.value = read
         return setting

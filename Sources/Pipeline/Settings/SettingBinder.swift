@@ -30,9 +30,16 @@ enum SettingBinder {
             if let value { values.append((property.name, value)) }
         }
         let unread = entries.unread
+        var meant: Set<String> = []
         if !unread.isEmpty {
-            let known = Target.settings.map(\.name)
-            for entry in unread { reportUnknown(entry.key, of: owner, known: known, with: &reader) }
+            let unknown = UnknownSettings(entries: entries.entries, owner: owner, known: Target.settings.map(\.name))
+            for entry in unread { unknown.report(entry, &meant, with: &reader) }
+        }
+        // A setting that is written wrong is not missing as well.
+        for missing in entries.missing where !meant.contains(missing.key) {
+            reader.diagnostics.error(
+                .missingSetting, at: owner.place,
+                "\(owner.name) needs the setting '\(missing.key)' (\(missing.type))")
         }
         guard values.count == prototype.properties.count, unread.isEmpty else { return nil }
         return instance(from: values, owner: owner, with: &reader)
@@ -66,20 +73,5 @@ enum SettingBinder {
             reader.diagnostics.error(.badValue, at: owner.place, "\(owner.name) can't be made: \(error)")
             return nil
         }
-    }
-
-    private static func reportUnknown(
-        _ key: Node, of owner: Owner, known: [String], with reader: inout SettingReader
-    ) {
-        let word = key.scalar?.text ?? ""
-        if !known.contains(word), Modifiers.names.contains(word), owner.name.hasPrefix("stage ") {
-            reader.diagnostics.error(
-                .misplacedModifier, at: key.range,
-                "'\(word)' is a modifier: write it beside \(owner.name), not among its settings")
-            return
-        }
-        reader.diagnostics.error(
-            .unknownSetting, at: key.range, "unknown setting '\(word)' of \(owner.name)",
-            suggestion: Spelling.nearest(to: word, among: known))
     }
 }

@@ -5,6 +5,8 @@ struct SettingEntries {
     /// The keys that are known, each of which was looked for.
     private var known: [String] = []
     private var count = 0
+    /// The settings that must be given and are not.
+    private(set) var missing: [(key: String, type: SettingType)] = []
 
     init(entries: [Node.Entry], owner: Owner) {
         self.entries = entries
@@ -30,14 +32,14 @@ struct SettingEntries {
             return use.resolved(request, with: &reader)
         case .setting(let setting):
             if let entry = take(property.key) {
-                return reader.with(subject: "'\(property.key)' of \(owner.name)") {
-                    setting.reading(entry.value, with: &$0)
+                return reader.with(subject: "'\(property.key)' of \(owner.name)") { reader in
+                    let value = setting.reading(entry.value, with: &reader)
+                    if value != nil { reader.lookForSlips(in: entry, of: setting.type) }
+                    return value
                 }
             }
             guard setting.isRequired else { return setting }
-            reader.diagnostics.error(
-                .missingSetting, at: owner.place,
-                "\(owner.name) needs the setting '\(property.key)' (\(setting.type))")
+            missing.append((property.key, setting.type))
             return nil
         }
     }

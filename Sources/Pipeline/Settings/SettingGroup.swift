@@ -11,7 +11,12 @@ extension SettingGroup {
             reader.wrongType(node, expected: settingType)
             return nil
         }
-        return SettingBinder.bind(
+        return bound(to: node, with: &reader)
+    }
+
+    /// Reads a mapping that is one, as ``read(_:with:)`` does.
+    package static func bound(to node: Node, with reader: inout SettingReader) -> Self? {
+        SettingBinder.bind(
             Prototype<Self>(), to: node, of: Owner(reader.subject, place: node.range), with: &reader)
     }
 }

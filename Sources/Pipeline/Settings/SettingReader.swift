@@ -24,6 +24,21 @@ public struct SettingReader: Sendable {
     /// The fields of messages that templates of the stage being read name.
     var fieldUses: [FieldUse] = []
 
+    /// Whether what the file says of resources could be read, so that a name that is not among them is a mistake.
+    var resourcesAreKnown = true
+
+    /// Whether the file says nothing of resources at all: that is one mistake, however many stages ask for some.
+    var lacksResources = false
+
+    /// Where values stand that have been looked at for slips, or that are free to say anything.
+    var examined: Set<SourceRange> = []
+
+    /// Where templates stand.
+    var templates: Set<SourceRange> = []
+
+    /// Whether values are looked at for slips: not in tests, which have what was said.
+    var looksForSlips = true
+
     /// A reader that knows no resources.
     public init(source: SourceFile) {
         self.init(diagnostics: Diagnostics(source: source), resources: [])

@@ -51,6 +51,8 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .url: "URL"
         case .secret: "secret, or {file: PATH}"
         case .choice(let words): "one of " + words.joined(separator: ", ")
+        case .list(.string): "list of strings"
+        case .list(.resource): "list of names of resources"
         case .list(let element): "list of \(element)"
         case .dictionary(let element): "mapping of names to \(element)"
         case .group(let settings): "{\(settings.map(\.name).joined(separator: ", "))}"

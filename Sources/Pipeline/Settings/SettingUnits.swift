@@ -5,12 +5,28 @@ extension Duration: SettingValue {
     /// `250ms`, `30s`, `1.5m`, `1h`, or `0`; any other number without a unit is an error that says so.
     public static func read(_ node: Node, with reader: inout SettingReader) -> Duration? {
         let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600)]
-        return Quantity.read(node, type: settingType, units: units, below: longest, example: "s", with: &reader)
-            .map { .microseconds(Int64($0 * 1_000_000)) }
+        let seconds = Quantity.read(node, type: settingType, units: units, below: longest, with: &reader) { number in
+            (number >= 1_000 ? "\(Quantity.text(number))ms or " : "") + "\(Quantity.text(number))s"
+        }
+        return seconds.map { .microseconds(Int64($0 * 1_000_000)) }
     }
 
     /// A hundred years of seconds, longer than any sensible setting: sums of some and their nanoseconds fit 64 bits.
     private static var longest: Double { 3_155_760_000 }
+
+    /// As people say it, for sentences: `30s`, `2900ms`, from a minute on `1m 31s 500ms`.
+    package var words: String {
+        let milliseconds = components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
+        if milliseconds < 60_000 { return settingText ?? "\(self)" }
+        let (hours, minutes) = (milliseconds / 3_600_000, milliseconds / 60_000 % 60)
+        let (seconds, rest) = (milliseconds / 1_000 % 60, milliseconds % 1_000)
+        var parts: [String] = []
+        if hours > 0 { parts.append("\(hours)h") }
+        if minutes > 0 { parts.append("\(minutes)m") }
+        if seconds > 0 || rest > 0 { parts.append("\(seconds)s") }
+        if rest > 0 { parts.append("\(rest)ms") }
+        return parts.joined(separator: " ")
+    }
 
     /// In the largest unit that leaves a whole number.
     public var settingText: String? {
@@ -50,8 +66,11 @@ public struct ByteSize: Sendable, Hashable, Comparable, SettingValue {
     /// `512B`, `64KiB`, `1MiB`, `1GiB`, or `0`; any other number without a unit is an error that says so.
     public static func read(_ node: Node, with reader: inout SettingReader) -> ByteSize? {
         let units: [(String, Double)] = [("B", 1), ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30)]
-        return Quantity.read(node, type: settingType, units: units, below: 0x1p42, example: "KiB", with: &reader)
-            .map { ByteSize(bytes: Int($0)) }
+        let bytes = Quantity.read(node, type: settingType, units: units, below: 0x1p42, with: &reader) { number in
+            number >= 1_024 && number < 0x1p42
+                ? ByteSize(bytes: Int(number)).settingText ?? "" : "\(Quantity.text(number))KiB"
+        }
+        return bytes.map { ByteSize(bytes: Int($0)) }
     }
 
     /// In the largest unit that leaves a whole number.
@@ -68,10 +87,14 @@ public struct ByteSize: Sendable, Hashable, Comparable, SettingValue {
 
 /// A number and its unit in one scalar.
 private enum Quantity {
+    static func text(_ number: Double) -> String {
+        number == number.rounded() && number < 1e15 ? String(Int(number)) : String(number)
+    }
+
     /// - Parameter limit: What is larger than any sensible setting, and small enough to be reckoned with.
     static func read(
-        _ node: Node, type: SettingType, units: [(String, Double)], below limit: Double, example: String,
-        with reader: inout SettingReader
+        _ node: Node, type: SettingType, units: [(String, Double)], below limit: Double,
+        with reader: inout SettingReader, example: (Double) -> String
     ) -> Double? {
         guard let scalar = node.scalar else {
             reader.wrongType(node, expected: type)
@@ -85,9 +108,9 @@ private enum Quantity {
             reader.wrongType(node, expected: type)
         } else if factor != nil, Double(number) != nil {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) is too large: '\(scalar.written)'")
-        } else if unit.isEmpty, Double(number) != nil {
+        } else if unit.isEmpty, let value = Double(number) {
             reader.diagnostics.error(
-                .missingUnit, at: node.range, "\(reader.subject) needs a unit: \(scalar.written)\(example)")
+                .missingUnit, at: node.range, "\(reader.subject) needs a unit: \(example(value))")
         } else {
             let nearest = units.first { $0.0.lowercased() == unit.lowercased() || $0.0 == unit.prefix(1) + "iB" }
             reader.diagnostics.error(

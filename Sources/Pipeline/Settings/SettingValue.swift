@@ -101,7 +101,7 @@ extension SettingValue where Self: RawRepresentable & CaseIterable, RawValue == 
         }
         reader.diagnostics.error(
             .badValue, at: node.range, "\(reader.subject) must be \(settingType), not '\(scalar.written)'",
-            suggestion: Spelling.nearest(to: scalar.written, among: allCases.map(\.rawValue)))
+            suggestion: Spelling.meant(by: scalar.written, among: allCases.map(\.rawValue)))
         return nil
     }
 
@@ -132,8 +132,16 @@ extension Array: SettingValue where Element: SettingValue {
             reader.wrongType(node, expected: settingType)
             return nil
         }
-        let values = nodes.map { element in
-            reader.with(subject: "each of \(reader.subject)") { Element.read(element, with: &$0) }
+        var isTold = false
+        let values = nodes.map { element -> Element? in
+            // Where lists of stages are asked for, stages are one mistake.
+            if case .stages = Element.settingType, element.elements == nil {
+                if isTold { return nil }
+                isTold = true
+            }
+            return reader.with(subject: "each of \(reader.subject)") { reader in
+                reader.curing(element, of: Element.settingType) { Element.read($0, with: &$1) }
+            }
         }
         return values.contains { $0 == nil } ? nil : values.compactMap { $0 }
     }
@@ -156,7 +164,9 @@ extension Dictionary: SettingValue where Key == String, Value: SettingValue {
         var isWhole = true
         for entry in entries {
             let key = entry.key.scalar?.text ?? ""
-            let value = reader.with(subject: "'\(key)' in \(reader.subject)") { Value.read(entry.value, with: &$0) }
+            let value = reader.with(subject: "'\(key)' in \(reader.subject)") { reader in
+                reader.curing(entry.value, of: Value.settingType) { Value.read($0, with: &$1) }
+            }
             result[key] = value
             isWhole = isWhole && value != nil
         }

@@ -21,6 +21,30 @@ struct DeltaRoute {
         let message: String
     }
 
+    /// Stages that are told to stream where no other one does its half.
+    static func halves(of steps: [Step]) -> [Obstacle] {
+        let all = steps.flatMap(\.all)
+        let (senders, takers) = (all.filter(\.stage.sendsDeltas), all.filter(\.stage.takesDeltas))
+        func told(_ step: Step) -> Bool { type(of: step.stage).settings.contains { $0.name == "stream" } }
+        if takers.isEmpty {
+            return senders.filter(told).map { step in
+                let reply = all.first { type(of: $0.stage).role == .reply }?.shownName ?? "respond"
+                return Obstacle(
+                    step: step,
+                    message: "'stream: true' of '\(step.shownName)' does nothing for clients: '\(reply)' sends answers "
+                        + "whole; write '\(reply): {stream: true}', too")
+            }
+        }
+        guard senders.isEmpty else { return [] }
+        return takers.filter(told).map { step in
+            let model = all.last { $0.stage is any AskingStage }?.shownName
+            return Obstacle(
+                step: step,
+                message: "'stream: true' of '\(step.shownName)' does nothing: no stage makes its answer in pieces"
+                    + (model.map { "; write '\($0): {stream: true}', too" } ?? ""))
+        }
+    }
+
     /// What keeps pieces back in a pipeline that asks for streaming at both ends.
     static func obstacles(in steps: [Step]) -> [Obstacle] {
         obstacles(in: steps, before: [], behind: nil)

@@ -19,6 +19,9 @@ package struct TestSection: SettingValue {
             reader.with(subject: "'tests'") { $0.wrongType(node, expected: .other("list of tests")) }
             return nil
         }
+        let looksForSlips = reader.looksForSlips
+        reader.looksForSlips = false
+        defer { reader.looksForSlips = looksForSlips }
         let entries = elements.enumerated().map { index, element -> Entry? in
             let name = element["name"]?.scalar.map { " '\($0.written)'" } ?? " \(index + 1)"
             return reader.with(subject: "test\(name)") { reader in

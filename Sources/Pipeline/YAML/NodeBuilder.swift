@@ -57,7 +57,9 @@ struct NodeBuilder: ~Copyable {
         throw Refusal(
             code: isDocument ? .yamlDocuments : .yamlSyntax, range: SourceRange(at: place, length: isDocument ? 3 : 1),
             message: isDocument
-                ? "a second document begins here; a file has one, put the other in a file of its own"
+                ? source.index.nextContentOffset(from: found + 3) == source.index.byteCount
+                    ? "a file ends without '---': take this line away"
+                    : "a second document begins here; a file has one, put the other in a file of its own"
                 : "the file should end here: what is above is a whole value already")
     }
 
@@ -149,12 +151,16 @@ struct NodeBuilder: ~Copyable {
         var entries: [Node.Entry] = []
         var lines: [String: Int] = [:]
         var last: Node?
+        var isTemplate = false
         while true {
             let event = try next()
             if case .collectionEnd = event.kind {
-                return Node(content: .mapping(entries), range: range(from: start, last: last, end: event))
+                let range = self.range(from: start, last: last, end: event)
+                if isTemplate { diagnostics.settle(range) }
+                return Node(content: .mapping(entries), range: range)
             }
             let key = try node(event)
+            isTemplate = isTemplate || unquotedTemplate(key) != nil
             let name = accept(key, &lines)
             let value = try self.value(isMerge: isMerge(key))
             last = value
@@ -167,6 +173,11 @@ struct NodeBuilder: ~Copyable {
 
     /// The text of a good key, after reporting what is wrong with it.
     private mutating func accept(_ key: Node, _ lines: inout [String: Int]) -> String? {
+        if let template = unquotedTemplate(key) {
+            diagnostics.error(
+                .yamlSyntax, at: template, "'{{' begins a mapping here: put the text in quotes, as in \"{{prompt}}\"")
+            return nil
+        }
         guard let name = key.scalar?.text, !name.isEmpty else {
             let nature = key.scalar == nil ? "a list or a mapping" : "empty"
             diagnostics.error(.keyNotScalar, at: key.range, "a key must be a word, not \(nature)")
@@ -182,6 +193,18 @@ struct NodeBuilder: ~Copyable {
             diagnostics.error(.duplicateKey, at: key.range, "the key '\(name)' is there already, in line \(line)")
         }
         return name
+    }
+
+    /// The place of `{{prompt}}` without quotes, which is a mapping whose key is one.
+    private func unquotedTemplate(_ key: Node) -> SourceRange? {
+        guard key.entries != nil, key.range.start.column > 1 else { return nil }
+        let start = SourceLocation(line: key.range.start.line, column: key.range.start.column - 1)
+        let bytes = (
+            source.index[source.index.offset(of: start)], source.index[source.index.offset(of: key.range.start)]
+        )
+        guard bytes == (UInt8(ascii: "{"), UInt8(ascii: "{")) else { return nil }
+        return SourceRange(
+            start: start, end: SourceLocation(line: key.range.end.line, column: key.range.end.column + 1))
     }
 
     private func isMerge(_ key: Node) -> Bool {
@@ -209,8 +232,13 @@ struct NodeBuilder: ~Copyable {
                 .yamlAlias, at: anchor, "anchors are not supported; write the value out wherever it is needed")
         }
         if let tag = properties.tag {
+            let isVariable = ["!env", "!ENV", "!Env", "!secret", "!vault", "!env_var"].contains(
+                String(source[bytes: source.bytes(of: tag)]))
             diagnostics.error(
-                .yamlTag, at: tag, "tags are not supported; quotes make a string, other values are what they look like")
+                .yamlTag, at: tag,
+                isVariable
+                    ? "tags are not supported; a variable is written \"${NAME}\""
+                    : "tags are not supported; quotes make a string, other values are what they look like")
         }
         return properties.end
     }

@@ -19,7 +19,8 @@ struct SyntaxProblem {
 
     /// The problem as a refusal of the whole file.
     var refusal: Refusal {
-        tab ?? collection ?? quote ?? indentation ?? word ?? escape
+        tab ?? SyntaxSlips(source: source, failure: failure, place: place, opening: opening).refusal ?? variable
+            ?? collection ?? quote ?? indentation ?? word ?? escape
             ?? at(place, "this is not YAML: \(failure.problem) \(failure.context)".trimmed)
     }
 
@@ -34,6 +35,21 @@ struct SyntaxProblem {
         return Refusal(
             code: .yamlTab, range: SourceRange(at: source.index.location(ofOffset: tab)),
             message: "a tab can't stand here: YAML is indented with spaces")
+    }
+
+    /// A variable as other tools and languages write it.
+    private var variable: Refusal? {
+        guard let line = source.line(place.line) else { return nil }
+        let behind = String(line.unicodeScalars.dropFirst(place.column - 1))
+        let before = line.unicodeScalars.prefix(place.column - 1)
+        if behind.hasPrefix("%"), let name = ForeignVariable(in: behind.words)?.name {
+            return at(place, "a variable is written \"${\(name)}\"")
+        }
+        // `os.environ["KEY"]` is a text up to its bracket.
+        guard behind.hasPrefix("["), let start = before.lastIndex(of: " "),
+            let name = ForeignVariable(in: String(before[start...].dropFirst()) + behind.words)?.name
+        else { return nil }
+        return at(place, "a variable is written \"${\(name)}\"")
     }
 
     private var collection: Refusal? {
@@ -55,10 +71,21 @@ struct SyntaxProblem {
         }
         if source.index[offset] == UInt8(ascii: "{"), offset > 0, source.index[offset - 1] == UInt8(ascii: "$") {
             let dollar = source.index.location(ofOffset: offset - 1)
-            return at(dollar, length: 2, "inside [ ] and { } a variable must be in quotes: \"${NAME}\"")
+            let rest = source[bytes: (offset - 1)..<source.text.utf8.count].prefix { !"}\r\n".contains($0) }
+            return at(
+                dollar, length: 2,
+                "inside [ ] and { } a variable must be in quotes: \"\(rest.unicodeScalars.count < 80 ? rest : "${NAME")}\""
+            )
         }
         if isAtEnd || place.line > opening.line {
-            return at(opening, "'\(closing == "]" ? "[" : "{")' is not closed: expected ',' or '\(closing)'")
+            return at(
+                opening,
+                hasCommentBehind(opening)
+                    ? "'\(closing == "]" ? "[" : "{")' is not closed: behind ' #' all is comment; put a text with '#' in quotes"
+                    : "'\(closing == "]" ? "[" : "{")' is not closed: expected ',' or '\(closing)'")
+        }
+        if source.index[offset] == UInt8(ascii: ":") {
+            return at(place, "a ':' can't stand here: put a text that holds ':' in quotes")
         }
         return at(place, "expected ',' or '\(closing)' here")
     }
@@ -89,7 +116,8 @@ struct SyntaxProblem {
             return at(
                 place,
                 hasKeyBefore
-                    ? "a second ':' in one line; put a value that holds ': ' in quotes"
+                    ? "a second ':' in one line; put a value that holds ': ' in quotes, and settings in braces, as in "
+                        + "{key: value}"
                     : "a ':' can't stand here; is the line indented too far?")
         case "block sequence entries are not allowed in this context":
             return at(place, "a list can't begin here; put its '-' on a line of its own")
@@ -142,6 +170,11 @@ struct SyntaxProblem {
 
     // MARK: - Places
 
+    private func hasCommentBehind(_ place: SourceLocation) -> Bool {
+        guard let line = source.line(place.line)?.unicodeScalars.dropFirst(place.column - 1) else { return false }
+        return String(line).contains(" #")
+    }
+
     private var isAtEnd: Bool {
         source.index[source.index.nextContentOffset(from: offset)] == nil
     }
@@ -168,6 +201,9 @@ struct SyntaxProblem {
 }
 
 extension String {
+    /// Up to what ends a value inside brackets.
+    fileprivate var words: String { String(prefix { !",} ".contains($0) }) }
+
     /// Without the space at its end that an empty context leaves.
     fileprivate var trimmed: String {
         hasSuffix(" ") ? String(dropLast()) : self

@@ -178,7 +178,7 @@ extension Complete: Guaranteeing {
             all.append(
                 Guarantee(
                     "first token",
-                    "waits for an answer to begin for at most \(firstToken.settingText ?? "\(firstToken)")",
+                    "waits for an answer to begin for at most \(firstToken.words)",
                     .atMost(firstToken), otherwise: "waits for an answer to begin as long as for its end"))
         }
         return all

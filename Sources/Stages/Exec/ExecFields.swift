@@ -23,7 +23,9 @@ public struct ReadField: SettingValue {
                 suggestion: Spelling.nearest(to: name, among: FieldPath.builtIn))
             return nil
         }
-        return ReadField(FieldPath(name))
+        let path = FieldPath(name)
+        if let field = path.field { reader.note(field, at: node) }
+        return ReadField(path)
     }
 
     /// The name.

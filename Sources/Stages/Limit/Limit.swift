@@ -60,17 +60,12 @@ public struct Limit: Stage {
 
     public var requires: Fields { [.prompt] }
 
-    /// A message that may not fit a budget waits for answers to those before it.
-    public var longestRun: Duration? { tokens == nil ? .zero : nil }
+    /// Besides, a message that may not fit a budget waits for answers to those of its user before it.
+    public var longestRun: Duration? { tokens == nil ? .zero : database?.longestLookUp }
 
     public func open(_ context: StageContext) async throws {
-        guard messages != nil || tokens != nil else {
-            throw PipelineError(.stageFailed, "'limit' limits nothing: give it 'messages' or 'tokens'")
-        }
-        guard tokens != nil else { return }
-        guard let database else {
-            throw PipelineError(.stageFailed, "'limit' counts tokens in a database, and 'resources' has none")
-        }
+        if let problem { throw PipelineError(.stageFailed, problem) }
+        guard tokens != nil, let database else { return }
         try await database.prepare(table: table)
         let ledger = TokenLedger.shared(for: database, table: table, period: period)
         ledger.watch(context.pending)
@@ -130,6 +125,28 @@ public struct Limit: Stage {
     }
 }
 
+extension Limit: ChainDependentStage {
+    package func problem(among stages: [any Stage]) -> String? { problem }
+
+    /// Why it can't work; `nil` where it can.
+    private var problem: String? {
+        if messages == nil, tokens == nil {
+            return "'limit' limits nothing: give it 'messages' or 'tokens', as in limit: {messages: 20, every: 1m}"
+        }
+        return tokens != nil && database == nil
+            ? "'limit' counts tokens in a database, and 'resources' has none; add 'database: {sqlite: {…}}'" : nil
+    }
+}
+
+extension Limit: WaitingStage {
+    package var waits: String? {
+        tokens == nil
+            ? nil
+            : "while answers to earlier messages of the same user are on their way that may use its tokens up, each with a "
+                + "bound like this one"
+    }
+}
+
 extension Duration {
     /// In the largest unit that says it well, never too short.
     fileprivate var roundedUp: String {
@@ -146,7 +163,7 @@ extension Limit: Guaranteeing {
             let rate = Double(messages) / every.inSeconds
             all.append(
                 Guarantee(
-                    "messages", "takes \(messages) messages in \(every.settingText ?? "\(every)") per \(per.rawValue)",
+                    "messages", "takes \(messages) messages in \(every.words) per \(per.rawValue)",
                     // A client has as many sessions as it likes.
                     .levels([-Double(messages), -rate, per == .session ? 0 : 1]),
                     otherwise: "takes any number of messages", refuses: true))
@@ -155,7 +172,7 @@ extension Limit: Guaranteeing {
             let rate = Double(tokens) / period.inSeconds
             all.append(
                 Guarantee(
-                    "tokens", "lets a user have \(tokens) tokens in \(period.settingText ?? "\(period)")",
+                    "tokens", "lets a user have \(tokens) tokens in \(period.words)",
                     .levels([-Double(tokens), -rate]), otherwise: "lets a user have any number of tokens", refuses: true
                 ))
         }

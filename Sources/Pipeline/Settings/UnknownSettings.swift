@@ -1,0 +1,158 @@
+/// Says of keys that are no settings what was probably meant.
+struct UnknownSettings {
+    /// All entries of the mapping that they stand in.
+    let entries: [Node.Entry]
+    let owner: Owner
+    let known: [String]
+
+    /// Reports one, unless it belongs to a mistake that was reported.
+    ///
+    /// - Parameter meant: The settings that others were meant to be, and then this one.
+    func report(_ entry: Node.Entry, _ meant: inout Set<String>, with reader: inout SettingReader) {
+        if let advice = advice(for: entry), !meant.isDisjoint(with: advice.stands) { return }
+        meant.formUnion(report(entry, with: &reader))
+    }
+
+    private func advice(for entry: Node.Entry) -> Advice? {
+        Advice.all.first { $0.isFor(entry.name, among: known) }
+    }
+
+    /// Reports one, and returns the settings that it was meant to be.
+    private func report(_ entry: Node.Entry, with reader: inout SettingReader) -> Set<String> {
+        let word = entry.name
+        func error(_ message: String, _ code: DiagnosticCode = .unknownSetting, suggestion: String? = nil) {
+            reader.diagnostics.error(code, at: entry.key.range, message, suggestion: suggestion)
+        }
+        if let problem = ForeignMarks.problem(of: word) {
+            error("unknown setting '\(word)' of \(owner.name): \(problem)")
+            return Set(known.filter { word.contains($0) })
+        }
+        if let advice = advice(for: entry) {
+            error("unknown setting '\(word)' of \(owner.name): \(advice.text.replacing("WORD", with: word))")
+            return advice.stands
+        }
+        if let glued = glued(word) {
+            error("unknown setting '\(word)' of \(owner.name): \(glued.advice)")
+            return [glued.key]
+        }
+        if isWithoutColon(entry, in: reader.diagnostics.source) {
+            error(isWithoutColonWords(entry))
+            return []
+        }
+        if !known.contains(word), Modifiers.names.contains(word), owner.name.hasPrefix("stage ") {
+            error(
+                "'\(word)' is a modifier: write it beside \(owner.name), not among its settings", .misplacedModifier)
+            return []
+        }
+        let meant = Spelling.meant(by: word.withoutTypographicQuotes ?? word, among: known)
+        let list = meant == nil && known.count <= 18 ? "; there are: \(known.joined(separator: ", "))" : ""
+        error("unknown setting '\(word)' of \(owner.name)\(list)", suggestion: meant)
+        return meant.map { [$0] } ?? []
+    }
+
+    /// `timeout:30s` and `timeout=30s`: inside braces a word like any other.
+    private func glued(_ word: String) -> (key: String, advice: String)? {
+        guard let mark = word.firstIndex(where: { ":=".contains($0) }) else { return nil }
+        let key = word[..<mark].trimmedSpaces
+        guard known.contains(key) || Modifiers.names.contains(key) else { return nil }
+        let value = word[word.index(after: mark)...].drop { "=> ".contains($0) }
+        return (
+            key,
+            word[mark] == ":"
+                ? "a space is missing after the ':'; write '\(key): \(value)'"
+                : "YAML has ':' in place of '='; write '\(key): \(value)'"
+        )
+    }
+
+    /// Whether it is the rest of a text that a comma cut in two: inside braces a word without ':' is a key, too.
+    private func isWithoutColon(_ entry: Node.Entry, in source: SourceFile) -> Bool {
+        guard entry.value.isNull, !known.contains(entry.name), !Modifiers.names.contains(entry.name) else {
+            return false
+        }
+        let end = source.index.nextContentOffset(from: source.bytes(of: entry.key.range).upperBound)
+        let next = source.index[end]
+        return next == UInt8(ascii: ",") || next == UInt8(ascii: "}")
+    }
+
+    private func isWithoutColonWords(_ entry: Node.Entry) -> String {
+        let index = entries.firstIndex { $0.key.range == entry.key.range } ?? 0
+        let before = index > 0 ? entries[index - 1] : nil
+        guard let before, let text = before.value.scalar?.written, before.value.scalar?.style == .plain else {
+            return "'\(entry.name)' has no value: write '\(entry.name): …'"
+        }
+        if case .int = before.value.scalar?.value, entry.name.allSatisfy(\.isNumber) {
+            return "a comma ends the value of '\(before.name)': write \(text).\(entry.name), with a point"
+        }
+        return "a comma ends the value of '\(before.name)': put a text with commas in quotes, "
+            + "as in \(before.name): \"\(text), \(entry.name)\""
+    }
+}
+
+/// What to do about a setting that other programs have, where it is not one of another name.
+private struct Advice {
+    let words: Set<String>
+    /// A setting that the same mapping has: by it is known whose settings they are.
+    let beside: String
+    let text: String
+    /// The settings that are not missing where it is given.
+    var stands: Set<String> = []
+
+    func isFor(_ word: String, among known: [String]) -> Bool {
+        words.contains(Synonyms.plain(word)) && known.contains(beside) && !known.contains(word)
+    }
+
+    static let all = [
+        Advice(words: ["port"], beside: "trusted_proxies", text: "the port is an option, 'serve FILE --port 8000'"),
+        Advice(
+            words: ["host", "address", "bind", "listen", "interface", "ip"], beside: "trusted_proxies",
+            text: "the address is an option, 'serve FILE --host 0.0.0.0'"),
+        Advice(
+            words: ["workers", "threads", "processes"], beside: "trusted_proxies",
+            text: "the host uses every core by itself; take it away"),
+        Advice(words: ["reload", "debug"], beside: "trusted_proxies", text: "it is an option, 'serve FILE --watch'"),
+        Advice(
+            words: ["log_level", "loglevel", "logging"], beside: "trusted_proxies",
+            text: "it is a variable of the environment, LOG_LEVEL=debug"),
+        Advice(
+            words: ["port", "host", "address"], beside: "on_disconnect",
+            text: "address and port are options, 'serve FILE --host 0.0.0.0 --port 8000'"),
+        Advice(
+            words: ["auth", "api_key", "key", "keys", "token", "jwt"], beside: "on_disconnect",
+            text: "who may come in is said once for the file, 'host: {auth: …}'"),
+        Advice(
+            words: [
+                "top_p", "top_k", "min_p", "seed", "n", "tools", "tool_choice", "presence_penalty", "frequency_penalty",
+                "logit_bias", "logprobs", "reasoning_effort", "user", "service_tier", "parallel_tool_calls",
+                "functions",
+                "verbosity", "max_completion_tokens", "metadata",
+            ], beside: "extra", text: "write it in 'extra', as in extra: {WORD: …}"),
+        Advice(
+            words: ["messages", "history"], beside: "extra",
+            text: "'system', 'prompt' and the stage 'recall' make the messages"),
+        Advice(
+            words: ["provider", "url", "base_url", "key", "api_key", "client"], beside: "extra",
+            text: "the API stands under 'resources', as in model: {openai: {url: …, key: …}}"),
+        Advice(
+            words: ["key_file", "api_key_file", "keyfile"], beside: "connect_timeout",
+            text: "write 'key: {file: PATH}'"),
+        Advice(
+            words: ["timeout", "request_timeout"], beside: "connect_timeout",
+            text: "it belongs to the stage, 'complete: {timeout: 30s}'"),
+        Advice(
+            words: ["temperature", "max_tokens", "stream", "system"], beside: "connect_timeout",
+            text: "it belongs to the stage, 'complete: {WORD: …}'"),
+        Advice(
+            words: ["get", "post", "put", "patch", "delete"], beside: "into",
+            text: "write 'url: …', and the method, where it is another than GET, as 'method: …'", stands: ["url"]),
+        Advice(
+            words: ["params", "query"], beside: "into",
+            text: "write it in the address, as in url: \"https://…?text={{prompt}}\""),
+        Advice(words: ["enabled"], beside: "when_full", text: "write 'async: true', or leave 'async' out"),
+        Advice(
+            words: ["when", "stages", "if", "then"], beside: "cases",
+            text: "cases are a list: write '- route:' and below it '- when: …' and 'stages: …'", stands: ["cases"]),
+        Advice(
+            words: ["password", "user", "username", "hostname", "dbname", "database", "port", "host"], beside: "create",
+            text: "it is part of the address, 'url: postgresql://USER:PASSWORD@HOST:5432/DATABASE'"),
+    ]
+}
