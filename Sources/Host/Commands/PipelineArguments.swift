@@ -142,10 +142,9 @@ extension LoadedPipeline {
 extension LoadedPipeline {
     /// Where there is no such file: one whose name is this one with its end, or that is among the shipped ones.
     fileprivate func naming(fileLike path: String) -> LoadedPipeline {
+        let names: [String] = ["\(path).yaml", "\(path).yml", "pipelines/\(path)", "pipelines/\(path).yaml"]
         guard file == nil, source == nil, diagnostics.count == 1, diagnostics[0].code == .fileUnreadable,
-            let near = ["\(path).yaml", "\(path).yml", "pipelines/\(path)", "pipelines/\(path).yaml"].first(where: {
-                access($0, R_OK) == 0
-            })
+            let near = names.first(where: { (name: String) in access(name, R_OK) == 0 })
         else { return self }
         let said = diagnostics[0]
         let missing = Diagnostic(

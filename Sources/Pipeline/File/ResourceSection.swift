@@ -164,6 +164,10 @@ enum Settings {
     ) -> String? {
         guard node.scalar?.isInterpolated != true else { return nil }
         if node.isNull || node.scalar?.text.isEmpty == true { return nil }
+        if let text = node.scalar?.text, let mark = text.firstIndex(where: { ":=".contains($0) }) {
+            let (key, value) = (text[..<mark].trimmedSpaces, text[mark...].drop { ":=> ".contains($0) })
+            if type.settings.contains(where: { $0.name == key }), !value.isEmpty { return "write '\(key): \(value)'" }
+        }
         for property in Property.declared(by: type) {
             var silent = reader
             silent.diagnostics = Diagnostics(source: reader.diagnostics.source)

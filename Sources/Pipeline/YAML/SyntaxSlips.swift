@@ -37,11 +37,7 @@ struct SyntaxSlips {
         let before = source.line(place.line)?.unicodeScalars.prefix(place.column - 1) ?? Substring.UnicodeScalarView()
         if String(before).contains(": ") { return nil }
         if let found = ForeignMarks(source: source).marks(in: [above.number]) { return found }
-        if above.isItem, above.isBareWord, line.indentation > above.indentation, !line.isItem {
-            return refusal(
-                above,
-                "a ':' is missing after '\(above.word)': write '- \(above.word):' where something stands below it")
-        }
+        if let found = colonMissing(in: above, before: line) { return found }
         // The rest of a text of several lines is no key.
         if let before = source.line(above: above.number), !above.isItem, before.indentation < above.indentation,
             !before.body.hasSuffix(":")
@@ -50,6 +46,13 @@ struct SyntaxSlips {
         }
         return above.text.hasPrefix("//")
             ? refusal(above, length: 2, "a comment begins with '#', not with '//'") : colonMissing(in: above)
+    }
+
+    /// A comment behind the name ends the text, and the line below is another one.
+    private func colonMissing(in above: SourceLine, before line: SourceLine) -> Refusal? {
+        guard above.isItem, above.isBareWord, line.indentation > above.indentation, !line.isItem else { return nil }
+        return refusal(
+            above, "a ':' is missing after '\(above.word)': write '- \(above.word):' where something stands below it")
     }
 
     private var colonMissing: Refusal? {
@@ -103,6 +106,9 @@ struct SyntaxSlips {
         guard let line = SourceLine(place.line, of: source), let item = source.item(above: place.line),
             !line.isItem, !line.word.isEmpty
         else { return nil }
+        if let above = source.line(above: line.number), let found = colonMissing(in: above, before: line) {
+            return found
+        }
         let dash = opening.column - 1
         let inside = item.bodyColumn - 1
         if line.indentation == dash, !Modifiers.names.contains(line.word) {
@@ -130,6 +136,14 @@ struct SyntaxSlips {
         guard let above = source.line(above: line.number), !line.word.isEmpty else { return nil }
         let expected = opening.column - 1
         guard line.indentation != expected else { return nil }
+        let inner = above.bodyColumn - 1
+        if inner > expected, line.indentation > expected, !above.word.isEmpty {
+            return refusal(
+                line, length: line.word.unicodeScalars.count,
+                "'\(line.word)' has \(spaces(line.indentation)) before it; to stand beside '\(above.word)' in line "
+                    + "\(above.number) it needs \(inner), beside '\(word(at: opening) ?? "")' in line \(opening.line) "
+                    + (expected == 0 ? "none" : "\(expected)"))
+        }
         return refusal(
             line, length: line.word.unicodeScalars.count,
             "'\(line.word)' has \(spaces(line.indentation)) before it; to stand beside '\(word(at: opening) ?? above.word)' "

@@ -88,7 +88,7 @@ struct InterpolationTests {
                 f.yaml:3:15: error: '${}' needs a name; a literal '${' is written '$${'
                     3 |   - x ${HOEM} ${}
                       |               ^~~
-                f.yaml:4:5: error: the variable 'NOTHING_LIKE_IT' is not set and has no default
+                f.yaml:4:5: error: the variable 'NOTHING_LIKE_IT' is not set and has no default; set it in the environment, or in the file .env
                     4 |   - ${NOTHING_LIKE_IT}
                       |     ^~~~~~~~~~~~~~~~~~
                 """)

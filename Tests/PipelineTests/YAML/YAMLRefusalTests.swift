@@ -46,7 +46,7 @@ struct YAMLRefusalTests {
         Golden(
             "a: b: c\n",
             """
-            f.yaml:1:5: error: a second ':' in one line; put a value that holds ': ' in quotes
+            f.yaml:1:5: error: a second ':' in one line; put a value that holds ': ' in quotes, and settings in braces, as in {key: value}
                 1 | a: b: c
                   |     ^
             """),
@@ -60,21 +60,21 @@ struct YAMLRefusalTests {
         Golden(
             "stages:\n  - a\n- b\nc: 1\n",
             """
-            f.yaml:3:1: error: this '-' is indented like no list above it
+            f.yaml:3:1: error: this '-' has no space before it; the '-' of the list above it, in line 2, has 2
                 3 | - b
                   | ^
             """),
         Golden(
             "a:\n  b: 1\n c: 2\n",
             """
-            f.yaml:3:2: error: this is no key of the mapping that begins in line 1; is the indentation right?
+            f.yaml:3:2: error: 'c' has 1 space before it; to stand beside 'b' in line 2 it needs 2, beside 'a' in line 1 none
                 3 |  c: 2
                   |  ^
             """),
         Golden(
             "a: 1\r\nfoo bar\r\nb: 2\r\n",
             """
-            f.yaml:2:1: error: expected 'key: value', but there is no ':' here
+            f.yaml:2:1: error: a ':' is missing after 'foo': write 'foo: bar'
                 2 | foo bar
                   | ^~~~~~~
             """),
@@ -95,7 +95,7 @@ struct YAMLRefusalTests {
         Golden(
             "a: {url: ${HOME}}\n",
             """
-            f.yaml:1:10: error: inside [ ] and { } a variable must be in quotes: "${NAME}"
+            f.yaml:1:10: error: inside [ ] and { } a variable must be in quotes: "${HOME}"
                 1 | a: {url: ${HOME}}
                   |          ^~
             """),
