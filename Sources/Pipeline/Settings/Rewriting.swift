@@ -12,10 +12,6 @@ enum Rewriting {
         add(word(bare.lowercased()))
         for quantity in quantities(bare) { add(quantity) }
         for number in numbers(bare) { add(number) }
-        if bare.allSatisfy({ $0.isLetter || $0 == "_" }) {
-            add(bare.lowercased())
-            add(bare.uppercased())
-        }
         add(Synonyms.plain(bare))
         for address in addresses(bare) { add(address) }
         add(name(bare))

@@ -27,7 +27,7 @@ struct DeltaRoute {
         let (senders, takers) = (all.filter(\.stage.sendsDeltas), all.filter(\.stage.takesDeltas))
         func told(_ step: Step) -> Bool { type(of: step.stage).settings.contains { $0.name == "stream" } }
         if takers.isEmpty {
-            return senders.filter(told).map { step in
+            return senders.filter { told($0) && $0.stage.provides.contains(.completion) }.map { step in
                 let reply = all.first { type(of: $0.stage).role == .reply }?.shownName ?? "respond"
                 return Obstacle(
                     step: step,
