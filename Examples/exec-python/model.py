@@ -22,19 +22,19 @@ def read():
 
 def pieces(prompt, history):
     """The model itself: put your own here. It yields the answer piece by piece."""
-    before = [turn["content"] for turn in history if turn["role"] == "user"]
-    text = f"You say '{prompt}'" + (f", and before that you said '{before[-1]}'." if before else ".")
-    for piece in re.findall(r"\S+ ?", text):
+    before = [f", and before that you said '{turn['content']}'" for turn in history if turn["role"] == "user"]
+    for piece in re.findall(r"\S+ ?", f"You say '{prompt}'{''.join(before[-1:])}."):
         time.sleep(0.02)
         yield piece
 
 
 threading.Thread(target=read, daemon=True).start()
 while request := requests.get():
-    number, fields, tokens = request["id"], request["fields"], 0
-    for piece in pieces(fields["prompt"], fields["history"]):
+    number, fields, tokens = request["id"], request.get("fields"), 0
+    answer = pieces(fields["prompt"], fields["history"]) if fields else []  # A ping has none: any line answers it.
+    for tokens, piece in enumerate(answer, 1):
         if number in cancelled:
             break
-        tokens += 1
         print(json.dumps({"id": number, "delta": piece}), flush=True)
     print(json.dumps({"id": number, "fields": {"tokens_used": tokens}}), flush=True)
+    cancelled.discard(number)

@@ -349,16 +349,16 @@ def test_processes_end_with_a_host_that_is_killed(moody):
 
 
 @pytest.mark.parametrize("settings, place, message", [
-    ("command: [no-such-program]", "4:22", "names the program 'no-such-program', which there is not in PATH"),
+    ("command: [no-such-program]", "4:22", "names the program 'no-such-program', which is not in PATH"),
     ("command: [./data.txt]", "4:22", "may not be run: try 'chmod +x ./data.txt'"),
     ("command: [./script]", "4:22", "its first line must name its interpreter"),
-    ("command: [python3, missing.py]", "4:31", "names the script 'missing.py', which there is not"),
+    ("command: [python3, missing.py]", "4:31", "names the script 'missing.py', which does not exist"),
     ("command: []", "4:21", "names no program"),
-    ("command: python3", "4:21", "must be a list of string, not the string 'python3'"),
-    ("comand: [sh]", "4:5", "needs the setting 'command'"),
+    ("command: python3", "4:21", "must be a list of strings, not the string 'python3'"),
+    ("comand: [sh]", "4:12", "unknown setting 'comand' of stage 'exec'; did you mean 'command'?"),
     ("command: [sh], reads: [session.usrname]", "4:35", "did you mean 'session.username'?"),
     ("command: [sh], writes: [session.id]", "4:36", "'session.id' can't be changed"),
-    ("command: [sh], reads: [mood]", "4:5", "needs 'mood', which no stage provides"),
+    ("command: [sh], reads: [mood]", "4:35", "needs 'mood', which no stage provides"),
     ("command: [sh], processes: 0", "4:38", "must be from 1 to 256"),
     ("command: [sh], timeout: 5", "4:36", "needs a unit: 5s"),
     ("command: [sh], memory: lots", "4:35", "must be a size"),

@@ -69,6 +69,10 @@ def work(request):
             write(number, delta=f"{count:9} " + "x" * 9990)
             pathlib.Path("writing").write_text(str(count + 1))
             os.replace("writing", "written")
+    elif kind == "small":
+        for count in range(int(rest[0])):
+            write(number, delta=f"{count % 10000:04}")
+        pathlib.Path("written").write_text("1")
     elif kind == "again":
         write(number, delta="x")
         write(number, fields={"completion": "x"})
@@ -185,6 +189,17 @@ def test_a_model_in_python_streams_remembers_and_counts_tokens_in_nine_lines_and
     rows = host.wait_for_rows(2)
     assert [(row["response"], row["tokens_used"]) for row in rows] == [
         ("You say 'hello'.", 3), ("You say 'bye', and before that you said 'hello'.", 9)]
+
+
+def test_the_model_in_python_gives_signs_of_life(serve, tmp_path):
+    (tmp_path / "Examples").symlink_to(ROOT / "Examples")
+    (tmp_path / "data").mkdir()
+    text = (EXAMPLE / "model.yaml").read_text().replace("stream: true}", "stream: true, heartbeat: 10s}", 1)
+    host = serve(text)
+    with conversation(host) as client:
+        ask(client, "hello")
+        assert answer(client)[1]["response"] == "You say 'hello'."
+    assert not any("it starts again" in line for line in host.log)
 
 
 def test_pieces_arrive_while_the_rest_is_still_to_come(model, tmp_path):
@@ -317,7 +332,7 @@ def test_a_process_that_goes_on_about_what_is_over_is_stopped(model):
         pid = answer(client)[1]["response"]
         ask(client, "again")
         assert answer(client)[1]["response"] == "x"
-        wait_until(lambda: any("does not stop" in line for line in host.log), "its end")
+        wait_until(lambda: any("keeps answering lines" in line for line in host.log), "its end")
         ask(client, "pid")
         assert answer(client)[1]["response"] != pid
     assert len([line for line in host.log if "answered a line twice" in line]) <= 3
@@ -403,6 +418,19 @@ def test_a_slow_client_does_not_hold_up_another_message_of_the_same_process(mode
         assert answer(client)[1]["response"] == "a!b!"
         pieces, whole = answer(slow)
         assert whole["type"] == "response" and len(pieces) == 90
+
+
+def test_small_pieces_for_a_client_that_reads_nothing_hold_up_no_other_message(model, tmp_path):
+    """200 KiB are within 'max_line', in however many pieces: what a piece takes besides its text does not count."""
+    host = model("processes: 1, concurrency: 2, max_line: 256KiB, environment: {WORKERS: '2'}")
+    with slow_client(host) as slow, conversation(host) as client:
+        assert receive_json(slow)["type"] == "session"
+        ask(slow, "small 51200")
+        wait_until(lambda: written(tmp_path), "all pieces to be written")
+        ask(client, "a b")
+        assert answer(client)[1]["response"] == "a!b!"
+        pieces, whole = answer(slow)
+        assert "".join(pieces) == whole["response"] == "".join(f"{count % 10000:04}" for count in range(51200))
 
 
 def test_who_takes_answers_whole_gets_them_whole(model):

@@ -27,7 +27,7 @@ public struct Command: SettingValue, Hashable {
     public struct Problem: Error, CustomStringConvertible {
         /// Which of the words is wrong; `nil` where it is all of them.
         let index: Int?
-        /// Such as "names the program 'x', which there is not in PATH".
+        /// Such as "names the program 'x', which is not in PATH".
         public let description: String
     }
 
@@ -57,12 +57,12 @@ public struct Command: SettingValue, Hashable {
         let paths = folders.split(separator: ":").map { "\($0)/\(name)" }
         if let path = paths.first(where: { isFile($0) && access($0, X_OK) == 0 }) { return path }
         let hint = isFile(name) ? "; for the file in the working directory write './\(name)'" : ""
-        throw Problem(index: 0, description: "names the program '\(name)', which there is not in PATH\(hint)")
+        throw Problem(index: 0, description: "names the program '\(name)', which is not in PATH\(hint)")
     }
 
     private static func check(_ path: String, name: String) throws(Problem) {
         guard isFile(path) else {
-            throw Problem(index: 0, description: "names the program '\(name)', which there is not")
+            throw Problem(index: 0, description: "names the program '\(name)', which does not exist")
         }
         guard access(path, X_OK) == 0 else {
             throw Problem(
@@ -95,7 +95,7 @@ public struct Command: SettingValue, Hashable {
             name.hasPrefix($0) && name.dropFirst($0.count).allSatisfy(isVersion)
         }
         guard isInterpreter, !words[1].hasPrefix("-"), access(words[1], R_OK) != 0 else { return }
-        throw Problem(index: 1, description: "names the script '\(words[1])', which there is not")
+        throw Problem(index: 1, description: "names the script '\(words[1])', which does not exist")
     }
 
     private static func isVersion(_ character: Character) -> Bool { character.isNumber || character == "." }

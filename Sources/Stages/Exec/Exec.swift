@@ -1,12 +1,12 @@
 public import Pipeline
 
-/// Lets a program of the user's own work on messages: a pool of processes that read and write JSON lines.
+/// Lets the user's own program work on messages: a pool of processes that read and write JSON lines.
 ///
 /// What goes over the pipes is written down in `docs/exec.md`.
 public struct Exec: Stage {
     public static let name = "exec"
     public static let summary =
-        "Lets a program of one's own, in any language, work on messages: it reads and writes JSON lines."
+        "Runs a program of your own, in any language, on messages: it reads and writes JSON lines."
     public static let example = "- exec: {command: [cat], timeout: 5s}   # your own program; 'cat' changes nothing"
 
     /// The program and its arguments.

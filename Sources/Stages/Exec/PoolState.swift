@@ -31,8 +31,6 @@ struct PoolState {
     private var lastID = 0
     private var orders = Orders()
     private(set) var deliveries: [(job: ProgramJob, outcome: ProgramJob.Outcome)] = []
-    /// How many answers in a row have come that nobody waits for.
-    private var needless = 0
 
     init(rules: ProgramRules, processes: Int) {
         self.rules = rules
@@ -86,22 +84,21 @@ struct PoolState {
         var late = 0
         for answer in answers {
             if let index = slots[slot].lines.firstIndex(where: { $0.id == answer.id }) {
-                needless = 0
+                slots[slot].needless = 0
                 if let problem = take(answer, of: slot, at: index, now: now) {
                     kill(slot, .broken(problem, by: answer.id), now: now)
                     return late
                 }
             } else if (1...max(1, lastID)).contains(answer.id) {
                 late += 1
-                needless += 1
+                slots[slot].needless += 1
             } else {
                 kill(slot, .broken("it answered a line that was never sent"), now: now)
                 return late
             }
         }
-        if needless > PoolState.mostNeedless {
-            needless = 0
-            kill(slot, .broken("it does not stop to answer lines that it has answered"), now: now)
+        if slots[slot].needless > PoolState.mostNeedless {
+            kill(slot, .broken("it keeps answering lines that are already answered"), now: now)
         } else if let problem {
             kill(slot, .broken(problem), now: now)
         } else {
@@ -115,15 +112,17 @@ struct PoolState {
     ///
     /// - Returns: What is wrong with it.
     private mutating func take(_ answer: ProgramAnswer, of slot: Int, at index: Int, now: UInt64) -> String? {
-        if rules.streams, let delta = answer.delta {
+        let job = slots[slot].lines[index].job
+        // Any line is a sign of life: it has no pieces.
+        let takesPieces = rules.streams && job != nil
+        if takesPieces, let delta = answer.delta {
             guard case .string(let piece) = delta else { return "its 'delta' is not a string" }
             if slots[slot].note(bytes: piece.utf8.count, at: index, now: now) > rules.maxLine {
                 return "the pieces of its answer are longer than 'max_line' (\(rules.maxLine) bytes)"
             }
         }
-        let isEnd = answer.isEnd || !rules.streams
-        if let job = slots[slot].lines[index].job { deliveries.append((job, .success(answer))) }
-        if isEnd { _ = slots[slot].take(at: index, now: now) }
+        if let job { deliveries.append((job, .success(answer))) }
+        if answer.isEnd || !takesPieces { _ = slots[slot].take(at: index, now: now) }
         if slots[slot].phase == .silent { slots[slot].phase = .up }
         return nil
     }

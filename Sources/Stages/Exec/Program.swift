@@ -43,9 +43,12 @@ struct ProgramRules: Sendable {
     /// The version of the lines: programs that give whole answers get those of the first.
     var version: Int { streams ? 2 : 1 }
 
-    /// How many bytes of pieces may wait for a client before the process has to wait, too. Where it works on other
-    /// messages at the same time it never does, as they would wait with it.
-    var window: Int { concurrency == 1 ? 64 << 10 : maxLine }
+    /// What happens once ``window`` is full. Where a process works on other messages at the same time it is never
+    /// held up, as they would wait with it: there ``maxLine`` bounds what waits.
+    var whenFull: PieceChannel.WhenFull { concurrency == 1 ? .holdUp : .join }
+
+    /// How many bytes of pieces may wait for a client as they came.
+    static let window = 64 << 10
 
     /// For the first sign of life, as programs that load much take long to start.
     static let startup: UInt64 = 60_000_000_000

@@ -27,7 +27,7 @@ struct ProgramAnswer: Sendable, Equatable {
             throw Problem(line: line, "which has no number 'id' that says what it answers")
         }
         self.id = id
-        fields = parts["fields"]
+        fields = parts["fields"] == .null ? nil : parts["fields"]
         error = parts["error"] == .null ? nil : parts["error"]
         delta = parts["delta"] == .null ? nil : parts["delta"]
     }

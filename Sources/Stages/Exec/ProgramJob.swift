@@ -9,10 +9,10 @@ final class ProgramJob: Sendable {
     private let outcome = FirstOutcome<ProgramAnswer>()
     private let channel: PieceChannel?
 
-    /// - Parameter window: How many bytes of pieces may wait for their reader; `nil` for an answer that comes whole.
-    init(text: String, window: Int? = nil) {
+    /// - Parameter channel: Where pieces of the answer wait for their reader; `nil` for an answer that comes whole.
+    init(text: String, channel: PieceChannel? = nil) {
         self.text = text
-        channel = window.map(PieceChannel.init(window:))
+        self.channel = channel
     }
 
     /// Whether nobody waits any more.

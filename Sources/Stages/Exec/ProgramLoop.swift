@@ -152,7 +152,7 @@ final class ProgramLoop {
         guard let process = processes[slot] else { return }
         let limit = pool.rules.maxLine
         // Of pieces no more is read at once than may wait.
-        var rest = pool.rules.streams && !isLast ? pool.rules.window : .max
+        var rest = pool.rules.streams && !isLast ? ProgramRules.window : .max
         var answers: [ProgramAnswer] = []
         var problem: String?
         func take(_ line: UnsafeRawBufferPointer) {

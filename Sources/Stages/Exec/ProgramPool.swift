@@ -71,7 +71,8 @@ final class ProgramPool: Sendable {
     func answer(
         to text: String, receive: nonisolated(nonsending) (String) async throws -> Void
     ) async throws -> ProgramAnswer {
-        let job = ProgramJob(text: text, window: rules.window)
+        let channel = PieceChannel(window: ProgramRules.window, whenFull: rules.whenFull)
+        let job = ProgramJob(text: text, channel: channel)
         return try await withTaskCancellationHandler {
             submit(job)
             do {

@@ -40,6 +40,8 @@ struct ProgramSlot {
     var outgoing: [UInt8] = []
     /// How often in a row it ended without having answered anything.
     var failures = 0
+    /// How many answers in a row it wrote that nobody waits for.
+    var needless = 0
     /// Since when nobody reads what it writes, because a client takes too little. Its clocks stand still.
     private(set) var heldSince: UInt64?
     /// When it last gave a sign of life.
@@ -113,7 +115,7 @@ struct ProgramSlot {
 
     /// Takes everything that a process which is no more can't answer.
     mutating func takeAll() -> Deque<Line> {
-        defer { (lines, outgoing, ahead, heldSince) = ([], [], 1, nil) }
+        defer { (lines, outgoing, ahead, heldSince, needless) = ([], [], 1, nil, 0) }
         return lines
     }
 }

@@ -95,6 +95,17 @@ struct AnswerContractTests {
         #expect(message.prompt == "hello" && message.completion == nil)
     }
 
+    @Test(
+        "a piece ends nothing, unless fields or an error come with it",
+        arguments: [
+            (#"{"id":1,"delta":"x"}"#, false), (#"{"id":1,"delta":"x","fields":null,"error":null}"#, false),
+            (#"{"id":1,"delta":"x","fields":{}}"#, true), (#"{"id":1,"delta":"x","error":{}}"#, true),
+            (#"{"id":1,"delta":null}"#, true), (#"{"id":1,"fields":null}"#, true),
+        ])
+    func ends(text: String, isEnd: Bool) throws {
+        #expect(try answer(text).isEnd == isEnd)
+    }
+
     @Test("an error says what the client is told")
     func errors() throws {
         var message = Message(prompt: "hello")

@@ -48,6 +48,23 @@ struct PieceChannelTests {
         #expect(channel.isFull)
     }
 
+    @Test("are joined past the window where who writes them is not held up, so that many take little")
+    func joining() async throws {
+        let channel = PieceChannel(window: 100, whenFull: .join)
+        let texts = (1_000..<3_000).map(String.init)
+        for text in texts { channel.add(text) }
+        #expect(!channel.isFull)
+        guard case .pieces(let pieces, let hasMadeRoom) = await channel.next() else {
+            Issue.record("no pieces")
+            return
+        }
+        #expect(pieces.joined() == texts.joined())
+        #expect(pieces.starts(with: ["1000", "1001"]) && pieces.count < 15 && !hasMadeRoom)
+        channel.add("a")
+        channel.add("b")
+        #expect(words(await channel.next()) == "a|b")
+    }
+
     @Test("are dropped where nobody waits any more, and fill nothing")
     func abandoned() async throws {
         let channel = PieceChannel(window: 0)

@@ -248,6 +248,16 @@ struct PoolStateTests {
         #expect(ids(in: pool) == [2])
     }
 
+    @Test("any line with its number is a sign of life", arguments: [#""delta":"""#, #""delta":7"#, #""x":1"#])
+    func signs(of life: String) throws {
+        var pool = pool(ProgramRules(heartbeat: Self.second, streams: true))
+        var line = "{\"id\":1,\(life)}"
+        let sign = try line.withUTF8 { try ProgramAnswer(UnsafeRawBufferPointer($0)) }
+        _ = pool.answered(0, [sign], problem: nil, now: 0)
+        #expect(pool.isUp && ids(in: pool).isEmpty)
+        #expect(pool.takeOrders(now: 0).kills.isEmpty)
+    }
+
     @Test("while a client takes too little, the clock of its message stands still")
     func holding() throws {
         var pool = pool(ProgramRules(timeout: 5 * Self.second, heartbeat: Self.second, streams: true))
@@ -270,6 +280,23 @@ struct PoolStateTests {
         #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
         _ = pool.answered(0, [late, late], problem: nil, now: Self.second)
         #expect(pool.takeOrders(now: Self.second).kills.count == 1)
+    }
+
+    @Test("what is over is counted for each process, and for a new one from the beginning")
+    func floodOfOne() throws {
+        var pool = pool(processes: 2)
+        _ = add(2, to: &pool)
+        let flood = Array(repeating: try answer(1), count: 6_000)
+        for slot in [0, 1] { _ = pool.answered(slot, flood, problem: nil, now: Self.second) }
+        #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
+        _ = pool.answered(1, [try answer(2)], problem: nil, now: Self.second)
+        _ = pool.answered(0, flood, problem: nil, now: Self.second)
+        #expect(pool.takeOrders(now: Self.second).kills.map(\.slot) == [0])
+        _ = pool.ended(0, "was killed", now: Self.second)
+        #expect(pool.takeOrders(now: Self.second).starts == [0])
+        pool.started(0, now: Self.second)
+        _ = pool.answered(0, flood, problem: nil, now: Self.second)
+        #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
     }
 
     @Test("an answer to what was answered does not count; one to what was never sent ends the process")
