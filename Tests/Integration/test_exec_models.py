@@ -69,6 +69,8 @@ def work(request):
             write(number, delta=f"{count:9} " + "x" * 9990)
             pathlib.Path("writing").write_text(str(count + 1))
             os.replace("writing", "written")
+        for name in rest[1:]:
+            wait_for("go-" + name)
     elif kind == "small":
         for count in range(int(rest[0])):
             write(number, delta=f"{count % 10000:04}")
@@ -358,8 +360,9 @@ def test_a_client_that_reads_slowly_slows_its_program_and_no_memory_grows(model,
     with slow_client(host) as client:
         assert receive_json(client)["type"] == "session"
         before = memory(host)
-        ask(client, "much 1000")
-        # 10 MB are to be written; the program stops where the client does.
+        # 10 MB are to be written; the program stops where the client does. The whole response, which is more than may
+        # wait for a client, comes when all pieces have been read.
+        ask(client, "much 1000 end")
         counts = []
 
         def stands_still():
@@ -369,8 +372,10 @@ def test_a_client_that_reads_slowly_slows_its_program_and_no_memory_grows(model,
         wait_until(stands_still, "the program to stop", pause=0.05)
         assert counts[-1] < 700
         assert memory(host) - before < 8 << 20
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         pieces = [receive_json(client)["text"] for _ in range(1000)]
         assert [int(piece[:9]) for piece in pieces] == list(range(1000)) and written(tmp_path) == 1000
+        (tmp_path / "go-end").touch()
 
 
 def test_a_client_that_reads_nothing_holds_a_process_no_longer_than_it_is_kept(model, tmp_path):
