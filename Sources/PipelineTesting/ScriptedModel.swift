@@ -141,7 +141,7 @@ extension PipelineError {
         case .modelTimeout:
             PipelineError(code, "The model did not answer in time", isRetryable: true, detail: detail)
         case .modelRateLimited:
-            PipelineError(code, "The model is asked too much; try again later", isRetryable: true, detail: detail)
+            PipelineError(code, "Too many requests to the model; try again later", isRetryable: true, detail: detail)
         case .modelUnavailable: PipelineError(code, "The model is not available", isRetryable: true, detail: detail)
         case .modelBadResponse: PipelineError(code, "The model's answer could not be read", detail: detail)
         case .modelFiltered: PipelineError(code, "The model's answer was filtered", detail: detail)

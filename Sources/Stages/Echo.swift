@@ -14,7 +14,7 @@ public struct Echo: Model {
     public var tokensPerSecond = 0
 
     /// What becomes of calls, one after the other and over again.
-    @Setting("What becomes of calls, one after the other and over again; empty for answers alone.")
+    @Setting("How calls end, in turn and repeatedly; empty: all are answered.")
     public var fail: [EchoOutcome] = []
 
     @State private var calls = EchoCalls()

@@ -27,7 +27,7 @@ public struct Log: Stage {
     @Setting("The line's text.") public var text = "message"
 
     /// What of the message is logged.
-    @Setting("What of the message is logged besides its ids.") public var include: [Part] = []
+    @Setting("Which parts of the message are logged besides its ids.") public var include: [Part] = []
 
     @State private var output = Output()
 

@@ -11,7 +11,7 @@ public struct Receive: Stage {
     @Setting("Where clients connect.", problem: pathProblem) public var path = "/ws"
 
     /// What is spoken where the client doesn't choose with `?format=`.
-    @Setting("What is spoken where the client doesn't choose with ?format=.") public var format = MessageFormat.text
+    @Setting("The format for clients that don't choose one with ?format=.") public var format = MessageFormat.text
 
     /// How many messages of one connection are worked on at once.
     @Setting("How many messages of a connection are worked on at once; answers leave in order.", in: 1...1_024)
@@ -23,7 +23,7 @@ public struct Receive: Stage {
 
     /// For how long a message that comes again gets the answer it had.
     @Setting(
-        "For how long a message that comes again, by the client's id, gets the answer it had, or stored: by the table.")
+        "How long a message that comes again with the client's id gets its first answer; stored: by the table.")
     public var remember = Remember.memory(.seconds(600))
 
     public init() {}

@@ -44,7 +44,7 @@ def test_an_example_can_be_served(serve, run):
 def test_a_page_says_types_ranges_defaults_and_help(run):
     page = run("stages", "complete").stdout
     assert "  Needs: prompt\n  Provides: completion\n" in page
-    assert "  temperature: number from 0 to 2  (may be left out)\n      How much chance decides." in page
+    assert "  temperature: number from 0 to 2  (may be left out)\n      How random the answer is." in page
     assert "  timeout: duration (250ms, 30s, 5m, 1h)  (default 30s)\n" in page
 
 

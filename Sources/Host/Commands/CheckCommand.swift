@@ -25,7 +25,7 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     @Flag(
         help:
-            "Look at the databases, too, whether they answer and have the columns, and at the issuer's keys of tokens.")
+            "Also check that the databases answer and have the columns, and that the issuer has keys for tokens.")
     var live = false
 
     func run() async throws {

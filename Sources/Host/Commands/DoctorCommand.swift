@@ -6,16 +6,16 @@ struct DoctorCommand<Host: StagecoachHost>: AsyncParsableCommand {
         CommandConfiguration(
             commandName: "doctor",
             abstract: "The live checklist: keys of tokens, database, model, save, read back, a conversation of three.",
-            discussion: "It removes what it wrote. It ends with 1 where a check fails.")
+            discussion: "It removes what it wrote. The exit code is 1 if a check fails.")
     }
 
     @Argument(help: "The pipeline file.")
     var pipeline: String
 
-    @Flag(help: "Leave the model out, and the conversation with it.")
+    @Flag(help: "Skip the model and the conversation.")
     var quick = false
 
-    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    @Option(help: "A file with variables that the environment doesn't have. (default: .env, if it exists)")
     var envFile: String?
 
     func run() async throws {

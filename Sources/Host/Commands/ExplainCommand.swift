@@ -15,7 +15,7 @@ struct ExplainCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A file as it was, to compare with: what got weaker, what stronger. Once for each file.",
+            "The old file, to compare with: what got weaker, what stronger. Once for each file.",
             valueName: "old pipeline"))
     var against: [String] = []
 

@@ -7,7 +7,7 @@ struct PipelineArguments: ParsableArguments {
     @Argument(help: ArgumentHelp("The pipeline file or files.", valueName: "pipeline"))
     var paths: [String]
 
-    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    @Option(help: "A file with variables that the environment doesn't have. (default: .env, if it exists)")
     var envFile: String?
 
     /// The top-level keys of a host, and their settings.

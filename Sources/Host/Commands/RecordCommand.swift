@@ -17,7 +17,7 @@ struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The pipeline file.", valueName: "pipeline"))
     var path: String
 
-    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    @Option(help: "A file with variables that the environment doesn't have. (default: .env, if it exists)")
     var envFile: String?
 
     @OptionGroup var serving: ServingArguments

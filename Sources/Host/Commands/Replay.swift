@@ -66,7 +66,7 @@ struct Replay {
     private func replay(_ letter: DeadLetter, _ outcome: inout Outcome) async throws {
         do throws(PipelineError) {
             guard var message = letter.message.message else {
-                throw PipelineError(.invalidMessage, "The message's id is none")
+                throw PipelineError(.invalidMessage, "The message's id is not valid")
             }
             try await chain.rerun(&message, at: letter.step)
             outcome.done += 1

@@ -17,7 +17,7 @@ struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Argument(help: "The file of dead letters.")
     var file: String
 
-    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    @Option(help: "A file with variables that the environment doesn't have. (default: .env, if it exists)")
     var envFile: String?
 
     func run() async throws {

@@ -11,7 +11,7 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @OptionGroup var serving: ServingArguments
 
     @Flag(
-        help: "Read the files again when they have changed, as SIGHUP does: the next message goes through what is new.")
+        help: "Read the files again when they change, as SIGHUP does; they apply from the next message on.")
     var watch = false
 
     func run() async throws {

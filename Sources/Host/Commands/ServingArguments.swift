@@ -99,7 +99,7 @@ struct ServingArguments: ParsableArguments {
         }
         if !ListenAddress(host).isLoopback, settings.tls == nil, settings.trustedProxies.isEmpty {
             logger.warning(
-                "Without TLS all that is said can be read on the way, keys and tokens too; see host: {tls: …}")
+                "Without TLS everything can be read on the way, keys and tokens too; see host: {tls: …}")
         }
     }
 

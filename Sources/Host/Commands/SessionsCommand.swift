@@ -13,7 +13,7 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Argument(help: "A session's id, for its messages.")
     var id: String?
 
-    @Option(help: "Where variables stand that the environment doesn't have. (default: .env, if it is there)")
+    @Option(help: "A file with variables that the environment doesn't have. (default: .env, if it exists)")
     var envFile: String?
 
     @Option(help: "How many sessions or messages are shown at most.")

@@ -28,7 +28,7 @@ extension HostSettings: Guaranteeing {
             Guarantee(
                 "history",
                 hasHistory
-                    ? "the rows of a session are shown at /sessions/{id} to who may come in"
+                    ? "the rows of a session are shown at /sessions/{id} to clients that may connect"
                     : "no rows are shown over HTTP", .level(hasHistory ? 0 : 1), otherwise: ""),
             Guarantee(
                 "encryption",
@@ -124,8 +124,8 @@ extension JWTSettings {
 extension MetricsRule {
     fileprivate var words: String {
         switch self {
-        case .loopback: "/metrics is shown to programs of this machine alone"
-        case .auth: "/metrics is shown to who may come in"
+        case .loopback: "/metrics is shown only to programs on this machine"
+        case .auth: "/metrics is shown to authenticated clients"
         case .open: "/metrics is shown to everybody"
         }
     }

@@ -2,16 +2,16 @@ package import Pipeline
 
 /// The `host:` section of a pipeline file.
 package struct HostSettings: SettingGroup {
-    @Setting("What a client may take of the host.") var limits = HostLimits()
+    @Setting("Limits for clients.") var limits = HostLimits()
     @Setting("Addresses of the proxies whose X-Forwarded-For counts.") var trustedProxies: [AddressRange] = []
     @Setting("Whether messages may be compressed (permessage-deflate), where the client offers it.")
     var compression = false
     @Setting("Origins of web pages that may connect and call it with fetch, besides the host's own.")
     var origins: [WebOrigin] = []
-    @Setting("Who may see /metrics: programs of this machine, who may come in, or everybody.")
+    @Setting("Who may see /metrics: programs on this machine, authenticated clients, or everybody.")
     var metrics = MetricsRule.loopback
-    @Setting("Who may come in: anybody, or who has a key or a token.") var auth = AuthSetting.none
-    @Setting("The certificate for TLS; without it the host speaks plainly.") var tls: TLSSettings?
+    @Setting("Authentication: none, or clients need a key or a token.") var auth = AuthSetting.none
+    @Setting("The certificate for TLS; without it connections are not encrypted.") var tls: TLSSettings?
     @Setting("Whether GET /sessions/{id} shows the rows of a session.") var history = false
     @Setting("How long in-flight messages and queues may take to end when the host stops.")
     var drain: Duration = .seconds(30)
@@ -29,7 +29,7 @@ package struct HostSettings: SettingGroup {
     }
 }
 
-/// What a client may take of the host. A duration of 0 is no limit.
+/// Limits for clients. A duration of 0 is no limit.
 package struct HostLimits: SettingGroup {
     @Setting("Connections at once; past it the answer is 503.", in: 1...) package var connections = 10_000
     @Setting("Connections at once from one address; 0 is no limit.", in: 0...) package var connectionsPerAddress = 0
@@ -45,7 +45,7 @@ package struct HostLimits: SettingGroup {
     @Setting("Between two pings; two that are missed close the connection.") package var ping: Duration = .seconds(30)
     @Setting("Without a prompt; on an HTTP connection, without a request.")
     package var idle: Duration = .seconds(600)
-    @Setting("For a client to take anything of what waits for it.") package var write: Duration = .seconds(10)
+    @Setting("How long a client may read nothing of what waits for it.") package var write: Duration = .seconds(10)
     @Setting("Bytes that wait for a client.", in: ByteSize(bytes: 1)...) package var outbound = ByteSize.mebibytes(1)
     @Setting("Messages that wait on one connection, 256 KiB of them at most; then reading stops.", in: 1...)
     package var queued = 64

@@ -42,7 +42,7 @@ public enum ErrorPolicy: Sendable {
 /// How often and when a stage runs again after an error that says it may be retried.
 public struct RetryPolicy: SettingGroup {
     /// How often it runs in all.
-    @Setting("How often the stage runs in all, the first time included.", in: 1...100) public var attempts = 3
+    @Setting("How often the stage runs at most, the first time included.", in: 1...100) public var attempts = 3
 
     /// How long to wait before the second run. Doubled each time; less up to a quarter, by chance.
     @Setting("The wait before the second run; it doubles each time.") public var backoff: Duration = .milliseconds(500)
@@ -89,10 +89,10 @@ public struct AsyncPolicy: SettingGroup {
     @Setting("How many messages a worker takes at once, where the stage can.", in: 1...100_000) public var batch = 1_000
 
     /// Runs again after errors that may pass; goes before the stage's own `retry`.
-    @Setting("Again, for errors that may pass.") public var retry: RetryPolicy?
+    @Setting("Tries again after temporary errors.") public var retry: RetryPolicy?
 
     /// The file of JSON lines that takes messages that failed for good, with their errors.
-    @Setting("A file that takes what fails for good, as JSON lines; 'stagecoach replay' puts it back.")
+    @Setting("A file for messages that fail permanently, as JSON lines; 'stagecoach replay' tries them again.")
     public var deadLetter: String?
 
     /// A queue of 1,000 messages in memory, one worker.

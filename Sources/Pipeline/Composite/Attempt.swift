@@ -17,7 +17,7 @@ public struct Attempt: CompositeStage {
     @Setting("The stages that are tried.") public var stages: StageList
 
     /// What runs where one of them fails.
-    @Setting("The stages that run where one of them fails, on the message as it came; {{error.message}} says why.")
+    @Setting("The stages that run if one of them fails, on the message as it arrived; {{error.message}} says why.")
     public var `catch`: StageList
 
     @State private var log = Log()

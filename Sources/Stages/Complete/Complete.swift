@@ -12,7 +12,7 @@ public struct Complete: Stage {
     @Uses("The model's API.") public var api: any Model
 
     /// Models that are asked where it fails.
-    @Uses("Models that are asked one after the other where it fails.", onlyNamed: true) public var fallback: [any Model]
+    @Uses("Models that are asked in turn if it fails.", onlyNamed: true) public var fallback: [any Model]
 
     /// After which errors they are.
     @Setting("The errors after which 'fallback' is asked.")
@@ -41,8 +41,8 @@ public struct Complete: Stage {
     @Setting("What is asked, where that is not the prompt alone: 'In French: {{prompt}}'.")
     public var prompt: MessageTemplate?
 
-    /// How much chance decides.
-    @Setting("How much chance decides.", in: 0...2) public var temperature: Double?
+    /// How random the answer is.
+    @Setting("How random the answer is.", in: 0...2) public var temperature: Double?
 
     /// The most tokens that the answer may have.
     @Setting("The most tokens that the answer may have.", in: 1...) public var maxTokens: Int?

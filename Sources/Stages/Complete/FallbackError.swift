@@ -6,7 +6,7 @@ public enum FallbackError: String, CaseIterable, SettingValue {
     case modelUnavailable = "model_unavailable"
     /// It did not answer in time.
     case modelTimeout = "model_timeout"
-    /// It is asked too much.
+    /// It gets too many requests.
     case modelRateLimited = "model_rate_limited"
     /// It refuses the key.
     case modelUnauthorized = "model_unauthorized"

@@ -63,7 +63,7 @@ public struct Exec: Stage {
 
     /// How often an idle process is asked for a sign of life.
     @Setting(
-        "How often a process with nothing to do is asked for a sign of life; one that gives none for so long is replaced.",
+        "How often an idle process is pinged; one that does not answer for that long is replaced.",
         in: .milliseconds(10)...) public var heartbeat: Duration?
 
     @State private var made = Lazy<Made>()

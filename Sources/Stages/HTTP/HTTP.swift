@@ -31,11 +31,11 @@ public struct HTTP: Stage {
     public var timeout: Duration = .seconds(30)
 
     /// What becomes of the answer.
-    @Setting("Fields and what of the answer goes there: {metadata.topic: labels.0.name}; '.' is the whole of it.")
+    @Setting("Which field gets which part of the answer: {metadata.topic: labels.0.name}; '.' is all of it.")
     public var into = WritableFields<AnswerPath>()
 
-    /// The largest answer that is taken.
-    @Setting("The largest answer that is taken.") public var limit = ByteSize.mebibytes(1)
+    /// The largest answer that is accepted.
+    @Setting("The largest answer that is accepted.") public var limit = ByteSize.mebibytes(1)
 
     @State private var calls = HTTPCalls()
 

@@ -34,7 +34,7 @@ enum HTTPFailure {
         switch answer.status {
         case 429:
             error = PipelineError(
-                .httpRateLimited, "A service is asked too much; try again later", isRetryable: true, detail: detail)
+                .httpRateLimited, "Too many requests to a service; try again later", isRetryable: true, detail: detail)
         case 408, 504: error = timeout(detail)
         case 500...: error = unavailable(detail)
         default: return PipelineError(.httpRefused, "A service refused the call", detail: detail)

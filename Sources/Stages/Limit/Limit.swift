@@ -24,8 +24,8 @@ public struct Limit: Stage {
     @Setting("How many messages in that time; so many may come at once.", in: 1...) public var messages: Int?
 
     /// In what time.
-    @Setting("In what time so many messages may come.", in: .milliseconds(1)...) public var every: Duration = .seconds(
-        60)
+    @Setting("The time in which so many messages may come.", in: .milliseconds(1)...)
+    public var every: Duration = .seconds(60)
 
     /// How many tokens a user may use.
     @Setting("How many tokens a user may use in a period, counted from the table.", in: 1...) public var tokens: Int?

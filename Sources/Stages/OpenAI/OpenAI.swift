@@ -12,7 +12,7 @@ public struct OpenAI: Model {
 
     /// The API's address.
     @Setting(
-        "The API's address, up to what comes before /chat/completions, or with it; a query ('?api-version=…') stays behind."
+        "The API's address, up to what comes before /chat/completions, or with it; a query ('?api-version=…') stays at the end."
     )
     public var url: WebURL = "https://api.openai.com/v1"
 

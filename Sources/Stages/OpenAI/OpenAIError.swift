@@ -66,7 +66,7 @@ enum OpenAIError {
             return PipelineError(.modelUnauthorized, "The model's API refused the key", detail: detail)
         case 429:
             return PipelineError(
-                .modelRateLimited, "The model is asked too much; try again later", isRetryable: true, detail: detail)
+                .modelRateLimited, "Too many requests to the model; try again later", isRetryable: true, detail: detail)
         case 408, 504: return timeout(detail)
         case 500...: return unavailable(detail)
         default: return PipelineError(.modelBadResponse, "The model's API refused the request", detail: detail)

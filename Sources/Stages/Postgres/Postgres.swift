@@ -20,7 +20,7 @@ public struct Postgres: RowStore {
     @Setting("Make the table at start where it is missing.") public var create = false
 
     /// How many connections store rows; one more watches over the server.
-    @Setting("How many connections store rows; one more looks whether the server is well.", in: 1...100)
+    @Setting("How many connections store rows; one more checks the server.", in: 1...100)
     public var connections = 4
 
     /// How long a statement may take.

@@ -7,7 +7,7 @@ public struct Transform: AbbreviatedStage {
 
     /// What each field becomes; all are made of the message as it came.
     @Setting(
-        "What becomes of prompt, completion, metadata.KEY or a field of one's own; all are made of the message as it came."
+        "The texts for prompt, completion, metadata.KEY or your own fields, all made from the message as it arrived."
     )
     public var fields: WritableFields<MessageTemplate>
 

@@ -66,7 +66,7 @@ public struct WritableFields<Value: SettingValue>: SettingValue {
         if case .custom = path, let near = Spelling.nearest(to: name, among: writable + FieldPath.builtIn) {
             reader.diagnostics.error(
                 .badValue, at: key.range,
-                "'\(name)' is no field of messages, and too like one for a field of one's own", suggestion: near)
+                "'\(name)' is not a message field, but too similar to one for a field of your own", suggestion: near)
             return nil
         }
         return path
