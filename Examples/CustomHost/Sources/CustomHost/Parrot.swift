@@ -1,6 +1,6 @@
 import Pipeline
 
-/// A model of one's own: it says again what it is asked, word by word.
+/// Your own model: it repeats the prompt, word by word.
 struct Parrot: Model {
     static let name = "parrot"
     static let summary = "Says again what it is asked, word by word."
