@@ -58,6 +58,7 @@ final class CurlCalls {
             return call.fail(HTTPClientError(.other, "there is no memory for another call"))
         }
         let number = lanes.take()
+        if !lanes.hasEmptyEnd { trimming = nil }
         easy.begin(call, lane: number, connection)
         guard let lane = events.lane(number), curl_multi_add_handle(lane.multi, easy.pointer) == CURLM_OK else {
             easy.reset()

@@ -3,7 +3,7 @@ import CCurl
 /// What a call takes to be sent, and gives back when that is done: calls are sent within milliseconds, and then wait for
 /// seconds.
 extension CurlEasy {
-    /// Over TLS there are buffers of 33 KiB to send from: libcurl's, and OpenSSL's, which makes another when the host's
+    /// Whether there are buffers of 33 KiB to send from: libcurl's, and OpenSSL's, which makes another when the host's
     /// tickets come.
     func isOverTLS(_ call: Call) -> Bool {
         !call.request.url.utf8.starts(with: "http:".utf8)
@@ -13,8 +13,7 @@ extension CurlEasy {
     func freeSendBuffers() {
         guard hasSent else { return }
         hasSendBuffers = false
-        // Of a call without a body, libcurl does not tell whether it is through with it.
-        if bodySize > 0 { options.freeSendBuffer(of: pointer) }
+        options.freeSendBuffer(of: pointer)
         OpenSSL.freeBuffers(of: pointer)
     }
 

@@ -72,7 +72,10 @@ final class CurlEasy: Timed {
         curl_set_pointer(pointer, CURLOPT_PREREQDATA, context)
         curl_set_pointer(pointer, CURLOPT_SOCKOPTDATA, context)
         curl_set_sockopt(pointer) { context, descriptor, _ in
-            if let context { Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue().opened.append(descriptor) }
+            guard let context else { return Int32(CURL_SOCKOPT_OK) }
+            let easy = Unmanaged<CurlEasy>.fromOpaque(context).takeUnretainedValue()
+            easy.opened.append(descriptor)
+            easy.sockets.noteOpened(descriptor)
             return Int32(CURL_SOCKOPT_OK)
         }
         curl_set_callback(pointer, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
@@ -109,7 +112,7 @@ final class CurlEasy: Timed {
     func begin(_ call: Call, lane: Int, _ rule: ConnectionRule) {
         self.call = call
         bodySize = options.apply(call, to: pointer)
-        hasSendBuffers = isOverTLS(call)
+        hasSendBuffers = isOverTLS(call) && bodySize > 0
         self.lane = lane
         setAddress(call.request.url)
         setFields(of: call.request)
@@ -148,6 +151,8 @@ final class CurlEasy: Timed {
         (call, failure, lastByte) = (nil, nil, nil)
         (framing, connection, hasStaleConnection) = (ResponseFraming(), nil, false)
         (status, received, pieces, hasHead, isPaused) = (0, 0, 0, false, false)
+        // Which libcurl leaves to the handle where other calls use the connection.
+        if hasSendBuffers { options.freeSendBuffer(of: pointer) }
         hasSendBuffers = false
         (connectionRule, forbidsReuse, isVerbose) = (.any, false, false)
         (block, body, opened) = ([], [], [])

@@ -16,7 +16,9 @@ final class CurlEvents {
         /// Tells what was ready from what has the same number since.
         var generation: UInt32 = 0
         var isGathered = false
-        /// Whose it is; lanes live as long as this object is open.
+        /// Whether its end will be told. libcurl has others, for look-ups, that it closes without a word.
+        var isToldOfEnd = false
+        /// Whose it is; the lane may be closed where nothing is wanted.
         var lane: Unmanaged<CurlLane>?
     }
 
@@ -67,8 +69,8 @@ final class CurlEvents {
     func closeLanes(from number: Int) {
         guard number < lanes.count else { return }
         for lane in lanes[number...] {
-            timers.remove(lane)
             lane.close()
+            timers.remove(lane)
         }
         workedLanes.removeAll { closed in lanes[number...].contains { $0 === closed } }
         lanes.removeSubrange(number...)
@@ -77,7 +79,7 @@ final class CurlEvents {
     /// The lanes of which calls may have ended.
     func takeWorkedLanes() -> [CurlLane] {
         guard !workedLanes.isEmpty else { return [] }
-        defer { workedLanes.removeAll(keepingCapacity: true) }
+        defer { workedLanes = [] }
         for lane in workedLanes { lane.hasWorked = false }
         return workedLanes
     }
@@ -126,6 +128,7 @@ final class CurlEvents {
         if wanted == 0 {
             stagecoach_events_forget(set(of: index), event.descriptor)
             watches[index].registered = 0
+            watches[index].isGathered = false
         } else if event.what & wanted != 0, let lane = watches[index].lane?.takeUnretainedValue() {
             actions += 1
             willWork(lane)
@@ -152,12 +155,12 @@ final class CurlEvents {
 
     /// - Parameter what: One of CURL_POLL_NONE, _IN, _OUT, _INOUT and _REMOVE.
     func want(_ what: Int32, of descriptor: Int32, for lane: CurlLane) {
-        let index = Int(descriptor)
-        guard index >= 0 else { return }
-        if index >= watches.count { watches += repeatElement(Watch(), count: index + 1 - watches.count) }
+        guard let index = index(of: descriptor) else { return }
         let wanted = what & CURL_POLL_INOUT
         watches[index].wanted = wanted
         watches[index].lane = .passUnretained(lane)
+        // Its number may be another's next.
+        if wanted == 0, !watches[index].isToldOfEnd { willClose(descriptor) }
         guard wanted != 0, wanted != watches[index].registered else { return }
         if watches[index].registered == 0 { watches[index].generation &+= 1 }
         // Where the system refuses, the call ends with its deadline.
@@ -170,11 +173,21 @@ final class CurlEvents {
     /// moment, and then its events would go on to come.
     func willClose(_ descriptor: Int32) {
         let index = Int(descriptor)
-        guard watches.indices.contains(index), watches[index].registered != 0 else { return }
-        stagecoach_events_forget(set(of: index), descriptor)
-        watches[index].wanted = 0
-        watches[index].registered = 0
-        watches[index].isGathered = false
+        guard watches.indices.contains(index) else { return }
+        if watches[index].registered != 0 { stagecoach_events_forget(set(of: index), descriptor) }
+        watches[index] = Watch(generation: watches[index].generation)
+    }
+
+    /// A descriptor was opened whose end will be told by ``willClose(_:)``.
+    func noteOpened(_ descriptor: Int32) {
+        if let index = index(of: descriptor) { watches[index].isToldOfEnd = true }
+    }
+
+    private func index(of descriptor: Int32) -> Int? {
+        let index = Int(descriptor)
+        guard index >= 0 else { return nil }
+        if index >= watches.count { watches += repeatElement(Watch(), count: index + 1 - watches.count) }
+        return index
     }
 
     private func set(of index: Int) -> Int32 { watches[index].isGathered ? gatheredSet : set }
@@ -189,7 +202,10 @@ final class CurlEvents {
         guard registered != 0 else { return }
         let generation = watches[index].generation
         if stagecoach_events_watch(set(of: index), descriptor, generation, registered) != 0 {
-            watches[index].registered = 0
+            watches[index].isGathered = !mayWait
+            if stagecoach_events_watch(set(of: index), descriptor, generation, registered) != 0 {
+                watches[index].registered = 0
+            }
         }
     }
 }

@@ -32,20 +32,21 @@ struct CurlLanes {
         lowest = min(lowest, lane)
     }
 
-    /// Gives up the lanes behind the last that has calls; the lowest stays.
+    /// Gives up the lanes behind the last that has calls; those stay that keep idle connections.
     ///
     /// - Returns: How many are left.
     mutating func trim() -> Int {
-        while counts.count > 1, counts.last == 0 { counts.removeLast() }
+        while hasEmptyEnd { counts.removeLast() }
         lowest = min(lowest, counts.count)
         return counts.count
     }
 
     /// Whether there is a lane to be given up.
-    var hasEmptyEnd: Bool { counts.count > 1 && counts.last == 0 }
+    var hasEmptyEnd: Bool { counts.count > max(1, (kept + Self.size - 1) / Self.size) && counts.last == 0 }
 
     /// How many connections a lane may have, those in use included.
     func connections(of lane: Int) -> Int {
-        counts[lane] + min(Self.size, max(kept - lane * Self.size, Self.slack))
+        let share = kept - lane * Self.size
+        return counts[lane] + min(Self.size, lane == 0 ? share : max(share, Self.slack))
     }
 }

@@ -79,7 +79,7 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
 
     private func obeySubmitted() {
         let commands = submitted
-        submitted.removeAll(keepingCapacity: true)
+        submitted = []
         obey(commands)
     }
 

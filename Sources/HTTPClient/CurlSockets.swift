@@ -107,6 +107,9 @@ final class CurlSockets {
         if !connection.isClosed, !connection.isShared { events?.gather(connection.descriptor, true) }
     }
 
+    /// A descriptor was opened of whose end libcurl will tell.
+    func noteOpened(_ descriptor: Int32) { events?.noteOpened(descriptor) }
+
     /// What a call that starts now is to do.
     func rule() -> KeptTrust.Rule { trust.rule() }
 
@@ -202,7 +205,17 @@ enum OpenSSL {
         ) -> Void
 
     private static let hasPending = dlsym(nil, "SSL_has_pending").map { unsafeBitCast($0, to: OfConnection.self) }
-    private static let freeBuffers = dlsym(nil, "SSL_free_buffers").map { unsafeBitCast($0, to: OfConnection.self) }
+    /// Not of versions in which it frees what is being read (CVE-2024-4741): before 3.0.14, 3.1.6, 3.2.2 and 3.3.1.
+    private static let freeBuffers: OfConnection? = {
+        typealias Version = @convention(c) () -> UInt
+        guard let number = dlsym(nil, "OpenSSL_version_num") else { return nil }
+        let version = unsafeBitCast(number, to: Version.self)()
+        // 0xMNN00PP0: https://docs.openssl.org/3.0/man3/OpenSSL_version/
+        let (series, patch) = (version >> 20, (version >> 4) & 0xFF)
+        let firstSafe: [UInt: UInt] = [0x300: 14, 0x301: 6, 0x302: 2, 0x303: 1]
+        guard series >= 0x300, patch >= firstSafe[series] ?? 0 else { return nil }
+        return dlsym(nil, "SSL_free_buffers").map { unsafeBitCast($0, to: OfConnection.self) }
+    }()
     private static let getProtocol = dlsym(nil, "SSL_get0_alpn_selected").map {
         unsafeBitCast($0, to: GetProtocol.self)
     }

@@ -1,6 +1,6 @@
 /// How long words may wait so that several are worked on at one wake-up, which costs more than a word does.
 ///
-/// It follows from how many came lately: with few of them a wait would only delay.
+/// It follows from how many came lately to a client on one event loop: with few of them a wait would only delay.
 struct WordPace {
     /// The longest wait. Pages are drawn less often, and models give a word every 10 to 100 ms.
     static let longestWait = Duration.milliseconds(10)

@@ -74,6 +74,7 @@ struct CurlLanesTests {
             return (0..<4).map { lanes.connections(of: $0) - CurlLanes.size }
         }
         #expect(idle(keeping: CurlLanes.size) == [CurlLanes.size, 4, 4, 4])
-        #expect(idle(keeping: 10) == [10, 4, 4, 4])
+        #expect(idle(keeping: 2 * CurlLanes.size) == [CurlLanes.size, CurlLanes.size, 4, 4])
+        #expect(idle(keeping: 1) == [1, 4, 4, 4])
     }
 }

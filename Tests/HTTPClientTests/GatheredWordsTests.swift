@@ -44,6 +44,17 @@ struct GatheredWordsTests {
             return isDone()
         }
 
+        /// Works on what is gathered until there is something, and on what that brings.
+        func workOnWhatIsGatheredNext() -> Bool {
+            let limit = ContinuousClock.now + .patience(.seconds(10))
+            while events.workOnGathered() == 0 {
+                guard .now < limit else { return false }
+                usleep(1_000)
+            }
+            calls.advance()
+            return true
+        }
+
         /// Works for a moment on what is not gathered.
         func workForAMoment() {
             for _ in 0..<5 {
@@ -105,6 +116,31 @@ struct GatheredWordsTests {
             #expect(calls.workOnGathered { call.body.isOver })
         }
         #expect(server.accepted == 1)
+    }
+
+    @Test("that were gathered leave nothing to the next connection, though it has the same number")
+    func nextConnection() throws {
+        let speaker = Speaker()
+        let server = try LoopbackServer { connection in
+            _ = connection.request()
+            speaker.speak(on: connection, as: "text/event-stream")
+        }
+        defer { server.stop() }
+        let calls = try Calls()
+        defer { calls.end() }
+        for _ in 0..<3 {
+            let call = calls.start(server.url)
+            #expect(calls.work { call.isOver })
+            for word in 1...2 {
+                speaker.say()
+                #expect(calls.work { words(call) == word })
+            }
+            speaker.end()
+            #expect(calls.workOnGathered { call.body.isOver })
+            // The host closes it, of which the client hears here.
+            #expect(calls.workOnWhatIsGatheredNext())
+        }
+        #expect(server.accepted == 3)
     }
 
     @Test("that is no stream of events come at once, however many pieces it has")

@@ -17,6 +17,7 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
         var bells: [Int32: @Sendable () -> Void] = [:]
         var numbers = 0
         var isStopped = false
+        var hasEnded = false
     }
 
     private let state = Mutex(State())
@@ -69,7 +70,8 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
 
     private func wake() {
         var byte: UInt8 = 0
-        write(ends.writing, &byte, 1)
+        // What comes when the loop has ended is left.
+        state.withLock { if !$0.hasEnded { write(ends.writing, &byte, 1) } }
     }
 
     private func run() {
@@ -93,7 +95,10 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
                 if index > 0 { bells[index - 1].value() }
             }
         }
-        close(ends.reading)
-        close(ends.writing)
+        state.withLock { state in
+            state.hasEnded = true
+            close(ends.reading)
+            close(ends.writing)
+        }
     }
 }
