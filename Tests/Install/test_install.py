@@ -121,7 +121,7 @@ def test_a_backup_of_a_host_that_works_is_put_back_whole(server, page):
 
 
 def test_an_upgrade_and_the_way_back_lose_nothing_of_the_database_and_the_queue(server, page, tarball, former):
-    (upgrade,), (back,) = page["Upgrade"], page["The way back"]
+    upgrade, (back,) = "\n".join(page["Upgrade"]), page["The way back"]
     before = server.sql("select id from requests")
     server.machine.put(tarball)
     server.run(f"touch {tarball.name}")

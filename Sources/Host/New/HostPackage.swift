@@ -51,8 +51,14 @@ struct HostPackage {
             manifest.contains("PipelineTesting") || !FileManager.default.fileExists(atPath: "Tests/\(target)Tests")
             ? ""
             : "\nNow add to the target '\(target)Tests' in Package.swift, for the stage's test: "
-                + ".product(name: \"PipelineTesting\", package: \"stagecoach\")"
+                + ".product(name: \"PipelineTesting\", package: \"\(dependency)\")"
         return listed(name) + kit
+    }
+
+    /// What the manifest calls the package that has the host.
+    private var dependency: String {
+        let match = manifest.firstMatch(of: /\.product\(\s*name:\s*"Host",\s*package:\s*"([^"]+)"/)
+        return match.map { String($0.output.1) } ?? "stagecoach"
     }
 
     private func listed(_ name: StageName) -> String {
