@@ -45,7 +45,7 @@ def test_a_key_that_nobody_gives_and_an_address_that_leads_nowhere_are_warnings(
     assert checked.returncode == 0 and len(lines) == 2
     assert lines[0].startswith("p.yaml:2:20: warning: resource 'model' has no key")
     assert lines[1].startswith("p.yaml:2:") and "'postgresql+asyncpg://' names a driver" in lines[1]
-    # A variable that stands for itself is no address either: one mistake.
+    # A variable that is used literally is no address either: one mistake.
     _, lines = said(run, tmp_path, text.replace("'postgresql+asyncpg://h/d'", "$DATABASE_URL").replace(": openai", ": echo"))
     assert len(lines) == 1 and 'a variable is written "${DATABASE_URL}"' in lines[0]
 
@@ -82,7 +82,7 @@ def test_a_port_that_is_taken_is_said_in_words(run, tmp_path):
     (["frobnicate"], "there are: serve, check,"), (["serve", "p.yaml", "--reload"], "did you mean '--watch'?"),
     (["serve", "p.yaml", "-p", "8000"], "did you mean '--port'?"), (["check", "p"], "did you mean 'p.yaml'?"),
     (["stages", "reply"], "did you mean 'respond'?"), (["stages", "frobnicate"], "there are: attempt,")])
-def test_commands_and_options_that_there_are_not(run, tmp_path, arguments, cure):
+def test_unknown_commands_and_options(run, tmp_path, arguments, cure):
     (tmp_path / "p.yaml").write_text(OFFLINE)
     done = run(*arguments)
     assert done.returncode in (1, 64) and done.stdout == "" and cure in done.stderr
@@ -98,7 +98,7 @@ def test_modifiers_and_the_section_of_the_host_have_pages(run):
 
 
 @pytest.mark.parametrize(("level", "said"), [("loud", "there are: trace, debug"), ("warn", "did you mean 'warning'?")])
-def test_a_level_that_there_is_not_is_said(serve, level, said):
+def test_an_unknown_log_level_is_said(serve, level, said):
     host = serve(OFFLINE, env={"LOG_LEVEL": level})
     wait_until(lambda: any("LOG_LEVEL" in line for line in host.log), "the warning")
     (entry,) = [entry for entry in map(json.loads, list(host.log)) if "LOG_LEVEL" in entry]
@@ -124,3 +124,53 @@ def test_explain_says_times_as_people_do_and_bounds_what_has_a_bound(run, tmp_pa
     assert "limit: the client waits, at most 5s" in said and "recall: the client waits, at most 5s" in said
     assert "while answers to earlier messages of the same user are on their way" in said
     assert "nothing bounds it" not in said and not re.search(r"\b\d{4,}ms|\b[6-9]\ds\b", said.split("What can be lost")[0])
+
+
+SECRET = "sk-live-4711"
+
+
+@pytest.mark.parametrize(("resource", "problem"), [
+    (f"{{openai: {{key: “{SECRET}”}}}}", "'key' of resource 'model' are typographic, and part of it"),
+    (f"{{openai: {{key: '{{{{{SECRET}}}}}'}}}}", "'{{…}}' is used literally by 'key' of resource 'model'"),
+    (f"\n    openai:\n      key: {SECRET},", "the ',' at the end of 'key' of resource 'model' is part of it"),
+    (f"{{openai: {{key={SECRET}}}}}", "unknown setting 'key=…' of resource 'model': YAML has ':' in place of '='; write 'key: …'"),
+    (f"{{openai: {{key:{SECRET}}}}}", "a space is missing after the ':'; write 'key: …'"),
+    (f"{{openai: {{api_key={SECRET}}}}}", "'api_key=…' has no value"),
+    (f"{{openai: {{key {SECRET}}}}}", "'key …' has no value"),
+    (f"{{openai: {{key: a,{SECRET}}}}}", "a comma ends the value of 'key': put a text with commas in quotes"),
+    (f"{{openai: key={SECRET}}}", "not a string; write 'key: …'"), (f"{{openai: {SECRET}}}", "not a string; write {key: …}")])
+def test_a_literal_secret_is_never_printed(run, serve, tmp_path, resource, problem):
+    text = f"pipeline: t\nresources:\n  model: {resource}\n" + OFFLINE[OFFLINE.index("stages"):]
+    checked, lines = said(run, tmp_path, text)
+    assert len(lines) == 1 and problem in lines[0]
+    printed = checked.stdout + checked.stderr + run("check", "--format", "json", "p.yaml").stdout
+    if checked.returncode == 0:
+        host = serve(text)
+        wait_until(lambda: any(problem in json.loads(line)["message"] for line in host.log), "the warning")
+        printed += "".join(host.log)
+    else:
+        served = run("serve", "p.yaml", "--port", 0)
+        assert served.returncode == 1 and problem in served.stderr
+        printed += served.stdout + served.stderr
+    assert SECRET not in printed
+
+
+@pytest.mark.parametrize("auth", [f"{{keys: {SECRET}}}", SECRET, f"{{keys: [{SECRET};]}}"])
+def test_a_literal_key_of_a_client_is_never_printed(run, tmp_path, auth):
+    checked, lines = said(run, tmp_path, f"host:\n  auth: {auth}\n{OFFLINE}")
+    assert lines and ("not a string" in lines[0] or "the ';' at the end of" in checked.stderr)
+    assert SECRET not in checked.stdout + checked.stderr
+
+
+def test_what_is_for_others_to_read_is_no_slip(run, tmp_path):
+    text = OFFLINE.replace("  - complete", """  - complete: {extra: {chat_template: "{% for m in messages %}{{ m.content }}{% endfor %}", stop_at: $STOP, all: ["~/", "{{x}}"]}}
+  - log:
+    when: {prompt: {equals: $HELP, one_of: [$STOP, "{{x}}", “a”], starts_with: "~/"}}
+  - exec:
+      command: [env, docker, ps, --format, "{{.Names}}", ;]
+      settings: {template: "{{ m.content }}", end: ;}""")
+    checked, lines = said(run, tmp_path, text)
+    assert (checked.returncode, lines) == (0, [])
+    # Where it is no variable's name, none is offered.
+    _, (line,) = said(run, tmp_path, OFFLINE.replace("  - complete", '  - complete: {model: "{{.*}}"}'))
+    assert line.endswith("which takes no fields of the message")

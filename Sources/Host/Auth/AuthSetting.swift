@@ -25,7 +25,8 @@ enum AuthSetting: SettingValue {
     static func read(_ node: Node, with reader: inout SettingReader) -> AuthSetting? {
         if node.scalar?.text == "none" { return AuthSetting.none }
         guard node.entries?.isEmpty == false else {
-            reader.wrongType(node, expected: .other("mapping such as {keys: […]} or {jwt: {…}}, or none"))
+            reader.wrongType(
+                node, expected: .other("mapping such as {keys: […]} or {jwt: {…}}, or none"), hint: nil, isSecret: true)
             return nil
         }
         guard let credentials = Credentials.read(node, with: &reader) else { return nil }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import Pipeline
 
-/// A command that there is not, or an option of another program's: what was probably meant.
+/// An unknown command, or an option of another program's: what was probably meant.
 struct UnknownCommand: CustomStringConvertible {
     let description: String
 

@@ -28,10 +28,13 @@ public struct Diagnostic: Error, Sendable, Hashable {
     /// What was probably meant.
     public let suggestion: String?
 
+    /// Whether the lines that it is about may hold a secret, and are not shown.
+    public let hidesLines: Bool
+
     /// A problem of a file.
     public init(
         severity: Severity, code: DiagnosticCode, message: String, path: String, range: SourceRange? = nil,
-        suggestion: String? = nil
+        suggestion: String? = nil, hidesLines: Bool = false
     ) {
         self.severity = severity
         self.code = code
@@ -39,5 +42,6 @@ public struct Diagnostic: Error, Sendable, Hashable {
         self.path = path
         self.range = range
         self.suggestion = suggestion
+        self.hidesLines = hidesLines || code.hidesLines
     }
 }

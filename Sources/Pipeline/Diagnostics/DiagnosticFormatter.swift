@@ -17,7 +17,7 @@ public enum DiagnosticFormatter {
         let suggestion = diagnostic.suggestion.map { "; did you mean '\($0)'?" } ?? ""
         let head = "\(place): \(diagnostic.severity.rawValue): \(diagnostic.message)\(suggestion)"
         guard let range = diagnostic.range, let source, source.path == diagnostic.path,
-            !diagnostic.code.hidesLines, let excerpt = SourceExcerpt(of: range, in: source)
+            !diagnostic.hidesLines, let excerpt = SourceExcerpt(of: range, in: source)
         else { return PrintableText.escaped(head) }
         return "\(PrintableText.escaped(head))\n\(excerpt.text)"
     }

@@ -29,24 +29,30 @@ public struct Diagnostics: Sendable {
     }
 
     /// Reports what makes the file unusable.
+    ///
+    /// - Parameter hidesLines: Whether the lines may hold a secret, and are not shown.
     public mutating func error(
-        _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil
+        _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil,
+        hidesLines: Bool = false
     ) {
-        add(.error, code, range, message, suggestion)
+        add(.error, code, range, message, suggestion, hidesLines)
     }
 
     /// Reports what is allowed but perhaps not meant.
+    ///
+    /// - Parameter hidesLines: Whether the lines may hold a secret, and are not shown.
     public mutating func warning(
-        _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil
+        _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil,
+        hidesLines: Bool = false
     ) {
-        add(.warning, code, range, message, suggestion)
+        add(.warning, code, range, message, suggestion, hidesLines)
     }
 
     /// Adds what explains another diagnostic.
     public mutating func note(
         _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil
     ) {
-        add(.note, code, range, message, suggestion)
+        add(.note, code, range, message, suggestion, false)
     }
 
     /// Says that the value at a place has its error already: what is reported there later follows from it and is left
@@ -71,7 +77,7 @@ public struct Diagnostics: Sendable {
         items.append(
             Diagnostic(
                 severity: last.severity, code: last.code, message: "\(words ?? last.message[...]); \(cure)",
-                path: last.path, range: last.range))
+                path: last.path, range: last.range, hidesLines: last.hidesLines))
     }
 
     /// How examples begin.
@@ -82,7 +88,7 @@ public struct Diagnostics: Sendable {
 
     private mutating func add(
         _ severity: Diagnostic.Severity, _ code: DiagnosticCode, _ range: SourceRange, _ message: String,
-        _ suggestion: String?
+        _ suggestion: String?, _ hidesLines: Bool
     ) {
         if settled.contains(range), !isFull { return }
         if severity == .error { hasErrors = true }
@@ -96,6 +102,6 @@ public struct Diagnostics: Sendable {
         items.append(
             Diagnostic(
                 severity: severity, code: code, message: message, path: source.path, range: range,
-                suggestion: suggestion))
+                suggestion: suggestion, hidesLines: hidesLines))
     }
 }

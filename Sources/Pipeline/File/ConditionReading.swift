@@ -42,6 +42,8 @@ extension Condition.Test {
 
     static func read(_ entry: Node.Entry, with reader: inout SettingReader) -> Condition.Test? {
         let node = entry.value
+        // It holds what clients send, which may look like anything.
+        for value in node.elements ?? [node] { reader.examined.insert(value.range) }
         switch entry.name {
         case "equals": return JSONValue.read(node, with: &reader).map(Condition.Test.equals)
         case "one_of": return [JSONValue].read(node, with: &reader).map(Condition.Test.oneOf)

@@ -151,22 +151,26 @@ enum Settings {
         _ node: Node?, of owner: Owner, _ type: any Configurable.Type, with reader: inout SettingReader
     ) -> Bool {
         guard let node, !node.isNull, node.entries == nil else { return true }
-        let hint = cure(node, type, reader)
+        let cure = cure(node, type, reader)
         reader.with(subject: "what follows \(owner.name)") {
-            $0.wrongType(node, expected: .other("mapping of its settings"), hint: hint)
+            $0.wrongType(
+                node, expected: .other("mapping of its settings"), hint: cure?.words, isSecret: cure?.isSecret ?? false)
         }
         return false
     }
 
-    /// The value as that of a setting which it can be.
+    /// The value as that of a setting which it can be, and whether that is a secret.
     private static func cure<Target: Configurable>(
         _ node: Node, _ type: Target.Type, _ reader: SettingReader
-    ) -> String? {
+    ) -> (words: String, isSecret: Bool)? {
         guard node.scalar?.isInterpolated != true else { return nil }
         if node.isNull || node.scalar?.text.isEmpty == true { return nil }
+        func open(_ words: String) -> (words: String, isSecret: Bool) { (words, false) }
         if let text = node.scalar?.text, let mark = text.firstIndex(where: { ":=".contains($0) }) {
             let (key, value) = (text[..<mark].trimmedSpaces, text[mark...].drop { ":=> ".contains($0) })
-            if type.settings.contains(where: { $0.name == key }), !value.isEmpty { return "write '\(key): \(value)'" }
+            if let setting = type.settings.first(where: { $0.name == key }), !value.isEmpty {
+                return setting.type.isSecret ? ("write '\(key): …'", true) : open("write '\(key): \(value)'")
+            }
         }
         for property in Property.declared(by: type) {
             var silent = reader
@@ -175,27 +179,27 @@ enum Settings {
             switch property.declaration {
             case .setting(let setting):
                 if setting.isRequired, case .list(.string) = setting.type, let text = node.scalar?.text {
-                    return "write {\(property.key): \(text.asWords)}"
+                    return open("write {\(property.key): \(text.asWords)}")
                 } else if setting.type.isSecret {
-                    if setting.reading(node, with: &silent) != nil { return "write {\(property.key): …}" }
+                    if setting.reading(node, with: &silent) != nil { return ("write {\(property.key): …}", true) }
                 } else if setting.reading(node, with: &silent) != nil {
-                    return "write {\(property.key): \(node.flow)}"
+                    return open("write {\(property.key): \(node.flow)}")
                 } else if setting.isRequired,
                     let cure = Cure.candidates(for: node, of: setting.type).first(where: {
                         setting.reading($0.node, with: &silent) != nil
                     })
                 {
-                    return "write {\(property.key): \(cure.node.flow)}"
+                    return open("write {\(property.key): \(cure.node.flow)}")
                 }
             case .use(let use):
                 let request = ResourceRequest(key: property.key, node: node, owner: owner)
                 guard let found = use.resolved(request, with: &silent), !found.names.isEmpty else { continue }
-                return "write {\(property.key): \(node.flow)}"
+                return open("write {\(property.key): \(node.flow)}")
             case .inlined, nil: continue
             }
         }
-        if case .bool = node.scalar?.value { return "leave it out" }
-        return node.elements?.isEmpty == true ? "leave it out" : nil
+        if case .bool = node.scalar?.value { return open("leave it out") }
+        return node.elements?.isEmpty == true ? open("leave it out") : nil
     }
 }
 

@@ -26,7 +26,7 @@ struct Cure {
         let quoted = scalar.text.withoutTypographicQuotes
         if let quoted {
             let node = Node(content: .scalar(Scalar(quoted, style: .doubleQuoted)), range: range)
-            cures.append(Cure(node: node, words: "these are typographic quotes: write \"\(quoted)\""))
+            cures.append(Cure(node: node, words: "these are typographic quotes: write \(JSONText.quoted(quoted))"))
             cures.append(Cure(node: plain(quoted), words: "these are typographic quotes: write \(quoted)"))
         }
         return cures + Rewriting.texts(for: quoted ?? scalar.text).map { Cure(node: plain($0), words: "write \($0)") }
@@ -95,6 +95,7 @@ extension SettingReader {
             reader.diagnostics = Diagnostics(source: diagnostics.source)
             return read(cure.node, &reader) != nil && !reader.diagnostics.hasErrors
         }
+        if type.mayHoldSecret, !type.isSecret { return nil }
         if let cure { diagnostics.cureLast(type.isSecret ? "put it in brackets: a list has [ and ]" : cure.words) }
         return nil
     }
@@ -108,16 +109,6 @@ private func isTemplate(_ type: SettingType) -> Bool {
     }
 }
 
-extension String {
-    /// Its words as a list of a pipeline file.
-    var asWords: String {
-        let words = split(separator: " ").map {
-            Node(content: .scalar(Scalar(String($0))), range: SourceRange(at: .start))
-        }
-        return "[\(words.map(\.flow).joined(separator: ", "))]"
-    }
-}
-
 extension SettingType {
     /// Whether its values must not be shown.
     var isSecret: Bool {
@@ -128,18 +119,14 @@ extension SettingType {
         default: false
         }
     }
-}
 
-extension Node {
-    /// As it stands inside brackets.
-    var flow: String {
-        switch content {
-        case .scalar(let scalar):
-            let isPlain = scalar.style == .plain && !scalar.written.contains { ",[]{}:#\"'".contains($0) }
-            return isPlain ? scalar.written : "\"\(scalar.written)\""
-        case .sequence(let elements): return "[\(elements.map(\.flow).joined(separator: ", "))]"
-        case .mapping(let entries):
-            return "{\(entries.map { "\($0.name): \($0.value.flow)" }.joined(separator: ", "))}"
+    /// Whether a value that it does not take may be a secret which belongs further inside.
+    var mayHoldSecret: Bool {
+        switch self {
+        case .group(let settings): settings.contains { $0.type.mayHoldSecret }
+        case .list(let element), .dictionary(let element): element.mayHoldSecret
+        case .either(let types): types.contains(where: \.mayHoldSecret)
+        default: isSecret
         }
     }
 }

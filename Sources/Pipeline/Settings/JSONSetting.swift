@@ -38,6 +38,8 @@ public struct JSONSetting: SettingValue, Hashable {
             }
             return JSONSetting(.object(object), json: text.finished)
         }
+        // What it means is up to who gets it: a program, a model, a template of another kind.
+        reader.examined.insert(node.range)
         if node.isNull { return JSONSetting(.null) }
         return JSONValue.read(node, with: &reader).map(JSONSetting.init)
     }

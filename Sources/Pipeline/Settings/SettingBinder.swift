@@ -32,7 +32,7 @@ enum SettingBinder {
         let unread = entries.unread
         var meant: Set<String> = []
         if !unread.isEmpty {
-            let unknown = UnknownSettings(entries: entries.entries, owner: owner, known: Target.settings.map(\.name))
+            let unknown = UnknownSettings(entries: entries.entries, owner: owner, settings: Target.settings)
             for entry in unread { unknown.report(entry, &meant, with: &reader) }
         }
         // A setting that is written wrong is not missing as well.

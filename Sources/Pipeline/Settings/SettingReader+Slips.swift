@@ -2,8 +2,7 @@
 extension SettingReader {
     /// Looks at the value of an entry that was read without an error.
     mutating func lookForSlips(in entry: Node.Entry, of type: SettingType) {
-        // Those of 'exec' are for a program that may have templates of its own.
-        if !looksForSlips || entry.name == "settings" { return }
+        if !looksForSlips { return }
         look(at: entry.value, isSecret: type.isSecret)
     }
 
@@ -22,41 +21,57 @@ extension SettingReader {
         if !scalar.isInterpolated, let variable = variable(in: text, isSecret: isSecret, isTemplate: isTemplate) {
             diagnostics.warning(
                 .literalVariable, at: range,
-                "'\(variable.written)' stands for itself in \(subject): a variable is written \"${\(variable.name)}\"")
+                "'\(variable.written)' is used literally by \(subject): a variable is written \"${\(variable.name)}\"")
         } else if isTemplate {
             if let name = Self.fieldInSingleBraces(text) {
                 diagnostics.warning(
                     .literalTemplate, at: range,
-                    "'{\(name)}' stands for itself in \(subject): a field of the message is written '{{\(name)}}'")
+                    "'{\(name)}' is used literally by \(subject): a field of the message is written '{{\(name)}}'")
             }
-        } else if text.contains("{{"), let end = text.firstRange(of: "}}"), let start = text.firstRange(of: "{{"),
-            start.upperBound <= end.lowerBound
-        {
-            let inner = text[start.upperBound..<end.lowerBound].trimmedSpaces
+        } else if !isCommand, let field = Self.fieldInDoubleBraces(text) {
+            let variable = ForeignVariable(in: field).map { isSecret ? "NAME" : $0.name }
             diagnostics.warning(
                 .literalTemplate, at: range,
-                "'\(text[start.lowerBound..<end.upperBound])' stands for itself in \(subject), which takes no fields of "
-                    + "the message"
-                    + (inner.contains { $0.isLowercase } ? "" : "; a variable is written \"${\(inner)}\""))
+                "'\(isSecret ? "{{…}}" : field)' is used literally by \(subject), which takes no fields of the message"
+                    + (variable.map { "; a variable is written \"${\($0)}\"" } ?? ""),
+                hidesLines: isSecret)
         } else if text.hasPrefix("~/"), !isSecret {
             diagnostics.warning(
                 .literalVariable, at: range,
-                "'~' stands for itself in \(subject): write \"${HOME}\(text.dropFirst())\"")
+                "'~' is used literally by \(subject): write \"${HOME}\(text.dropFirst())\"")
         } else if scalar.style == .plain {
-            lookAtPlain(text, range)
+            lookAtPlain(text, range, isSecret: isSecret)
         }
     }
 
-    private mutating func lookAtPlain(_ text: String, _ range: SourceRange) {
+    /// A secret's text is not shown, nor is its line: messages go to the host's log.
+    private mutating func lookAtPlain(_ text: String, _ range: SourceRange, isSecret: Bool) {
         if let inner = text.withoutTypographicQuotes {
             diagnostics.warning(
                 .literalQuotes, at: range,
-                "the quotes of \(subject) are typographic, and part of the text: write \"\(inner)\"")
-        } else if let last = text.last, last == "," || last == ";", !text.contains(" ") {
+                "the quotes of \(subject) are typographic, and part of \(isSecret ? "it" : "the text: write \(JSONText.quoted(inner))")",
+                hidesLines: isSecret)
+        } else if let last = text.last, last == "," || last == ";" && !isCommand, !text.contains(" "),
+            text.contains(where: { $0.isLetter || $0.isNumber })
+        {
             diagnostics.warning(
                 .literalQuotes, at: range,
-                "the '\(last)' is part of the text of \(subject): write \(text.dropLast())")
+                isSecret
+                    ? "the '\(last)' at the end of \(subject) is part of it"
+                    : "the '\(last)' is part of the text of \(subject): write \(text.dropLast())",
+                hidesLines: isSecret)
         }
+    }
+
+    /// Programs have templates of their own, and `find` wants a ';'.
+    private var isCommand: Bool { subject.hasPrefix("'command'") }
+
+    /// `{{prompt}}`, with its braces.
+    private static func fieldInDoubleBraces(_ text: String) -> String? {
+        guard let start = text.firstRange(of: "{{"), let end = text[start.upperBound...].firstRange(of: "}}") else {
+            return nil
+        }
+        return String(text[start.lowerBound..<end.upperBound])
     }
 
     /// A variable in the text as other programs write it. Nothing else of the text is shown: it may be a secret.
@@ -87,7 +102,7 @@ extension SettingReader {
 }
 
 extension DiagnosticCode {
-    /// A variable as other programs write it, which stands for itself.
+    /// A variable as other programs write it, which is used literally.
     static let literalVariable = DiagnosticCode(rawValue: "literal_variable")
     /// A field of the message where none is put in.
     static let literalTemplate = DiagnosticCode(rawValue: "literal_template")

@@ -52,9 +52,18 @@ public struct SettingReader: Sendable {
 
     /// Reports a value of the wrong type at its place.
     public mutating func wrongType(_ node: Node, expected type: SettingType, hint: String? = nil) {
+        wrongType(node, expected: type, hint: hint, isSecret: type.mayHoldSecret)
+    }
+
+    /// Reports a value of the wrong type at its place.
+    ///
+    /// - Parameter isSecret: Whether the value may be a secret: its text is not shown then.
+    package mutating func wrongType(_ node: Node, expected type: SettingType, hint: String?, isSecret: Bool) {
         let hint = hint.map { "; \($0)" } ?? ""
+        let nature = isSecret ? node.natureWithoutText : node.nature
         diagnostics.error(
-            .wrongType, at: node.range, "\(subject) must be \(type.noun), not \(node.nature)\(hint)")
+            .wrongType, at: node.range, "\(subject) must be \(type.noun), not \(nature)\(hint)",
+            hidesLines: isSecret && node.scalar?.isInterpolated == false && !node.isNull)
     }
 
     /// Reads with another subject, and puts the old one back.
@@ -82,6 +91,18 @@ extension Node {
             case .float: "the number \(shown)"
             case .string: "the string '\(shown)'"
             }
+        }
+    }
+
+    /// What the value is, in words that may be said of a secret.
+    var natureWithoutText: String {
+        guard let scalar, !scalar.isInterpolated else { return nature }
+        return switch scalar.value {
+        case .null: "empty"
+        case .bool: "a boolean"
+        case .int: "an integer"
+        case .float: "a number"
+        case .string: "a string"
         }
     }
 

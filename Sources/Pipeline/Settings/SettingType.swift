@@ -53,6 +53,7 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .choice(let words): "one of " + words.joined(separator: ", ")
         case .list(.string): "list of strings"
         case .list(.resource): "list of names of resources"
+        case .list(.choice(let words)): "list of these words: " + words.joined(separator: ", ")
         case .list(let element): "list of \(element)"
         case .dictionary(let element): "mapping of names to \(element)"
         case .group(let settings): "{\(settings.map(\.name).joined(separator: ", "))}"

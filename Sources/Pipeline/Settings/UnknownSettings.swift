@@ -3,7 +3,9 @@ struct UnknownSettings {
     /// All entries of the mapping that they stand in.
     let entries: [Node.Entry]
     let owner: Owner
-    let known: [String]
+    let settings: [SettingDescription]
+
+    private var known: [String] { settings.map(\.name) }
 
     /// Reports one, unless it belongs to a mistake that was reported.
     ///
@@ -20,11 +22,16 @@ struct UnknownSettings {
     /// Reports one, and returns the settings that it was meant to be.
     private func report(_ entry: Node.Entry, with reader: inout SettingReader) -> Set<String> {
         let word = entry.name
-        func error(_ message: String, _ code: DiagnosticCode = .unknownSetting, suggestion: String? = nil) {
-            reader.diagnostics.error(code, at: entry.key.range, message, suggestion: suggestion)
+        let shown = shown(word)
+        func error(
+            _ message: String, _ code: DiagnosticCode = .unknownSetting, suggestion: String? = nil,
+            hidesLines: Bool = false
+        ) {
+            reader.diagnostics.error(
+                code, at: entry.key.range, message, suggestion: suggestion, hidesLines: hidesLines || shown != word)
         }
         if let problem = ForeignMarks.problem(of: word) {
-            error("unknown setting '\(word)' of \(owner.name): \(problem)")
+            error("unknown setting '\(shown)' of \(owner.name): \(problem)")
             return Set(known.filter { word.contains($0) })
         }
         if let advice = advice(for: entry) {
@@ -32,11 +39,13 @@ struct UnknownSettings {
             return advice.stands
         }
         if let glued = glued(word) {
-            error("unknown setting '\(word)' of \(owner.name): \(glued.advice)")
+            error("unknown setting '\(shown)' of \(owner.name): \(glued.advice)")
             return [glued.key]
         }
         if isWithoutColon(entry, in: reader.diagnostics.source) {
-            error(isWithoutColonWords(entry))
+            let before = before(entry)
+            let isCutSecret = before.map { isSecret($0.name) } ?? false
+            error(withoutColon(entry, after: before, isCutSecret: isCutSecret), hidesLines: isCutSecret)
             return []
         }
         if !known.contains(word), Modifiers.names.contains(word), owner.name.hasPrefix("stage ") {
@@ -46,8 +55,20 @@ struct UnknownSettings {
         }
         let meant = Spelling.meant(by: word.withoutTypographicQuotes ?? word, among: known)
         let list = meant == nil && known.count <= 18 ? "; there are: \(known.joined(separator: ", "))" : ""
-        error("unknown setting '\(word)' of \(owner.name)\(list)", suggestion: meant)
+        error("unknown setting '\(shown)' of \(owner.name)\(list)", suggestion: meant)
         return meant.map { [$0] } ?? []
+    }
+
+    private func isSecret(_ key: String) -> Bool { settings.contains { $0.name == key && $0.type.isSecret } }
+
+    /// The word without what may be a secret: `key=sk-…` is one word inside braces.
+    private func shown(_ word: String) -> String {
+        guard let mark = word.firstIndex(where: { ":=：＝ ".contains($0) }) else { return word }
+        let key = word[..<mark].trimmedSpaces
+        let isMisspelt =
+            word[mark] != " " && !known.contains(key) && !Modifiers.names.contains(key)
+            && settings.contains { $0.type.isSecret }
+        return isSecret(key) || isMisspelt ? "\(word[...mark])…" : word
     }
 
     /// `timeout:30s` and `timeout=30s`: inside braces a word like any other.
@@ -55,7 +76,7 @@ struct UnknownSettings {
         guard let mark = word.firstIndex(where: { ":=".contains($0) }) else { return nil }
         let key = word[..<mark].trimmedSpaces
         guard known.contains(key) || Modifiers.names.contains(key) else { return nil }
-        let value = word[word.index(after: mark)...].drop { "=> ".contains($0) }
+        let value = isSecret(key) ? "…" : word[word.index(after: mark)...].drop { "=> ".contains($0) }
         return (
             key,
             word[mark] == ":"
@@ -74,11 +95,18 @@ struct UnknownSettings {
         return next == UInt8(ascii: ",") || next == UInt8(ascii: "}")
     }
 
-    private func isWithoutColonWords(_ entry: Node.Entry) -> String {
+    private func before(_ entry: Node.Entry) -> Node.Entry? {
         let index = entries.firstIndex { $0.key.range == entry.key.range } ?? 0
-        let before = index > 0 ? entries[index - 1] : nil
-        guard let before, let text = before.value.scalar?.written, before.value.scalar?.style == .plain else {
-            return "'\(entry.name)' has no value: write '\(entry.name): …'"
+        return index > 0 && entries[index - 1].value.scalar?.style == .plain ? entries[index - 1] : nil
+    }
+
+    private func withoutColon(_ entry: Node.Entry, after before: Node.Entry?, isCutSecret: Bool) -> String {
+        guard let before, let text = before.value.scalar?.written else {
+            let name = shown(entry.name)
+            return "'\(name)' has no value: write '\(name == entry.name ? "\(name): …" : "KEY: …")'"
+        }
+        if isCutSecret {
+            return "a comma ends the value of '\(before.name)': put a text with commas in quotes"
         }
         if case .int = before.value.scalar?.value, entry.name.allSatisfy(\.isNumber) {
             return "a comma ends the value of '\(before.name)': write \(text).\(entry.name), with a point"
@@ -118,7 +146,7 @@ private struct Advice {
             text: "address and port are options, 'serve FILE --host 0.0.0.0 --port 8000'"),
         Advice(
             words: ["auth", "api_key", "key", "keys", "token", "jwt"], beside: "on_disconnect",
-            text: "who may come in is said once for the file, 'host: {auth: …}'"),
+            text: "authentication is set once for the file, 'host: {auth: …}'"),
         Advice(
             words: [
                 "top_p", "top_k", "min_p", "seed", "n", "tools", "tool_choice", "presence_penalty", "frequency_penalty",

@@ -81,7 +81,7 @@ struct SyntaxProblem {
             return at(
                 opening,
                 hasCommentBehind(opening)
-                    ? "'\(closing == "]" ? "[" : "{")' is not closed: behind ' #' all is comment; put a text with '#' in quotes"
+                    ? "'\(closing == "]" ? "[" : "{")' is not closed: everything after ' #' is a comment; put a text with '#' in quotes"
                     : "'\(closing == "]" ? "[" : "{")' is not closed: expected ',' or '\(closing)'")
         }
         if source.index[offset] == UInt8(ascii: ":") {
