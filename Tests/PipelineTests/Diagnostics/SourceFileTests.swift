@@ -79,7 +79,8 @@ struct SourceFileTests {
         let diagnostic = try #require(try failure(bytes))
         #expect(diagnostic.code == .notUTF8)
         #expect(diagnostic.range?.start == Pipeline.SourceLocation(line: line, column: column))
-        #expect(diagnostic.message == "the file is not UTF-8: the byte \(byte) is part of no character; save it as UTF-8")
+        let problem = "the file is not UTF-8: the byte \(byte) is part of no character"
+        #expect(diagnostic.message == "\(problem); save it as UTF-8")
     }
 
     @Test("UTF-16 is named", arguments: [[0xFF, 0xFE, 0x61, 0x00], [0xFE, 0xFF, 0x00, 0x61]] as [[UInt8]])
