@@ -143,9 +143,10 @@ public struct PipelineLoader: Sendable {
         of entries: [Node.Entry], sections: [String], with reader: inout SettingReader
     ) {
         let known = ["pipeline", "description", "resources", "stages", "tests"] + sections
+        let names = Set(entries.map(\.name))
+        let free = known.filter { !names.contains($0) }
         for entry in entries {
             guard let key = entry.key.scalar?.text, !known.contains(key) else { continue }
-            let free = known.filter { name in !entries.contains { $0.name == name } }
             let meant = meaning(of: key, among: known, free: free)
             let hint =
                 ForeignMarks.problem(of: key).map { ": \($0)" } ?? advice[Synonyms.plain(key)].map { ": \($0)" }
@@ -177,13 +178,14 @@ public struct PipelineLoader: Sendable {
     }
 
     private func requireKeys(of root: Node, with reader: inout SettingReader) {
-        let names = root.entries?.map(\.name) ?? []
+        let names = Set(root.entries?.map(\.name) ?? [])
+        let known = ["pipeline", "description", "resources", "stages", "tests"] + reader.used.sections
+        let free = known.filter { !names.contains($0) }
         for key in ["pipeline", "stages"] where root[key] == nil {
-            let known = ["pipeline", "description", "resources", "stages", "tests"] + reader.used.sections
             // What is written wrong is not missing as well.
             let isMeant = names.contains { name in
                 !known.contains(name)
-                    && PipelineLoader.meaning(of: name, among: known, free: known.filter { !names.contains($0) }) == key
+                    && PipelineLoader.meaning(of: name, among: known, free: free) == key
             }
             if isMeant { continue }
             let place = root.entries?.first?.key.range ?? root.range
