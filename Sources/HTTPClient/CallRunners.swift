@@ -101,7 +101,8 @@ final class CallRunners: Sendable {
             defer { state.loops = [] }
             return state.loops
         }
-        CallRunners.stop(loops + [worker], done)
+        // Loops know their runner by this object: until the last has ended, no other may have its place in memory.
+        CallRunners.stop(loops + [worker]) { withExtendedLifetime(self) { done() } }
     }
 
     /// One after the other.

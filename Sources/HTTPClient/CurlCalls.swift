@@ -83,7 +83,7 @@ final class CurlCalls {
         events.runTimers(now)
         pauseThoseFull()
         endThoseDone()
-        if let next = deadlines.next, next <= now { endThoseLate(now) }
+        if let next = deadlines.next, next <= now { lookAtThoseDue(now) }
         if let end = sockets.trust.observationEnd, end <= now { sockets.endObservation() }
         if let end = spare.periodEnd, end <= now { spare.endPeriod(now) }
         if !heldBack.isEmpty, sockets.trust.observationEnd == nil { startThoseHeldBack() }
@@ -102,10 +102,13 @@ final class CurlCalls {
     /// When there is something to do though nothing is ready; `nil` where there is nothing.
     var next: ContinuousClock.Instant? {
         var next = deadlines.next
-        if let timer = events.timer, next.map({ timer < $0 }) ?? true { next = timer }
-        if let end = sockets.trust.observationEnd, next.map({ end < $0 }) ?? true { next = end }
-        if let trimming, next.map({ trimming < $0 }) ?? true { next = trimming }
-        if let end = spare.periodEnd, next.map({ end < $0 }) ?? true { next = end }
+        func note(_ time: ContinuousClock.Instant?) {
+            if let time { next = min(time, next ?? time) }
+        }
+        note(events.timer)
+        note(sockets.trust.observationEnd)
+        note(trimming)
+        note(spare.periodEnd)
         return next
     }
 
@@ -137,7 +140,8 @@ final class CurlCalls {
         for call in calls { start(call) }
     }
 
-    private func endThoseLate(_ now: ContinuousClock.Instant) {
+    /// Ends those that are late, and has the others let go of what they were sent from.
+    private func lookAtThoseDue(_ now: ContinuousClock.Instant) {
         while let easy = deadlines.popFirst(at: now) {
             guard let call = easy.call else { continue }
             if let deadline = easy.passedDeadline(call, now: now) {

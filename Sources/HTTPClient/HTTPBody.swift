@@ -50,7 +50,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
         ///
         /// - Throws: ``HTTPClientError``, after the pieces that came before it.
         public func next() async throws(HTTPClientError) -> [UInt8]? {
-            try await reader.nextUnlessCancelled()
+            try await reader.nextWithinHandler()
         }
     }
 
@@ -92,7 +92,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
         }
 
         /// Where the task's cancellation is looked after by who calls this.
-        func nextUnlessCancelled() async throws(HTTPClientError) -> [UInt8]? {
+        func nextWithinHandler() async throws(HTTPClientError) -> [UInt8]? {
             try take(await call.body.next())
         }
 

@@ -111,6 +111,15 @@ public struct PipelineLoader: Sendable {
                 }), secretFiles: reader.used.secretFiles)
     }
 
+    /// Keys that a file may have, and those of them that it does not have.
+    private static func keys(
+        of entries: [Node.Entry], _ sections: [String]
+    ) -> (known: [String], names: Set<String>, free: [String]) {
+        let known = ["pipeline", "description", "resources", "stages", "tests"] + sections
+        let names = Set(entries.map(\.name))
+        return (known, names, known.filter { !names.contains($0) })
+    }
+
     /// The key that one was meant to be: by its spelling any, by its meaning one that the file does not have.
     private static func meaning(of key: String, among known: [String], free: [String]) -> String? {
         advice[Synonyms.plain(key)] == nil
@@ -142,9 +151,7 @@ public struct PipelineLoader: Sendable {
     static func reportUnknownKeys(
         of entries: [Node.Entry], sections: [String], with reader: inout SettingReader
     ) {
-        let known = ["pipeline", "description", "resources", "stages", "tests"] + sections
-        let names = Set(entries.map(\.name))
-        let free = known.filter { !names.contains($0) }
+        let (known, _, free) = keys(of: entries, sections)
         for entry in entries {
             guard let key = entry.key.scalar?.text, !known.contains(key) else { continue }
             let meant = meaning(of: key, among: known, free: free)
@@ -178,9 +185,7 @@ public struct PipelineLoader: Sendable {
     }
 
     private func requireKeys(of root: Node, with reader: inout SettingReader) {
-        let names = Set(root.entries?.map(\.name) ?? [])
-        let known = ["pipeline", "description", "resources", "stages", "tests"] + reader.used.sections
-        let free = known.filter { !names.contains($0) }
+        let (known, names, free) = PipelineLoader.keys(of: root.entries ?? [], reader.used.sections)
         for key in ["pipeline", "stages"] where root[key] == nil {
             // What is written wrong is not missing as well.
             let isMeant = names.contains { name in
