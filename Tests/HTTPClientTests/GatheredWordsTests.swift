@@ -7,68 +7,6 @@ import Testing
 
 @Suite("Words in the middle of an answer", .timeLimit(.minutes(1)))
 struct GatheredWordsTests {
-    /// The calls of a thread, which is the test's.
-    private final class Calls {
-        private let events: CurlEvents
-        private let sockets: CurlSockets
-        private let calls: CurlCalls
-
-        init() throws {
-            events = try #require(CurlEvents(gathers: true))
-            sockets = CurlSockets(events) { _ in }
-            calls = CurlCalls(HTTPClientConfiguration(), events: events, sockets: sockets)
-        }
-
-        func start(_ url: String) -> Call {
-            let call = Call(HTTPRequest(url: url), isStreamed: true)
-            calls.obey(.start(call))
-            return call
-        }
-
-        /// Works on what is not gathered until something is so.
-        func work(until isDone: () -> Bool) -> Bool {
-            let limit = ContinuousClock.now + .patience(.seconds(10))
-            while !isDone(), .now < limit {
-                calls.advance()
-                events.work(waiting: 10)
-            }
-            return isDone()
-        }
-
-        func workOnGathered(until isDone: () -> Bool) -> Bool {
-            let limit = ContinuousClock.now + .patience(.seconds(10))
-            while !isDone(), .now < limit {
-                if events.workOnGathered() == 0 { usleep(1_000) }
-                calls.advance()
-            }
-            return isDone()
-        }
-
-        /// Works on what is gathered until there is something, and on what that brings.
-        func workOnWhatIsGatheredNext() -> Bool {
-            let limit = ContinuousClock.now + .patience(.seconds(10))
-            while events.workOnGathered() == 0 {
-                guard .now < limit else { return false }
-                usleep(1_000)
-            }
-            calls.advance()
-            return true
-        }
-
-        /// Works for a moment on what is not gathered.
-        func workForAMoment() {
-            for _ in 0..<5 {
-                calls.advance()
-                events.work(waiting: 10)
-            }
-        }
-
-        func end() {
-            calls.endAll(.shutDown)
-            withExtendedLifetime(sockets) { events.close() }
-        }
-    }
-
     /// Sends a word whenever it is told to.
     private final class Speaker: Sendable {
         private let connection = Mutex<Connection?>(nil)
@@ -99,7 +37,7 @@ struct GatheredWordsTests {
             while connection.request() != nil { speaker.speak(on: connection, as: "text/event-stream; charset=utf-8") }
         }
         defer { server.stop() }
-        let calls = try Calls()
+        let calls = try #require(ThreadCalls(gathers: true))
         defer { calls.end() }
         for _ in 0..<2 {
             let call = calls.start(server.url)
@@ -126,7 +64,7 @@ struct GatheredWordsTests {
             speaker.speak(on: connection, as: "text/event-stream")
         }
         defer { server.stop() }
-        let calls = try Calls()
+        let calls = try #require(ThreadCalls(gathers: true))
         defer { calls.end() }
         for _ in 0..<3 {
             let call = calls.start(server.url)
@@ -151,7 +89,7 @@ struct GatheredWordsTests {
             speaker.speak(on: connection, as: "application/json")
         }
         defer { server.stop() }
-        let calls = try Calls()
+        let calls = try #require(ThreadCalls(gathers: true))
         defer { calls.end() }
         let call = calls.start(server.url)
         #expect(calls.work { call.isOver })
@@ -161,5 +99,45 @@ struct GatheredWordsTests {
         }
         speaker.end()
         #expect(calls.work { call.body.isOver })
+    }
+}
+
+extension ThreadCalls {
+    /// Works on what is not gathered until something is so.
+    fileprivate func work(until isDone: () -> Bool) -> Bool {
+        let limit = ContinuousClock.now + .patience(.seconds(10))
+        while !isDone(), .now < limit {
+            calls.advance()
+            events.work(waiting: 10)
+        }
+        return isDone()
+    }
+
+    fileprivate func workOnGathered(until isDone: () -> Bool) -> Bool {
+        let limit = ContinuousClock.now + .patience(.seconds(10))
+        while !isDone(), .now < limit {
+            if events.workOnGathered() == 0 { usleep(1_000) }
+            calls.advance()
+        }
+        return isDone()
+    }
+
+    /// Works on what is gathered until there is something, and on what that brings.
+    fileprivate func workOnWhatIsGatheredNext() -> Bool {
+        let limit = ContinuousClock.now + .patience(.seconds(10))
+        while events.workOnGathered() == 0 {
+            guard .now < limit else { return false }
+            usleep(1_000)
+        }
+        calls.advance()
+        return true
+    }
+
+    /// Works for a moment on what is not gathered.
+    fileprivate func workForAMoment() {
+        for _ in 0..<5 {
+            calls.advance()
+            events.work(waiting: 10)
+        }
     }
 }

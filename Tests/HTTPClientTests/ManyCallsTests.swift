@@ -8,47 +8,6 @@ import Testing
 
 @Suite("Many calls at once", .timeLimit(.minutes(1)))
 struct ManyCallsTests {
-    /// The calls of a thread, which is the test's.
-    private final class Calls {
-        private let events: CurlEvents
-        private let sockets: CurlSockets
-        private let calls: CurlCalls
-
-        init() throws {
-            events = try #require(CurlEvents())
-            sockets = CurlSockets(events) { _ in }
-            calls = CurlCalls(HTTPClientConfiguration(), events: events, sockets: sockets)
-        }
-
-        func start(_ url: String) -> Call {
-            let call = Call(HTTPRequest(url: url), isStreamed: true)
-            calls.obey(.start(call))
-            return call
-        }
-
-        /// Works until something is so, and returns how often libcurl was called for it and for how long, in nanoseconds.
-        func work(until isDone: () -> Bool) -> (actions: Int, time: Int) {
-            let limit = ContinuousClock.now + .patience(.seconds(10))
-            let (actions, start) = (events.actions, time)
-            repeat {
-                calls.advance()
-                events.work(waiting: 100)
-            } while !isDone() && .now < limit
-            return (events.actions - actions, time - start)
-        }
-
-        private var time: Int {
-            var time = timespec()
-            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-            return time.tv_sec * 1_000_000_000 + time.tv_nsec
-        }
-
-        func end() {
-            calls.endAll(.shutDown)
-            withExtendedLifetime(sockets) { events.close() }
-        }
-    }
-
     @Test("cost those that move nothing: a word of one of 400 takes what one of the only call does")
     func idleCalls() async throws {
         let words = 200
@@ -68,7 +27,7 @@ struct ManyCallsTests {
             connection.send("0\r\n\r\n")
         }
         defer { server.stop() }
-        let calls = try Calls()
+        let calls = try #require(ThreadCalls())
         defer { calls.end() }
         func cost() -> (actions: Int, time: Int) {
             let call = calls.start(server.url + "/moves")
@@ -212,5 +171,24 @@ struct ManyCallsTests {
             for try await piece in held.body { received += piece.count }
             #expect(received == size)
         }
+    }
+}
+
+extension ThreadCalls {
+    /// Works until something is so, and returns how often libcurl was called for it and for how long, in nanoseconds.
+    fileprivate func work(until isDone: () -> Bool) -> (actions: Int, time: Int) {
+        let limit = ContinuousClock.now + .patience(.seconds(10))
+        let (actions, start) = (events.actions, time)
+        repeat {
+            calls.advance()
+            events.work(waiting: 100)
+        } while !isDone() && .now < limit
+        return (events.actions - actions, time - start)
+    }
+
+    private var time: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 }
