@@ -34,7 +34,9 @@ public struct Catalog: Sendable {
 
     /// All about one stage, resource, modifier or section, with something to copy; `nil` where there is none of that name.
     ///
-    /// - Parameter sections: Top-level keys that belong to others, such as `host`, and the settings they have.
+    /// - Parameters:
+    ///   - name: What the file calls it.
+    ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
     public func page(_ name: String, sections: [String: any SettingGroup.Type] = [:]) -> String? {
         guard let entry = entry(name) else { return modifierPage(name) ?? sections[name].map { sectionPage(name, $0) } }
         var lines = ["\(entry.kind == nil ? "stage" : "resource") \(name)" + (entry.kind.map { " (\($0))" } ?? "")]

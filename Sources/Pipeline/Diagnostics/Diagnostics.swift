@@ -30,7 +30,12 @@ public struct Diagnostics: Sendable {
 
     /// Reports what makes the file unusable.
     ///
-    /// - Parameter hidesLines: Whether the lines may hold a secret, and are not shown.
+    /// - Parameters:
+    ///   - code: What kind of problem it is; stable between versions.
+    ///   - range: Where it is in the file.
+    ///   - message: What is wrong, in a sentence without its full stop.
+    ///   - suggestion: What to do about it.
+    ///   - hidesLines: Whether the lines may hold a secret, and are not shown.
     public mutating func error(
         _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil,
         hidesLines: Bool = false
@@ -40,7 +45,12 @@ public struct Diagnostics: Sendable {
 
     /// Reports what is allowed but perhaps not meant.
     ///
-    /// - Parameter hidesLines: Whether the lines may hold a secret, and are not shown.
+    /// - Parameters:
+    ///   - code: What kind of problem it is; stable between versions.
+    ///   - range: Where it is in the file.
+    ///   - message: What is wrong, in a sentence without its full stop.
+    ///   - suggestion: What to do about it.
+    ///   - hidesLines: Whether the lines may hold a secret, and are not shown.
     public mutating func warning(
         _ code: DiagnosticCode, at range: SourceRange, _ message: String, suggestion: String? = nil,
         hidesLines: Bool = false
