@@ -41,7 +41,7 @@ struct StageSection {
         for step in steps { step.visit { roles.append(type(of: $0.stage).role) } }
         if !roles.contains(.entry), let name = entryNames.first {
             reader.diagnostics.error(
-                .missingEntry, at: place, "messages come in nowhere: begin with '- \(name)'")
+                .missingEntry, at: place, "no stage receives messages: begin with '- \(name)'")
         }
         // Below a key that nobody knows there may be more of them.
         if !roles.contains(.reply), !reader.diagnostics.items.contains(where: { $0.code == .unknownKey }) {
