@@ -68,7 +68,7 @@ def table(known):
     rounds = {len(each) for servers in results.values() for each in servers.values()}
     return "\n".join([
         "| work | figure | Stagecoach | others (how many times theirs Stagecoach's is) |", "| --- | --- | --- | --- |",
-        *rows(results), "", f"Medians; rounds in turn: {min(rounds)}; {known['machine']}.", ""])
+        *rows(results), "", f"Medians; rounds in turn: {' to '.join(map(str, sorted({min(rounds), max(rounds)})))}; {known['machine']}.", ""])
 
 
 def write(known):
