@@ -10,19 +10,25 @@ enum OpenSSL {
         ) -> Void
 
     private static let hasPending = dlsym(nil, "SSL_has_pending").map { unsafeBitCast($0, to: OfConnection.self) }
-    /// Not of versions in which it frees what is being read (CVE-2024-4741): before 3.0.14, 3.1.6, 3.2.2 and 3.3.1.
     private static let freeBuffers: OfConnection? = {
         typealias Version = @convention(c) () -> UInt
-        guard let number = dlsym(nil, "OpenSSL_version_num") else { return nil }
-        let version = unsafeBitCast(number, to: Version.self)()
-        // 0xMNN00PP0: https://docs.openssl.org/3.0/man3/OpenSSL_version/
-        let (series, patch) = (version >> 20, (version >> 4) & 0xFF)
-        let firstSafe: [UInt: UInt] = [0x300: 14, 0x301: 6, 0x302: 2, 0x303: 1]
-        guard series >= 0x300, patch >= firstSafe[series] ?? 0 else { return nil }
+        guard let number = dlsym(nil, "OpenSSL_version_num"),
+            freesBuffersSafely(unsafeBitCast(number, to: Version.self)())
+        else { return nil }
         return dlsym(nil, "SSL_free_buffers").map { unsafeBitCast($0, to: OfConnection.self) }
     }()
     private static let getProtocol = dlsym(nil, "SSL_get0_alpn_selected").map {
         unsafeBitCast($0, to: GetProtocol.self)
+    }
+
+    /// Whether `SSL_free_buffers` spares what is being read: before 3.0.14, 3.1.6, 3.2.2 and 3.3.1 it does not
+    /// (CVE-2024-4741).
+    ///
+    /// - Parameter version: As `OpenSSL_version_num` has it, 0xMNN00PP0: https://docs.openssl.org/3.0/man3/OpenSSL_version/
+    static func freesBuffersSafely(_ version: UInt) -> Bool {
+        let (series, patch) = (version >> 20, (version >> 4) & 0xFF)
+        let firstSafe: [UInt: UInt] = [0x300: 14, 0x301: 6, 0x302: 2, 0x303: 1]
+        return series >= 0x300 && patch >= firstSafe[series] ?? 0
     }
 
     /// Whether a call's connection has bytes that were taken from the socket and not read.

@@ -34,4 +34,25 @@ struct WatchedSocketsTests {
             if isToldOfEnd { events.willClose(descriptor) }
         }
     }
+
+    @Test("is watched by itself where the system refuses to gather it")
+    func notGathered() throws {
+        let events = try #require(CurlEvents(gathers: true))
+        defer { events.close() }
+        let lane = try #require(events.lane(0))
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        defer { for end in ends { close(end) } }
+        // A set that takes nothing, in the place of the one for what is gathered.
+        let nothing = open("/dev/null", O_RDONLY)
+        dup2(nothing, events.gatheredSet)
+        close(nothing)
+
+        events.want(CURL_POLL_IN, of: ends[0], for: lane)
+        events.gather(ends[0], true)
+        var byte: UInt8 = 1
+        send(ends[1], &byte, 1, 0)
+        events.work(waiting: 0)
+        #expect(events.actions == 1)
+    }
 }
