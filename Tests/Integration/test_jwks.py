@@ -160,7 +160,7 @@ def test_documents_are_read_as_issuers_write_them(serve, issuer, keys, vendor):
 def test_what_can_not_be_used_is_passed_over_and_said_once(serve, issuer, keys):
     secret = b"a secret that the issuer publishes, for everybody"
     shared = {"kty": "oct", "k": base64.urlsafe_b64encode(secret).rstrip(b"=").decode(), "kid": "shared", "alg": "HS256"}
-    edwards = Key("ed", "EdDSA")
+    edwards = Key("ed", "EdDSA", alg="ES256")
     other = Key("enc", use="enc")
     writer = Key("writer", key_ops=["encrypt"])
     odd = [None, 7, {}, {"kty": 7}, {"kty": "new"}, {"kty": "RSA"}, {"kty": "RSA", "n": "", "e": ""}, {"kty": "RSA", "n": "AQAB", "e": "AQAB"},

@@ -18,26 +18,25 @@ struct AuthReading: Sendable {
     init() {}
 
     /// - Throws: Where a file can't be used, and its setting is not that of before.
-    init(_ setting: AuthSetting, after former: AuthReading = AuthReading()) async throws(FileProblem) {
+    init(_ setting: AuthSetting, after former: AuthReading = AuthReading()) throws(FileProblem) {
         guard let credentials = setting.credentials else { return }
         keys = TextDigest(credentials.keys.flatMap { [$0.key.revealed, $0.user == nil ? "" : "user", $0.user ?? ""] })
-        let verifier = try await verifier(credentials.jwt, after: former)
+        let verifier = try verifier(credentials.jwt, after: former)
         // Where anybody could come in before, there may be tokens of an `auth` before that.
         keepsTokens = former.authenticator != nil && tokens == former.tokens
         let isSame = keepsTokens && keys == former.keys
         authenticator = isSame ? former.authenticator : Authenticator(keys: credentials.keys, tokens: verifier)
     }
 
-    private mutating func verifier(
-        _ jwt: JWTSettings?, after former: AuthReading
-    ) async throws(FileProblem) -> TokenVerifier? {
+    private mutating func verifier(_ jwt: JWTSettings?, after former: AuthReading) throws(FileProblem) -> TokenVerifier?
+    {
         guard let jwt else { return nil }
         settings = jwt.digest
         // Before the verifier reads them: where they change in between they are seen to be others the next time.
         tokens = jwt.digestWithFiles
         if let verifier = former.authenticator?.tokens, tokens == former.tokens { return verifier }
         do throws(FileProblem) {
-            return try await TokenVerifier(jwt, replacing: former.authenticator?.issuerKeys)
+            return try TokenVerifier(jwt, replacing: former.authenticator?.issuerKeys)
         } catch {
             guard settings == former.settings, let verifier = former.authenticator?.tokens else { throw error }
             (problem, tokens) = (error, former.tokens)

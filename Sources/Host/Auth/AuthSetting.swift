@@ -79,8 +79,8 @@ struct APIKey: SettingValue {
 
 /// Which JSON Web Tokens let somebody in.
 struct JWTSettings: SettingGroup {
-    @Setting("The secret of HS256.") var secret: Secret?
-    @Setting("A PEM file with the public key of RS256 or ES256.") var publicKey: FilePath?
+    @Setting("The secret of HS256, HS384 and HS512.") var secret: Secret?
+    @Setting("A PEM file with the public key, or the certificate, of who signs the tokens.") var publicKey: FilePath?
     @Setting("A JSON Web Key Set: a file, or the https address at which the issuer has it (http on loopback alone).")
     var jwks: KeySetLocation?
     @Setting("What 'iss' must be.") var issuer: String?
@@ -101,6 +101,10 @@ struct JWTSettings: SettingGroup {
             return true
         }
         let place = node["secret"]?.range ?? node.range
+        if let problem = secret?.keyProblem {
+            reader.diagnostics.error(.badValue, at: place, "'secret' \(problem)")
+            return true
+        }
         guard let secret, secret.revealed.utf8.count < 32 else { return false }
         if secret.isEmpty {
             reader.diagnostics.error(.badValue, at: place, "'secret' must not be empty: anybody could sign a token")
@@ -109,5 +113,18 @@ struct JWTSettings: SettingGroup {
                 .badValue, at: place, "'secret' is shorter than the 32 bytes that HS256 asks for, and can be guessed")
         }
         return secret.isEmpty
+    }
+}
+
+extension Secret {
+    /// Why it can be no secret of HMAC: everybody knows a public key, and could sign with it.
+    fileprivate var keyProblem: String? {
+        let text = revealed
+        guard text.contains("-----BEGIN ") else { return nil }
+        if text.contains("PRIVATE KEY-----") {
+            return "is a private key, which the host must not have; write the file of its public key in 'public_key'"
+        }
+        guard text.contains("PUBLIC KEY-----") || text.contains("CERTIFICATE-----") else { return nil }
+        return "is a public key, with which anybody could sign; write the file that has it in 'public_key'"
     }
 }

@@ -1,3 +1,4 @@
+import Cryptography
 import NIOHTTP1
 import Pipeline
 
@@ -30,7 +31,7 @@ final class Authenticator: Sendable {
     func credential(for token: String, at now: Timestamp = .now) throws(AuthFailure) -> ClientCredential {
         var found: ClientCredential?
         // Every key is compared, whichever fits, so that the time says nothing.
-        for (key, credential) in keys where Authenticator.isEqual(key.revealed, token) { found = found ?? credential }
+        for (key, credential) in keys where key.is(token) { found = found ?? credential }
         if let found { return found }
         return ClientCredential(try identity(ofToken: token, at: now), .token(Secret(token)), at: now)
     }
@@ -62,15 +63,13 @@ final class Authenticator: Sendable {
     /// What must be answered before it can be said who somebody is; `nil` where that is known now.
     func question(about token: String) -> Task<Void, Never>? {
         // Some take a token as a key, as Supabase does.
-        keys.contains { Authenticator.isEqual($0.key.revealed, token) } ? nil : tokens?.question(about: token)
+        keys.contains { $0.key.is(token) } ? nil : tokens?.question(about: token)
     }
+}
 
-    /// Takes the same time for every text of the same length, however much of it is right.
-    private static func isEqual(_ key: String, _ text: String) -> Bool {
-        let (key, text) = (Array(key.utf8), Array(text.utf8))
-        var difference = UInt(bitPattern: key.count ^ text.count)
-        for (index, byte) in text.enumerated() { difference |= UInt(byte ^ key[index % key.count]) }
-        return difference == 0
+extension Secret {
+    fileprivate func `is`(_ text: String) -> Bool {
+        SecretComparison.isEqual(Array(text.utf8), to: Array(revealed.utf8))
     }
 }
 

@@ -1,26 +1,40 @@
-import FoundationEssentials
-import JWTKit
+import Cryptography
 import Pipeline
 
-/// A JSON Web Key Set (RFC 7517), as far as it can be used: its public keys for RS256 and ES256. What else it holds is passed
-/// over, as section 5 wants it.
+/// A JSON Web Key Set (RFC 7517), as far as it can be used: its public keys for signatures. What else it holds is passed over,
+/// as section 5 wants it.
 struct KeySet: Sendable {
     /// The algorithms that keys of a set are used with.
-    static let algorithms: Set = ["RS256", "ES256"]
+    private static let algorithms = SignatureAlgorithm.allCases.filter { !$0.isSymmetric }
+
+    /// The same in words: `RS256, ES256 or EdDSA`.
+    static let algorithmNames = {
+        let names = algorithms.map(\.rawValue)
+        return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+    }()
 
     let keys: [TokenVerifier.Key]
     private let passedOver: [Reason: Int]
 
     /// Why a key is not used.
-    private enum Reason: String, CaseIterable {
-        case symmetric = "symmetric (oct), which whoever reads the set could sign with"
-        case otherUse = "for something else than signatures"
-        case otherAlgorithm = "for other algorithms than RS256 and ES256"
-        case broken = "that can't be used: a value that is none, or RSA with less than 2048 bits"
+    private enum Reason: CaseIterable {
+        case symmetric
+        case otherUse
+        case otherAlgorithm
+        case broken
+
+        var words: String {
+            switch self {
+            case .symmetric: "symmetric (oct), which whoever reads the set could sign with"
+            case .otherUse: "for something else than signatures"
+            case .otherAlgorithm: "for other algorithms than \(KeySet.algorithmNames)"
+            case .broken: "that can't be used: a value that is none, or RSA with less than 2048 bits"
+            }
+        }
     }
 
     /// - Parameter json: The document; `nil` where it is no key set.
-    init?(_ json: some Sequence<UInt8>) async {
+    init?(_ json: some Sequence<UInt8>) {
         var bytes = Array(json)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
         guard case .object(let set) = bytes.withUnsafeBytes({ try? JSONReader.value(of: $0) }),
@@ -28,26 +42,28 @@ struct KeySet: Sendable {
         else { return nil }
         var (keys, passedOver): ([TokenVerifier.Key], [Reason: Int]) = ([], [:])
         for value in all {
-            switch await KeySet.key(value) {
-            case .success(let key): keys.append(key)
-            case .failure(let reason): passedOver[reason.reason, default: 0] += 1
+            do throws(Refused) {
+                keys.append(try KeySet.key(value))
+            } catch {
+                passedOver[error.reason, default: 0] += 1
             }
         }
         (self.keys, self.passedOver) = (keys, passedOver)
     }
 
-    /// What it has, in words for people: `2 keys for RS256, 1 key for ES256`.
+    /// What it has, in words for people: `2 keys for RS256, 1 key for ES256`. Of a key whose issuer names no algorithm, the
+    /// most common one of its kind is named.
     var contents: String {
-        let counts = KeySet.algorithms.sorted(by: >).compactMap { name in
-            let count = keys.count { $0.algorithm.name == name }
-            return count == 0 ? nil : "\(count) key\(count == 1 ? "" : "s") for \(name)"
+        let counts = KeySet.algorithms.compactMap { algorithm in
+            let count = keys.count { $0.algorithms.first == algorithm }
+            return count == 0 ? nil : "\(count) key\(count == 1 ? "" : "s") for \(algorithm.rawValue)"
         }
-        return counts.isEmpty ? "no key for RS256 or ES256" : counts.joined(separator: ", ")
+        return counts.isEmpty ? "no key for \(KeySet.algorithmNames)" : counts.joined(separator: ", ")
     }
 
     /// What is passed over, and why; `nil` where everything is used.
     var notes: String? {
-        let parts = Reason.allCases.compactMap { reason in passedOver[reason].map { "\($0) \(reason.rawValue)" } }
+        let parts = Reason.allCases.compactMap { reason in passedOver[reason].map { "\($0) \(reason.words)" } }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
@@ -58,25 +74,22 @@ struct KeySet: Sendable {
         let reason: Reason
     }
 
-    private static func key(_ value: JSONValue) async -> Result<TokenVerifier.Key, Refused> {
+    private static func key(_ value: JSONValue) throws(Refused) -> TokenVerifier.Key {
         guard case .object(let object) = value, case .string(let type) = object["kty"] else {
-            return .failure(.init(reason: .broken))
+            throw Refused(reason: .broken)
         }
-        guard type != "oct" else { return .failure(.init(reason: .symmetric)) }
-        guard isForSignatures(object) else { return .failure(.init(reason: .otherUse)) }
-        let algorithm = type == "RSA" ? "RS256" : "ES256"
-        let named = object["alg"] ?? .null
-        guard named == .null || named == .string(algorithm),
-            type == "RSA" || type == "EC" && object["crv"] == .string("P-256")
-        else { return .failure(.init(reason: .otherAlgorithm)) }
+        guard type != "oct" else { throw Refused(reason: .symmetric) }
+        guard isForSignatures(object) else { throw Refused(reason: .otherUse) }
+        guard let kind = kind(type, object["crv"]) else { throw Refused(reason: .otherAlgorithm) }
+        let algorithm = try algorithm(object["alg"] ?? .null, of: kind)
         let id: String?
         switch object["kid"] ?? .null {
         case .null: id = nil
         case .string(let text): id = text
-        default: return .failure(.init(reason: .broken))
+        default: throw Refused(reason: .broken)
         }
-        guard let key = await self.algorithm(algorithm, object) else { return .failure(.init(reason: .broken)) }
-        return .success(TokenVerifier.Key(id: id, algorithm: key))
+        guard let key = publicKey(kind, object) else { throw Refused(reason: .broken) }
+        return TokenVerifier.Key(id: id, key: .publicKey(key), algorithm: algorithm)
     }
 
     private static func isForSignatures(_ object: [String: JSONValue]) -> Bool {
@@ -85,15 +98,42 @@ struct KeySet: Sendable {
         return operations.contains(.string("verify"))
     }
 
+    private static func kind(_ type: String, _ curve: JSONValue?) -> PublicKey.Kind? {
+        switch (type, curve) {
+        case ("RSA", _): .rsa
+        case ("EC", .string("P-256")): .p256
+        case ("EC", .string("P-384")): .p384
+        case ("OKP", .string("Ed25519")): .ed25519
+        default: nil
+        }
+    }
+
+    /// The only algorithm that a key is for; `nil` where its issuer does not say.
+    private static func algorithm(
+        _ name: JSONValue, of kind: PublicKey.Kind
+    ) throws(Refused) -> SignatureAlgorithm? {
+        guard name != .null else { return nil }
+        guard let algorithm = kind.algorithms.first(where: { name == .string($0.rawValue) }) else {
+            throw Refused(reason: .otherAlgorithm)
+        }
+        return algorithm
+    }
+
     /// Of a key only what is public and needed: a private part would make it a key to sign with, and a certificate or an
     /// address in it is nobody's word here.
-    private static func algorithm(_ name: String, _ object: [String: JSONValue]) async -> (any JWTAlgorithm)? {
-        var jwk: [String: JSONValue] = ["alg": .string(name), "kid": .string("")]
-        for part in name == "RS256" ? ["kty", "n", "e"] : ["kty", "crv", "x", "y"] { jwk[part] = object[part] }
-        let collection = JWTKeyCollection()
-        guard let json = try? JSONEncoder().encode(jwk), let key = try? JSONDecoder().decode(JWK.self, from: json),
-            (try? await collection.add(jwk: key)) != nil
-        else { return nil }
-        return try? await collection.getKey()
+    private static func publicKey(_ kind: PublicKey.Kind, _ object: [String: JSONValue]) -> PublicKey? {
+        func bytes(_ name: String) -> [UInt8]? {
+            guard case .string(let text) = object[name] else { return nil }
+            return Base64URL.decode(text.utf8)
+        }
+        switch kind {
+        case .rsa, .rsaPSS:
+            guard let modulus = bytes("n"), let exponent = bytes("e") else { return nil }
+            return PublicKey(modulus: modulus, exponent: exponent)
+        case .p256, .p384:
+            guard let x = bytes("x"), let y = bytes("y") else { return nil }
+            return PublicKey(kind, x: x, y: y)
+        case .ed25519: return bytes("x").flatMap { PublicKey(ed25519: $0) }
+        }
     }
 }

@@ -59,12 +59,13 @@ struct KeySetRequest: Sendable {
                     + "more than \(request.redirectLimit); write the address that it leads to")
         }
         guard response.status == 200 else { throw KeySetProblem(description: "status \(response.status)") }
-        guard let set = await KeySet(response.body) else {
+        guard let set = KeySet(response.body) else {
             throw KeySetProblem(description: "what came is no JSON Web Key Set: {\"keys\": […]}")
         }
         guard !set.keys.isEmpty else {
             throw KeySetProblem(
-                description: "the key set has no key for RS256 or ES256" + (set.notes.map { "; it has \($0)" } ?? ""))
+                description: "the key set has no key for \(KeySet.algorithmNames)"
+                    + (set.notes.map { "; it has \($0)" } ?? ""))
         }
         let caching = response.headers.fields.filter { $0.name.lowercased() == "cache-control" }.map(\.value)
         return Answer(set: set, maxAge: KeySetRequest.maxAge(caching))

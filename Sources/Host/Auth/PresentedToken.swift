@@ -1,4 +1,3 @@
-import FoundationEssentials
 package import NIOHTTP1
 import Pipeline
 
@@ -19,7 +18,9 @@ package enum PresentedToken {
         for name in subprotocols(of: head) {
             if name.hasPrefix("bearer.") { return String(name.dropFirst("bearer.".count)) }
             if name.hasPrefix("bearer64.") {
-                return Base64URL.decode(name.dropFirst("bearer64.".count)).map { String(decoding: $0, as: UTF8.self) }
+                return Base64URL.decode(name.dropFirst("bearer64.".count).utf8).map {
+                    String(decoding: $0, as: UTF8.self)
+                }
                     ?? ""
             }
         }
@@ -48,17 +49,5 @@ package enum PresentedToken {
 extension Substring {
     fileprivate var trimmingCharacters: String {
         String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-    }
-}
-
-/// Base64 with the alphabet for URLs and without padding (RFC 7515 section 2).
-enum Base64URL {
-    /// `nil` where there is anything else.
-    static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=") })
-        else { return nil }
-        let standard = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
-        let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
-        return Data(base64Encoded: standard + padding).map(Array.init)
     }
 }

@@ -1,12 +1,18 @@
-import JWTKit
+import Cryptography
 import Pipeline
 
-/// Reads JSON Web Tokens (RFC 7519) that are signed with HS256, RS256 or ES256.
+/// Reads JSON Web Tokens (RFC 7519).
 struct TokenVerifier: Sendable {
-    /// A key, and the only algorithm that it is used with: a token can't choose another for it.
+    /// A key, and the only algorithms that it is used with: a token can't choose another for it.
     struct Key: Sendable {
         let id: String?
-        let algorithm: any JWTAlgorithm
+        let key: VerificationKey
+        let algorithms: [SignatureAlgorithm]
+
+        /// - Parameter algorithm: The only one, where the issuer says so; otherwise any that the key is for.
+        init(id: String?, key: VerificationKey, algorithm: SignatureAlgorithm? = nil) {
+            (self.id, self.key, algorithms) = (id, key, algorithm.map { [$0] } ?? key.algorithms)
+        }
     }
 
     /// Where keys come from.
@@ -45,7 +51,7 @@ struct TokenVerifier: Sendable {
     /// - Throws: Where it lets nobody in by any key that there may be.
     func claimedIdentity(of token: String, at now: Timestamp) throws(AuthFailure) -> Identity {
         guard let token = SignedToken(token) else { throw .invalid }
-        if issuerKeys != nil, !KeySet.algorithms.contains(token.algorithm) { throw .invalid }
+        if issuerKeys != nil, !token.namesPublicKey { throw .invalid }
         return try identity(by: token.claims, at: now)
     }
 
@@ -55,7 +61,7 @@ struct TokenVerifier: Sendable {
         case .issuer(let issuer):
             let state = issuer.state
             guard let keys = state.keys else { throw .keysUnavailable(retryAfter: state.retryAfter) }
-            guard KeySet.algorithms.contains(token.algorithm) else { throw .invalid }
+            guard token.namesPublicKey else { throw .invalid }
             guard !token.isSigned(by: keys) else { return }
             // It may name a key that is newer than the last answer.
             let isUnknown = token.keyID.map { id in !keys.contains { $0.id.isExactly(id) } } ?? false
@@ -66,15 +72,15 @@ struct TokenVerifier: Sendable {
     /// The issuer's answer that a token needs, as its key is not known; `nil` where the token can be judged now, and where
     /// the issuer was asked a moment ago.
     func question(about token: String) -> Task<Void, Never>? {
-        guard case .issuer(let issuer) = source, let token = SignedToken(token),
-            KeySet.algorithms.contains(token.algorithm)
-        else { return nil }
+        guard case .issuer(let issuer) = source, let token = SignedToken(token), token.namesPublicKey else {
+            return nil
+        }
         guard let keys = issuer.state.keys else { return issuer.askForUnknownKey() }
         if let id = token.keyID, keys.contains(where: { $0.id.isExactly(id) }) { return nil }
         return token.isSigned(by: keys) ? nil : issuer.askForUnknownKey()
     }
 
-    private func identity(by part: Substring, at time: Timestamp) throws(AuthFailure) -> Identity {
+    private func identity(by part: Substring.UTF8View, at time: Timestamp) throws(AuthFailure) -> Identity {
         guard let claims = TokenVerifier.claims(part) else { throw .invalid }
         let now = Double(time.microseconds) / 1e6
         let (expires, begins) = try (TokenVerifier.time(claims["exp"]), TokenVerifier.time(claims["nbf"]))
@@ -114,7 +120,7 @@ struct TokenVerifier: Sendable {
         }
     }
 
-    private static func claims(_ part: Substring) -> [String: JSONValue]? {
+    private static func claims(_ part: Substring.UTF8View) -> [String: JSONValue]? {
         let value = Base64URL.decode(part)?.withUnsafeBytes { try? JSONReader.value(of: $0) }
         guard case .object(let claims) = value else { return nil }
         return claims

@@ -30,7 +30,7 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         let pipelines = try pipelines.withFilesOfFolders()
-        var loaded = await HostFiles.check(
+        var loaded = HostFiles.check(
             try together ? pipelines.load(for: Host.self) : pipelines.loadEach(for: Host.self))
         // Of files that are served together one says who may come in.
         loaded = together ? NamedLimits.check(loaded) : loaded.flatMap { NamedLimits.check([$0]) }

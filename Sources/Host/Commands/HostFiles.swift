@@ -3,11 +3,7 @@ import Pipeline
 /// The check of what a `host:` section names outside of its file: certificates and keys.
 enum HostFiles {
     /// The same files; what can't be used is an error at the place where it is named.
-    static func check(_ loaded: [LoadedPipeline]) async -> [LoadedPipeline] {
-        var result: [LoadedPipeline] = []
-        for pipeline in loaded { result.append(await check(pipeline)) }
-        return result
-    }
+    static func check(_ loaded: [LoadedPipeline]) -> [LoadedPipeline] { loaded.map { check($0) } }
 
     /// The same files; what no host can do is an error, whatever the files hold.
     static func checkRules(_ loaded: [LoadedPipeline]) -> [LoadedPipeline] {
@@ -27,13 +23,13 @@ enum HostFiles {
         }
     }
 
-    private static func check(_ pipeline: LoadedPipeline) async -> LoadedPipeline {
+    private static func check(_ pipeline: LoadedPipeline) -> LoadedPipeline {
         guard let file = pipeline.file, let source = pipeline.source,
             let settings = file.sections["host"] as? HostSettings
         else { return pipeline }
         var found = Diagnostics(source: source)
         do throws(FileProblem) {
-            _ = try await HostCredentials(settings)
+            _ = try HostCredentials(settings)
         } catch {
             found.error(.badFile, at: error.place, error.description)
         }

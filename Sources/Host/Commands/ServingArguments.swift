@@ -42,7 +42,7 @@ struct ServingArguments: ParsableArguments {
         let variables = FormerEnvironment()
         let loaded = try pipelines.load(for: host, variables: variables, wrapping: wrapping)
         let environment = Environment.load(envFile: pipelines.envFile).environment
-        let checked = MissingSecrets.check(await HostFiles.check(loaded), knowing: environment)
+        let checked = MissingSecrets.check(HostFiles.check(loaded), knowing: environment)
         let logger = Logger(label: "stagecoach")
         if checked.contains(where: \.hasErrors) { _ = try PipelineArguments.good(checked) }
         let files = checked.compactMap(\.file)
@@ -54,7 +54,7 @@ struct ServingArguments: ParsableArguments {
         let service = HostService(
             pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, recorder: recorder) },
             source: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
-            watches: watches, settings: settings, credentials: try await credentials(settings), host: self.host,
+            watches: watches, settings: settings, credentials: try credentials(settings), host: self.host,
             port: port, isInsecure: insecure, logger: logger, metrics: metrics, exporter: exporter, announce: announce)
         let group = ServiceGroup(
             configuration: .init(
@@ -104,9 +104,9 @@ struct ServingArguments: ParsableArguments {
     }
 
     /// The files were good a moment ago; if they aren't now, that is said without their place.
-    private func credentials(_ settings: HostSettings) async throws -> HostCredentials {
+    private func credentials(_ settings: HostSettings) throws -> HostCredentials {
         do throws(FileProblem) {
-            return try await HostCredentials(settings)
+            return try HostCredentials(settings)
         } catch {
             StandardError.write("error: \(error)")
             throw ExitCode.failure

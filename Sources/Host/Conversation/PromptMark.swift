@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Pipeline
 
 /// What tells prompts apart without keeping long ones: the text itself, or the SHA-256 of a longer one.
@@ -27,14 +27,14 @@ struct TextDigest: Sendable, Hashable {
     init(_ texts: String...) { self.init(texts) }
 
     init(_ texts: [String]) {
-        var hash = SHA256()
+        var hashing = Hashing(.sha256)
         for (index, text) in texts.enumerated() {
             var text = text
-            if index > 0 { hash.update(data: [0] as [UInt8]) }
-            text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+            if index > 0 { withUnsafeBytes(of: 0 as UInt8) { hashing.add($0) } }
+            text.withUTF8 { hashing.add(UnsafeRawBufferPointer($0)) }
         }
         var words = SIMD4<UInt64>()
-        for (index, byte) in hash.finalize().enumerated() { words[index / 8] = words[index / 8] << 8 | UInt64(byte) }
+        for (index, byte) in hashing.digest().enumerated() { words[index / 8] = words[index / 8] << 8 | UInt64(byte) }
         self.words = words
     }
 }

@@ -8,8 +8,8 @@ struct HostCredentials: Sendable {
 
     init() {}
 
-    init(_ settings: HostSettings) async throws(FileProblem) {
-        auth = try await AuthReading(settings.auth)
+    init(_ settings: HostSettings) throws(FileProblem) {
+        auth = try AuthReading(settings.auth)
         if let tls = settings.tls { certificates = try TLSCertificates(tls) }
     }
 }

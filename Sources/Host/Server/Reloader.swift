@@ -80,7 +80,7 @@ actor Reloader {
         }
         let auth: AuthReading
         do {
-            auth = try await AuthReading(said.auth, after: self.auth)
+            auth = try AuthReading(said.auth, after: self.auth)
             try await open(next)
         } catch {
             return refuse("\(error)")

@@ -1,3 +1,4 @@
+import Cryptography
 import FoundationEssentials
 import NIOCore
 package import NIOHTTP1
@@ -43,7 +44,7 @@ package enum WebSocketHandshake {
 
     /// The answer to a key (RFC 6455 section 4.2.2).
     static func accept(for key: String) -> String {
-        Data(SHA1.digest(of: Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))).base64EncodedString()
+        Data(Hash.sha1.digest(of: Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))).base64EncodedString()
     }
 
     /// 16 bytes are 22 digits of Base64 and two signs of padding.

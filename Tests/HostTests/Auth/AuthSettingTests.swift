@@ -64,6 +64,17 @@ struct AuthSettingTests {
         #expect(try load(#"{auth: {keys: [{key: a, user: "\#(name)"}]}}"#).hasErrors)
     }
 
+    @Test(
+        "a key in PEM is no secret: a public one is everybody's",
+        arguments: ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE", "PRIVATE KEY", "EC PRIVATE KEY"])
+    func keyAsSecret(name: String) throws {
+        let pem = "-----BEGIN \(name)-----\nMCowBQYDK2VwAyEA\n-----END \(name)-----\n"
+        let loaded = try load(#"{auth: {jwt: {secret: "${KEY}"}}}"#, environment: ["KEY": pem])
+        let errors = loaded.diagnostics.filter { $0.severity == .error }
+        #expect(errors.map { $0.range?.start.column } == [29] && errors.first?.message.contains("'public_key'") == true)
+        #expect(!loaded.report.contains("MCow"), "\(loaded.report)")
+    }
+
     @Test("a short secret is a warning")
     func shortSecret() throws {
         let loaded = try load("{auth: {jwt: {secret: short}}}")

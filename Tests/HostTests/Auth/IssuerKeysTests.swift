@@ -94,7 +94,7 @@ struct IssuerKeysTests {
     }
 
     private static func good(maxAge: Duration? = nil) async throws -> Answer {
-        .success(KeySetRequest.Answer(set: try await KeySetTests.set(), maxAge: maxAge))
+        .success(KeySetRequest.Answer(set: try KeySetTests.set(), maxAge: maxAge))
     }
 
     private static let bad = Answer.failure(KeySetProblem(description: "status 500"))

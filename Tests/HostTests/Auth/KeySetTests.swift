@@ -10,18 +10,18 @@ struct KeySetTests {
         #""x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0""#
     static let document = #"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "a", \#(point)}]}"#
 
-    static func set(_ json: String = document) async throws -> KeySet { try #require(await KeySet(json.utf8)) }
+    static func set(_ json: String = document) throws -> KeySet { try #require(KeySet(json.utf8)) }
 
     @Test(
         "a document without a list of keys is none",
         arguments: ["", "{}", "[]", "null", #"{"keys": {}}"#, #"{"keys": null}"#, "<html>"])
-    func none(json: String) async {
-        #expect(await KeySet(json.utf8) == nil)
+    func none(json: String) {
+        #expect(KeySet(json.utf8) == nil)
     }
 
     @Test("a mark at the beginning and members that nobody knows don't matter")
-    func lenient() async throws {
-        let set = try await Self.set(
+    func lenient() throws {
+        let set = try Self.set(
             "\u{FEFF}"
                 + #"{"x": 1, "keys": [{"kty": "EC", "crv": "P-256", "use": null, "alg": null, "x5c": [7], \#(Self.point)}]}"#
         )
@@ -39,15 +39,23 @@ struct KeySetTests {
             (#"{"kty": "EC", "crv": "P-256", "alg": "ES384", \#(point)}"#, "other algorithms", false),
             (#"{"kty": "EC", "crv": "P-256", "alg": "HS256", \#(point)}"#, "other algorithms", false),
             (#"{"kty": "EC", "crv": "secp256k1", \#(point)}"#, "other algorithms", false),
-            (#"{"kty": "OKP", "crv": "Ed25519", "x": "AA"}"#, "other algorithms", false),
+            (#"{"kty": "EC", "crv": "P-384", "alg": "ES256", \#(point)}"#, "other algorithms", false),
+            (#"{"kty": "RSA", "alg": "HS256", "n": "AQAB", "e": "AQAB"}"#, "other algorithms", false),
+            (#"{"kty": "RSA", "alg": "PS384", "n": "AQAB", "e": "AQAB"}"#, "other algorithms", false),
+            (#"{"kty": "EC", "alg": "ES256"}"#, "other algorithms", false),
+            (#"{"kty": "EC", "crv": "P-521", \#(point)}"#, "other algorithms", false),
+            (#"{"kty": "OKP", "crv": "Ed448", "x": "AA"}"#, "other algorithms", false),
+            (#"{"kty": "OKP", "crv": "X25519", "x": "AA"}"#, "other algorithms", false),
+            (#"{"kty": "OKP", "crv": "Ed25519", "x": "AA"}"#, "can't be used", true),
+            (#"{"kty": "EC", "crv": "P-384", \#(point)}"#, "can't be used", true),
             (#"{"kty": "EC", "crv": "P-256", "kid": 7, \#(point)}"#, "can't be used", true),
             (#"{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}"#, "can't be used", true),
             (#"{"kty": "RSA", "n": "", "e": ""}"#, "can't be used", true),
             (#"{"kty": "RSA", "e": "AQAB"}"#, "can't be used", true),
             (#"{"kty": "RSA", "n": "AQAB", "e": "AQAB"}"#, "can't be used", true),
         ])
-    func passedOver(key: String, words: String, isFault: Bool) async throws {
-        let set = try await Self.set(
+    func passedOver(key: String, words: String, isFault: Bool) throws {
+        let set = try Self.set(
             #"{"keys": [\#(key), {"kty": "EC", "crv": "P-256", "key_ops": ["verify"], \#(Self.point)}]}"#)
         #expect(set.keys.count == 1)
         #expect(set.notes?.hasPrefix("1 ") == true && set.notes?.contains(words) == true, "\(set.notes ?? "")")
@@ -107,7 +115,7 @@ struct KeySetTests {
 
     /// The numbers of a key are the issuer's word: whatever they are, a signature is checked and nothing ends.
     @Test("keys of any numbers can be asked", arguments: [0, 1, 3, 31, 32, 33, 255, 256, 257, 300, 2_048, 8_192])
-    func numbers(size: Int) async throws {
+    func numbers(size: Int) throws {
         let fills: [(Int) -> UInt8] = [
             { _ in 0 }, { _ in 0xFF }, { $0 == 0 ? 0x80 : 0 }, { UInt8(truncatingIfNeeded: $0 &* 167 | 1) },
         ]
@@ -115,7 +123,7 @@ struct KeySetTests {
             Data((0..<size).map(fill)).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
                 .replacing("=", with: "")
         }
-        let signed = ["RS256", "ES256"].flatMap { algorithm in
+        let signed = ["RS256", "PS256", "ES256", "ES384", "EdDSA"].flatMap { algorithm in
             numbers.compactMap {
                 SignedToken(
                     "\(Data(#"{"alg":"\#(algorithm)"}"#.utf8).base64EncodedString().replacing("=", with: "")).e30.\($0)"
@@ -127,9 +135,11 @@ struct KeySetTests {
                 [
                     #"{"kty": "RSA", "n": "\#(number)", "e": "\#(exponent)"}"#,
                     #"{"kty": "EC", "crv": "P-256", "x": "\#(number)", "y": "\#(exponent)"}"#,
+                    #"{"kty": "EC", "crv": "P-384", "x": "\#(number)", "y": "\#(number)"}"#,
+                    #"{"kty": "OKP", "crv": "Ed25519", "x": "\#(number)"}"#,
                 ]
             }
-            let set = try await Self.set(#"{"keys": [\#(keys.joined(separator: ", "))]}"#)
+            let set = try Self.set(#"{"keys": [\#(keys.joined(separator: ", "))]}"#)
             for token in signed { #expect(!token.isSigned(by: set.keys)) }
         }
     }

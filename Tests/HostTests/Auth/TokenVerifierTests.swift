@@ -1,6 +1,7 @@
+import Cryptography
 import Foundation
-import JWTKit
 import Pipeline
+import TestSigning
 import Testing
 
 @testable import Host
@@ -12,17 +13,22 @@ struct TokenVerifierTests {
         "sub": .string("user-7"), "name": .string("Ann"), "exp": .int(1_800_000_060), "iss": .string("issuer"),
     ]
 
-    private func algorithm(_ secret: String = "a secret of at least thirty-two bytes") async throws -> any JWTAlgorithm
-    {
-        try await JWTKeyCollection().add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256).getKey()
+    /// Who signs, and what that is checked with.
+    private struct Signer {
+        let key: VerificationKey
+        let sign: ([UInt8]) -> [UInt8]
+    }
+
+    private func signer(_ secret: String = "a secret of at least thirty-two bytes") -> Signer {
+        let secret = Array(secret.utf8)
+        return Signer(key: .secret(secret)) { TestSigner.code(of: $0, secret: secret, by: .hs256) }
     }
 
     private func token(
-        _ claims: [String: JSONValue], header: [String: JSONValue] = ["alg": .string("HS256")],
-        by algorithm: any JWTAlgorithm
+        _ claims: [String: JSONValue], header: [String: JSONValue] = ["alg": .string("HS256")], by signer: Signer
     ) throws -> String {
         let text = try "\(encoded(JSONEncoder().encode(header))).\(encoded(JSONEncoder().encode(claims)))"
-        return try "\(text).\(encoded(Data(algorithm.sign(Array(text.utf8)))))"
+        return "\(text).\(encoded(Data(signer.sign(Array(text.utf8)))))"
     }
 
     private func encoded(_ data: Data) -> String {
@@ -30,12 +36,11 @@ struct TokenVerifierTests {
     }
 
     private func verifier(
-        _ algorithm: any JWTAlgorithm, id: String? = nil, issuer: String? = nil, audience: String? = nil,
+        _ signer: Signer, id: String? = nil, issuer: String? = nil, audience: String? = nil,
         usernameClaim: String = "name"
     ) -> TokenVerifier {
         TokenVerifier(
-            keys: [.init(id: id, algorithm: algorithm)], issuer: issuer, audience: audience,
-            usernameClaim: usernameClaim)
+            keys: [.init(id: id, key: signer.key)], issuer: issuer, audience: audience, usernameClaim: usernameClaim)
     }
 
     private func failure(_ token: String, _ verifier: TokenVerifier) -> AuthFailure? {
@@ -48,8 +53,8 @@ struct TokenVerifierTests {
     }
 
     @Test("a signed token says who somebody is, by which name, and for how long")
-    func identity() async throws {
-        let key = try await algorithm()
+    func identity() throws {
+        let key = signer()
         let identity = try verifier(key).identity(of: token(good, by: key), at: Self.now)
         #expect(identity == Identity(userID: "user-7", username: "Ann", expires: 1_800_000_060))
         let other = try verifier(key, usernameClaim: "iss").identity(of: token(good, by: key), at: Self.now)
@@ -57,8 +62,8 @@ struct TokenVerifierTests {
     }
 
     @Test("a token with another signature, or with none, lets nobody in")
-    func forged() async throws {
-        let key = try await algorithm()
+    func forged() throws {
+        let key = signer()
         let verifier = verifier(key)
         let whole = try token(good, by: key)
         let parts = whole.split(separator: ".").map(String.init)
@@ -66,7 +71,7 @@ struct TokenVerifierTests {
         admin["sub"] = .string("admin")
         let adminPart = try token(admin, by: key).split(separator: ".")[1]
         let forged = [
-            try token(good, by: await algorithm("another secret of thirty-two bytes!!")),
+            try token(good, by: signer("another secret of thirty-two bytes!!")),
             "\(parts[0]).\(adminPart).\(parts[2])", "\(parts[0]).\(parts[1]).", "\(parts[0]).\(parts[1])", whole + ".x",
             whole + "=", "", ".", "..", "\(parts[0]).\(parts[1]).!!!", String(whole.dropLast(4)),
             try token(good, header: ["alg": .string("none")], by: key),
@@ -78,20 +83,47 @@ struct TokenVerifierTests {
     }
 
     @Test("a key that signs by one algorithm is not used with another: a public key is no secret")
-    func confusion() async throws {
-        let privateKey = ES256PrivateKey()
-        let algorithm = try await JWTKeyCollection().add(ecdsa: privateKey.publicKey).getKey()
-        let secret = try await self.algorithm(privateKey.publicKey.pemRepresentation)
-        #expect(failure(try token(good, by: secret), verifier(algorithm)) == .invalid)
-        #expect(
-            failure(try token(good, header: ["alg": .string("ES256")], by: secret), verifier(algorithm)) == .invalid)
-        let signer = try await JWTKeyCollection().add(ecdsa: privateKey).getKey()
-        #expect(failure(try token(good, header: ["alg": .string("ES256")], by: signer), verifier(algorithm)) == nil)
+    func confusion() throws {
+        let pair = Signer(key: .publicKey(TestSigner.p256.publicKey)) { TestSigner.p256.sign($0, by: .es256) }
+        let secret = signer(TestSigner.p256.pem)
+        #expect(failure(try token(good, by: secret), verifier(pair)) == .invalid)
+        #expect(failure(try token(good, header: ["alg": .string("ES256")], by: secret), verifier(pair)) == .invalid)
+        #expect(failure(try token(good, header: ["alg": .string("ES256")], by: pair), verifier(pair)) == nil)
+    }
+
+    @Test("a key is used with the algorithm that its issuer names, and with no other of its kind")
+    func namedAlgorithm() throws {
+        let key = VerificationKey.publicKey(TestSigner.rsa.publicKey)
+        for algorithm in key.algorithms {
+            let signer = Signer(key: key) { TestSigner.rsa.sign($0, by: algorithm) }
+            let token = try token(good, header: ["alg": .string(algorithm.rawValue)], by: signer)
+            #expect(failure(token, verifier(signer)) == nil)
+            for named in key.algorithms {
+                let verifier = TokenVerifier(
+                    keys: [.init(id: nil, key: key, algorithm: named)], issuer: nil, audience: nil,
+                    usernameClaim: "name")
+                #expect(failure(token, verifier) == (named == algorithm ? nil : .invalid), "\(named)")
+            }
+        }
+    }
+
+    @Test("a token with a changed bit anywhere lets nobody in")
+    func flipped() throws {
+        let key = signer()
+        let (whole, reader) = (Array(try token(good, by: key).utf8), verifier(key))
+        #expect(failure(String(decoding: whole, as: UTF8.self), reader) == nil)
+        for index in whole.indices {
+            for bit: UInt8 in [1, 2, 4, 8, 16, 32] {
+                var changed = whole
+                changed[index] ^= bit
+                #expect(failure(String(decoding: changed, as: UTF8.self), reader) == .invalid, "\(index), \(bit)")
+            }
+        }
     }
 
     @Test("the key is the one the token names, where both have a name")
-    func keyID() async throws {
-        let key = try await algorithm()
+    func keyID() throws {
+        let key = signer()
         func header(_ id: String) -> [String: JSONValue] { ["alg": .string("HS256"), "kid": .string(id)] }
         #expect(failure(try token(good, header: header("a"), by: key), verifier(key, id: "a")) == nil)
         #expect(failure(try token(good, header: header("b"), by: key), verifier(key, id: "a")) == .invalid)
@@ -100,8 +132,8 @@ struct TokenVerifierTests {
     }
 
     @Test("exp and nbf are honoured to the second")
-    func times() async throws {
-        let key = try await algorithm()
+    func times() throws {
+        let key = signer()
         func outcome(_ claim: String, _ value: JSONValue) throws -> AuthFailure? {
             var claims = good
             claims[claim] = value
@@ -118,8 +150,8 @@ struct TokenVerifierTests {
     }
 
     @Test("issuer and audience are checked where the settings name them")
-    func names() async throws {
-        let key = try await algorithm()
+    func names() throws {
+        let key = signer()
         let plain = try token(good, by: key)
         #expect(failure(plain, verifier(key, issuer: "issuer")) == nil)
         #expect(failure(plain, verifier(key, issuer: "other")) == .invalid)
@@ -135,8 +167,8 @@ struct TokenVerifierTests {
     }
 
     @Test("who a token is about must be a name, and so must the username that it says")
-    func subjects() async throws {
-        let key = try await algorithm()
+    func subjects() throws {
+        let key = signer()
         let wrong: [JSONValue?] = [
             nil, .int(7), .string(""), .string("a\nb"), .string(String(repeating: "x", count: 129)),
         ]
@@ -163,8 +195,8 @@ struct TokenVerifierTests {
     }
 
     @Test("issuer and audience are those of the settings byte for byte")
-    func bytes() async throws {
-        let key = try await algorithm()
+    func bytes() throws {
+        let key = signer()
         var claims = good
         (claims["iss"], claims["aud"]) = (.string("caf\u{E9}"), .string("caf\u{E9}"))
         let signed = try token(claims, by: key)

@@ -1,9 +1,9 @@
 import Testing
 
-@testable import Host
+@testable import Cryptography
 
-@Suite("SHA-1")
-struct SHA1Tests {
+@Suite("Hashes")
+struct HashTests {
     @Test(
         "gives the digests of RFC 3174 and FIPS 180",
         arguments: [
@@ -13,7 +13,7 @@ struct SHA1Tests {
             (String(repeating: "01234567", count: 80), "dea356a2cddd90c7a7ecedc5ebb563934f460452"),
         ])
     func vectors(message: String, digest: String) {
-        #expect(hex(SHA1.digest(of: Array(message.utf8))) == digest)
+        #expect(hex(Hash.sha1.digest(of: Array(message.utf8))) == digest)
     }
 
     /// The digests of 55, 56, 63, 64 and 65 bytes: where the padding takes a block more.
@@ -25,7 +25,7 @@ struct SHA1Tests {
             (65, "11655326c708d70319be2610e8a57d9a5b959d3b"),
         ])
     func edges(count: Int, digest: String) {
-        #expect(hex(SHA1.digest(of: [UInt8](repeating: UInt8(ascii: "a"), count: count))) == digest)
+        #expect(hex(Hash.sha1.digest(of: [UInt8](repeating: UInt8(ascii: "a"), count: count))) == digest)
     }
 
     private func hex(_ bytes: [UInt8]) -> String {
