@@ -1,5 +1,3 @@
-import ArgumentParser
-import Glibc
 public import CoreMetrics
 import Pipeline
 import Stages
@@ -46,17 +44,6 @@ extension StagecoachHost {
 
     /// `unknown`.
     public static var commit: String { "unknown" }
-
-    /// Runs the command line.
-    @concurrent public static func main() async {
-        let commands = StagecoachCommand<Self>.configuration.subcommands.compactMap { $0.configuration.commandName }
-        if let problem = UnknownCommand(in: Array(CommandLine.arguments.dropFirst()), commands: commands) {
-            StandardError.write("error: \(problem)")
-            // As for every other argument that is not understood (sysexits(3)).
-            exit(EX_USAGE)
-        }
-        await StagecoachCommand<Self>.main()
-    }
 
     /// The built-in stages and resources and this host's own: what its pipeline files can name, also in tests.
     ///

@@ -52,7 +52,7 @@ struct ServingArguments: ParsableArguments {
         say(checked, logger)
         try checkAddress(with: settings, logger)
         let service = HostService(
-            pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, recorder: recorder) },
+            pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, observer: recorder) },
             source: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
             watches: watches, settings: settings, credentials: try credentials(settings), host: self.host,
             port: port, isInsecure: insecure, logger: logger, metrics: metrics, exporter: exporter, announce: announce)

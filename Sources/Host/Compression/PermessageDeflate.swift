@@ -21,12 +21,12 @@ package struct PermessageDeflate: Equatable, Sendable {
     /// Takes the first offer that it can.
     ///
     /// - Returns: `nil` where there is none, which leaves the connection as it is without the extension.
-    /// - Throws: 400 where the header can't be read.
-    package static func negotiate(_ headers: HTTPHeaders) throws(HTTPRejection) -> PermessageDeflate? {
+    /// - Throws: Where the header breaks the grammar.
+    package static func negotiate(_ headers: HTTPHeaders) throws(MalformedExtensions) -> PermessageDeflate? {
         let fields = headers["sec-websocket-extensions"]
         guard !fields.isEmpty else { return nil }
         guard let offers = ExtensionOffer.list(fields.joined(separator: ",")) else {
-            throw HTTPRejection(.badRequest, "Sec-WebSocket-Extensions can't be read")
+            throw MalformedExtensions()
         }
         return offers.lazy.compactMap(PermessageDeflate.init).first
     }
@@ -62,4 +62,10 @@ package struct PermessageDeflate: Equatable, Sendable {
         guard let bits = Int(text), (8...15).contains(bits), String(bits) == text else { return nil }
         return bits
     }
+}
+
+/// A `Sec-WebSocket-Extensions` that can't be read.
+package struct MalformedExtensions: Error {
+    /// What a client is told of it.
+    package var reason: String { "Sec-WebSocket-Extensions can't be read" }
 }

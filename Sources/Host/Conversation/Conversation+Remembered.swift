@@ -3,7 +3,7 @@ import Pipeline
 import Stages
 
 /// Messages that come again, by the clients' own ids.
-extension Conversation {
+extension Conversation: AnswerWaiter {
     /// Begins a prompt; one that comes again gets the answer it had, or will get.
     func begin(_ prompt: ClientFrame.Prompt, size: Int, as place: Inbox.WaitingFrame?) {
         let allocated = prompt.metadata?.footprint ?? 0
@@ -82,8 +82,7 @@ extension Conversation {
             remembered.append((id, awaited.key))
             start(&message, awaited.asked)
         }
-        advance()
-        client?.messageHasEnded()
+        resumeWaiting()
     }
 
     /// Waits no longer for somebody else's work.

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Pipeline
+import Tracing
 
 /// How a message runs, and how its answer leaves.
 extension Conversation {
@@ -22,6 +23,15 @@ extension Conversation {
         } catch {
             ended(message, in: pipeline, error)
         }
+    }
+
+    /// Begins a message's spans, in the trace that the message names, or else the client's request.
+    private func trace(_ message: inout Message, by tracer: any Tracer) {
+        var context = ServiceContext.topLevel
+        for fields in [origin, TraceFields(message.metadata)].compactMap(\.self) {
+            tracer.extract(fields, into: &context, using: TraceFieldReader())
+        }
+        message.trace = MessageTrace(of: message, in: pipeline.current.name, by: tracer, context: context)
     }
 
     private func wait(for message: Message, _ asked: AskedMessage, in pipeline: ServedPipeline, from step: Int) {
@@ -47,21 +57,27 @@ extension Conversation {
             conversation.running.remove(id)
             conversation.ended(message, in: pipeline, failure)
             pipeline.end()
-            conversation.advance()
-            conversation.client?.messageHasEnded()
+            conversation.resumeWaiting()
         }
         running.set(task, for: id)
     }
 
+    /// Begins what waited for a message that has ended.
+    func resumeWaiting() {
+        advance()
+        if pending > 0 { client?.messageHasEnded() }
+    }
+
+    /// Notes that a message's stages have ended, and settles it where none of them has.
     func ended(_ message: Message, in pipeline: ServedPipeline, _ error: PipelineError?) {
         message.trace?.end(error)
-        if let error {
-            logger.failure(error, of: message)
-            settle(message, .error(error, clientID: message.clientID, in: format))
-        } else if !pipeline.chain.answersInBackground {
-            remember(message.id, .answered(nil), in: pipeline)
-            settle(message, nil)
-        }
+        if let error { logger.failure(error, of: message) }
+        // Whoever takes it from a queue answers it.
+        if error == nil, pipeline.chain.answersInBackground { return }
+        remember(message.id, error == nil ? .answered(nil) : .failed, in: pipeline)
+        // Nearly always a stage has answered it by now.
+        guard order.isWaiting(message.id) else { return }
+        settle(message, error.map { .error($0, clientID: message.clientID, in: format) })
     }
 
     func send(_ delta: ServerFrame, of id: UniqueID) {
@@ -69,12 +85,14 @@ extension Conversation {
     }
 
     private func tell(_ frame: ServerFrame) {
-        recorder?.told(frame, in: session)
+        observer?.told(frame, in: session)
         client?.send(frame)
     }
 
     func settle(_ message: Message, _ frame: ServerFrame?) { settle(message.id, message.clientID, frame) }
 
+    /// Gives a message its one answer, `nil` for none: whoever brings it, here it is remembered, counted and sent in its
+    /// turn. A second one is dropped.
     func settle(_ id: UniqueID, _ clientID: String?, _ frame: ServerFrame?) {
         if clientID != nil {
             let outcome: RememberedAnswers.Outcome = frame?.kind == .response ? .answered(frame) : .failed

@@ -17,14 +17,14 @@ final class Conversation {
     // Touched on the event loop alone, by code that doesn't call itself: checking every access costs a tenth of the
     // throughput of many small messages.
     @exclusivity(unchecked) var client: (any ConversationClient)?
-    @exclusivity(unchecked) private var reply: (any Reply)?
+    private var reply: (any Reply)?
     @exclusivity(unchecked) private var inbox = Inbox()
     @exclusivity(unchecked) var order = ReplyOrder()
     @exclusivity(unchecked) var running = RunningMessages()
-    @exclusivity(unchecked) private(set) var isAdvancing = false
+    private(set) var isAdvancing = false
 
     let retained: RetainedSession?
-    let recorder: Recorder?
+    let observer: (any ConversationObserver)?
     let origin: TraceFields?
     let kept: Kept
     /// What the client has shown to come in.
@@ -32,7 +32,7 @@ final class Conversation {
     /// Messages that came with an id of the client's, and what they are remembered by.
     @exclusivity(unchecked) var remembered: [(message: UniqueID, key: RememberedAnswers.Key)] = []
     /// Messages whose answer comes from somebody else's work.
-    @exclusivity(unchecked) var awaiting: [UniqueID: AwaitedAnswer] = [:]
+    var awaiting: [UniqueID: AwaitedAnswer] = [:]
 
     /// While it is held, no further message is begun: the client takes too little of what it has been told.
     var isHeld = false {
@@ -48,7 +48,7 @@ final class Conversation {
     private static let longestWait = TimeAmount.seconds(5)
 
     /// Answers in pieces that go on once the client takes more.
-    @exclusivity(unchecked) private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
+    private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
 
     /// - Parameters:
     ///   - isNamed: Whether the session's name is known, and clients can't choose another.
@@ -74,8 +74,8 @@ final class Conversation {
         self.retained = retained
         (self.kept, self.credential) = (kept, credential)
         self.origin = origin
-        recorder = pipeline.current.recorder
-        recorder?.begin(session, format)
+        observer = pipeline.current.observer
+        observer?.begin(session, format)
         reply = ConversationReply(
             self, executor.eventLoop, format: format, takesDeltas: takesDeltas && format == .json)
     }
@@ -101,7 +101,7 @@ final class Conversation {
 
     /// Takes a client's frame. One that has to wait stays as it came, and is read in its turn.
     func receive(_ frame: String) {
-        recorder?.heard(frame, in: session)
+        observer?.heard(frame, in: session)
         guard inbox.isEmpty, mayBegin, !isAdvancing else { return wait(with: frame) }
         isAdvancing = true
         read(frame, as: nil)
@@ -171,9 +171,9 @@ final class Conversation {
         pending > 0 && (retained != nil || pipeline.current.entry.onDisconnect != .cancel)
     }
 
-    /// Goes on with somebody in the client's place.
-    func goOn(with keeper: some ConversationClient) {
-        client = keeper
+    /// Goes on with another client.
+    func resume(with client: some ConversationClient) {
+        self.client = client
         isHeld = false
     }
 

@@ -4,23 +4,22 @@ import Pipeline
 import Stages
 
 /// Has a conversation over a WebSocket: text in, numbered frames out, and a session that may be come back to.
-final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConversation {
+final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConversation, RetainedClient {
     private let admission: Admission
     private let loop: LoopConnections
     private let logger: Logger
 
-    // Touched on the event loop alone; see Conversation.
-    @exclusivity(unchecked) private var connection: WebSocketHandler?
-    @exclusivity(unchecked) private var conversation: Conversation?
-    @exclusivity(unchecked) private var sequence = 0
-    private var retained: RetainedPlace?
+    private var connection: WebSocketHandler?
+    private var conversation: Conversation?
+    private var sequence = 0
+    private var retained: SessionSeat?
     private var hasRefused = false
     private let begun = NIODeadline.now()
 
     private var key: SessionKey { SessionKey(admission.pipeline, admission.session) }
 
-    /// - Parameter retained: The client's place in its session, where that is kept beyond the connection.
-    init(_ admission: Admission, retained: RetainedPlace?, loop: LoopConnections, logger: Logger) {
+    /// - Parameter retained: The client's seat in its session, where that is kept beyond the connection.
+    init(_ admission: Admission, retained: SessionSeat?, loop: LoopConnections, logger: Logger) {
         self.admission = admission
         self.retained = retained
         self.loop = loop
@@ -29,7 +28,7 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
 
     func begin(on connection: WebSocketHandler) {
         // A reload may have come since the handshake.
-        do throws(HTTPRejection) { try loop.routes.confirm(admission.credential, by: admission.authenticator) } catch {
+        do throws(HTTPRejection) { try loop.routes.rules.confirm(admission) } catch {
             return connection.close(.policyViolation, error.reason)
         }
         self.connection = connection
@@ -138,18 +137,18 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
         logger.info("Closed a connection: \(reason)", metadata: ["session_id": "\(admission.session.id)"])
     }
 
-    /// Takes the client's place in a session that is kept, and sends what it missed.
+    /// Takes the client's seat in a retained session, and sends what it missed.
     ///
     /// - Returns: Whether it was greeted as one that comes back.
     private func resume() -> Bool {
         guard var retained else { return false }
-        let bound = NIOLoopBound(self, eventLoop: loop.executor.eventLoop)
-        let place = retained.session.attach(bound, after: admission.seen ?? .max)
-        retained.generation = place.generation
+        let bound = NIOLoopBound<any RetainedClient>(self, eventLoop: loop.executor.eventLoop)
+        let (missed, generation) = retained.session.attach(bound, after: admission.seen ?? .max)
+        retained.generation = generation
         self.retained = retained
         guard retained.isKnown, let seen = admission.seen else { return false }
         let greeting = ServerFrame.session(id: admission.session.id, isResumed: true, in: admission.format)
-        for text in [greeting?.text(sequence: seen)].compactMap(\.self) + place.missed { write(text: text) }
+        for text in [greeting?.text(sequence: seen)].compactMap(\.self) + missed { write(text: text) }
         return true
     }
 

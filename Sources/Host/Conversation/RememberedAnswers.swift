@@ -3,6 +3,12 @@ import NIOCore
 import Pipeline
 import Synchronization
 
+/// A conversation with messages whose answers come from somebody else's work. Used on its event loop alone.
+protocol AnswerWaiter: AnyObject {
+    /// Goes on with a message: with the answer of who has worked on it, or with work of its own where there is none.
+    func proceed(_ id: UniqueID, with outcome: RememberedAnswers.Outcome)
+}
+
 /// The answers to clients' messages by the clients' own ids, so that a message which comes again is worked on once,
 /// whichever connection or request it comes by.
 ///
@@ -49,12 +55,12 @@ final class RememberedAnswers: KeptKind {
         case failed
     }
 
-    /// Somebody who waits for what comes of another's message.
+    /// A conversation that waits for what comes of another's message.
     struct Waiter: Sendable {
         let message: UniqueID
         let owner: ObjectIdentifier
         var credential: ClientCredential?
-        let conversation: NIOLoopBound<Conversation>
+        let conversation: NIOLoopBound<any AnswerWaiter>
     }
 
     private struct Work {

@@ -3,6 +3,15 @@ import NIOCore
 import Pipeline
 import Synchronization
 
+/// The client that has a retained session now. Used on its event loop alone.
+protocol RetainedClient: AnyObject {
+    /// Writes a frame that the session has numbered.
+    func write(text: String)
+
+    /// Another connection has taken the session.
+    func giveWay()
+}
+
 /// A session that outlives its connection for a while: the frames it was sent, for a client that comes back, whichever
 /// event loop that is on.
 final class RetainedSession: Sendable {
@@ -13,7 +22,7 @@ final class RetainedSession: Sendable {
         var bytes = 0
         /// How many bytes of frames are kept.
         var limit: Int
-        var client: NIOLoopBound<ConversationSink>?
+        var client: NIOLoopBound<any RetainedClient>?
         /// Counts clients, so that one which has left long ago ends nothing.
         var generation = 0
         /// When it is forgotten where no client has come by then.
@@ -82,7 +91,7 @@ final class RetainedSession: Sendable {
     ///
     /// - Returns: What it missed after the frame that it saw last, and its generation.
     func attach(
-        _ client: NIOLoopBound<ConversationSink>, after seen: Int
+        _ client: NIOLoopBound<any RetainedClient>, after seen: Int
     ) -> (missed: [String], generation: Int) {
         let (former, missed, generation) = state.withLock { state in
             let former = state.client
@@ -169,8 +178,8 @@ final class RetainedSession: Sendable {
     }
 }
 
-/// A connection's place in a session that is kept.
-struct RetainedPlace {
+/// A connection's seat in a retained session.
+struct SessionSeat {
     let session: RetainedSession
     /// Whether the session was there before the connection.
     let isKnown: Bool

@@ -1,22 +1,9 @@
 import DequeModule
 import NIOCore
-import NIOHTTP1
 import Pipeline
-import Stages
 import Synchronization
 
-/// A session of a pipeline.
-struct SessionKey: Sendable, Hashable {
-    /// The file's place among those that are served.
-    let pipeline: Int
-    let id: String
-
-    init(_ pipeline: ServedPipeline, _ session: Session) {
-        (self.pipeline, id) = (pipeline.index, session.id)
-    }
-}
-
-/// The sessions that are kept for clients that may come back.
+/// The sessions that are retained for clients that may come back.
 final class RetainedSessions: KeptKind {
     static let kind = KeptBudget.Kind.sessions
 
@@ -33,36 +20,34 @@ final class RetainedSessions: KeptKind {
         self.budget = budget
     }
 
-    /// A client's place in its session: in one that is kept, in a new one where the pipeline keeps sessions, and otherwise
-    /// in none.
+    /// Seats a client in its session: in one that is retained, in a new one where the pipeline retains sessions, and
+    /// otherwise in none.
     ///
-    /// - Parameter limit: How many bytes of frames are kept of a new session.
-    /// - Throws: 403 where it is another user's.
-    func place(
-        for admission: Admission, limit: Int, at now: NIODeadline = .now()
-    ) throws(HTTPRejection) -> RetainedPlace? {
-        let key = SessionKey(admission.pipeline, admission.session)
-        let userID = admission.session.userID
+    /// - Parameters:
+    ///   - time: For how long the pipeline retains a session without a client; `nil` where it retains none.
+    ///   - limit: How many bytes of frames are kept of a new session.
+    /// - Throws: 403 where the session is another user's.
+    func seat(
+        in key: SessionKey, userID: String?, by credential: ClientCredential?, retainedFor time: Duration?, limit: Int,
+        at now: NIODeadline = .now()
+    ) throws(HTTPRejection) -> SessionSeat? {
         // Under one lock, so that of two clients at the same instant the second finds the first one's session.
-        let (place, grown) = try state.withLock { state throws(HTTPRejection) -> (RetainedPlace?, Int) in
+        let (seat, grown) = try state.withLock { state throws(HTTPRejection) -> (SessionSeat?, Int) in
             let known = state.sessions[key]
             if let known, known.isThere(at: now) {
-                guard known.userID.isExactly(userID) else {
-                    throw HTTPRejection(.forbidden, "the session is another user's")
-                }
-                let grown = known.expectClient(with: admission.credential, at: now)
-                return (RetainedPlace(session: known, isKnown: true), grown)
+                guard known.userID.isExactly(userID) else { throw .foreignSession }
+                let grown = known.expectClient(with: credential, at: now)
+                return (SessionSeat(session: known, isKnown: true), grown)
             }
-            guard case .hold(let time) = admission.pipeline.entry.onDisconnect else { return (nil, 0) }
-            let new = RetainedSession(
-                userID: userID, by: admission.credential, limit: limit, for: time, budget: budget, at: now)
+            guard let time else { return (nil, 0) }
+            let new = RetainedSession(userID: userID, by: credential, limit: limit, for: time, budget: budget, at: now)
             state.order.append((key, new.stamp))
             state.sessions[key] = new
             let freed = known.map { $0.drop(because: .surplus).freed } ?? 0
-            return (RetainedPlace(session: new, isKnown: false), new.size - freed)
+            return (SessionSeat(session: new, isKnown: false), new.size - freed)
         }
         budget.add(grown, of: Self.kind)
-        return place
+        return seat
     }
 
     /// Keeps as many bytes of frames of each session from now on.

@@ -6,7 +6,7 @@ import Stages
 
 /// A message that came by `POST`, and its answer: one JSON object, or an event for each frame where the client asks for
 /// `text/event-stream`.
-final class HTTPExchange: ConversationClient, OpenConnection {
+final class HTTPExchange: ConversationClient, UnfinishedWork {
     private let context: ChannelHandlerContext
     private let head: HTTPRequestHead
     /// Whether the connection ends with the answer.
@@ -63,7 +63,7 @@ final class HTTPExchange: ConversationClient, OpenConnection {
 
     /// Works on the message.
     func begin(_ body: String) {
-        loop.add(self)
+        loop.add(work: self)
         if isEventStream { lookForSilence(in: Self.headerDelay) }
         conversation?.receive(body)
     }
@@ -186,7 +186,7 @@ final class HTTPExchange: ConversationClient, OpenConnection {
 
     private func forget() {
         conversation = nil
-        loop.remove(self)
+        loop.remove(work: self)
     }
 
     private func end() {
@@ -210,12 +210,12 @@ final class HTTPExchange: ConversationClient, OpenConnection {
         if isLast { headers.add(name: "connection", value: "close") }
         headers.add(contentsOf: sharing)
         let response = HTTPResponseHead(version: head.version, status: status, headers: headers)
-        context.write(HTTPRequestHandler.wrapOutboundOut(.head(response)), promise: nil)
+        context.write(NIOAny(HTTPServerResponsePart.head(response)), promise: nil)
     }
 
     private func write(body: String) {
         let buffer = context.channel.allocator.buffer(string: body)
-        context.write(HTTPRequestHandler.wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
+        context.write(NIOAny(HTTPServerResponsePart.body(.byteBuffer(buffer))), promise: nil)
     }
 }
 
@@ -228,20 +228,5 @@ extension PipelineError {
 extension ServerFrame {
     fileprivate var isError: Bool {
         if case .error = kind { true } else { false }
-    }
-
-    /// The status that an answer has over HTTP.
-    var status: HTTPResponseStatus {
-        guard case .error(let code) = kind else { return .ok }
-        return switch code {
-        case .invalidJSON, .invalidMessage, .tooLong: .badRequest
-        case .busy, .rateLimited, .budgetSpent: .tooManyRequests
-        case .modelTimeout, .httpTimeout, .timeout: .gatewayTimeout
-        case .modelKeyMissing, .modelUnauthorized, .modelRateLimited, .modelUnavailable, .modelBadResponse,
-            .modelFiltered, .httpUnavailable, .httpRateLimited, .httpRefused, .httpBadResponse:
-            .badGateway
-        case .databaseUnavailable, .stopping, .cancelled: .serviceUnavailable
-        default: .internalServerError
-        }
     }
 }

@@ -5,7 +5,7 @@ import NIOHTTP1
 /// Who asked, and what became of it.
 extension HTTPRequestHandler {
     func sender(of head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Sender {
-        routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
+        routes.rules.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
     }
 
     /// Counts a refusal, and says in the log who asked for what. The query is left out: it may hold a secret.

@@ -11,15 +11,18 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    let gate: ConnectionGate
+    private let admitter: RequestAdmitter
+    var gate: ConnectionGate { admitter.gate }
     private(set) var context: ChannelHandlerContext?
     let feeder: RequestFeeder?
     let codec: HTTPCodec?
-    let logger: Logger
+    var logger: Logger { admitter.logger }
     var routes: HostRoutes { gate.loop.routes }
     private var head: HTTPRequestHead?
     /// A message that comes by `POST`, and what there is of it.
     private var admission: Admission?
+    /// Why such a message is not worked on, which is said once it is whole.
+    private var rejection: HTTPRejection?
     private var body = ByteBuffer()
     private var exchange: HTTPExchange?
     /// A handshake that is good and whose request has not ended.
@@ -39,8 +42,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     ///   - feeder: Holds back what follows a request until that is answered; `nil` where nothing can follow it.
     ///   - codec: What reads and writes HTTP below; `nil` where no WebSocket can be opened.
     init(gate: ConnectionGate, feeder: RequestFeeder?, codec: HTTPCodec? = nil, logger: Logger) {
-        self.logger = logger
-        self.gate = gate
+        admitter = RequestAdmitter(gate: gate, logger: logger)
         self.feeder = feeder
         self.codec = codec
     }
@@ -50,11 +52,11 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
         self.clock = clock
         feeder?.requestBegins = clock.requestBegins
         self.context = context
-        gate.loop.add(self)
+        gate.loop.add(stranger: self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        gate.loop.remove(self)
+        gate.loop.remove(stranger: self)
         self.context = nil
         clock?.stop()
         clock = nil
@@ -104,17 +106,16 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
             return answer(HTTPAnswer(error), head, context, isLast: true)
         }
         self.head = head
-        let sender = sender(of: head, context)
-        gate.received(from: sender, mayStay: needsDecoder)
-        if routes.isHandshake(head) {
-            do throws(HTTPRejection) {
-                upgrade = try WebSocketUpgrade(head, from: sender, WebSocketEntrance(gate: gate, logger: logger))
-            } catch {
+        let sender = admitter.sender(of: head, on: context.channel, mayStay: needsDecoder)
+        if admitter.rules.isHandshake(head) {
+            do throws(HTTPRejection) { upgrade = try WebSocketUpgrade(head, from: sender, admitter) } catch {
                 // Its answer need not wait for a body that it should not have.
                 answer(HTTPAnswer(error), head, context, isLast: true)
             }
-        } else if gate.refusal == nil {
-            admission = routes.admission(toPost: head, from: sender)
+        } else if admitter.rules.isMessage(head) {
+            do throws(HTTPRejection) { admission = try admitter.admitMessage(head, from: sender) } catch {
+                rejection = error
+            }
         }
         if upgrade == nil, self.head != nil, head.waitsToGoOn { decideOnBody(of: head, context) }
     }
@@ -160,7 +161,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
                 feeder?.inputEnds = nil
                 guard context.channel.isActive else { return }
                 do throws(HTTPRejection) {
-                    try self.routes.confirm(history.credential, by: history.authenticator)
+                    try self.admitter.rules.confirm(history.credential, by: history.authenticator)
                     self.answer(answer, head, context, isLast: self.isLast(head))
                 } catch {
                     self.answer(HTTPAnswer(error), head, context, isLast: self.isLast(head))
@@ -174,9 +175,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     /// Works on a message that came whole, once it is known that its session is the client's own.
     private func begin(_ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         do throws(HTTPRejection) {
-            let claim = try gate.connections.owners.claim(
-                admission, of: routes.pipelines, within: gate.limits.lookUp, on: context.eventLoop)
-            guard let claim else { return work(on: admission, head, context) }
+            guard let claim = try admitter.claim(admission, on: context.eventLoop) else {
+                return work(on: admission, head, context)
+            }
             claim.assumeIsolated().whenComplete { result in
                 guard context.channel.isActive else { return }
                 switch result {
@@ -197,7 +198,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     /// Its stages have their own time limits.
     private func work(on admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        do throws(HTTPRejection) { try routes.confirm(admission.credential, by: admission.authenticator) } catch {
+        do throws(HTTPRejection) { try admitter.rules.confirm(admission) } catch {
             return refuse(head, context, error)
         }
         clock?.pause()
@@ -238,8 +239,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool) {
         let isForOperators = HostRoutes.operatorPaths.contains(RequestTarget(head.uri).path)
-        let refusal = isForOperators ? nil : gate.refusal
-        if refusal?.kind == .stopping, routes.isMessage(head) {
+        let refusal = isForOperators ? nil : gate.refusal ?? rejection
+        if refusal?.kind == .stopping, admitter.rules.isMessage(head) {
             return self.answer(HTTPAnswer(.stopping, refusal: .stopping), head, context, isLast: isLast)
         }
         let answer =
@@ -251,7 +252,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     private func answer(
         _ answer: HTTPAnswer, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool
     ) {
-        self.head = nil
+        (self.head, rejection) = (nil, nil)
         note(answer, to: head, context)
         var answer = answer
         answer.headers.add(contentsOf: routes.sharing(head))

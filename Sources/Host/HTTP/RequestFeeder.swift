@@ -16,7 +16,7 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// How long a piece is at most.
     private static let longest = 4 << 10
 
-    private let turns: Rounds
+    private let turns: TurnScheduler
     private var context: ChannelHandlerContext?
     private var input: ByteBuffer?
     private var left = 0
@@ -40,8 +40,8 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// Hears that the client has closed its sending half, before what it sent is answered.
     var inputEnds: (() -> Void)?
 
-    /// - Parameter turns: Those in which clients go on that have sent more than their share.
-    init(turns: Rounds) {
+    /// - Parameter turns: Those of clients that have sent more than their share.
+    init(turns: TurnScheduler) {
         self.turns = turns
     }
 
@@ -154,8 +154,7 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         }
     }
 
-    /// Its turn has come.
-    func goOn() {
+    func resume() {
         isWaiting = false
         feed()
         context?.fireChannelReadComplete()

@@ -4,8 +4,8 @@ import NIOHTTP1
 extension HostRoutes {
     /// Header fields of every answer at a path that such pages may use, also of refusals.
     func sharing(_ head: HTTPRequestHead) -> HTTPHeaders {
-        guard !access.origins.isEmpty, isShared(RequestTarget(head.uri)) else { return [:] }
-        guard let origin = access.listedOrigin(of: head) else { return ["vary": "Origin"] }
+        guard !rules.access.origins.isEmpty, isShared(RequestTarget(head.uri)) else { return [:] }
+        guard let origin = rules.access.listedOrigin(of: head) else { return ["vary": "Origin"] }
         return [
             "vary": "Origin", "access-control-allow-origin": origin,
             "access-control-expose-headers": "Stagecoach-Session",
@@ -15,7 +15,7 @@ extension HostRoutes {
     /// The answer to a browser that asks what a page may send; `nil` where it does not. It asks without a key.
     func preflight(_ head: HTTPRequestHead, _ target: RequestTarget) -> HTTPAnswer? {
         guard head.method == .OPTIONS, head.headers.contains(name: "access-control-request-method"),
-            access.listedOrigin(of: head) != nil, isShared(target)
+            rules.access.listedOrigin(of: head) != nil, isShared(target)
         else { return nil }
         var answer = HTTPAnswer(.noContent, body: "")
         answer.headers = [
@@ -28,6 +28,6 @@ extension HostRoutes {
 
     /// Whether pages of other origins may use a path.
     private func isShared(_ target: RequestTarget) -> Bool {
-        pipeline(at: target) != nil || history && target.path.hasPrefix("/sessions/")
+        rules.pipeline(at: target) != nil || history && target.path.hasPrefix("/sessions/")
     }
 }

@@ -8,17 +8,22 @@ struct MetricDeclaration {
     let labels: [String]
     /// What it says, in one sentence.
     let help: String
-    /// How operators watch it.
-    let watch: MetricWatch
+    /// Which metric it is.
+    let source: Source
+
+    enum Source {
+        case engine(EngineMetric)
+        case host(HostMetric)
+    }
 
     init(_ metric: EngineMetric) {
         (name, kind, labels) = (metric.rawValue, metric.kind, metric.labels)
-        (help, watch) = (metric.help, metric.watch)
+        (help, source) = (metric.help, .engine(metric))
     }
 
     init(_ metric: HostMetric) {
         (name, kind, labels) = (metric.rawValue, metric.kind, metric.labels)
-        (help, watch) = (metric.help, metric.watch)
+        (help, source) = (metric.help, .host(metric))
     }
 
     /// The one of that name; `nil` for metrics of a stage's own.

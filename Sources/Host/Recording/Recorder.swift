@@ -3,11 +3,11 @@ import Stages
 import Synchronization
 
 /// Takes down what is said in conversations, what models answered and what was stored: what a test of each needs.
-final class Recorder: Sendable {
+final class Recorder: ConversationObserver {
     private struct State {
         var conversations: [RecordedConversation] = []
-        /// Their places, by session.
-        var places: [String: Int] = [:]
+        /// Their indices, by session.
+        var indices: [String: Int] = [:]
     }
 
     private let state = Mutex(State())
@@ -29,8 +29,8 @@ final class Recorder: Sendable {
     /// A client is there.
     func begin(_ session: Session, _ format: MessageFormat) {
         state.withLock { state in
-            guard state.places[session.id] == nil else { return }
-            state.places[session.id] = state.conversations.count
+            guard state.indices[session.id] == nil else { return }
+            state.indices[session.id] = state.conversations.count
             state.conversations.append(RecordedConversation(format: format))
         }
     }
@@ -86,6 +86,6 @@ final class Recorder: Sendable {
     private func change<Result: Sendable>(
         _ session: String, _ change: (inout RecordedConversation) -> Result
     ) -> Result? {
-        state.withLock { state in state.places[session].map { change(&state.conversations[$0]) } }
+        state.withLock { state in state.indices[session].map { change(&state.conversations[$0]) } }
     }
 }

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 import Pipeline
 import Stages
 import Synchronization
@@ -51,7 +50,7 @@ final class Connections: Sendable {
     /// What becomes of a connection that was accepted.
     enum Arrival {
         case served(ConnectionGate)
-        case refused(RefusedConnection)
+        case refused(HTTPRejection, LoopConnections)
     }
 
     /// Counts a connection for as long as it lives. Called on its event loop.
@@ -62,14 +61,12 @@ final class Connections: Sendable {
         channel.closeFuture.whenComplete { _ in self.metrics.connectionClosed() }
         guard accepted.add(1, ordering: .relaxed).newValue <= loop.limits.connections else {
             accepted.subtract(1, ordering: .relaxed)
-            return .refused(RefusedConnection(.tooMany("the host has too many connections"), self, loop))
+            return .refused(.tooMany("the host has too many connections"), loop)
         }
         channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
         let place = place(of: channel)
-        guard rate.take() else {
-            return .refused(RefusedConnection(.tooMany("too many clients connect at once"), self, loop))
-        }
-        guard place?.isRefused != true else { return .refused(RefusedConnection(.tooManyOfAddress, self, loop)) }
+        guard rate.take() else { return .refused(.tooMany("too many clients connect at once"), loop) }
+        guard place?.isRefused != true else { return .refused(.tooManyOfAddress, loop) }
         return .served(ConnectionGate(connections: self, loop: loop, place: place))
     }
 
@@ -169,45 +166,5 @@ final class Connections: Sendable {
             guard let loop = loops[ObjectIdentifier(eventLoop)] else { continue }
             try? await eventLoop.submit { body(loop.value) }.get()
         }
-    }
-}
-
-/// What one accepted connection knows of the host.
-final class ConnectionGate {
-    let connections: Connections
-    let loop: LoopConnections
-    private let place: AddressPlace?
-    /// Whether its place is that of a request which came by a proxy.
-    private var isForwarded = false
-
-    init(connections: Connections, loop: LoopConnections, place: AddressPlace?) {
-        (self.connections, self.loop, self.place) = (connections, loop, place)
-    }
-
-    /// What a client may take now.
-    var limits: HostLimits { _read { yield loop.limits } }
-
-    /// Why this connection gets nothing, if it gets nothing.
-    var refusal: HTTPRejection? {
-        if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping", kind: .stopping) }
-        return place?.isRefused == true ? .tooManyOfAddress : nil
-    }
-
-    /// Notes whose request came by a proxy: the client's are counted, not the proxy's. A connection that a proxy keeps
-    /// counts for nobody between two requests.
-    ///
-    /// - Parameter mayStay: Whether it may be a WebSocket's, which is counted where there is no limit, too.
-    func received(from sender: Sender, mayStay: Bool) {
-        guard let place, sender.isForwarded, mayStay || place.isLimited else { return }
-        guard let address = sender.address.flatMap(IPAddress.init) else { return }
-        place.take(for: address)
-        isForwarded = true
-    }
-
-    /// The request was answered, and its connection goes on.
-    func answered() {
-        guard isForwarded else { return }
-        place?.leave()
-        isForwarded = false
     }
 }

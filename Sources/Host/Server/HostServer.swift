@@ -49,7 +49,7 @@ struct HostServer {
     private func configure(_ channel: any Channel) throws {
         switch connections.accept(channel) {
         case .served(let gate): try serve(channel, gate)
-        case .refused(let refused): try refuse(channel, refused)
+        case .refused(let rejection, let loop): try refuse(channel, RefusedConnection(rejection, connections, loop))
         case nil: throw ChannelError.operationUnsupported
         }
     }

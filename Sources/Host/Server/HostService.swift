@@ -58,7 +58,7 @@ struct HostService: Service {
         let deadline = ContinuousClock.now + settings.drain
         for task in reloading + [tidying] { task.cancel() }
         await reloader.stop()
-        await reloader.routes.authenticator?.issuerKeys?.stop()
+        await reloader.routes.rules.authenticator?.issuerKeys?.stop()
         // A tenth is for what there is to close, such as programs to end.
         let work = deadline - min(settings.drain * 0.1, .milliseconds(250))
         let losses = await drain(connections, reloader, workingUntil: work, by: deadline)
@@ -113,11 +113,12 @@ struct HostService: Service {
         let access = AccessRules(
             isLoopback: ListenAddress(host).isLoopback, isEncrypted: credentials.certificates != nil,
             origins: settings.origins.map(\.text), proxies: proxies)
-        return HostRoutes(
+        let rules = AdmissionRules(
             pipelines: pipelines, access: access, authenticator: credentials.auth.authenticator,
-            metrics: settings.metrics,
-            meters: metrics, kept: Kept(limit: settings.limits.kept.bytes), history: settings.history,
             compression: settings.compression)
+        return HostRoutes(
+            rules: rules, metrics: settings.metrics, meters: metrics,
+            kept: Kept(limit: settings.limits.kept.bytes), history: settings.history)
     }
 
     /// Opens every chain; where one fails those before it are closed again.
@@ -171,9 +172,4 @@ struct HostService: Service {
             exit(1)
         }
     }
-}
-
-/// Why the host can't serve.
-struct ServeError: Error, CustomStringConvertible {
-    let description: String
 }

@@ -6,17 +6,17 @@ package final class LoopConnections {
     let executor: EventLoopTaskExecutor
     let metrics: HostMetrics
     // Touched on the event loop alone; see Conversation.
-    @exclusivity(unchecked) private var handlers: [ObjectIdentifier: WebSocketHandler] = [:]
-    @exclusivity(unchecked) private var unflushed: [WebSocketHandler] = []
-    @exclusivity(unchecked) private var exchanges: [ObjectIdentifier: HTTPExchange] = [:]
+    @exclusivity(unchecked) private var unflushed: [any WebSocketConnection] = []
+    private var webSockets: [ObjectIdentifier: any WebSocketConnection] = [:]
+    /// Messages that came by HTTP, and conversations that go on without their clients.
+    private var unfinished: [ObjectIdentifier: any UnfinishedWork] = [:]
     /// Connections whose clients are not in yet, or speak HTTP.
-    @exclusivity(unchecked) private var strangers: [ObjectIdentifier: any OpenConnection] = [:]
-    @exclusivity(unchecked) private var left: [ObjectIdentifier: ConversationKeeper] = [:]
+    private var strangers: [ObjectIdentifier: any OpenConnection] = [:]
     private let pipelines: [LoopPipeline]
     /// Whether connections end with what they have received.
     private(set) var isDraining = false
     /// Those who have sent more than their share of a turn; and more than they may.
-    let busy, offenders: Rounds
+    let busy, offenders: TurnScheduler
     /// Connections past a limit that are being told so.
     let refused: RefusedConnections
     /// How long a client may take nothing of what waits for it; `nil` where that is not limited.
@@ -53,7 +53,8 @@ package final class LoopConnections {
         let access = AccessRules(
             isLoopback: true, isEncrypted: false, origins: [], proxies: TrustedProxies(ranges: []))
         self.init(
-            eventLoop, limits: limits, routes: HostRoutes(pipelines: [], access: access), metrics: HostMetrics())
+            eventLoop, limits: limits, routes: HostRoutes(rules: AdmissionRules(pipelines: [], access: access)),
+            metrics: HostMetrics())
     }
 
     /// - Parameter mostRefused: Connections past a limit that are told so at the same time.
@@ -74,39 +75,28 @@ package final class LoopConnections {
     /// What is served of a pipeline's file from now on.
     func pipeline(_ pipeline: ServedPipeline) -> LoopPipeline { pipelines[pipeline.index] }
 
-    /// Connections, messages that came by HTTP, and conversations that go on without theirs.
-    var count: Int { handlers.count + exchanges.count + left.count }
+    /// WebSockets, messages that came by HTTP, and conversations that go on without their clients.
+    var count: Int { webSockets.count + unfinished.count }
 
-    /// Keeps a conversation whose client has left until its last message has ended.
-    func keep(_ conversation: Conversation, of key: SessionKey, for retained: RetainedSession? = nil) {
-        let keeper = ConversationKeeper(conversation, self, retained: retained)
-        left[ObjectIdentifier(keeper)] = keeper
-        routes.kept.unattended.add(
-            NIOLoopBound(keeper, eventLoop: executor.eventLoop), of: key, userID: conversation.session.userID,
-            bytes: conversation.allocated)
-        conversation.goOn(with: keeper)
-    }
+    func add(stranger: some OpenConnection) { strangers[ObjectIdentifier(stranger)] = stranger }
 
-    func add(_ stranger: some OpenConnection) { strangers[ObjectIdentifier(stranger)] = stranger }
+    func remove(stranger: some OpenConnection) { strangers[ObjectIdentifier(stranger)] = nil }
 
-    func remove(_ stranger: some OpenConnection) { strangers[ObjectIdentifier(stranger)] = nil }
+    func add(work: some UnfinishedWork) { unfinished[ObjectIdentifier(work)] = work }
 
-    func add(_ exchange: HTTPExchange) {
-        exchanges[ObjectIdentifier(exchange)] = exchange
-    }
+    func remove(work: some UnfinishedWork) { unfinished[ObjectIdentifier(work)] = nil }
 
-    func remove(_ exchange: HTTPExchange) {
-        exchanges[ObjectIdentifier(exchange)] = nil
-    }
-
-    func remove(_ keeper: ConversationKeeper) {
-        left[ObjectIdentifier(keeper)] = nil
-        routes.kept.unattended.remove(keeper)
-    }
-
-    func add(_ handler: WebSocketHandler) {
-        handlers[ObjectIdentifier(handler)] = handler
+    func add(webSocket: some WebSocketConnection) {
+        webSockets[ObjectIdentifier(webSocket)] = webSocket
         if ticks == nil { tickRegularly() }
+    }
+
+    func remove(webSocket: some WebSocketConnection) {
+        webSockets[ObjectIdentifier(webSocket)] = nil
+        guard webSockets.isEmpty else { return }
+        ticks?.cancel()
+        ticks = nil
+        noteInbound(0)
     }
 
     private func tickRegularly() {
@@ -122,39 +112,30 @@ package final class LoopConnections {
     /// nobody waits for it. Connections that come meanwhile are not among them.
     func visit(_ body: @escaping (any OpenConnection) -> Void) -> EventLoopFuture<Void> {
         var open = Array(strangers.values)
-        for handler in handlers.values { open.append(handler) }
-        for exchange in exchanges.values { open.append(exchange) }
-        for keeper in left.values { open.append(keeper) }
+        for connection in webSockets.values { open.append(connection) }
+        for work in unfinished.values { open.append(work) }
         let visit = Visit(open, on: executor.eventLoop, in: busy, body)
-        visit.goOn()
+        visit.resume()
         return visit.end
     }
 
-    func remove(_ handler: WebSocketHandler) {
-        handlers[ObjectIdentifier(handler)] = nil
-        guard handlers.isEmpty else { return }
-        ticks?.cancel()
-        ticks = nil
-        noteInbound(0)
-    }
-
-    /// Flushes a handler's frames after the other connections that can be read have been.
-    func flushSoon(_ handler: WebSocketHandler) {
-        unflushed.append(handler)
+    /// Flushes a WebSocket's frames after the other connections that can be read have been.
+    func flushSoon(_ connection: some WebSocketConnection) {
+        unflushed.append(connection)
         guard unflushed.count == 1 else { return }
         let loop = NIOLoopBound(self, eventLoop: executor.eventLoop)
         executor.eventLoop.execute { loop.value.flush() }
     }
 
-    /// Lets a handler go on with what its client sends once others have had their turn.
+    /// Lets a connection go on with what its client sends once others have had their turn.
     ///
     /// - Parameter offends: Whether the client sends more than it may.
-    func goOnLater(_ connection: some TurnTaker, offends: Bool) { (offends ? offenders : busy).add(connection) }
+    func resumeLater(_ connection: some TurnTaker, offends: Bool) { (offends ? offenders : busy).add(connection) }
 
     private func flush() {
-        let handlers = unflushed
+        let connections = unflushed
         unflushed.removeAll(keepingCapacity: true)
-        for handler in handlers { handler.flush() }
+        for connection in connections { connection.flush() }
     }
 
     /// Lets everything that was begun end. Who takes nothing of its answer is not waited for longer than a quarter of the
@@ -162,23 +143,22 @@ package final class LoopConnections {
     func drain(within time: Duration) {
         isDraining = true
         writeLimit = min(writeLimit ?? time / 4, time / 4)
-        for handler in handlers.values { handler.drain() }
+        for connection in webSockets.values { connection.drain() }
     }
 
     /// Ends everything, whatever is in flight.
     ///
     /// - Returns: How many messages had not been begun.
     func stop() -> Int {
-        handlers.values.reduce(0) { $0 + $1.stop() } + exchanges.values.reduce(0) { $0 + $1.stop() }
-            + left.values.reduce(0) { $0 + $1.stop() }
+        webSockets.values.reduce(0) { $0 + $1.stop() } + unfinished.values.reduce(0) { $0 + $1.stop() }
     }
 
     private func tick() {
         let now = NIODeadline.now()
         var inbound = 0
-        for handler in handlers.values {
-            handler.tick(at: now)
-            inbound += handler.inboundBytes
+        for connection in webSockets.values {
+            connection.tick(at: now)
+            inbound += connection.inboundBytes
         }
         noteInbound(inbound)
     }

@@ -1,11 +1,10 @@
-import DequeModule
 import NIOCore
 import NIOHTTP1
 import NIOSSL
 
 /// A connection past a limit of connections: it is told so and closed, within a second whatever the client does. The pages
 /// for operators are answered all the same, for which it may ask at once.
-final class RefusedConnection: ChannelInboundHandler {
+final class RefusedConnection: ChannelInboundHandler, RefusedClient {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
@@ -57,7 +56,7 @@ final class RefusedConnection: ChannelInboundHandler {
         guard HostRoutes.operatorPaths.contains(RequestTarget(head.uri).path) else {
             return answer(HTTPAnswer(rejection), head)
         }
-        let sender = loop.routes.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
+        let sender = loop.routes.rules.access.sender(of: head, peer: context.remoteAddress?.ipAddress)
         answer(loop.routes.answer(head, from: sender, isStopping: connections.isStopping), head)
     }
 
@@ -68,7 +67,6 @@ final class RefusedConnection: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    /// Another needs its descriptor.
     func giveWay() {
         refuse()
         close()
@@ -96,27 +94,5 @@ final class RefusedConnection: ChannelInboundHandler {
         if let body { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
         context.close(mode: .output, promise: nil)
-    }
-}
-
-/// The refused connections of one event loop: so many that a page for operators can still be asked for, so few that they
-/// take no descriptors from those who are in.
-final class RefusedConnections {
-    private let limit: Int
-    private var connections = Deque<RefusedConnection>()
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    /// Past the limit the oldest, who had the longest time to ask, goes.
-    func add(_ connection: RefusedConnection) {
-        connections.append(connection)
-        if connections.count > limit { connections.popFirst()?.giveWay() }
-    }
-
-    func remove(_ connection: RefusedConnection) {
-        guard let index = connections.firstIndex(where: { $0 === connection }) else { return }
-        connections.remove(at: index)
     }
 }

@@ -45,7 +45,7 @@ actor Reloader {
     func reloadEverything() async {
         await inTurn {
             await self.reloadCertificates()
-            let keys = await self.routes.authenticator?.issuerKeys
+            let keys = await self.routes.rules.authenticator?.issuerKeys
             await self.reloadPipelines()
             if let keys { await self.refresh(keys) }
         }
@@ -71,7 +71,7 @@ actor Reloader {
         let good = loaded.compactMap(\.file)
         guard good.count == files.count, !loaded.contains(where: \.hasErrors) else { return refuse("see above") }
         let next = good.enumerated().compactMap {
-            ServedPipeline($1, index: $0, recorder: routes.pipelines[$0].recorder)
+            ServedPipeline($1, index: $0, observer: routes.pipelines[$0].observer)
         }
         guard next.count == routes.pipelines.count else { return refuse("no message could come in") }
         let said = HostSettings.of(good)
@@ -123,7 +123,7 @@ actor Reloader {
 
     /// Asks an issuer again, where it still is the one. What is there counts until it answers.
     private func refresh(_ keys: IssuerKeys) {
-        guard routes.authenticator?.issuerKeys === keys else { return }
+        guard routes.rules.authenticator?.issuerKeys === keys else { return }
         keys.refresh()
         reviewTokens(by: keys)
     }
@@ -134,7 +134,7 @@ actor Reloader {
         reviewing = Task {
             guard await keys.haveCome() else { return }
             await inTurn {
-                guard await self.routes.authenticator?.issuerKeys === keys else { return }
+                guard await self.routes.rules.authenticator?.issuerKeys === keys else { return }
                 await self.connections.enforce(AccessReview(self.auth, keepsTokens: false), with: self.routes.kept)
             }
         }

@@ -15,22 +15,25 @@ final class ServedPipeline: Sendable {
     let meter: MessageMeter
     /// The file's place among those that are served.
     let index: Int
-    /// What takes down what is said; `nil` where nobody wants to know.
-    let recorder: Recorder?
+    /// Hears what is said; `nil` where nobody wants to know.
+    let observer: (any ConversationObserver)?
     private let state = Mutex(State())
 
     var path: String { entry.path }
 
-    init(name: String, entry: Receive, chain: Chain, index: Int = 0, recorder: Recorder? = nil) {
+    /// For how long a session is kept without a client; `nil` where none is.
+    var retention: Duration? { if case .hold(let time) = entry.onDisconnect { time } else { nil } }
+
+    init(name: String, entry: Receive, chain: Chain, index: Int = 0, observer: (any ConversationObserver)? = nil) {
         (self.name, self.entry, self.chain, self.index) = (name, entry, chain, index)
-        self.recorder = recorder
+        self.observer = observer
         meter = MessageMeter(pipeline: name)
     }
 
     /// `nil` for a chain that no message can enter, which no pipeline file builds.
-    convenience init?(_ file: PipelineFile, index: Int = 0, recorder: Recorder? = nil) {
+    convenience init?(_ file: PipelineFile, index: Int = 0, observer: (any ConversationObserver)? = nil) {
         guard let receive = file.chain.stages.first as? Receive else { return nil }
-        self.init(name: file.name, entry: receive, chain: file.chain, index: index, recorder: recorder)
+        self.init(name: file.name, entry: receive, chain: file.chain, index: index, observer: observer)
     }
 
     /// How many messages wait in one of its stages.
@@ -64,7 +67,7 @@ final class ServedPipeline: Sendable {
 
 /// What an event loop serves of a file now: the next message goes through it. Touched on that loop alone.
 final class LoopPipeline {
-    @exclusivity(unchecked) var current: ServedPipeline {
+    var current: ServedPipeline {
         didSet { uncounted = Uncounted(current) }
     }
     @exclusivity(unchecked) private var uncounted: Uncounted<ServedPipeline>

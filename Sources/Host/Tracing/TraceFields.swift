@@ -32,14 +32,3 @@ struct TraceFieldReader: Extractor {
         }
     }
 }
-
-extension Conversation {
-    /// Begins a message's spans, in the trace that the message names, or else the client's request.
-    func trace(_ message: inout Message, by tracer: any Tracer) {
-        var context = ServiceContext.topLevel
-        for fields in [origin, TraceFields(message.metadata)].compactMap(\.self) {
-            tracer.extract(fields, into: &context, using: TraceFieldReader())
-        }
-        message.trace = MessageTrace(of: message, in: pipeline.current.name, by: tracer, context: context)
-    }
-}

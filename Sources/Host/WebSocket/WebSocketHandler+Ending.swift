@@ -55,7 +55,7 @@ extension WebSocketHandler {
     /// The sink has fewer pending messages than before, or none.
     package func messagesHaveEnded() {
         closeIfDrained()
-        goOnAndFlush()
+        readOnAndFlush()
     }
 
     private func closeIfDrained() {

@@ -6,7 +6,7 @@ import Pipeline
 /// Reads stop while the client has too much waiting on either side; writes are gathered and flushed once a turn of the event
 /// loop, so that a client which is woken finds more than one answer. Of what a client has sent at once no more than a share
 /// is done in a turn, so that other clients have theirs.
-package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConnection {
+package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocketConnection {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = Never
     package typealias OutboundOut = ByteBuffer
@@ -26,28 +26,29 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
     /// Bytes that may wait for the client.
     private var mostWaiting: Int
 
-    // Touched on the event loop alone; see Conversation.
+    // Of each message, by code that doesn't call itself, on the event loop alone; see Conversation.
     @exclusivity(unchecked) var decoder: WebSocketDecoder
-    @exclusivity(unchecked) var closing = WebSocketCloseState()
-    /// What either side closed it with.
-    var closeCode: WebSocketCloseCode?
-    @exclusivity(unchecked) var context: ChannelHandlerContext?
     @exclusivity(unchecked) var frames: OutgoingFrames
     @exclusivity(unchecked) private var socket: ClientSocket?
+    @exclusivity(unchecked) var clock: ConnectionClock
+
+    var context: ChannelHandlerContext?
+    var closing = WebSocketCloseState()
+    /// What either side closed it with.
+    var closeCode: WebSocketCloseCode?
     /// What the channel says of itself, which costs more to ask for each message.
-    @exclusivity(unchecked) private var isWritable = true
-    @exclusivity(unchecked) private var isReading = false
-    @exclusivity(unchecked) private var isDecoding = false
-    @exclusivity(unchecked) private var holdsRead = false
+    private var isWritable = true
+    private var isReading = false
+    private var isDecoding = false
+    private var holdsRead = false
     /// Whether something that was read waits for its turn.
-    @exclusivity(unchecked) private var isWaiting = false
+    private var isWaiting = false
     /// Whether what still comes is dropped, after a breach.
-    @exclusivity(unchecked) var isDropping = false
-    @exclusivity(unchecked) var isDraining = false
+    var isDropping = false
+    var isDraining = false
     /// Whether the client may not be here any more.
     var isCancelled = false
-    @exclusivity(unchecked) var clock: ConnectionClock
-    @exclusivity(unchecked) private var rate: FrameRate?
+    private var rate: FrameRate?
 
     /// Those of sizes hold from the next frame on.
     func limitsChanged() {
@@ -85,7 +86,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
         self.context = context
         socket = ClientSocket(of: context.channel)
         isWritable = context.channel.isWritable
-        loop.add(self)
+        loop.add(webSocket: self)
         // A reload may have come since the handshake.
         if limitsVersion != loop.limitsVersion { limitsChanged() }
         loop.metrics.webSocketOpened()
@@ -95,7 +96,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
-        loop.remove(self)
+        loop.remove(webSocket: self)
         loop.metrics.webSocketClosed(closeCode)
         sink.end()
         sink.hasEnded(with: closeCode)
@@ -153,11 +154,10 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
     private func waitForTurn(offends: Bool) {
         guard !isWaiting else { return }
         isWaiting = true
-        loop.goOnLater(self, offends: offends)
+        loop.resumeLater(self, offends: offends)
     }
 
-    /// Its turn has come.
-    func goOn() {
+    func resume() {
         guard isWaiting else { return }
         isWaiting = false
         readOn()
@@ -252,7 +252,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
 
     package func write(text: String) {
         if mayWrite { frames.text(text) }
-        goOnAndFlush()
+        readOnAndFlush()
     }
 
     /// Writes a frame that leaves with others of this turn of the event loop.
@@ -267,13 +267,13 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, OpenConne
 
     package func write(binary: ByteBuffer) {
         if mayWrite { frames.binary(binary) }
-        goOnAndFlush()
+        readOnAndFlush()
     }
 
     var mayWrite: Bool { context != nil && !closing.hasSentClose }
 
     /// Whoever reads or decodes does so afterwards.
-    func goOnAndFlush() {
+    func readOnAndFlush() {
         guard !isReading, !isDecoding else { return }
         readOn()
         if !frames.isEmpty { flush() }

@@ -95,9 +95,9 @@ struct RememberedAnswersTests {
         #expect(finding(kept.answers, key("999"), by: owner) == "answered")
         #expect(kept.budget.state(of: .answers).dropped > 800)
         let pipeline = try ServedPipeline.forTests(onDisconnect: .hold(.seconds(60)))
-        func place(_ session: String?, at now: NIODeadline) throws -> RetainedPlace? {
+        func place(_ session: String?, at now: NIODeadline) throws -> SessionSeat? {
             let query = QueryItems(session.map { "session=\($0)" } ?? "")
-            return try kept.sessions.place(
+            return try kept.sessions.seat(
                 for: Admission(pipeline: pipeline, query: query, address: nil), limit: 50_000, at: now)
         }
         let first = "5f350470-f5d5-4d96-93db-8d732a78cfc9"

@@ -14,10 +14,10 @@ struct RetainedSessionsTests {
         pipeline = try .forTests(onDisconnect: .hold(.seconds(60)))
     }
 
-    private func place(in kept: Kept, of user: String = "ann") throws -> RetainedPlace? {
+    private func place(in kept: Kept, of user: String = "ann") throws -> SessionSeat? {
         let admission = try Admission(
             pipeline: pipeline, query: QueryItems("session=\(id)"), address: nil, credential: .forTests(user))
-        return try kept.sessions.place(for: admission, limit: 1_000)
+        return try kept.sessions.seat(for: admission, limit: 1_000)
     }
 
     @Test("connections that come at the same instant are in one session")

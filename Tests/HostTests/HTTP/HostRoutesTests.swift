@@ -17,9 +17,9 @@ struct HostRoutesTests {
     private func routes(auth: Bool = true, metrics: MetricsRule = .loopback, history: Bool = true) -> HostRoutes {
         let access = AccessRules(isLoopback: false, origins: [], proxies: TrustedProxies(ranges: []))
         let authenticator = Authenticator(keys: [APIKey(key: Secret("key"), user: "ann")])
-        return HostRoutes(
-            pipelines: [pipeline], access: access, authenticator: auth ? authenticator : nil, metrics: metrics,
-            history: history)
+        let rules = AdmissionRules(
+            pipelines: [pipeline], access: access, authenticator: auth ? authenticator : nil)
+        return HostRoutes(rules: rules, metrics: metrics, history: history)
     }
 
     private func head(_ method: HTTPMethod, _ uri: String, token: String? = nil) -> HTTPRequestHead {
@@ -36,19 +36,20 @@ struct HostRoutesTests {
         #expect(answer.status == .unauthorized)
         #expect(answer.headers.first(name: "www-authenticate")?.hasPrefix("Bearer realm=") == true)
         #expect(answer.headers.first(name: "www-authenticate")?.contains("invalid_token") == (token != nil))
-        #expect(routes().admission(toPost: head(method, "/ws", token: token), from: remote) == nil)
+        #expect((try? routes().rules.admitMessage(head(method, "/ws", token: token), from: remote)) == nil)
         #expect(!answer.body.contains("wrong"))
     }
 
     @Test("with a good key a message is the user's")
     func admitted() throws {
-        let admission = routes().admission(toPost: head(.POST, "/ws?username=mallory", token: "key"), from: remote)
-        #expect(admission?.session.userID == "ann")
-        #expect(admission?.session.username == "ann")
-        #expect(admission?.session.address == "203.0.113.9")
-        let open = routes(auth: false).admission(toPost: head(.POST, "/ws?username=bob"), from: remote)
-        #expect(open?.session.userID == nil)
-        #expect(open?.session.username == "bob")
+        let request = head(.POST, "/ws?username=mallory", token: "key")
+        let admission = try routes().rules.admitMessage(request, from: remote)
+        #expect(admission.session.userID == "ann")
+        #expect(admission.session.username == "ann")
+        #expect(admission.session.address == "203.0.113.9")
+        let open = try routes(auth: false).rules.admitMessage(head(.POST, "/ws?username=bob"), from: remote)
+        #expect(open.session.userID == nil)
+        #expect(open.session.username == "bob")
     }
 
     @Test(

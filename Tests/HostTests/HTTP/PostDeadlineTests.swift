@@ -26,7 +26,7 @@ struct PostDeadlineTests {
     private func channel(asking model: Silent) async throws -> NIOAsyncTestingChannel {
         let pipeline = try ServedPipeline.forTests(with: ["model": model])
         let access = AccessRules(isLoopback: true, origins: [], proxies: TrustedProxies(ranges: []))
-        let routes = HostRoutes(pipelines: [pipeline], access: access)
+        let routes = HostRoutes(rules: AdmissionRules(pipelines: [pipeline], access: access))
         let connections = try await Connections(
             group: MultiThreadedEventLoopGroup.singleton, limits: HostLimits(), proxies: TrustedProxies(ranges: []),
             routes: routes)

@@ -17,7 +17,7 @@ struct StoppingTests {
         let health = HealthThatActs()
         let pipeline = try ServedPipeline.forTests(with: ["model": Echo(), "other": health])
         let access = AccessRules(isLoopback: true, origins: [], proxies: TrustedProxies(ranges: []))
-        let routes = HostRoutes(pipelines: [pipeline], access: access)
+        let routes = HostRoutes(rules: AdmissionRules(pipelines: [pipeline], access: access))
         let group = MultiThreadedEventLoopGroup.singleton
         let connections = try await Connections(
             group: group, limits: HostLimits(), proxies: TrustedProxies(ranges: []),

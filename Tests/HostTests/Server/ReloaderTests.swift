@@ -68,7 +68,7 @@ struct ReloaderTests {
         let pipelines = files.enumerated().compactMap { ServedPipeline($1, index: $0) }
         for pipeline in pipelines { try await pipeline.chain.open() }
         let access = AccessRules(isLoopback: true, origins: [], proxies: TrustedProxies(ranges: []))
-        let routes = HostRoutes(pipelines: pipelines, access: access)
+        let routes = HostRoutes(rules: AdmissionRules(pipelines: pipelines, access: access))
         let connections = try await Connections(
             group: MultiThreadedEventLoopGroup.singleton, limits: HostLimits(), proxies: TrustedProxies(ranges: []),
             routes: routes)

@@ -75,7 +75,7 @@ struct PermessageDeflateTests {
             "permessage-deflate; a=\"b c\"", "\"permessage-deflate\"", "permessage-deflate, (x)", "a=b", "é",
         ])
     func malformed(header: String) {
-        #expect(throws: HTTPRejection.self) { try negotiated([header]) }
+        #expect(throws: MalformedExtensions.self) { try negotiated([header]) }
     }
 
     private func negotiated(_ fields: [String]) throws -> PermessageDeflate? {

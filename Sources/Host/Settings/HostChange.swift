@@ -34,9 +34,9 @@ extension HostSettings {
 extension HostRoutes {
     /// Takes what a reload takes of `host:`, beside limits.
     mutating func take(_ settings: HostSettings, _ authenticator: Authenticator?) {
-        access = access.with(origins: settings.origins)
+        rules.access = rules.access.with(origins: settings.origins)
+        rules.authenticator = authenticator
         (metrics, history) = (settings.metrics, settings.history)
-        self.authenticator = authenticator
     }
 }
 

@@ -41,5 +41,8 @@ package struct HTTPRejection: Error {
         return rejection
     }
 
+    /// A session belongs to the user who had it first.
+    static let foreignSession = HTTPRejection(.forbidden, "the session is another user's")
+
     static let tooManyOfAddress = tooMany("there are too many connections from this address")
 }

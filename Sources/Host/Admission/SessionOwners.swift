@@ -89,6 +89,6 @@ final class SessionOwners: Sendable {
     }
 
     private static func check(_ user: String, is owner: String) throws(HTTPRejection) {
-        guard owner.isExactly(user) else { throw HTTPRejection(.forbidden, "the session is another user's") }
+        guard owner.isExactly(user) else { throw .foreignSession }
     }
 }

@@ -2,7 +2,7 @@ import NIOCore
 import Pipeline
 
 /// Stands in for a client that has left, until the last of its messages has ended.
-final class ConversationKeeper: ConversationClient, UnattendedConversation, OpenConnection {
+final class DetachedClient: ConversationClient, UnattendedConversation, UnfinishedWork {
     private let conversation: Conversation
     private let loop: LoopConnections
     private let retained: RetainedSession?
@@ -18,7 +18,8 @@ final class ConversationKeeper: ConversationClient, UnattendedConversation, Open
 
     func conversationIsIdle() {
         conversation.end()
-        loop.remove(self)
+        loop.remove(work: self)
+        loop.routes.kept.unattended.remove(self)
     }
 
     var credential: ClientCredential? { conversation.credential }
@@ -45,6 +46,18 @@ final class ConversationKeeper: ConversationClient, UnattendedConversation, Open
         let unbegun = conversation.stop()
         conversationIsIdle()
         return unbegun
+    }
+}
+
+extension LoopConnections {
+    /// Keeps a conversation whose client has left until its last message has ended.
+    func keep(_ conversation: Conversation, of key: SessionKey, for retained: RetainedSession? = nil) {
+        let client = DetachedClient(conversation, self, retained: retained)
+        add(work: client)
+        routes.kept.unattended.add(
+            NIOLoopBound(client, eventLoop: executor.eventLoop), of: key, userID: conversation.session.userID,
+            bytes: conversation.allocated)
+        conversation.resume(with: client)
     }
 }
 

@@ -21,11 +21,12 @@ final class TokenQuestions: ChannelInboundHandler, RemovableChannelHandler {
         if kept != nil {
             kept?.append(Self.unwrapInboundIn(data))
         } else if case .head(let head) = Self.unwrapInboundIn(data),
-            let question = gate.loop.routes.question(about: head)
+            let question = gate.loop.routes.rules.question(about: head)
         {
             kept = [.head(head)]
             feeder.hold()
-            context.eventLoop.answer(to: question, within: gate.limits.lookUp).whenComplete { _ in self.goOn(context) }
+            context.eventLoop.answer(to: question, within: gate.limits.lookUp).whenComplete { _ in self.resume(context)
+            }
         } else {
             context.fireChannelRead(data)
         }
@@ -40,7 +41,7 @@ final class TokenQuestions: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    private func goOn(_ context: ChannelHandlerContext) {
+    private func resume(_ context: ChannelHandlerContext) {
         guard let parts = kept.take() else { return }
         feeder.release()
         for part in parts { context.fireChannelRead(Self.wrapInboundOut(part)) }

@@ -31,7 +31,7 @@ struct AccessRules: Sendable {
         let text = head.headers.first(name: "host")
         let host = text.flatMap(HostName.init)
         // Whoever looks whether the host is well need not know its name.
-        if isLoopback, !(host.map(isOwn) ?? false), !HostRoutes.isLook(head, RequestTarget(head.uri)) {
+        if isLoopback, !(host.map(isOwn) ?? false), !head.isHealthCheck(of: RequestTarget(head.uri)) {
             throw .refused(host: text)
         }
         guard head.headers.contains(name: "origin") else { return }

@@ -3,28 +3,29 @@ import NIOHTTP1
 
 /// A handshake that is good: makes a WebSocket of its connection, whatever was asked on it before.
 struct WebSocketUpgrade {
-    let entrance: WebSocketEntrance
-    let admission: Admission
-    let compression: PermessageDeflate?
-    /// Those of the 101 response.
-    let headers: HTTPHeaders
+    private let admitter: RequestAdmitter
+    private let admission: Admission
+    private let agreement: UpgradeAgreement
 
     /// - Throws: Why the client is not let in.
-    init(_ head: HTTPRequestHead, from sender: Sender, _ entrance: WebSocketEntrance) throws(HTTPRejection) {
-        self.entrance = entrance
-        (admission, compression, headers) = try entrance.admit(head, from: sender)
+    init(_ head: HTTPRequestHead, from sender: Sender, _ admitter: RequestAdmitter) throws(HTTPRejection) {
+        self.admitter = admitter
+        (admission, agreement) = try admitter.admitWebSocket(head, from: sender)
     }
 
     /// Finds out whether the session is the client's, answers the handshake and takes HTTP's handlers out. What the client
     /// sent behind it is held by `feeder` until then.
     ///
-    /// - Parameter refuse: Called where the session is another's.
+    /// - Parameters:
+    ///   - requests: What answers requests on the connection.
+    ///   - refuse: Called where the session is another's.
     func perform(
-        _ context: ChannelHandlerContext, codec: HTTPCodec, feeder: RequestFeeder, requests: HTTPRequestHandler,
+        _ context: ChannelHandlerContext, codec: HTTPCodec, feeder: RequestFeeder,
+        requests: any RemovableChannelHandler,
         refuse: @escaping (any Error) -> Void
     ) {
         do {
-            guard !admission.awaitsToken, let claim = try entrance.claim(admission, on: context.eventLoop) else {
+            guard !admission.awaitsToken, let claim = try admitter.claim(admission, on: context.eventLoop) else {
                 return try open(context, codec, feeder, requests)
             }
             claim.assumeIsolated().whenComplete { result in
@@ -42,13 +43,14 @@ struct WebSocketUpgrade {
     }
 
     private func open(
-        _ context: ChannelHandlerContext, _ codec: HTTPCodec, _ feeder: RequestFeeder, _ requests: HTTPRequestHandler
+        _ context: ChannelHandlerContext, _ codec: HTTPCodec, _ feeder: RequestFeeder,
+        _ requests: any RemovableChannelHandler
     ) throws {
         let handler = try handler()
         var response = HTTPResponseHead(version: .http1_1, status: .switchingProtocols)
         response.headers = ["connection": "upgrade", "upgrade": "websocket"]
-        response.headers.add(contentsOf: headers)
-        context.writeAndFlush(HTTPRequestHandler.wrapOutboundOut(.head(response)), promise: nil)
+        response.headers.add(contentsOf: agreement.headers)
+        context.writeAndFlush(NIOAny(HTTPServerResponsePart.head(response)), promise: nil)
         let pipeline = context.pipeline.syncOperations
         codec.remove(from: pipeline).assumeIsolated().whenSuccess {
             guard context.channel.isActive else { return }
@@ -64,7 +66,8 @@ struct WebSocketUpgrade {
 
     /// What speaks on the connection from now on.
     private func handler() throws(HTTPRejection) -> any ChannelHandler {
-        if admission.awaitsToken { return WebSocketDoor(admission, entrance) }
-        return entrance.handler(for: admission, in: try entrance.place(for: admission), compression: compression)
+        if admission.awaitsToken { return TokenHandshake(admission, admitter) }
+        let seat = try admitter.seat(for: admission)
+        return admitter.handler(for: admission, in: seat, compression: agreement.compression)
     }
 }

@@ -4,14 +4,15 @@ import NIOHTTP1
 /// A WebSocket connection whose client has yet to say who it is: its first message is `{"type": "auth", "token": "…"}`,
 /// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on, and what
 /// the client sends is bounded as its header fields were.
-final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler, OpenConnection {
+final class TokenHandshake: ChannelDuplexHandler, RemovableChannelHandler, OpenConnection {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
     private let admission: Admission
-    private let entrance: WebSocketEntrance
+    private let admitter: RequestAdmitter
+    private var gate: ConnectionGate { admitter.gate }
     private var decoder: WebSocketDecoder
     /// What came, as it came: what follows the first message is the next handler's.
     private var received = ByteBuffer()
@@ -34,30 +35,30 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler, OpenCo
         case over
     }
 
-    init(_ admission: Admission, _ entrance: WebSocketEntrance) {
+    init(_ admission: Admission, _ admitter: RequestAdmitter) {
         self.admission = admission
-        self.entrance = entrance
+        self.admitter = admitter
         // A token is no longer than the headers that it would otherwise stand in.
-        let longest = entrance.gate.limits.headers.bytes
+        let longest = admitter.gate.limits.headers.bytes
         decoder = WebSocketDecoder(limits: .init(maxMessageBytes: longest))
         room = 2 * longest
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        entrance.gate.loop.add(self)
+        gate.loop.add(stranger: self)
         limitsChanged()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        entrance.gate.loop.remove(self)
+        gate.loop.remove(stranger: self)
         deadline?.cancel()
     }
 
     /// The token is waited for in the time of a handshake.
     func limitsChanged() {
-        let limit = entrance.gate.limits.handshake
+        let limit = gate.limits.handshake
         guard let context, state != .over else { return }
         deadline?.cancel()
         deadline = nil
@@ -95,14 +96,14 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler, OpenCo
         room -= bytes.readableBytes
         decoder.append(bytes)
         while state == .waiting, let event = decoder.next() { handle(event, context) }
-        // What follows the token is no longer the door's.
+        // What follows the token is the next handler's.
         if state == .deciding { received = decoder.takeInput() ?? ByteBuffer() }
         if state == .waiting, room < 0 { refuse(context, "the first message must be the token") }
     }
 
     private func handle(_ event: WebSocketDecoder.Event, _ context: ChannelHandlerContext) {
         switch event {
-        case .text(let text): enter(with: PresentedToken.find(in: text), context)
+        case .text(let text): judge(PresentedToken.find(in: text), context)
         case .ping(let payload): answer(payload, context)
         case .pong: break
         case .close(let code, _): end(context, code ?? .normal, "")
@@ -124,13 +125,13 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler, OpenCo
         }
     }
 
-    private func enter(with token: String?, _ context: ChannelHandlerContext) {
+    private func judge(_ token: String?, _ context: ChannelHandlerContext) {
         guard let token else { return refuse(context, "the first message must be {\"type\":\"auth\",\"token\":…}") }
         state = .deciding
-        guard let question = entrance.routes.authenticator?.question(about: token) else {
+        guard let question = admitter.rules.authenticator?.question(about: token) else {
             return identify(by: token, context)
         }
-        context.eventLoop.answer(to: question, within: entrance.gate.limits.lookUp).whenComplete { _ in
+        context.eventLoop.answer(to: question, within: gate.limits.lookUp).whenComplete { _ in
             if context.channel.isActive, self.state == .deciding { self.identify(by: token, context) }
         }
     }
@@ -138,11 +139,11 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler, OpenCo
     private func identify(by token: String, _ context: ChannelHandlerContext) {
         do {
             // Whoever says now who may come in: a reload may have changed it since the handshake.
-            let authenticator = entrance.routes.authenticator
+            let authenticator = admitter.rules.authenticator
             let admission = admission.identified(by: try authenticator?.credential(for: token), authenticator)
             // What followed the message is only known after this turn.
             let claim =
-                try entrance.claim(admission, on: context.eventLoop) ?? context.eventLoop.submit {}
+                try admitter.claim(admission, on: context.eventLoop) ?? context.eventLoop.submit {}
             claim.assumeIsolated().flatMapThrowing { try self.open(for: admission, context) }
                 .whenFailure { self.refuse(context, $0) }
         } catch {
@@ -153,7 +154,7 @@ final class WebSocketDoor: ChannelDuplexHandler, RemovableChannelHandler, OpenCo
     /// Steps aside for the connection's own handler.
     private func open(for admission: Admission, _ context: ChannelHandlerContext) throws {
         guard context.channel.isActive, state == .deciding else { return }
-        let handler = entrance.handler(for: admission, in: try entrance.place(for: admission))
+        let handler = admitter.handler(for: admission, in: try admitter.seat(for: admission))
         try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
         if received.readableBytes > 0 {
             context.fireChannelRead(Self.wrapInboundOut(received))

@@ -1,0 +1,53 @@
+import NIOCore
+import Pipeline
+
+/// What an event loop has for a client, and a reload concerns.
+protocol OpenConnection: AnyObject {
+    /// What a client may take is something else from now on.
+    func limitsChanged()
+
+    /// What the client has shown; `nil` where it has nothing that goes on, or has shown nothing.
+    var credential: ClientCredential? { get }
+
+    /// Who may come in has changed. Where the client may not be here any more, what it asked for ends as cancelled.
+    func cancel(unless review: AccessReview)
+
+    /// Closes the connection of such a client, once everything is cancelled.
+    func closeIfCancelled()
+}
+
+extension OpenConnection {
+    func limitsChanged() {}
+    var credential: ClientCredential? { nil }
+    func cancel(unless review: AccessReview) {}
+    func closeIfCancelled() {}
+}
+
+/// What goes on for a client and ends with the host: a message that came by HTTP, or a conversation without its client.
+protocol UnfinishedWork: OpenConnection {
+    /// Ends it now, whatever is in flight.
+    ///
+    /// - Returns: How many messages had not been begun.
+    func stop() -> Int
+}
+
+/// A WebSocket, as its event loop knows it.
+protocol WebSocketConnection: UnfinishedWork {
+    /// Bytes of the client's that have arrived and are not worked on yet.
+    var inboundBytes: Int { get }
+
+    /// Sends the frames that are gathered.
+    func flush()
+
+    /// Takes no further prompt, lets those that were received end, then closes.
+    func drain()
+
+    /// Called about once a second.
+    func tick(at now: NIODeadline)
+}
+
+extension PipelineError {
+    /// What ends the messages of a client that may not be here any more.
+    static let noLongerAdmitted = PipelineError(
+        .cancelled, "The message was cancelled", detail: "a reload has withdrawn what authorized the client")
+}

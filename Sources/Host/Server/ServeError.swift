@@ -1,0 +1,4 @@
+/// Why the host can't serve.
+struct ServeError: Error, CustomStringConvertible {
+    let description: String
+}
