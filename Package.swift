@@ -77,15 +77,25 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "WebSocketCodec",
+            dependencies: [
+                "CZlib",
+                "Cryptography",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Host",
             dependencies: [
                 "CMalloc",
-                "CZlib",
                 "Cryptography",
                 "HTTPClient",
                 "Pipeline",
                 "PipelineTesting",
                 "Stages",
+                "WebSocketCodec",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -124,6 +134,7 @@ let package = Package(
             dependencies: [
                 "Host",
                 "Pipeline",
+                "WebSocketCodec",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -137,12 +148,14 @@ let package = Package(
                 "Host",
                 "Pipeline",
                 "Stages",
+                "WebSocketCodec",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/FuzzTargets",
             exclude: ["Corpus"],
             swiftSettings: strict),
+        .target(name: "TestFrames", path: "Tests/TestFrames", swiftSettings: strict),
         .target(name: "TestPatience", path: "Tests/TestPatience", swiftSettings: strict),
         .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: strict),
         .testTarget(
@@ -179,17 +192,29 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "HostTests",
+            name: "WebSocketCodecTests",
             dependencies: [
                 "CZlib",
+                "TestFrames",
+                "TestRandom",
+                "WebSocketCodec",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HostTests",
+            dependencies: [
                 "Cryptography",
                 "FuzzTargets",
                 "Host",
                 "Pipeline",
                 "Stages",
+                "TestFrames",
                 "TestPatience",
                 "TestRandom",
                 "TestSigning",
+                "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),

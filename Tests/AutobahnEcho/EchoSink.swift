@@ -1,6 +1,7 @@
 import Host
 import NIOCore
 import Pipeline
+import WebSocketCodec
 
 /// Says back every message.
 final class EchoSink: MessageSink {

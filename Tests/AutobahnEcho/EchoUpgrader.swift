@@ -2,6 +2,7 @@ import Host
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import WebSocketCodec
 
 /// Turns an HTTP connection into an echo, by the host's own check of the handshake.
 final class EchoUpgrader: HTTPServerProtocolUpgrader {

@@ -1,6 +1,7 @@
 import Host
 import NIOCore
 import NIOHTTP1
+import WebSocketCodec
 
 /// A WebSocket client's bytes: whatever they are, the decoder says the same however they are cut, says nothing after
 /// the end, and holds no more than one message. The first byte is the size of the pieces.

@@ -1,6 +1,7 @@
 import Host
 import NIOHTTP1
 import Pipeline
+import WebSocketCodec
 
 /// What a client asks for before it speaks: a line with the target, then one line for each header field.
 enum HandshakeTarget {

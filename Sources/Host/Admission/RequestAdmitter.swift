@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import WebSocketCodec
 
 /// Lets a request in, or says why not. Whatever is asked for, the steps are these, in this order:
 ///

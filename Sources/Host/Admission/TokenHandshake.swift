@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import WebSocketCodec
 
 /// A WebSocket connection whose client has yet to say who it is: its first message is `{"type": "auth", "token": "…"}`,
 /// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on, and what

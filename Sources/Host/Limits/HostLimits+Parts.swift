@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import WebSocketCodec
 
 /// What the parts of a connection need of the limits.
 extension HostLimits {

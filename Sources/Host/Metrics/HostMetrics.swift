@@ -1,4 +1,5 @@
 import CoreMetrics
+import WebSocketCodec
 
 /// Counts connections and what was refused.
 final class HostMetrics: Sendable {

@@ -1,5 +1,6 @@
 import NIOCore
 import Pipeline
+import WebSocketCodec
 
 /// When a connection must be pinged or closed: a pure value that is told what happened and asked now and then.
 struct ConnectionClock {

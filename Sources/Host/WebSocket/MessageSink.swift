@@ -1,5 +1,6 @@
 package import NIOCore
 package import Pipeline
+package import WebSocketCodec
 
 /// Who takes what a WebSocket's client says, and answers it. Called on the connection's event loop.
 ///

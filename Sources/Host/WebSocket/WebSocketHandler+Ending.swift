@@ -1,4 +1,5 @@
 package import NIOCore
+import WebSocketCodec
 
 /// How a connection ends, by itself and with its host, and what is looked at once a second.
 extension WebSocketHandler {

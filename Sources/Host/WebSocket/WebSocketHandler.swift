@@ -1,5 +1,6 @@
 package import NIOCore
 import Pipeline
+package import WebSocketCodec
 
 /// A WebSocket connection after its handshake: bytes in, frames out, and the rules of a well-kept connection.
 ///

@@ -5,6 +5,7 @@ import TestPatience
 import Testing
 
 @testable import Host
+@testable import WebSocketCodec
 
 @Suite("Frames that go to a client's socket")
 struct ClientSocketTests {

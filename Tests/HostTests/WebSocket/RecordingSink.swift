@@ -2,6 +2,7 @@ import NIOCore
 import Pipeline
 
 @testable import Host
+@testable import WebSocketCodec
 
 /// Answers each message at once, as a pipeline that doesn't wait does.
 final class RecordingSink: MessageSink {

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import Pipeline
+import TestFrames
 import Testing
 
 @testable import Host
@@ -76,7 +77,7 @@ struct WebSocketShareTests {
     @Test("is one read a millisecond of what still comes after a breach")
     func dropping() async throws {
         let client = try await Client(try await connections(), loop)
-        var unmasked = ClientFrame.text("x")
+        var unmasked = TestFrame.text("x")
         unmasked.isMasked = false
         try await client.send([unmasked])
         try await client.send([.text("dropped")])
@@ -139,7 +140,7 @@ private struct Client {
         get async throws { try await loop.executeInContext { socket.value.reads } }
     }
 
-    func send(_ frames: [ClientFrame]) async throws {
+    func send(_ frames: [TestFrame]) async throws {
         try await channel.writeInbound(ByteBuffer(bytes: frames.flatMap(\.bytes)))
     }
 }

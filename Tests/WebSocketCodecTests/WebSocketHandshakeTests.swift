@@ -1,7 +1,7 @@
 import NIOHTTP1
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("The WebSocket handshake")
 struct WebSocketHandshakeTests {

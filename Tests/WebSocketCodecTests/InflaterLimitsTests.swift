@@ -1,8 +1,9 @@
 import NIOCore
 import TestRandom
+import TestFrames
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("The limits of compressed messages")
 struct InflaterLimitsTests {
@@ -11,8 +12,8 @@ struct InflaterLimitsTests {
         var decoder = WebSocketDecoder.compressed(limit: limit)
         let deflate = TestDeflate()
         let text = String(repeating: "a", count: limit)
-        #expect(decoder.read(ClientFrame.compressed(deflate(text)).bytes) == [.text(text)])
-        #expect(decoder.read(ClientFrame.compressed(deflate(text + "a")).bytes) == [.violation(1009)])
+        #expect(decoder.read(TestFrame.compressed(deflate(text)).bytes) == [.text(text)])
+        #expect(decoder.read(TestFrame.compressed(deflate(text + "a")).bytes) == [.violation(1009)])
     }
 
     @Test("what can't be compressed may be a little longer than the limit")
@@ -22,7 +23,7 @@ struct InflaterLimitsTests {
         let payload = TestDeflate()(noise)
         #expect(payload.count > 65_536)
         var decoder = WebSocketDecoder.compressed()
-        #expect(decoder.read(ClientFrame.compressed(payload, opcode: 0x2).bytes) == [.binary(noise)])
+        #expect(decoder.read(TestFrame.compressed(payload, opcode: 0x2).bytes) == [.binary(noise)])
     }
 
     @Test(
@@ -34,7 +35,7 @@ struct InflaterLimitsTests {
         let piece = [UInt8](repeating: 0x61, count: 100)
         for number in 0..<100 where events.isEmpty {
             let fragment =
-                number == 0 ? ClientFrame.text(bytes: piece, isFinal: false) : .continuation(piece, isFinal: false)
+                number == 0 ? TestFrame.text(bytes: piece, isFinal: false) : .continuation(piece, isFinal: false)
             events = decoder.read(fragment.bytes)
             if number < 10 { #expect(events.isEmpty) }
         }
@@ -47,7 +48,7 @@ struct InflaterLimitsTests {
     func bomb(limit: Int) {
         var decoder = WebSocketDecoder.compressed(limit: limit)
         let bomb = TestDeflate()([UInt8](repeating: 0x61, count: 8 << 20))
-        let frame = ClientFrame.compressed(bomb).bytes
+        let frame = TestFrame.compressed(bomb).bytes
         var events: [DecodedEvent] = []
         var highest = 0
         for start in stride(from: 0, to: frame.count, by: 16) {
@@ -61,7 +62,7 @@ struct InflaterLimitsTests {
 
     @Test("a long frame is refused by its header alone", arguments: [80_000, 1 << 20, 1 << 40] as [UInt64])
     func longFrames(length: UInt64) {
-        var header = ClientFrame.compressed([])
+        var header = TestFrame.compressed([])
         header.declaredLength = length
         var decoder = WebSocketDecoder.compressed()
         #expect(decoder.read(header.bytes) == [.violation(1009)])
@@ -74,8 +75,8 @@ struct InflaterLimitsTests {
         var decoder = WebSocketDecoder(
             limits: .init(maxMessageBytes: 64 << 10, maxFragments: .max), compression: .agreed())
         let piece = (0..<4_000 / block.count).flatMap { _ in block }
-        var events = decoder.read(ClientFrame.compressed(piece, isFinal: false).bytes)
-        for _ in 1...30 { events += decoder.read(ClientFrame.continuation(piece, isFinal: false).bytes) }
+        var events = decoder.read(TestFrame.compressed(piece, isFinal: false).bytes)
+        for _ in 1...30 { events += decoder.read(TestFrame.continuation(piece, isFinal: false).bytes) }
         #expect(events == [.violation(1009)])
     }
 

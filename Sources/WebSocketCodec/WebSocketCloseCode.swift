@@ -4,21 +4,21 @@ package struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
 
     package init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    static let normal = WebSocketCloseCode(rawValue: 1000)
+    package static let normal = WebSocketCloseCode(rawValue: 1000)
     /// The host is stopping.
-    static let goingAway = WebSocketCloseCode(rawValue: 1001)
-    static let protocolError = WebSocketCloseCode(rawValue: 1002)
+    package static let goingAway = WebSocketCloseCode(rawValue: 1001)
+    package static let protocolError = WebSocketCloseCode(rawValue: 1002)
     /// Binary where text is spoken.
-    static let unsupportedData = WebSocketCloseCode(rawValue: 1003)
+    package static let unsupportedData = WebSocketCloseCode(rawValue: 1003)
     /// A close without a code; never sent.
-    static let noStatus = WebSocketCloseCode(rawValue: 1005)
+    package static let noStatus = WebSocketCloseCode(rawValue: 1005)
     /// Text that is not UTF-8.
     package static let invalidData = WebSocketCloseCode(rawValue: 1007)
-    static let policyViolation = WebSocketCloseCode(rawValue: 1008)
+    package static let policyViolation = WebSocketCloseCode(rawValue: 1008)
     package static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
     /// Our fault.
-    static let internalError = WebSocketCloseCode(rawValue: 1011)
-    static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
+    package static let internalError = WebSocketCloseCode(rawValue: 1011)
+    package static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
 
     /// Whether a peer may send it: 1004 to 1006 and 1015 are reserved, and 1016 to 2999 are not given out yet.
     var mayBeSent: Bool {
@@ -32,7 +32,7 @@ package struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
 /// A breach of the protocol or of a limit, and the code that the connection is closed with.
 package struct WebSocketViolation: Error, Hashable {
     package let code: WebSocketCloseCode
-    let reason: String
+    package let reason: String
 
     static func protocolError(_ reason: String) -> WebSocketViolation {
         WebSocketViolation(code: .protocolError, reason: reason)

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("UTF-8, piece by piece")
 struct UTF8ValidatorTests {

@@ -1,38 +1,39 @@
+import TestFrames
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 /// Frames that break a rule, and the close code that the breach has.
 struct Breach: CustomTestStringConvertible, Sendable {
     let testDescription: String
     let code: UInt16
-    let frames: [ClientFrame]
+    let frames: [TestFrame]
 
-    init(_ description: String, _ code: UInt16, _ frames: ClientFrame...) {
+    init(_ description: String, _ code: UInt16, _ frames: TestFrame...) {
         testDescription = description
         self.code = code
         self.frames = frames
     }
 
     static let headers = [
-        Breach("an unmasked text", 1002, ClientFrame(opcode: 0x1, payload: [0x61], isMasked: false)),
-        Breach("an unmasked ping", 1002, ClientFrame(opcode: 0x9, isMasked: false)),
-        Breach("an unmasked close", 1002, ClientFrame(opcode: 0x8, isMasked: false)),
-        Breach("RSV1", 1002, ClientFrame(opcode: 0x1, payload: [0x61], reserved: 0x40)),
-        Breach("RSV2", 1002, ClientFrame(opcode: 0x1, payload: [0x61], reserved: 0x20)),
-        Breach("RSV3", 1002, ClientFrame(opcode: 0x1, payload: [0x61], reserved: 0x10)),
-        Breach("RSV1 on a ping", 1002, ClientFrame(opcode: 0x9, reserved: 0x40)),
-        Breach("a length of 125 in two bytes", 1002, ClientFrame(opcode: 0x2, payload: zeros(125), lengthForm: .two)),
-        Breach("a length of 0 in two bytes", 1002, ClientFrame(opcode: 0x1, lengthForm: .two)),
+        Breach("an unmasked text", 1002, TestFrame(opcode: 0x1, payload: [0x61], isMasked: false)),
+        Breach("an unmasked ping", 1002, TestFrame(opcode: 0x9, isMasked: false)),
+        Breach("an unmasked close", 1002, TestFrame(opcode: 0x8, isMasked: false)),
+        Breach("RSV1", 1002, TestFrame(opcode: 0x1, payload: [0x61], reserved: 0x40)),
+        Breach("RSV2", 1002, TestFrame(opcode: 0x1, payload: [0x61], reserved: 0x20)),
+        Breach("RSV3", 1002, TestFrame(opcode: 0x1, payload: [0x61], reserved: 0x10)),
+        Breach("RSV1 on a ping", 1002, TestFrame(opcode: 0x9, reserved: 0x40)),
+        Breach("a length of 125 in two bytes", 1002, TestFrame(opcode: 0x2, payload: zeros(125), lengthForm: .two)),
+        Breach("a length of 0 in two bytes", 1002, TestFrame(opcode: 0x1, lengthForm: .two)),
         Breach(
-            "a length of 126 in eight bytes", 1002, ClientFrame(opcode: 0x2, payload: zeros(126), lengthForm: .eight)),
+            "a length of 126 in eight bytes", 1002, TestFrame(opcode: 0x2, payload: zeros(126), lengthForm: .eight)),
         Breach(
             "a length of 65,535 in eight bytes", 1002,
-            ClientFrame(opcode: 0x2, payload: zeros(65_535), lengthForm: .eight)),
+            TestFrame(opcode: 0x2, payload: zeros(65_535), lengthForm: .eight)),
     ]
 
     static let opcodes = [0x3, 0x4, 0x5, 0x6, 0x7, 0xB, 0xC, 0xD, 0xE, 0xF].map { (opcode: UInt8) in
-        Breach("the opcode \(opcode)", 1002, ClientFrame(opcode: opcode))
+        Breach("the opcode \(opcode)", 1002, TestFrame(opcode: opcode))
     }
 
     static let order = [
@@ -44,14 +45,14 @@ struct Breach: CustomTestStringConvertible, Sendable {
     ]
 
     static let control = [
-        Breach("a ping in fragments", 1002, ClientFrame(opcode: 0x9, isFinal: false)),
-        Breach("a pong in fragments", 1002, ClientFrame(opcode: 0xA, isFinal: false)),
-        Breach("a close in fragments", 1002, ClientFrame(opcode: 0x8, isFinal: false)),
+        Breach("a ping in fragments", 1002, TestFrame(opcode: 0x9, isFinal: false)),
+        Breach("a pong in fragments", 1002, TestFrame(opcode: 0xA, isFinal: false)),
+        Breach("a close in fragments", 1002, TestFrame(opcode: 0x8, isFinal: false)),
         Breach("a ping of 126 bytes", 1002, .ping(zeros(126))),
         Breach("a pong of 126 bytes", 1002, .pong(zeros(126))),
         Breach("a close of 126 bytes", 1002, .close(1000, zeros(124))),
         Breach("a ping of 65,536 bytes", 1002, .ping(zeros(65_536))),
-        Breach("half a close code", 1002, ClientFrame(opcode: 0x8, payload: [0x03])),
+        Breach("half a close code", 1002, TestFrame(opcode: 0x8, payload: [0x03])),
         Breach("a close reason that is not UTF-8", 1007, .close(1000, [0x62, 0xFF])),
         Breach("a close reason that is cut in a character", 1007, .close(1000, [0xE6, 0xBC])),
     ]
@@ -90,7 +91,7 @@ struct WebSocketViolationTests {
         var decoder = WebSocketDecoder()
         let frames = [.text("before")] + breach.frames + [.continuation([0x61]), .text("after"), .ping(), .close(1000)]
         #expect(decoder.read(frames.flatMap(\.bytes)) == [.text("before"), .violation(breach.code)])
-        #expect(decoder.read(ClientFrame.text("later").bytes) == [])
+        #expect(decoder.read(TestFrame.text("later").bytes) == [])
         #expect(decoder.bufferCapacity == 0)
     }
 
@@ -113,7 +114,7 @@ struct WebSocketViolationTests {
         "finds a bad byte in a frame that is not there whole",
         arguments: [[0xFF], [0xC0], [0xF5], [0xE0, 0x80], [0xED, 0xA0], [0xF0, 0x8F], [0xF4, 0x90]] as [[UInt8]])
     func failsFast(bad: [UInt8]) {
-        let frame = ClientFrame.text(bytes: Array("so far so good 漢".utf8) + bad + [0x61, 0x61, 0x61])
+        let frame = TestFrame.text(bytes: Array("so far so good 漢".utf8) + bad + [0x61, 0x61, 0x61])
         var decoder = WebSocketDecoder()
         let end = frame.bytes.count - 3
         #expect(decoder.read(frame.bytes[..<(end - 1)]) == [])

@@ -1,8 +1,9 @@
 import CZlib
 import NIOCore
 import NIOHTTP1
+import TestFrames
 
-@testable import Host
+@testable import WebSocketCodec
 
 /// A client's compression, by zlib itself with nothing between: what the host says is measured against it.
 final class TestDeflate {
@@ -74,10 +75,10 @@ final class TestInflate {
     }
 }
 
-extension ClientFrame {
+extension TestFrame {
     /// The first frame of a compressed message.
-    static func compressed(_ payload: [UInt8], opcode: UInt8 = 0x1, isFinal: Bool = true) -> ClientFrame {
-        ClientFrame(opcode: opcode, payload: payload, isFinal: isFinal, reserved: 0x40)
+    static func compressed(_ payload: [UInt8], opcode: UInt8 = 0x1, isFinal: Bool = true) -> TestFrame {
+        TestFrame(opcode: opcode, payload: payload, isFinal: isFinal, reserved: 0x40)
     }
 }
 

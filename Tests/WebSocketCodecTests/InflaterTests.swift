@@ -1,8 +1,9 @@
 import NIOCore
 import TestRandom
+import TestFrames
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("Compressed messages from a client")
 struct InflaterTests {
@@ -13,17 +14,17 @@ struct InflaterTests {
         let deflate = TestDeflate()
         var decoder = WebSocketDecoder.compressed()
         for text in ["Hello", long, "", long, String(repeating: "x", count: 65_536)] {
-            #expect(decoder.read(ClientFrame.compressed(deflate(text)).bytes) == [.text(text)])
+            #expect(decoder.read(TestFrame.compressed(deflate(text)).bytes) == [.text(text)])
         }
         let bytes = (0..<3_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) }
-        #expect(decoder.read(ClientFrame.compressed(deflate(bytes), opcode: 0x2).bytes) == [.binary(bytes)])
+        #expect(decoder.read(TestFrame.compressed(deflate(bytes), opcode: 0x2).bytes) == [.binary(bytes)])
     }
 
     @Test("may be left uncompressed, between others")
     func mixed() {
         let deflate = TestDeflate()
         var decoder = WebSocketDecoder.compressed()
-        let frames: [ClientFrame] = [
+        let frames: [TestFrame] = [
             .compressed(deflate(long)), .text("plain"), .text("pl", isFinal: false), .continuation([0x61]),
             .compressed(deflate(long)),
         ]
@@ -41,20 +42,20 @@ struct InflaterTests {
         ] as [[[UInt8]]])
     func examples(pieces: [[UInt8]]) {
         var decoder = WebSocketDecoder.compressed()
-        var events = decoder.read(ClientFrame.compressed(pieces[0], isFinal: pieces.count == 1).bytes)
-        for piece in pieces.dropFirst() { events += decoder.read(ClientFrame.continuation(piece).bytes) }
+        var events = decoder.read(TestFrame.compressed(pieces[0], isFinal: pieces.count == 1).bytes)
+        for piece in pieces.dropFirst() { events += decoder.read(TestFrame.continuation(piece).bytes) }
         #expect(events == [.text("Hello")])
         // The window is the same in each: the second message points into the first.
-        #expect(decoder.read(ClientFrame.compressed([0xF2, 0x00, 0x11, 0x00, 0x00]).bytes) == [.text("Hello")])
+        #expect(decoder.read(TestFrame.compressed([0xF2, 0x00, 0x11, 0x00, 0x00]).bytes) == [.text("Hello")])
     }
 
     @Test("may have their last block in the middle, and the window goes on")
     func lastBlocks() {
         var decoder = WebSocketDecoder.compressed()
         let hello: [UInt8] = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
-        #expect(decoder.read(ClientFrame.compressed(hello + hello + [0x00]).bytes) == [.text("HelloHello")])
-        #expect(decoder.read(ClientFrame.compressed(hello).bytes) == [.text("Hello")])
-        #expect(decoder.read(ClientFrame.compressed([0xF2, 0x00, 0x11, 0x00, 0x00]).bytes) == [.text("Hello")])
+        #expect(decoder.read(TestFrame.compressed(hello + hello + [0x00]).bytes) == [.text("HelloHello")])
+        #expect(decoder.read(TestFrame.compressed(hello).bytes) == [.text("Hello")])
+        #expect(decoder.read(TestFrame.compressed([0xF2, 0x00, 0x11, 0x00, 0x00]).bytes) == [.text("Hello")])
     }
 
     @Test("come in any fragments and any reads", arguments: [1, 2, 7, 100])
@@ -71,9 +72,9 @@ struct InflaterTests {
                 let isFinal = start == starts.last
                 bytes +=
                     start == 0
-                    ? ClientFrame.compressed(piece, isFinal: isFinal).bytes
-                    : ClientFrame.continuation(piece, isFinal: isFinal).bytes
-                if !isFinal { bytes += ClientFrame.ping([1]).bytes }
+                    ? TestFrame.compressed(piece, isFinal: isFinal).bytes
+                    : TestFrame.continuation(piece, isFinal: isFinal).bytes
+                if !isFinal { bytes += TestFrame.ping([1]).bytes }
             }
             let events = bytes.flatMap { decoder.read([$0]) }
             #expect(events.filter { $0 != .ping([1]) } == [.text(long)])
@@ -83,7 +84,7 @@ struct InflaterTests {
     @Test("may begin and end with empty frames")
     func emptyFrames() {
         var decoder = WebSocketDecoder.compressed()
-        let frames: [ClientFrame] = [
+        let frames: [TestFrame] = [
             .compressed([], isFinal: false), .continuation(TestDeflate()(long), isFinal: false), .continuation([]),
         ]
         #expect(decoder.read(frames.flatMap(\.bytes)) == [.text(long)])
@@ -92,8 +93,8 @@ struct InflaterTests {
     @Test("without context takeover each stands alone, and nothing is kept between them")
     func noTakeover() {
         var decoder = WebSocketDecoder.compressed("permessage-deflate; client_no_context_takeover")
-        for _ in 1...3 { #expect(decoder.read(ClientFrame.compressed(TestDeflate()(long)).bytes) == [.text(long)]) }
-        let pointsBack = ClientFrame.compressed([0xF2, 0x00, 0x11, 0x00, 0x00])
+        for _ in 1...3 { #expect(decoder.read(TestFrame.compressed(TestDeflate()(long)).bytes) == [.text(long)]) }
+        let pointsBack = TestFrame.compressed([0xF2, 0x00, 0x11, 0x00, 0x00])
         #expect(decoder.read(pointsBack.bytes) == [.violation(1007)])
     }
 
@@ -102,7 +103,7 @@ struct InflaterTests {
         let offer = "permessage-deflate; client_max_window_bits=\(bits)"
         var random = SplitMix(seed: 7)
         let noise = (0..<(2 << bits)).map { _ in UInt8.random(in: 0...255, using: &random) }
-        let frame = { (deflate: TestDeflate) in ClientFrame.compressed(deflate(noise), opcode: 0x2).bytes }
+        let frame = { (deflate: TestDeflate) in TestFrame.compressed(deflate(noise), opcode: 0x2).bytes }
         var decoder = WebSocketDecoder.compressed(offer)
         let deflate = TestDeflate(windowBits: bits)
         for _ in 1...2 { if decoder.read(frame(deflate)) != [.binary(noise)] { Issue.record("not the same") } }
@@ -119,15 +120,15 @@ struct InflaterTests {
         #expect(WebSocketDecoder.events([.compressed(payload)]) == [.violation(1002)])
         for opcode in [0x8, 0x9, 0xA] as [UInt8] {
             var decoder = WebSocketDecoder.compressed()
-            #expect(decoder.read(ClientFrame.compressed([], opcode: opcode).bytes) == [.violation(1002)])
+            #expect(decoder.read(TestFrame.compressed([], opcode: opcode).bytes) == [.violation(1002)])
         }
         for reserved in [0x10, 0x20, 0x50, 0x60, 0x70] as [UInt8] {
             var decoder = WebSocketDecoder.compressed()
-            let frame = ClientFrame(opcode: 0x1, payload: payload, reserved: reserved)
+            let frame = TestFrame(opcode: 0x1, payload: payload, reserved: reserved)
             #expect(decoder.read(frame.bytes) == [.violation(1002)])
         }
         var decoder = WebSocketDecoder.compressed()
-        let frames: [ClientFrame] = [.compressed(payload, isFinal: false), .compressed([], opcode: 0x0)]
+        let frames: [TestFrame] = [.compressed(payload, isFinal: false), .compressed([], opcode: 0x0)]
         #expect(decoder.read(frames.flatMap(\.bytes)) == [.violation(1002)])
     }
 
@@ -139,16 +140,16 @@ struct InflaterTests {
         ] as [[UInt8]])
     func corrupt(payload: [UInt8]) {
         var decoder = WebSocketDecoder.compressed()
-        #expect(decoder.read(ClientFrame.compressed(payload).bytes) == [.violation(1007)])
-        #expect(decoder.read(ClientFrame.text("later").bytes) == [])
+        #expect(decoder.read(TestFrame.compressed(payload).bytes) == [.violation(1007)])
+        #expect(decoder.read(TestFrame.text("later").bytes) == [])
     }
 
     @Test(
         "are checked for UTF-8 once decompressed", arguments: [[0xFF], [0xED, 0xA0, 0x80], [0x61, 0xC3]] as [[UInt8]])
     func badText(bytes: [UInt8]) {
         var decoder = WebSocketDecoder.compressed()
-        #expect(decoder.read(ClientFrame.compressed(TestDeflate()(bytes)).bytes) == [.violation(1007)])
+        #expect(decoder.read(TestFrame.compressed(TestDeflate()(bytes)).bytes) == [.violation(1007)])
         var binary = WebSocketDecoder.compressed()
-        #expect(binary.read(ClientFrame.compressed(TestDeflate()(bytes), opcode: 0x2).bytes) == [.binary(bytes)])
+        #expect(binary.read(TestFrame.compressed(TestDeflate()(bytes), opcode: 0x2).bytes) == [.binary(bytes)])
     }
 }

@@ -1,7 +1,7 @@
 /// The closing handshake (RFC 6455 section 7): each side says Close once, then the server ends the connection.
-struct WebSocketCloseState {
+package struct WebSocketCloseState {
     /// When the connection ends after our Close.
-    enum Ending: Equatable {
+    package enum Ending: Equatable {
         /// Once the peer has answered it.
         case afterAnswer
         /// At once: the peer has said Close before us.
@@ -10,20 +10,22 @@ struct WebSocketCloseState {
         case afterPeer
     }
 
-    enum Action: Equatable {
+    package enum Action: Equatable {
         case nothing
         case sendClose(WebSocketCloseCode?, String, Ending)
         case end
     }
 
-    private(set) var hasSentClose = false
+    package private(set) var hasSentClose = false
     private var hasReceivedClose = false
 
+    package init() {}
+
     /// Whether either side has said Close.
-    var isClosing: Bool { hasSentClose || hasReceivedClose }
+    package var isClosing: Bool { hasSentClose || hasReceivedClose }
 
     /// The peer said Close: its code is said back.
-    mutating func received(_ code: WebSocketCloseCode?) -> Action {
+    package mutating func received(_ code: WebSocketCloseCode?) -> Action {
         hasReceivedClose = true
         if hasSentClose { return .end }
         hasSentClose = true
@@ -32,7 +34,7 @@ struct WebSocketCloseState {
 
     /// We close, once. After a breach of the protocol no answer can be trusted to come, so that a breach while an
     /// answer is awaited ends the wait.
-    mutating func start(_ code: WebSocketCloseCode, _ reason: String, afterBreach: Bool = false) -> Action {
+    package mutating func start(_ code: WebSocketCloseCode, _ reason: String, afterBreach: Bool = false) -> Action {
         if hasSentClose { return afterBreach ? .end : .nothing }
         hasSentClose = true
         return .sendClose(code, reason, afterBreach ? .afterPeer : .afterAnswer)

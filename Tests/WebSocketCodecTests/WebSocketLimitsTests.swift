@@ -1,7 +1,8 @@
 import NIOCore
+import TestFrames
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("The WebSocket decoder's limits")
 struct WebSocketLimitsTests {
@@ -38,7 +39,7 @@ struct WebSocketLimitsTests {
         "a huge length is refused by its header alone",
         arguments: [1 << 16 | 1, 1 << 30, 1 << 31, 1 << 40, 1 << 62, (1 << 63) - 1] as [UInt64])
     func hugeLength(length: UInt64) {
-        let header = ClientFrame(opcode: 0x1, declaredLength: length)
+        let header = TestFrame(opcode: 0x1, declaredLength: length)
         var decoder = WebSocketDecoder()
         #expect(decoder.read(header.bytes) == [.violation(1009)])
         #expect(decoder.bufferCapacity == 0)
@@ -47,31 +48,31 @@ struct WebSocketLimitsTests {
     @Test(
         "a huge length in a message that has begun is refused as well", arguments: [1 << 40, (1 << 63) - 1] as [UInt64])
     func hugeContinuation(length: UInt64) {
-        let header = ClientFrame(opcode: 0x0, declaredLength: length)
+        let header = TestFrame(opcode: 0x0, declaredLength: length)
         #expect(WebSocketDecoder.events([.text("abc", isFinal: false), header]) == [.violation(1009)])
     }
 
     @Test(
         "a length with its highest bit set breaks the protocol", arguments: [1 << 63, (1 << 63) + 1, .max] as [UInt64])
     func highestBit(length: UInt64) {
-        let header = ClientFrame(opcode: 0x2, declaredLength: length)
+        let header = TestFrame(opcode: 0x2, declaredLength: length)
         #expect(WebSocketDecoder.events([header]) == [.violation(1002)])
     }
 
     @Test("128 fragments pass, and the next one is refused")
     func fragments() {
         var decoder = WebSocketDecoder()
-        #expect(decoder.read(ClientFrame.text("a", isFinal: false).bytes) == [])
-        for _ in 2...127 { #expect(decoder.read(ClientFrame.continuation([0x61], isFinal: false).bytes) == []) }
+        #expect(decoder.read(TestFrame.text("a", isFinal: false).bytes) == [])
+        for _ in 2...127 { #expect(decoder.read(TestFrame.continuation([0x61], isFinal: false).bytes) == []) }
         var other = decoder
-        #expect(decoder.read(ClientFrame.continuation([0x61]).bytes) == [.text(String(repeating: "a", count: 128))])
-        #expect(other.read(ClientFrame.continuation([0x61], isFinal: false).bytes) == [])
-        #expect(other.read(ClientFrame.continuation([0x61]).bytes) == [.violation(1008)])
+        #expect(decoder.read(TestFrame.continuation([0x61]).bytes) == [.text(String(repeating: "a", count: 128))])
+        #expect(other.read(TestFrame.continuation([0x61], isFinal: false).bytes) == [])
+        #expect(other.read(TestFrame.continuation([0x61]).bytes) == [.violation(1008)])
     }
 
     @Test("a second empty fragment in a row is refused")
     func emptyFragments() {
-        let empty = ClientFrame.continuation([], isFinal: false)
+        let empty = TestFrame.continuation([], isFinal: false)
         #expect(WebSocketDecoder.events([.text("a", isFinal: false), empty, empty]) == [.violation(1008)])
         let apart = [
             .text("a", isFinal: false), empty, .continuation([0x62], isFinal: false), empty, .continuation([]),
@@ -82,8 +83,8 @@ struct WebSocketLimitsTests {
     @Test("five million continuations end at the limit, and hold no memory", arguments: [[], [0x61]] as [[UInt8]])
     func flood(payload: [UInt8]) {
         var decoder = WebSocketDecoder()
-        var events = decoder.read(ClientFrame.text("", isFinal: false).bytes)
-        let frame = ClientFrame.continuation(payload, isFinal: false).bytes
+        var events = decoder.read(TestFrame.text("", isFinal: false).bytes)
+        let frame = TestFrame.continuation(payload, isFinal: false).bytes
         let chunk = ByteBuffer(bytes: (0..<10_000).flatMap { _ in frame })
         for _ in 0..<500 {
             decoder.append(chunk)
@@ -97,7 +98,7 @@ struct WebSocketLimitsTests {
     func idle() {
         var decoder = WebSocketDecoder()
         #expect(decoder.bufferCapacity == 0)
-        let frames: [ClientFrame] = [.text("a", isFinal: false), .continuation([0x62]), .ping([1]), .binary([1, 2])]
+        let frames: [TestFrame] = [.text("a", isFinal: false), .continuation([0x62]), .ping([1]), .binary([1, 2])]
         for frame in frames { _ = decoder.read(frame.bytes) }
         #expect(decoder.bufferCapacity == 0)
         #expect(MemoryLayout<WebSocketDecoder>.size <= 160)
@@ -106,7 +107,7 @@ struct WebSocketLimitsTests {
     @Test("the start of a frame doesn't hold the buffer that it was read into")
     func startOfFrame() {
         var buffer = ByteBufferAllocator().buffer(capacity: 65_536)
-        buffer.writeBytes(ClientFrame.ping([UInt8](repeating: 0, count: 125)).bytes.dropLast())
+        buffer.writeBytes(TestFrame.ping([UInt8](repeating: 0, count: 125)).bytes.dropLast())
         var decoder = WebSocketDecoder()
         decoder.append(buffer)
         #expect(decoder.next() == nil)
@@ -116,7 +117,7 @@ struct WebSocketLimitsTests {
     @Test("a frame that is announced and doesn't come takes no memory")
     func announced() {
         var decoder = WebSocketDecoder()
-        #expect(decoder.read(ClientFrame(opcode: 0x2, declaredLength: 65_536).bytes) == [])
+        #expect(decoder.read(TestFrame(opcode: 0x2, declaredLength: 65_536).bytes) == [])
         #expect(decoder.bufferCapacity == 0)
     }
 
@@ -133,7 +134,7 @@ struct WebSocketLimitsTests {
         #expect(decoder.bufferCapacity == 0)
     }
 
-    private func fragmented(_ payload: [UInt8], into count: Int) -> [ClientFrame] {
+    private func fragmented(_ payload: [UInt8], into count: Int) -> [TestFrame] {
         let size = (payload.count + count - 1) / count
         let starts = Array(stride(from: 0, to: payload.count, by: size))
         return starts.map { start in

@@ -1,7 +1,8 @@
 import NIOCore
+import TestFrames
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("The WebSocket decoder, with clients that keep the rules")
 struct WebSocketDecoderTests {
@@ -68,7 +69,7 @@ struct WebSocketDecoderTests {
 
     @Test("takes a close without a code")
     func closeWithoutCode() {
-        #expect(WebSocketDecoder.events([ClientFrame(opcode: 0x8)]) == [.close(nil, "")])
+        #expect(WebSocketDecoder.events([TestFrame(opcode: 0x8)]) == [.close(nil, "")])
     }
 
     @Test(
@@ -92,16 +93,16 @@ struct WebSocketDecoderTests {
     @Test("says nothing after a close, whatever comes")
     func nothingAfterClose() {
         var decoder = WebSocketDecoder()
-        let frames: [ClientFrame] = [.close(1000), .text("late"), ClientFrame(opcode: 0x3)]
+        let frames: [TestFrame] = [.close(1000), .text("late"), TestFrame(opcode: 0x3)]
         #expect(decoder.read(frames.flatMap(\.bytes)) == [.close(1000, "")])
-        #expect(decoder.read(ClientFrame.text("later").bytes) == [])
+        #expect(decoder.read(TestFrame.text("later").bytes) == [])
         #expect(decoder.bufferCapacity == 0)
     }
 
     @Test("reads what begins anywhere in a buffer", arguments: 0..<9)
     func readerIndex(offset: Int) {
         var buffer = ByteBuffer(repeating: 0xFF, count: offset)
-        buffer.writeBytes(ClientFrame.text("twenty-one characters").bytes)
+        buffer.writeBytes(TestFrame.text("twenty-one characters").bytes)
         buffer.moveReaderIndex(forwardBy: offset)
         var decoder = WebSocketDecoder()
         decoder.append(buffer)
@@ -111,7 +112,7 @@ struct WebSocketDecoderTests {
 
     @Test("leaves the buffer that it was given as it was")
     func inputIsNotChanged() {
-        let bytes = ClientFrame.binary([1, 2, 3]).bytes
+        let bytes = TestFrame.binary([1, 2, 3]).bytes
         let buffer = ByteBuffer(bytes: bytes)
         var decoder = WebSocketDecoder()
         decoder.append(buffer)
@@ -122,8 +123,8 @@ struct WebSocketDecoderTests {
     @Test("keeps the order of frames that came in several reads before it was asked")
     func readsBeforeAsking() {
         var decoder = WebSocketDecoder()
-        decoder.append(ByteBuffer(bytes: ClientFrame.text("1").bytes + ClientFrame.text("2").bytes))
+        decoder.append(ByteBuffer(bytes: TestFrame.text("1").bytes + TestFrame.text("2").bytes))
         #expect(decoder.next().map(DecodedEvent.init) == .text("1"))
-        #expect(decoder.read(ClientFrame.text("3").bytes) == [.text("2"), .text("3")])
+        #expect(decoder.read(TestFrame.text("3").bytes) == [.text("2"), .text("3")])
     }
 }

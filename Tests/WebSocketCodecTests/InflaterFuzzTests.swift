@@ -1,8 +1,9 @@
 import NIOCore
 import TestRandom
+import TestFrames
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("The decoder with compression, with random streams")
 struct InflaterFuzzTests {
@@ -45,7 +46,7 @@ struct InflaterFuzzTests {
                 UInt8.random(in: 0...255, using: &random)
             }
             var decoder = WebSocketDecoder.compressed(limit: 1_000)
-            let events = decoder.read(ClientFrame.compressed(noise, opcode: 0x2).bytes)
+            let events = decoder.read(TestFrame.compressed(noise, opcode: 0x2).bytes)
             if events.count != 1 { Issue.record("\(noise) gave \(events)") }
         }
     }
@@ -60,9 +61,9 @@ struct InflaterFuzzTests {
             let payload = deflate(letters)
             let opcode: UInt8 = Bool.random(using: &random) ? 0x1 : 0x2
             let cut = Int.random(in: 0...payload.count, using: &random)
-            bytes += ClientFrame.compressed(Array(payload[..<cut]), opcode: opcode, isFinal: false).bytes
-            if Bool.random(using: &random) { bytes += ClientFrame.ping([1]).bytes }
-            bytes += ClientFrame.continuation(Array(payload[cut...])).bytes
+            bytes += TestFrame.compressed(Array(payload[..<cut]), opcode: opcode, isFinal: false).bytes
+            if Bool.random(using: &random) { bytes += TestFrame.ping([1]).bytes }
+            bytes += TestFrame.continuation(Array(payload[cut...])).bytes
         }
         guard Bool.random(using: &random) else { return bytes }
         for _ in 0..<Int.random(in: 1...3, using: &random) {

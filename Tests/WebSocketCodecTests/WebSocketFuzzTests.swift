@@ -1,8 +1,9 @@
 import NIOCore
 import TestRandom
+import TestFrames
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("The WebSocket decoder, with random streams")
 struct WebSocketFuzzTests {
@@ -56,7 +57,7 @@ struct WebSocketFuzzTests {
     }
 
     private static func stream(_ random: inout SplitMix) -> [UInt8] {
-        var frames: [ClientFrame] = []
+        var frames: [TestFrame] = []
         var isInMessage = false
         for _ in 0..<Int.random(in: 1...10, using: &random) {
             frames.append(frame(&random, isInMessage: &isInMessage))
@@ -66,10 +67,10 @@ struct WebSocketFuzzTests {
         return bytes
     }
 
-    private static func frame(_ random: inout SplitMix, isInMessage: inout Bool) -> ClientFrame {
+    private static func frame(_ random: inout SplitMix, isInMessage: inout Bool) -> TestFrame {
         let key = (0..<4).map { _ in UInt8.random(in: 0...255, using: &random) }
         let roll = Int.random(in: 0..<20, using: &random)
-        var frame = ClientFrame(opcode: [0x9, 0xA][roll % 2], payload: text(0...20, &random), key: key)
+        var frame = TestFrame(opcode: [0x9, 0xA][roll % 2], payload: text(0...20, &random), key: key)
         switch roll {
         case 0: frame = .close(1000, text(0...20, &random))
         case 1...3: break

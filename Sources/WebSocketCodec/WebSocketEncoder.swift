@@ -1,26 +1,26 @@
-import NIOCore
+package import NIOCore
 
 /// Writes a server's frames (RFC 6455 section 5), which carry no mask.
-enum WebSocketEncoder {
-    static func text(_ text: String, into buffer: inout ByteBuffer) {
+package enum WebSocketEncoder {
+    package static func text(_ text: String, into buffer: inout ByteBuffer) {
         writeHeader(.text, length: text.utf8.count, into: &buffer)
         buffer.writeString(text)
     }
 
-    static func binary(_ payload: ByteBuffer, into buffer: inout ByteBuffer) {
+    package static func binary(_ payload: ByteBuffer, into buffer: inout ByteBuffer) {
         write(.binary, payload, into: &buffer)
     }
 
-    static func ping(_ payload: ByteBuffer, into buffer: inout ByteBuffer) {
+    package static func ping(_ payload: ByteBuffer, into buffer: inout ByteBuffer) {
         write(.ping, payload, into: &buffer)
     }
 
-    static func pong(_ payload: ByteBuffer, into buffer: inout ByteBuffer) {
+    package static func pong(_ payload: ByteBuffer, into buffer: inout ByteBuffer) {
         write(.pong, payload, into: &buffer)
     }
 
     /// A reason is cut to the 123 bytes that a control frame has room for, at the end of a character.
-    static func close(_ code: WebSocketCloseCode?, reason: String, into buffer: inout ByteBuffer) {
+    package static func close(_ code: WebSocketCloseCode?, reason: String, into buffer: inout ByteBuffer) {
         guard let code else { return writeHeader(.close, length: 0, into: &buffer) }
         var reason = reason
         while reason.utf8.count > 123 { reason.removeLast() }

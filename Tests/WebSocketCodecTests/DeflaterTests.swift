@@ -2,7 +2,7 @@ import NIOCore
 import TestRandom
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("Compressed messages to a client")
 struct DeflaterTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Host
+@testable import WebSocketCodec
 
 @Suite("Masks")
 struct WebSocketMaskTests {

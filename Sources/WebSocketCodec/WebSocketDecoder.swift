@@ -33,7 +33,7 @@ package struct WebSocketDecoder {
         case violation(WebSocketViolation)
 
         /// Bytes of its payload.
-        var size: Int {
+        package var size: Int {
             switch self {
             case .text(let text): text.utf8.count
             case .binary(let payload), .ping(let payload), .pong(let payload): payload.readableBytes
@@ -162,7 +162,7 @@ package struct WebSocketDecoder {
         let text = bytes.withUnsafeReadableBytes { bytes in
             withUnsafeTemporaryAllocation(byteCount: header.length, alignment: 8) { unmasked in
                 header.mask.unmask(UnsafeRawBufferPointer(rebasing: bytes[header.size..<end]), into: unmasked)
-                return String(strictUTF8: UnsafeRawBufferPointer(unmasked))
+                return String(validUTF8: UnsafeRawBufferPointer(unmasked))
             }
         }
         guard let text else { throw .invalidUTF8 }
@@ -215,7 +215,7 @@ package struct WebSocketDecoder {
         guard let number = payload.readInteger(as: UInt16.self) else { throw .protocolError("half a close code") }
         let code = WebSocketCloseCode(rawValue: number)
         guard code.mayBeSent else { throw .protocolError("a close code that can't be sent") }
-        guard let reason = payload.withUnsafeReadableBytes(String.init(strictUTF8:)) else { throw .invalidUTF8 }
+        guard let reason = payload.withUnsafeReadableBytes(String.init(validUTF8:)) else { throw .invalidUTF8 }
         return .close(code, reason)
     }
 }

@@ -1,6 +1,7 @@
 import NIOCore
+import TestFrames
 
-@testable import Host
+@testable import WebSocketCodec
 
 /// What a decoder said, in a form that can be compared.
 enum DecodedEvent: Equatable {
@@ -33,7 +34,7 @@ extension WebSocketDecoder {
     }
 
     /// What a new decoder says to frames that arrive in one read.
-    static func events(_ frames: [ClientFrame], limits: Limits = Limits()) -> [DecodedEvent] {
+    static func events(_ frames: [TestFrame], limits: Limits = Limits()) -> [DecodedEvent] {
         var decoder = WebSocketDecoder(limits: limits)
         return decoder.read(frames.flatMap(\.bytes))
     }

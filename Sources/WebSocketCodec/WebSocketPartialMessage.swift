@@ -51,7 +51,7 @@ struct WebSocketPartialMessage {
             try check(from: known)
         }
         guard isText else { return .binary(payload) }
-        guard utf8.isComplete, let text = payload.withUnsafeReadableBytes(String.init(strictUTF8:)) else {
+        guard utf8.isComplete, let text = payload.withUnsafeReadableBytes(String.init(validUTF8:)) else {
             throw .invalidUTF8
         }
         return .text(text)
