@@ -87,16 +87,14 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "Host",
+            name: "Server",
             dependencies: [
                 "CMalloc",
                 "Cryptography",
                 "HTTPClient",
                 "Pipeline",
-                "PipelineTesting",
                 "Stages",
                 "WebSocketCodec",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -111,6 +109,25 @@ let package = Package(
             resources: [.embedInCode("Pages/chat.html")],
             swiftSettings: strict
         ),
+        .target(
+            name: "Host",
+            dependencies: [
+                "HTTPClient",
+                "Pipeline",
+                "PipelineTesting",
+                "Server",
+                "Stages",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "stagecoach", dependencies: ["Host"], swiftSettings: strict, plugins: ["BuiltCommit"]),
         .plugin(name: "BuiltCommit", capability: .buildTool()),
@@ -119,8 +136,8 @@ let package = Package(
             dependencies: [
                 "CYAML",
                 "HTTPClient",
-                "Host",
                 "Pipeline",
+                "Server",
                 "Stages",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -132,8 +149,8 @@ let package = Package(
         .executableTarget(
             name: "AutobahnEcho",
             dependencies: [
-                "Host",
                 "Pipeline",
+                "Server",
                 "WebSocketCodec",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -145,8 +162,8 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "HTTPClient",
-                "Host",
                 "Pipeline",
+                "Server",
                 "Stages",
                 "WebSocketCodec",
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -207,8 +224,8 @@ let package = Package(
             dependencies: [
                 "Cryptography",
                 "FuzzTargets",
-                "Host",
                 "Pipeline",
+                "Server",
                 "Stages",
                 "TestFrames",
                 "TestPatience",

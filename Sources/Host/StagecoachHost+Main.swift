@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Server
 
 extension StagecoachHost {
     /// Runs the command line.

@@ -1,5 +1,5 @@
 import Glibc
-import Host
+import Server
 import NIOCore
 import NIOHTTP1
 import NIOPosix

@@ -1,4 +1,4 @@
-import Host
+import Server
 import NIOCore
 import Pipeline
 import WebSocketCodec

@@ -1,4 +1,4 @@
-import Host
+import Server
 import NIOCore
 import NIOHTTP1
 import Pipeline

@@ -1,5 +1,5 @@
 import Foundation
-import Host
+import Server
 import Pipeline
 import Stages
 

@@ -1,7 +1,7 @@
 import Pipeline
 import Stages
 
-@testable import Host
+@testable import Server
 
 extension ServedPipeline {
     /// `receive`, `complete` and `respond`, answered by a model that echoes where no other is given.

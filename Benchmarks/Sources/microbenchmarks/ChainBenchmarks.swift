@@ -1,5 +1,5 @@
 import CoreMetrics
-import Host
+import Server
 import Pipeline
 import Stages
 

@@ -1,5 +1,5 @@
 import HTTPClient
-import Host
+import Server
 import Pipeline
 import Stages
 

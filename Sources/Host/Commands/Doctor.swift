@@ -1,6 +1,7 @@
 import Pipeline
 import Stages
 import Synchronization
+import Server
 
 /// Tries a pipeline's resources and a conversation, one thing after the other, and says what it saw.
 struct Doctor {
@@ -62,9 +63,9 @@ struct Doctor {
     private func examine(_ address: KeySetAddress) async -> Finding {
         let what = "keys of tokens"
         do throws(KeySetProblem) {
-            let set = try await KeySetRequest.tryOnce(address).set
-            let notes = set.notes.map { "; not used: \($0)" } ?? ""
-            return Finding(what: what, isWell: true, seen: "\(set.contents) at \(address.shown)\(notes)")
+            let keys = try await address.look()
+            let notes = keys.notes.map { "; not used: \($0)" } ?? ""
+            return Finding(what: what, isWell: true, seen: "\(keys.contents) at \(address.shown)\(notes)")
         } catch {
             return Finding(
                 what: what, isWell: false, seen: "\(error)",

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Pipeline
+import Server
 
 struct DoctorCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {

@@ -1,4 +1,5 @@
 import Pipeline
+import Server
 
 /// What `check --live` adds: whether databases answer, whether their tables have what rows need, and whether the issuer of
 /// tokens has keys.
@@ -41,7 +42,7 @@ enum LiveCheck {
 
     private static func look(at address: KeySetAddress, _ found: inout Diagnostics) async {
         do throws(KeySetProblem) {
-            guard let notes = try await KeySetRequest.tryOnce(address).set.notes else { return }
+            guard let notes = try await address.look().notes else { return }
             found.warning(.keySet, at: address.place, "the key set has keys that are not used: \(notes)")
         } catch {
             found.error(.unreachable, at: address.place, "the issuer's keys can't be fetched: \(error)")
@@ -60,5 +61,5 @@ extension DiagnosticCode {
 
 extension PipelineFile {
     /// Where the issuer of tokens has its keys, where the file's `host:` section names an address.
-    var keySetAddress: KeySetAddress? { (sections["host"] as? HostSettings)?.auth.credentials?.jwt?.jwks?.address }
+    var keySetAddress: KeySetAddress? { (sections["host"] as? HostSettings)?.keySetAddress }
 }

@@ -1,12 +1,13 @@
 import Pipeline
 import Stages
+import Server
 
 /// Limits that count by names which clients choose: without authentication each new name has a limit of its own.
 enum NamedLimits {
     /// The same files, with a warning at each such limit.
     static func check(_ loaded: [LoadedPipeline]) -> [LoadedPipeline] {
         let isAuthenticated = loaded.contains { pipeline in
-            (pipeline.file?.sections["host"] as? HostSettings)?.auth.credentials != nil
+            (pipeline.file?.sections["host"] as? HostSettings)?.isAuthenticated == true
         }
         return isAuthenticated ? loaded : loaded.map(check)
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Pipeline
+import Server
 
 struct NewStageCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Pipeline
+import Server
 
 /// What every command that reads pipeline files takes, and the reading of them.
 struct PipelineArguments: ParsableArguments {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Pipeline
+import Server
 
 /// Runs the stages of dead letters again. What was replayed is written down one by one, so that a replay that is killed, or
 /// the machine with it, goes on where it was.

@@ -6,6 +6,7 @@ import Pipeline
 import ServiceLifecycle
 import Tracing
 import UnixSignals
+import Server
 
 /// What every command that serves clients takes, and the serving of them.
 struct ServingArguments: ParsableArguments {
@@ -52,8 +53,8 @@ struct ServingArguments: ParsableArguments {
         say(checked, logger)
         try checkAddress(with: settings, logger)
         let service = HostService(
-            pipelines: files.enumerated().compactMap { ServedPipeline($1, index: $0, observer: recorder) },
-            source: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
+            files.enumerated().compactMap { ServedPipeline($1, index: $0, observer: recorder) },
+            from: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
             watches: watches, settings: settings, credentials: try credentials(settings), host: self.host,
             port: port, isInsecure: insecure, logger: logger, metrics: metrics, exporter: exporter, announce: announce)
         let group = ServiceGroup(
@@ -97,7 +98,7 @@ struct ServingArguments: ParsableArguments {
                 "error: without authentication the host listens on loopback only; --insecure lets anyone in at \(host)")
             throw ExitCode.failure
         }
-        if !ListenAddress(host).isLoopback, settings.tls == nil, settings.trustedProxies.isEmpty {
+        if !ListenAddress(host).isLoopback, settings.isUnencrypted {
             logger.warning(
                 "Without TLS everything can be read on the way, keys and tokens too; see host: {tls: …}")
         }
@@ -105,7 +106,7 @@ struct ServingArguments: ParsableArguments {
 
     /// The files were good a moment ago; if they aren't now, that is said without their place.
     private func credentials(_ settings: HostSettings) throws -> HostCredentials {
-        do throws(FileProblem) {
+        do throws(Server.FileProblem) {
             return try HostCredentials(settings)
         } catch {
             StandardError.write("error: \(error)")
@@ -120,10 +121,7 @@ struct ServingArguments: ParsableArguments {
             return nil
         }
         do throws(ServeError) {
-            guard let settings = try OTLPSettings(environment: ProcessInfo.processInfo.environment) else { return nil }
-            let buffer = SpanBuffer(capacity: settings.capacity)
-            InstrumentationSystem.bootstrap(OTLPTracer(buffer: buffer, ratio: settings.ratio))
-            return OTLPExporter(settings, buffer, logger: Logger(label: "stagecoach"))
+            return try OTLPExporter.bootstrap(environment: ProcessInfo.processInfo.environment)
         } catch {
             StandardError.write("error: \(error)")
             throw ExitCode.failure

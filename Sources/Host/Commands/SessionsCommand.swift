@@ -1,6 +1,7 @@
 import ArgumentParser
 import Pipeline
 import Stages
+import Server
 
 struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {

@@ -1,4 +1,5 @@
 import Pipeline
+import Server
 
 /// Files that one host serves together must not claim the same thing twice.
 enum SharedHost {

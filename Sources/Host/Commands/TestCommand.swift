@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Pipeline
 import PipelineTesting
+import Server
 
 struct TestCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {

@@ -1,4 +1,5 @@
 import Pipeline
+import Server
 
 /// A rule by which Prometheus raises an alert.
 struct AlertRule {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Pipeline
+import Server
 
 /// A board for Grafana that shows every metric, made from the declarations.
 struct Board: Encodable {

@@ -1,4 +1,5 @@
 import Pipeline
+import Server
 
 /// A metric over time, or the name of a row.
 struct BoardPanel: Encodable {

@@ -1,4 +1,5 @@
 import Pipeline
+import Server
 
 /// What can be chosen above the board.
 struct BoardVariable: Encodable {

@@ -1,3 +1,5 @@
+import Server
+
 extension HostMetric {
     /// The alerts that it raises.
     var alerts: [AlertRule] {

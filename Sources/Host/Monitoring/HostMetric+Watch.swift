@@ -1,3 +1,5 @@
+import Server
+
 extension HostMetric {
     /// How operators watch it.
     var watch: MetricWatch {

@@ -1,3 +1,5 @@
+import Server
+
 extension MetricDeclaration {
     /// How operators watch it.
     var watch: MetricWatch {

@@ -1,5 +1,6 @@
 import Pipeline
 import Stages
+import Server
 
 /// What happened in one session.
 struct RecordedConversation: Sendable {

@@ -1,5 +1,6 @@
 import Pipeline
 import PipelineTesting
+import Server
 
 /// A database that has a recorder take down what it stores.
 struct RecordedDatabase: RowStore {

@@ -1,6 +1,7 @@
 import Pipeline
 import PipelineTesting
 import Synchronization
+import Server
 
 /// A model that has a recorder take down what it answers.
 struct RecordedModel: Model {

@@ -1,6 +1,7 @@
 import Pipeline
 import Stages
 import Synchronization
+import Server
 
 /// Takes down what is said in conversations, what models answered and what was stored: what a test of each needs.
 final class Recorder: ConversationObserver {

@@ -1,5 +1,6 @@
 import Pipeline
 import PipelineTesting
+import Server
 
 /// What was recorded with a pipeline file, as tests of it.
 struct Recording {

@@ -4,6 +4,7 @@ import NIOPosix
 import Pipeline
 import PipelineTesting
 import Stages
+import Server
 
 /// What happened in one test.
 struct SceneOutcome: Sendable {
@@ -114,8 +115,7 @@ struct SceneRun {
             let talk = try await loop.submit {
                 let client = ScriptedClient(format, journal: journal, done: done)
                 let conversation = Conversation(
-                    pipeline: LoopPipeline(pipeline), session: session, format: format,
-                    executor: EventLoopTaskExecutor(loop),
+                    with: pipeline, session: session, format: format, on: loop,
                     logger: Logger(label: "stagecoach", factory: { _ in log.handler() }), client: client)
                 // However long it takes to say all of it, that is at once.
                 TestSurroundings.$current.withValue(surroundings) {

@@ -1,6 +1,7 @@
 import Logging
 import Pipeline
 import PipelineTesting
+import Server
 
 /// Something that is not as a test expects it.
 struct TestFinding: Sendable {

@@ -3,6 +3,7 @@ import Pipeline
 import PipelineTesting
 import Stages
 import Synchronization
+import Server
 
 /// A frame that a test's client got.
 struct SaidFrame: Sendable {

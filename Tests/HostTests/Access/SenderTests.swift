@@ -1,7 +1,7 @@
 import NIOHTTP1
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Where a request comes from")
 struct SenderTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Origins of web pages in a file")
 struct WebOriginTests {

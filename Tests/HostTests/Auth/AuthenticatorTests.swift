@@ -3,7 +3,7 @@ import NIOHTTP1
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Keys, and where they are shown")
 struct AuthenticatorTests {

@@ -1,6 +1,6 @@
 import Pipeline
 
-@testable import Host
+@testable import Server
 
 extension ClientCredential {
     /// What a user has shown.

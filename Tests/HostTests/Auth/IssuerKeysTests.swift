@@ -4,7 +4,7 @@ import Pipeline
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Keys of an issuer", .timeLimit(.minutes(1)))
 struct IssuerKeysTests {

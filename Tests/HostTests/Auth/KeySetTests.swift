@@ -2,7 +2,7 @@ import Foundation
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("JSON Web Key Sets")
 struct KeySetTests {

@@ -3,7 +3,7 @@ import NIOPosix
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Whose sessions are whose")
 struct SessionOwnersTests {

@@ -1,7 +1,7 @@
 import Cryptography
 import Testing
 
-@testable import Host
+@testable import Server
 
 /// The examples of the standards: RFC 7515 appendix A, RFC 7520 section 4 and RFC 8037 appendix A.
 @Suite("The standards' examples of signed tokens")

@@ -4,7 +4,7 @@ import Pipeline
 import TestSigning
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("JSON Web Tokens")
 struct TokenVerifierTests {

@@ -3,7 +3,7 @@ import Pipeline
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Answers that are remembered")
 struct AnswersOfMessagesTests {

@@ -3,7 +3,7 @@ import NIOEmbedded
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("A cancel for another connection of a session")
 struct CancelBoundsTests {

@@ -1,18 +1,18 @@
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Frames of clients in JSON format")
 struct ClientFrameTests {
-    private func refusal(_ frame: String) -> Host.ClientFrame.Refusal? {
-        #expect(throws: Host.ClientFrame.Refusal.self) { try Host.ClientFrame.read(frame) }
+    private func refusal(_ frame: String) -> ClientFrame.Refusal? {
+        #expect(throws: ClientFrame.Refusal.self) { try ClientFrame.read(frame) }
     }
 
     @Test("a prompt comes with what the client says beside it")
     func prompt() throws {
         let frame = #"{"prompt": "1\n2", "id": "c-1", "username": null, "metadata": {"a": [1, 1.5]}, "other": {}}"#
-        guard case .prompt(let prompt) = try Host.ClientFrame.read(frame) else {
+        guard case .prompt(let prompt) = try ClientFrame.read(frame) else {
             Issue.record("no prompt")
             return
         }
@@ -24,24 +24,24 @@ struct ClientFrameTests {
 
     @Test("what nobody asked for may be what can't be read", arguments: [#""\ud83d""#, "1e400", #"{"\ud83d": {}}"#])
     func unknownKeys(value: String) throws {
-        guard case .prompt(let prompt) = try Host.ClientFrame.read(#"{"n": \#(value), "prompt": "x", "id": "c"}"#)
+        guard case .prompt(let prompt) = try ClientFrame.read(#"{"n": \#(value), "prompt": "x", "id": "c"}"#)
         else {
             Issue.record("no prompt")
             return
         }
         #expect(prompt.prompt == "x")
-        #expect(Host.ClientFrame.id(of: #"{"prompt": \#(value), "id": "c"}"#) == "c")
+        #expect(ClientFrame.id(of: #"{"prompt": \#(value), "id": "c"}"#) == "c")
         #expect(PresentedToken.find(in: #"{"type": "auth", "n": \#(value), "token": "t"}"#) == "t")
     }
 
     @Test("a cancel names its message; another type is a prompt's own matter")
     func cancel() throws {
-        guard case .cancel("c-1") = try Host.ClientFrame.read(#"{"type": "cancel", "id": "c-1"}"#) else {
+        guard case .cancel("c-1") = try ClientFrame.read(#"{"type": "cancel", "id": "c-1"}"#) else {
             Issue.record("no cancel")
             return
         }
         for type in [#""prompt""#, "1", "null"] {
-            guard case .prompt = try Host.ClientFrame.read(#"{"type": \#(type), "prompt": "x"}"#) else {
+            guard case .prompt = try ClientFrame.read(#"{"type": \#(type), "prompt": "x"}"#) else {
                 Issue.record("no prompt with type \(type)")
                 continue
             }
@@ -88,7 +88,7 @@ struct ClientFrameTests {
             let nested = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
             return #"{"prompt": "a", "metadata": {"a": \#(nested)}}"#
         }
-        _ = try Host.ClientFrame.read(frame(510))
+        _ = try ClientFrame.read(frame(510))
         #expect(refusal(frame(511))?.error.code == .invalidJSON)
     }
 }

@@ -7,7 +7,7 @@ import Stages
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("A conversation")
 struct ConversationTests {

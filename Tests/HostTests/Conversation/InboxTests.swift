@@ -1,7 +1,7 @@
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("What waits for its turn")
 struct InboxTests {

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("What is kept of clients")
 struct KeptBudgetTests {

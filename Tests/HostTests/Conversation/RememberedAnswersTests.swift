@@ -4,7 +4,7 @@ import Pipeline
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Remembered answers, and what is kept in all")
 struct RememberedAnswersTests {

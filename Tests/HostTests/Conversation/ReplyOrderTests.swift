@@ -2,7 +2,7 @@ import Pipeline
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("The order of replies")
 struct ReplyOrderTests {

@@ -1,6 +1,7 @@
 import NIOCore
+import Pipeline
 
-@testable import Host
+@testable import Server
 
 extension RetainedSessions {
     /// Seats a client that is let in, as a connection does.

@@ -3,7 +3,7 @@ import Stages
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Sessions that are kept for clients who may come back")
 struct RetainedSessionsTests {

@@ -3,7 +3,7 @@ import Pipeline
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Frames to the client")
 struct ServerFrameTests {

@@ -3,7 +3,7 @@ import Pipeline
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 /// What a changed file does to what is promised: each edit of one file, with the promises that get weaker by it.
 @Suite("A changed file")
@@ -39,7 +39,7 @@ struct ComparedFilesTests {
     static func file(_ text: String) throws -> PipelineFile {
         let loader = PipelineLoader(
             registry: try Registry(stages: BuiltIn.stages, resources: BuiltIn.resources), environment: Environment(),
-            sections: PipelineArguments.sections)
+            sections: ["host": HostSettings.self])
         let loaded = loader.load(SourceFile(path: "chat.yaml", text: text))
         return try #require(loaded.file, "\(loaded.report)")
     }

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Readers of stored sessions", .timeLimit(.minutes(1)))
 final class HistoryBudgetTests: Sendable {

@@ -2,7 +2,7 @@ import NIOHTTP1
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("What needs a key")
 struct HostRoutesTests {

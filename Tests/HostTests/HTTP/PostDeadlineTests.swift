@@ -7,7 +7,7 @@ import Pipeline
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("The time for a request", .timeLimit(.minutes(1)))
 struct PostDeadlineTests {

@@ -3,7 +3,7 @@ import NIOCore
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Refusals in the log")
 struct RefusalLogTests {

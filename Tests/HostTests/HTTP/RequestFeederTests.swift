@@ -2,7 +2,7 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("What follows an HTTP request")
 struct RequestFeederTests {

@@ -1,7 +1,7 @@
 import NIOHTTP1
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Whom a request is for")
 struct RequestHostTests {

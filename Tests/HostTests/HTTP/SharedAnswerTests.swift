@@ -3,7 +3,7 @@ import Pipeline
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("What pages of other origins may do")
 struct SharedAnswerTests {

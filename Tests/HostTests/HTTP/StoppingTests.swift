@@ -8,7 +8,7 @@ import Stages
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("A host that begins to stop")
 struct StoppingTests {

@@ -1,7 +1,7 @@
 import Stages
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Connections of one address")
 struct AddressPlacesTests {

@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("Rates")
 struct RateTests {

@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("For how long a client has taken nothing")
 struct StallClockTests {

@@ -4,7 +4,7 @@ import Pipeline
 import Synchronization
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("The log")
 struct LogOutputTests {

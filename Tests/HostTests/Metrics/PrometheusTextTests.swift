@@ -1,7 +1,7 @@
 import CoreMetrics
 import Testing
 
-@testable import Host
+@testable import Server
 @testable import Pipeline
 
 @Suite("Metrics in Prometheus' text format")

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("What the process may use")
 struct ProcessLimitsTests {

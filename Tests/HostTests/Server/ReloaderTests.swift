@@ -6,7 +6,7 @@ import Synchronization
 import TestPatience
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("A reload", .timeLimit(.minutes(1)))
 struct ReloaderTests {

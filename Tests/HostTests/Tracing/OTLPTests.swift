@@ -4,7 +4,7 @@ import Pipeline
 import Testing
 import Tracing
 
-@testable import Host
+@testable import Server
 
 @Suite("Spans for an OpenTelemetry collector")
 struct OTLPTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("The W3C's trace context")
 struct TraceContextTests {

@@ -4,7 +4,7 @@ import NIOPosix
 import TestPatience
 import Testing
 
-@testable import Host
+@testable import Server
 @testable import WebSocketCodec
 
 @Suite("Frames that go to a client's socket")

@@ -2,7 +2,8 @@ import NIOCore
 import Pipeline
 import Testing
 
-@testable import Host
+@testable import Server
+@testable import WebSocketCodec
 
 @Suite("When a connection is pinged or closed")
 struct ConnectionClockTests {

@@ -1,7 +1,7 @@
 import NIOCore
 import Pipeline
 
-@testable import Host
+@testable import Server
 @testable import WebSocketCodec
 
 /// Answers each message at once, as a pipeline that doesn't wait does.

@@ -4,7 +4,7 @@ import Pipeline
 import TestFrames
 import Testing
 
-@testable import Host
+@testable import Server
 
 @Suite("What one WebSocket has done in a turn")
 struct WebSocketShareTests {

@@ -1,4 +1,0 @@
-/// Why the host can't serve.
-struct ServeError: Error, CustomStringConvertible {
-    let description: String
-}

@@ -1,0 +1,94 @@
+package import Pipeline
+package import Stages
+
+/// What the host says to a client: text that is ready but for its place in the connection's sequence.
+package struct ServerFrame {
+    /// What a frame says.
+    package enum Kind: Equatable, Sendable {
+        case session
+        case delta
+        case response
+        case error(PipelineError.Code)
+    }
+
+    package let kind: Kind
+    /// How many seconds a client should wait before another try.
+    private(set) var retryAfter: Int64?
+    private let text: String
+    private let isNumbered: Bool
+
+    /// The greeting; `nil` where the format has none.
+    ///
+    /// - Parameter isResumed: Whether the frames after those that the client has seen follow.
+    static func session(id: String, isResumed: Bool = false, in format: MessageFormat) -> ServerFrame? {
+        guard case .json = format else { return nil }
+        var object = JSONText(type: "session")
+        object.add("session_id", id)
+        if isResumed { object.add("resumed", raw: "true") }
+        return ServerFrame(.session, object)
+    }
+
+    /// A message's answer.
+    package static func response(to message: Message, in format: MessageFormat) -> ServerFrame {
+        let answer = message.completion?.text ?? ""
+        guard case .json = format else { return ServerFrame(.response, text: answer, isNumbered: false) }
+        var object = JSONText(type: "response")
+        if let id = message.clientID { object.add("id", id) }
+        object.add("message_id", message.id.description)
+        object.add("session_id", message.session.id)
+        object.add("response", answer)
+        object.add("tokens_used", raw: message.completion?.tokensUsed.map(String.init) ?? "null")
+        if let reason = message.completion?.finishReason { object.add("finish_reason", reason) }
+        return ServerFrame(.response, object)
+    }
+
+    /// A piece of an answer that is still to come.
+    static func delta(_ text: String, of message: Message) -> ServerFrame {
+        var object = JSONText(type: "delta")
+        if let id = message.clientID { object.add("id", id) }
+        object.add("text", text)
+        return ServerFrame(.delta, object)
+    }
+
+    /// What became of a message that has no answer.
+    static func error(_ error: PipelineError, clientID: String?, in format: MessageFormat) -> ServerFrame {
+        guard case .json = format else {
+            return ServerFrame(.error(error.code), text: error.message, isNumbered: false)
+        }
+        var object = JSONText(type: "error")
+        if let clientID { object.add("id", clientID) }
+        var content = JSONText()
+        content.add("code", error.code.rawValue)
+        content.add("message", error.message)
+        if let stage = error.stage { content.add("stage", stage) }
+        content.add("retryable", raw: error.isRetryable ? "true" : "false")
+        if let wait = error.retryAfter { content.add("retry_after", raw: String(wait.wholeSeconds)) }
+        object.add("error", raw: content.finished)
+        var frame = ServerFrame(.error(error.code), object)
+        frame.retryAfter = error.retryAfter?.wholeSeconds
+        return frame
+    }
+
+    private init(_ kind: Kind, _ object: JSONText) {
+        self.init(kind, text: object.unfinished, isNumbered: true)
+    }
+
+    private init(_ kind: Kind, text: String, isNumbered: Bool) {
+        self.kind = kind
+        self.text = text
+        self.isNumbered = isNumbered
+    }
+
+    /// About how many bytes it has.
+    var size: Int { text.utf8.count }
+
+    /// The whole text, as the frame with this number.
+    package func text(sequence: Int) -> String {
+        isNumbered ? "\(text),\"seq\":\(sequence)}" : text
+    }
+}
+
+extension Duration {
+    /// Rounded up.
+    fileprivate var wholeSeconds: Int64 { components.seconds + (components.attoseconds > 0 ? 1 : 0) }
+}

@@ -1,0 +1,83 @@
+package import Pipeline
+import Stages
+import Synchronization
+
+/// A pipeline file as it was read once, and where it is served. Where the file is read again another takes its place.
+package final class ServedPipeline: Sendable {
+    private struct State {
+        var running = 0
+        var onIdle: [CheckedContinuation<Void, Never>] = []
+    }
+
+    let name: String
+    let entry: Receive
+    let chain: Chain
+    let meter: MessageMeter
+    /// The file's place among those that are served.
+    let index: Int
+    /// Hears what is said; `nil` where nobody wants to know.
+    let observer: (any ConversationObserver)?
+    private let state = Mutex(State())
+
+    package var path: String { entry.path }
+
+    /// For how long a session is kept without a client; `nil` where none is.
+    var retention: Duration? { if case .hold(let time) = entry.onDisconnect { time } else { nil } }
+
+    init(name: String, entry: Receive, chain: Chain, index: Int = 0, observer: (any ConversationObserver)? = nil) {
+        (self.name, self.entry, self.chain, self.index) = (name, entry, chain, index)
+        self.observer = observer
+        meter = MessageMeter(pipeline: name)
+    }
+
+    /// `nil` for a chain that no message can enter, which no pipeline file builds.
+    package convenience init?(_ file: PipelineFile, index: Int = 0, observer: (any ConversationObserver)? = nil) {
+        guard let receive = file.chain.stages.first as? Receive else { return nil }
+        self.init(name: file.name, entry: receive, chain: file.chain, index: index, observer: observer)
+    }
+
+    /// How many messages wait in one of its stages.
+    var running: Int { state.withLock(\.running) }
+
+    /// Notes a message that waits in a stage, so that the stages stay open for it.
+    func begin() { state.withLock { $0.running += 1 } }
+
+    /// Notes its end.
+    func end() {
+        let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
+            state.running -= 1
+            guard state.running == 0 else { return [] }
+            defer { state.onIdle = [] }
+            return state.onIdle
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Returns once no message is in a stage. Nothing may begin any more.
+    package func waitUntilIdle() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if state.running > 0 { state.onIdle.append(continuation) }
+                return state.running == 0
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+}
+
+/// What an event loop serves of a file now: the next message goes through it. Touched on that loop alone.
+final class LoopPipeline {
+    var current: ServedPipeline {
+        didSet { uncounted = Uncounted(current) }
+    }
+    @exclusivity(unchecked) private var uncounted: Uncounted<ServedPipeline>
+
+    init(_ current: ServedPipeline) {
+        self.current = current
+        uncounted = Uncounted(current)
+    }
+
+    /// Lends what is served now, which nothing replaces before `body` returns: that happens on the same loop.
+    @inline(__always)
+    func lend<Result>(to body: (ServedPipeline) -> Result) -> Result { uncounted.lend(to: body) }
+}

@@ -1,0 +1,39 @@
+package import Pipeline
+import Stages
+
+/// A table that a pipeline stores in, and the database that has it.
+package struct StoredTable {
+    package let store: any RowStore
+    package let name: String
+    /// The stage that stores there.
+    package let stage: String
+    package let place: SourceRange?
+
+    /// Each table once, in the order of the stages.
+    package static func all(in chain: Chain) -> [StoredTable] {
+        var seen: Set<String> = []
+        let stages = zip(chain.stages, zip(chain.labels, chain.places))
+        return stages.compactMap { stage, naming in
+            guard let persist = stage as? Persist else { return nil }
+            let table = StoredTable(store: persist.database, name: persist.table, stage: naming.0, place: naming.1)
+            return seen.insert("\(type(of: table.store).name) \(table.name)").inserted ? table : nil
+        }
+    }
+
+    /// What works and is perhaps not meant, of the table and of its server, each in a sentence.
+    package func advice() async throws -> [String] {
+        try await store.advice(on: name) + store.serverAdvice()
+    }
+
+    /// Waits for the connection, which a resource makes by itself.
+    ///
+    /// - Parameter limit: For who only looks, as long as what a resource says of its health may be old.
+    /// - Throws: What the database says where there is none after `limit`.
+    package func waitUntilReady(within limit: Duration = .seconds(2)) async throws {
+        let deadline = ContinuousClock.now + limit
+        while let error = store.health.error {
+            if ContinuousClock.now >= deadline { throw error }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
