@@ -142,6 +142,17 @@ def test_a_first_message_must_come_in_the_time_of_a_handshake(serve):
         assert receive_json(client)["response"] == "still here"
 
 
+def test_who_has_yet_to_show_its_token_is_told_that_the_host_stops(serve):
+    host = guarded(serve, "{keys: [key-of-ann]}")
+    with host.connect("format=json") as client:
+        # The pong shows that the host has the connection.
+        assert client.ping().wait(DEADLINE)
+        host.stop()
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=DEADLINE)
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "the host is stopping")
+
+
 def test_a_post_needs_a_key_too(keyed):
     body = json.dumps({"prompt": "hello", "username": "mallory"}).encode()
     for token in (None, "wrong"):

@@ -104,10 +104,10 @@ def test_who_says_by_the_first_message_who_it_is_hears_soon_that_nothing_can_be_
             client.send(json.dumps({"type": "auth", "token": "key-of-ann"}))
             with pytest.raises(ConnectionClosed) as closed:
                 client.recv(timeout=DEADLINE)
-            return closed.value.rcvd.reason
+            return closed.value.rcvd.code, closed.value.rcvd.reason
 
     heard = at_once([enter] * 10)
-    assert {reason for _, reason in heard} == {"it can't be looked up now whose session this is"}
+    assert {close for _, close in heard} == {(1013, "it can't be looked up now whose session this is")}
     assert max(seconds for seconds, _ in heard) < 2 + SLACK
 
 

@@ -50,6 +50,7 @@ final class TokenHandshake: ChannelDuplexHandler, RemovableChannelHandler, OpenC
         self.context = context
         gate.loop.add(stranger: self)
         limitsChanged()
+        if gate.loop.isDraining { drain() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -68,6 +69,11 @@ final class TokenHandshake: ChannelDuplexHandler, RemovableChannelHandler, OpenC
         deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: began + TimeAmount(limit)) {
             self.refuse(context, "no token came in time")
         }
+    }
+
+    /// A stop waits for no token. Who has shown one is told by ``WebSocketHandler``.
+    func drain() {
+        if let context, state == .waiting { end(context, .goingAway, "the host is stopping") }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

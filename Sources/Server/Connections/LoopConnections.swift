@@ -144,6 +144,7 @@ package final class LoopConnections {
         isDraining = true
         writeLimit = min(writeLimit ?? time / 4, time / 4)
         for connection in webSockets.values { connection.drain() }
+        for stranger in strangers.values { stranger.drain() }
     }
 
     /// Ends everything, whatever is in flight.

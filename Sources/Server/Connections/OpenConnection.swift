@@ -14,6 +14,9 @@ protocol OpenConnection: AnyObject {
 
     /// Closes the connection of such a client, once everything is cancelled.
     func closeIfCancelled()
+
+    /// The host stops: nothing more is taken, what was received ends, and the client is told.
+    func drain()
 }
 
 extension OpenConnection {
@@ -21,6 +24,7 @@ extension OpenConnection {
     var credential: ClientCredential? { nil }
     func cancel(unless review: AccessReview) {}
     func closeIfCancelled() {}
+    func drain() {}
 }
 
 /// What goes on for a client and ends with the host: a message that came by HTTP, or a conversation without its client.
@@ -38,9 +42,6 @@ protocol WebSocketConnection: UnfinishedWork {
 
     /// Sends the frames that are gathered.
     func flush()
-
-    /// Takes no further prompt, lets those that were received end, then closes.
-    func drain()
 
     /// Called about once a second.
     func tick(at now: NIODeadline)
