@@ -6,11 +6,11 @@ final class ConnectRate: Sendable {
     private struct State {
         var rate: Int
         /// `nil` where there is no limit.
-        var bucket: TokenBucket?
+        var bucket: RateBucket?
 
         init(rate: Int) {
             self.rate = rate
-            bucket = rate > 0 ? TokenBucket(rate: rate, capacity: rate, now: .now()) : nil
+            bucket = rate > 0 ? RateBucket(rate: rate, capacity: rate, now: .now()) : nil
         }
     }
 

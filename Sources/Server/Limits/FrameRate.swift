@@ -12,14 +12,14 @@ struct FrameRate {
     }
 
     let perSecond: Int
-    private var allowance, patience: TokenBucket
+    private var allowance, patience: RateBucket
 
     /// `nil` where there is no limit.
     init?(perSecond rate: Int, now: NIODeadline) {
         guard rate > 0 else { return nil }
         perSecond = rate
-        allowance = TokenBucket(rate: rate, capacity: rate, now: now)
-        patience = TokenBucket(rate: rate, capacity: rate * 10, now: now)
+        allowance = RateBucket(rate: rate, capacity: rate, now: now)
+        patience = RateBucket(rate: rate, capacity: rate * 10, now: now)
     }
 
     /// Judges a frame that came now.

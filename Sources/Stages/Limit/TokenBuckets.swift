@@ -1,9 +1,7 @@
 import Pipeline
 import Synchronization
 
-/// A token bucket for each client: full at first, refilled evenly.
-///
-/// As the field knows them from "Token bucket" in Turner, "New directions in communications", IEEE 1986.
+/// A token bucket for each client.
 ///
 /// Buckets are in two generations. Who comes is put into the young one; when that is as old as an empty bucket takes to be
 /// full, or has its share of clients, it becomes the old one and the old one is forgotten whole. So a message costs the
@@ -11,7 +9,7 @@ import Synchronization
 /// the time: then those that have not come for longest get a full bucket, never more.
 final class TokenBuckets: Sendable {
     private struct Bucket {
-        var level: Double
+        var tokens: TokenBucket
         var at: ContinuousClock.Instant
     }
 
@@ -38,7 +36,6 @@ final class TokenBuckets: Sendable {
         let pause = time / capacity
         // More than a clock can tell apart, and no time to divide by.
         guard pause > .zero else { return nil }
-        let full = Double(capacity)
         var forgotten: [ClientKey: Bucket] = [:]
         defer { withExtendedLifetime(forgotten) {} }
         return generations.withLock { generations in
@@ -52,14 +49,13 @@ final class TokenBuckets: Sendable {
             } else if generations.began == nil {
                 generations.began = now
             }
-            var bucket = generations.young[key] ?? generations.old[key] ?? Bucket(level: full, at: now)
-            bucket.level = min(full, bucket.level + (now - bucket.at) / pause)
+            let known = generations.young[key] ?? generations.old[key]
+            var bucket = known ?? Bucket(tokens: TokenBucket(capacity: capacity), at: now)
+            let missing = bucket.tokens.take(refilled: (now - bucket.at) / pause, capacity: capacity)
             bucket.at = now
-            let isTaken = bucket.level >= 1
-            if isTaken { bucket.level -= 1 }
             // Who is refused comes again, too: it is the last to be forgotten.
             generations.young[key] = bucket
-            return isTaken ? nil : pause * (1 - bucket.level)
+            return missing.map { pause * $0 }
         }
     }
 }

@@ -9,7 +9,7 @@ struct RateTests {
 
     @Test("so many may come at once, and more as time goes on")
     func bucket() {
-        var bucket = TokenBucket(rate: 10, capacity: 10, now: start)
+        var bucket = RateBucket(rate: 10, capacity: 10, now: start)
         let burst = (0..<12).map { _ in bucket.take(at: start) }
         #expect(burst == Array(repeating: true, count: 10) + [false, false])
         let later = [90, 100, 110].map { bucket.take(at: start + .milliseconds($0)) }

@@ -1,9 +1,11 @@
 import NIOCore
+import Pipeline
 
 /// Lets so many things happen a second, and so many at once: a pure value that is told the time.
-struct TokenBucket {
-    private let rate, capacity: Double
-    private var tokens: Double
+struct RateBucket {
+    private let rate: Double
+    private let capacity: Int
+    private var tokens: TokenBucket
     private var last: NIODeadline
 
     /// - Parameters:
@@ -11,18 +13,15 @@ struct TokenBucket {
     ///   - capacity: How many at once.
     init(rate: Int, capacity: Int, now: NIODeadline) {
         self.rate = Double(rate)
-        self.capacity = Double(capacity)
-        tokens = self.capacity
+        self.capacity = capacity
+        tokens = TokenBucket(capacity: capacity)
         last = now
     }
 
     /// Whether one more may happen.
     mutating func take(at now: NIODeadline) -> Bool {
-        tokens = min(capacity, tokens + Double((now - last).nanoseconds) / 1e9 * rate)
+        let refilled = Double((now - last).nanoseconds) / 1e9 * rate
         last = now
-        // Fractions add up to a little less than what they make.
-        guard tokens >= 1 - 1e-6 else { return false }
-        tokens -= 1
-        return true
+        return tokens.take(refilled: refilled, capacity: capacity) == nil
     }
 }
