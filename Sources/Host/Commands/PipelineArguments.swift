@@ -88,7 +88,7 @@ struct PipelineArguments: ParsableArguments {
     ) throws -> PipelineLoader {
         PipelineLoader(
             registry: try Host.registry(), environment: environment ?? Environment.load(envFile: envFile).environment,
-            sections: Self.sections, standIns: standIns, wrapping: wrapping)
+            sections: Self.sections, filter: standIns?.filter, wrapping: wrapping)
     }
 
     /// Reads and checks the tests that stand beside the files.

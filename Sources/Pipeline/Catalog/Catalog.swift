@@ -11,20 +11,20 @@ public struct Catalog: Sendable {
 
     /// Every stage, resource and modifier by name.
     public var names: [String] {
-        registry.stages.keys.sorted() + registry.resources.keys.sorted() + Modifiers.names
+        registry.stages.keys.sorted() + registry.resources.keys.sorted() + ModifierNames.all
     }
 
     /// A line for every stage and resource.
     public var overview: String {
         let stages = registry.stages.sorted { $0.key < $1.key }.map { ($0.key, $0.value.summary) }
         let resources = registry.resources.sorted { $0.key < $1.key }.map { pair in
-            (pair.key, "\(ResourceKind.words(forResource: pair.value)): \(pair.value.summary)")
+            (pair.key, "\(pair.value.kind): \(pair.value.summary)")
         }
         let width = names.map(\.count).max() ?? 0
         func lines(_ entries: [(String, String)]) -> [String] {
             entries.map { "  \($0.0.padded(to: width))  \($0.1)" }
         }
-        let modifiers = Modifiers.names.joined(separator: ", ")
+        let modifiers = ModifierNames.all.joined(separator: ", ")
         return
             (["Stages:"] + lines(stages) + ["", "Resources:"] + lines(resources) + [
                 "", "Every stage also takes the modifiers \(modifiers), written beside it.",

@@ -19,7 +19,7 @@ struct CatalogEntry {
 
     init(_ resource: any Resource.Type) {
         summary = resource.summary
-        kind = ResourceKind.words(forResource: resource)
+        kind = resource.kind
         facts = []
         settings = resource.settings
     }

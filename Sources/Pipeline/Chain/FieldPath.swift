@@ -27,9 +27,6 @@ package enum FieldPath: Sendable, Hashable {
             }
     }
 
-    /// The names that every message has, for suggestions.
-    package static let builtIn = ["prompt", "completion", "session.id", "session.username", "session.user_id"]
-
     /// The name in pipeline files.
     package var name: String {
         switch self {

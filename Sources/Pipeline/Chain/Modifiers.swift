@@ -16,9 +16,6 @@ public struct Modifiers: Sendable {
     /// No modifier.
     public init() {}
 
-    /// The keys, as pipeline files have them.
-    package static let names = ["label", "async", "timeout", "retry", "when", "on_error"]
-
     /// The settings of one that is a mapping; none of the others.
     static func settings(of name: String) -> [String] {
         switch name {

@@ -128,8 +128,8 @@ final class StepRunner: Sendable {
         time = meter?.now ?? 0
     }
 
-    /// Does it in a span of its own, in which whatever the stage calls is, too. Like what follows it stands apart, as memory
-    /// for it would be part of each message that waits in a stage.
+    /// Does it in a span of its own. Like what follows it stands apart, as memory for it would be part of each message that
+    /// waits in a stage.
     @inline(never)
     private func run(
         _ message: inout Message, since time: inout UInt64, with trace: MessageTrace
@@ -138,13 +138,22 @@ final class StepRunner: Sendable {
         guard background == nil, modifiers.when?.matches(message) != false else {
             return try await runThroughModifiers(&message, since: &time)
         }
+        try await inSpan(of: trace, &message) { message throws(PipelineError) in
+            try await runThroughModifiers(&message, since: &time)
+        }
+    }
+
+    /// Works on a message in a span of this step's, in which whatever is called is, too.
+    func inSpan(
+        of trace: MessageTrace, _ message: inout Message, _ work: (inout Message) async throws(PipelineError) -> Void
+    ) async throws(PipelineError) {
         let span = trace.begin(label)
         var failure: PipelineError?
-        if stage is any CompositeStage { message.trace = trace.inside(span) }
+        if composite != nil { message.trace = trace.inside(span) }
         defer { message.trace = trace }
         await ServiceContext.$current.withValue(span.context) {
             do throws(PipelineError) {
-                try await runThroughModifiers(&message, since: &time)
+                try await work(&message)
             } catch {
                 failure = error
             }

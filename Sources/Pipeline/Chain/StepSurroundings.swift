@@ -23,3 +23,11 @@ struct StepSurroundings {
             factory: factory)
     }
 }
+
+extension StageContext {
+    init(label: String, in surroundings: StepSurroundings) {
+        self.init(
+            label: label, pipeline: surroundings.pipeline, pending: surroundings.pending,
+            alternatives: surroundings.alternatives, logger: surroundings.logger)
+    }
+}

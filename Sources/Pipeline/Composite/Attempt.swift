@@ -102,32 +102,3 @@ public struct Attempt: CompositeStage {
         let logger = Mutex<Logger?>(nil)
     }
 }
-
-extension Message {
-    /// Whether other stages may run in place of those that failed: not for a client that has gone, and not once a piece
-    /// of the answer has left.
-    func mayRecover(from error: PipelineError) -> Bool {
-        error.code != .cancelled && deltas?.hasLeft != true
-    }
-
-    /// Keeps an error for the stages that run after it.
-    mutating func note(_ error: PipelineError) {
-        self[.errorCode] = .string(error.code.rawValue)
-        self[.errorMessage] = .string(error.message)
-        self[.errorStage] = error.stage.map(JSONValue.string)
-    }
-}
-
-extension Field {
-    /// The code of the error that `catch` or `on_error` runs after.
-    public static let errorCode = Field("error.code")
-    /// What the client would have been told of it.
-    public static let errorMessage = Field("error.message")
-    /// The label of the stage that failed.
-    public static let errorStage = Field("error.stage")
-}
-
-extension Fields {
-    /// What stages find that run after an error.
-    static let ofError: Fields = [.errorCode, .errorMessage, .errorStage]
-}

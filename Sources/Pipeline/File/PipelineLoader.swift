@@ -3,7 +3,7 @@ public struct PipelineLoader: Sendable {
     let registry: Registry
     let environment: Environment
     private let sections: [String: any SettingGroup.Type]
-    private let standIns: StandIns?
+    private let filter: FileFilter?
     private let wrapping: ResourceWrapping?
 
     /// A loader for files with these stages and resources.
@@ -13,20 +13,20 @@ public struct PipelineLoader: Sendable {
     ///   - environment: The variables.
     ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
     public init(registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:]) {
-        self.init(registry: registry, environment: environment, sections: sections, standIns: nil)
+        self.init(registry: registry, environment: environment, sections: sections, filter: nil)
     }
 
     /// - Parameters:
-    ///   - standIns: What takes the place of resources, for tests.
+    ///   - filter: What is changed of every file before it is built.
     ///   - wrapping: What is put around each resource, to see what it does.
     package init(
         registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:],
-        standIns: StandIns?, wrapping: ResourceWrapping? = nil
+        filter: FileFilter?, wrapping: ResourceWrapping? = nil
     ) {
-        self.registry = standIns.map { registry.knowing($0) } ?? registry
+        self.registry = filter.map { registry.adding($0.types) } ?? registry
         self.environment = environment
         self.sections = sections
-        self.standIns = standIns
+        self.filter = filter
         self.wrapping = wrapping
     }
 
@@ -56,26 +56,28 @@ public struct PipelineLoader: Sendable {
             // Without the source no line of it is shown.
             return LoadedPipeline(file: nil, diagnostics: [problem], source: nil)
         }
-        let bare = standIns?.applied(to: raw, knowing: registry) ?? raw
-        let root = Interpolation.apply(to: bare, environment: environment, into: &diagnostics)
-        var reader = SettingReader(diagnostics: diagnostics, resources: [])
-        reader.registry = registry
-        reader.used.environment = environment
-        reader.used.standIns = standIns
-        reader.used.wrapping = wrapping
-        reader.used.sections = sections.keys.sorted()
-        reader.used.open = [FilePaths.path(source.path, besides: "")]
-        reader.used.former = former?.chain.resources ?? []
-        reader.used.secretFiles.former = former?.secretFiles.texts ?? [:]
-        let file = read(root, path: source.path, after: former, with: &reader)
+        var context = context
+        context.open = [FilePaths.path(source.path, besides: "")]
+        context.former = former?.chain.resources ?? []
+        let (root, begun) = context.begin(with: raw, diagnostics)
+        var reader = begun
+        reader.secretFiles.former = former?.secretFiles.texts ?? [:]
+        let file = read(root, path: source.path, with: &reader)
         return LoadedPipeline(
-            file: reader.hasErrors ? nil : file, diagnostics: reader.diagnostics.sorted + reader.used.diagnostics,
-            source: source, usedSources: reader.used.sources)
+            file: reader.hasErrors ? nil : file, diagnostics: reader.diagnostics.sorted + reader.file.diagnostics,
+            source: source, usedSources: reader.file.sources)
     }
 
-    private func read(
-        _ root: Node, path: String, after former: PipelineFile?, with reader: inout SettingReader
-    ) -> PipelineFile? {
+    /// What is known of a file before it is read.
+    var context: FileContext {
+        var context = FileContext(registry: registry, environment: environment)
+        context.filter = filter
+        context.wrapping = wrapping
+        context.sections = sections.keys.sorted()
+        return context
+    }
+
+    private func read(_ root: Node, path: String, with reader: inout SettingReader) -> PipelineFile? {
         guard let entries = root.entries else {
             reader.diagnostics.error(
                 .notAPipeline, at: root.range,
@@ -83,15 +85,14 @@ public struct PipelineLoader: Sendable {
                     + (root.elements == nil ? "" : "; write 'stages:' above the list"))
             return nil
         }
-        PipelineLoader.reportUnknownKeys(of: entries, sections: reader.used.sections, with: &reader)
+        PipelineLoader.reportUnknownKeys(of: entries, sections: reader.file.sections, with: &reader)
         let name = root["pipeline"].flatMap { node in
             reader.with(subject: "'pipeline'") { readName(node, with: &$0) }
         }
         let description = root["description"].flatMap { node in
             reader.with(subject: "'description'") { String.read(node, with: &$0) }
         }
-        let resources = ResourceSection(registry: registry, former: former?.chain.resources ?? []).read(
-            root["resources"], with: &reader)
+        let resources = ResourceSection(reader.file).read(root["resources"], with: &reader)
         reader.resources = resources
         let steps = StageSection(registry: registry).read(root, with: &reader)
         let tests = root["tests"].flatMap { $0.isNull ? nil : TestSection.read($0, with: &reader) }
@@ -100,15 +101,15 @@ public struct PipelineLoader: Sendable {
         guard let name, let steps else { return nil }
         return PipelineFile(
             path: path, name: name, description: description,
-            usedPaths: reader.used.sources.keys.sorted(),
+            usedPaths: reader.file.sources.keys.sorted(),
             chain: Chain(
-                checked: standIns == nil ? steps : steps.map(\.withoutDeadLetters),
-                resources: resources + reader.used.resources, name: name), tests: tests, sections: sections,
+                checked: filter == nil ? steps : steps.map(\.withoutDeadLetters),
+                resources: resources + reader.file.resources, name: name), tests: tests, sections: sections,
             sectionPlaces: places(of: sections.keys, in: entries),
             sectionNodes: Dictionary(
                 uniqueKeysWithValues: sections.keys.compactMap { key in
-                    root[key].map { (key, $0.filled(with: reader.used.secretFiles)) }
-                }), secretFiles: reader.used.secretFiles)
+                    root[key].map { (key, $0.filled(with: reader.secretFiles)) }
+                }), secretFiles: reader.secretFiles)
     }
 
     /// Keys that a file may have, and those of them that it does not have.
@@ -185,7 +186,7 @@ public struct PipelineLoader: Sendable {
     }
 
     private func requireKeys(of root: Node, with reader: inout SettingReader) {
-        let (known, names, free) = PipelineLoader.keys(of: root.entries ?? [], reader.used.sections)
+        let (known, names, free) = PipelineLoader.keys(of: root.entries ?? [], reader.file.sections)
         for key in ["pipeline", "stages"] where root[key] == nil {
             // What is written wrong is not missing as well.
             let isMeant = names.contains { name in

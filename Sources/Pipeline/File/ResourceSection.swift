@@ -1,8 +1,13 @@
 /// Reads `resources:`, where each entry is `NAME: {TYPE: {settings}}`.
 struct ResourceSection {
-    let registry: Registry
+    private let registry: Registry
     /// Those of the same file as it was before.
-    let former: [NamedResource]
+    private let former: [NamedResource]
+    private let wrapping: ResourceWrapping?
+
+    init(_ file: FileContext) {
+        (registry, former, wrapping) = (file.registry, file.former, file.wrapping)
+    }
 
     /// The resources without errors, in the order of the file; the others are remembered as broken.
     func read(_ node: Node?, with reader: inout SettingReader) -> [NamedResource] {
@@ -29,9 +34,9 @@ struct ResourceSection {
                 // It was meant to have the name by which stages ask for it.
                 if !entry.value.isNull { reader.resourcesAreKnown = false }
             } else if let made = read(entry.value, named: name, with: &reader) {
-                let resource = reader.used.wrapping?(name, made) ?? made
+                let resource = wrapping?(name, made) ?? made
                 let new = NamedResource(
-                    name: name, resource: resource, source: entry.value.filled(with: reader.used.secretFiles))
+                    name: name, resource: resource, source: entry.value.filled(with: reader.secretFiles))
                 resources.append(former.first { $0.goesOn(as: new) } ?? new)
                 reader.resources = resources
             } else {
@@ -51,7 +56,7 @@ struct ResourceSection {
             return true
         }
         guard isType(entry), let type = registry.resources[name] else { return false }
-        let kind = ResourceKind.words(forResource: type)
+        let kind = type.kind
         reader.diagnostics.error(
             .unknownResourceType, at: entry.key.range,
             "a name is missing before the type '\(name)': write '\(kind == "resource" ? "NAME" : kind): {\(name): …}'")

@@ -4,8 +4,8 @@ struct StageReader {
 
     /// The steps in order, with everything that is wrong reported. One with wrong settings keeps its place; one that is
     /// unknown is left out, and the reader knows it.
-    static func steps(_ nodes: [Node], with reader: inout SettingReader) -> [Step] {
-        let stages = StageReader(registry: reader.registry)
+    static func steps(_ nodes: [Node], knowing registry: Registry, with reader: inout SettingReader) -> [Step] {
+        let stages = StageReader(registry: registry)
         return nodes.compactMap { node in
             guard var step = stages.read(node, with: &reader) else {
                 reader.stagesAreKnown = false
@@ -35,7 +35,7 @@ struct StageReader {
     }
 
     private func readMapping(_ entries: [Node.Entry], with reader: inout SettingReader) -> Step? {
-        let (modifiers, rest) = entries.partitioned { Modifiers.names.contains($0.name) }
+        let (modifiers, rest) = entries.partitioned { ModifierNames.all.contains($0.name) }
         guard let first = rest.first(where: { registry.stages[$0.name] != nil }) ?? rest.first else {
             reader.diagnostics.error(
                 .missingStage, at: entries[0].key.range, "the entry has modifiers but no stage")
@@ -64,7 +64,7 @@ struct StageReader {
         }
         // One that is written wrong is not missing as well.
         let misspelt = others.compactMap { other -> Node.Entry? in
-            guard let meant = Spelling.meant(by: other.name, among: besides + Modifiers.names), besides.contains(meant),
+            guard let meant = Spelling.meant(by: other.name, among: besides + ModifierNames.all), besides.contains(meant),
                 isKnown, registry.stages[other.name] == nil
             else { return nil }
             return Node.Entry(key: Node(content: .scalar(Scalar(meant)), range: other.key.range), value: other.value)
@@ -114,7 +114,7 @@ struct StageReader {
                     + "as in \(first.name): {\(other.name): …}")
         } else {
             let besides = (stage as? any AbbreviatedStage.Type)?.settingsBeside ?? []
-            let known = besides + Modifiers.names
+            let known = besides + ModifierNames.all
             let meant = Spelling.meant(by: other.name, among: known)
             let problem = ForeignMarks.problem(of: other.name)
             let list = problem.map { ": \($0)" } ?? "; there are: \(known.joined(separator: ", "))"
@@ -134,7 +134,7 @@ struct StageReader {
             return nil
         }
         let owner = Owner("stage '\(name)'", place: key.range)
-        let (modifiers, more) = beside.partitioned { Modifiers.names.contains($0.name) }
+        let (modifiers, more) = beside.partitioned { ModifierNames.all.contains($0.name) }
         let settings = (type as? any AbbreviatedStage.Type)?.written(out: settings, with: more) ?? settings
         let outerUses = reader.fieldUses
         reader.fieldUses = []
@@ -218,7 +218,7 @@ struct StageReader {
 
     private func readErrorPolicy(_ node: Node, with reader: inout SettingReader) -> ErrorPolicy? {
         if let elements = node.elements {
-            return .run(StageReader.steps(elements, with: &reader))
+            return .run(StageReader.steps(elements, knowing: registry, with: &reader))
         }
         switch node.scalar?.text {
         case "stop": return .stop
@@ -249,10 +249,6 @@ extension AbbreviatedStage {
         let own = isWrittenOut ? settings.entries ?? [] : [entry(mainSetting, settings)]
         return Node(content: .mapping(own + beside), range: settings.range)
     }
-}
-
-extension Node.Entry {
-    var name: String { key.scalar?.text ?? "" }
 }
 
 extension Duration {

@@ -16,7 +16,7 @@ struct StageSection {
             reader.with(subject: "'stages'") { $0.wrongType(node, expected: .other("list of stages"), hint: hint) }
             return nil
         }
-        let steps = StageReader.steps(elements, with: &reader)
+        let steps = StageReader.steps(elements, knowing: registry, with: &reader)
         let place = root.entries?.first { $0.key.scalar?.text == "stages" }?.key.range ?? node.range
         // Stages with wrong settings still say what they provide; unknown ones might provide anything.
         if reader.stagesAreKnown {
@@ -54,11 +54,11 @@ struct StageSection {
 
     /// A resource that is only looked at by those that look at all is used by none.
     private func checkUses(of steps: [Step], _ entries: [Node.Entry], with reader: inout SettingReader) {
-        guard !reader.hasErrors, reader.used.standIns == nil else { return }
+        guard !reader.hasErrors, reader.file.filter == nil else { return }
         let used = Set(steps.flatMap(\.all).flatMap(\.usedResources))
         for entry in entries where !used.contains(entry.name) {
             let kind = reader.resources.first { $0.name == entry.name }.map {
-                ResourceKind.words(forResource: type(of: $0.resource))
+                type(of: $0.resource).kind
             }
             reader.diagnostics.note(
                 .unusedResource, at: entry.key.range,

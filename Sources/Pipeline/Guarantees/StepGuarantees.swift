@@ -146,6 +146,13 @@ enum FailureRule {
     }
 }
 
+extension QueueGuarantee {
+    /// More room is stronger.
+    fileprivate var strengthWhenDown: GuaranteeStrength {
+        .levels([room.map(Double.init) ?? .infinity, capacity.map(Double.init) ?? .infinity])
+    }
+}
+
 extension AsyncPolicy.WhenFull {
     /// What a full queue does, in words.
     var words: String {

@@ -23,6 +23,18 @@ public struct Field: Sendable, Hashable, CustomStringConvertible {
     /// What was said before: ``Message/history``.
     public static let history = Field("history")
 
+    /// The code of the error that `catch` or `on_error` runs after.
+    public static let errorCode = Field("error.code")
+
+    /// What the client would have been told of it.
+    public static let errorMessage = Field("error.message")
+
+    /// The label of the stage that failed.
+    public static let errorStage = Field("error.stage")
+
+    /// What every message has, by the names in pipeline files, for suggestions.
+    package static let namesOfAll = ["prompt", "completion", "session.id", "session.username", "session.user_id"]
+
     /// The field's name.
     public var description: String { name }
 }
@@ -40,6 +52,9 @@ public struct Fields: Sendable, ExpressibleByArrayLiteral, Sequence {
     public init(arrayLiteral elements: Field...) {
         self.init(elements)
     }
+
+    /// What stages find that run after an error.
+    static let ofError: Fields = [.errorCode, .errorMessage, .errorStage]
 
     /// Whether the field is one of these.
     public func contains(_ field: Field) -> Bool {

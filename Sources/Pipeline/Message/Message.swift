@@ -27,41 +27,10 @@ public struct Message: Sendable {
     /// The way back to the client; `nil` where nobody waits, as in a test of one stage.
     public var reply: (any Reply)?
 
-    /// Where an answer's pieces go while the rest is still to come; `nil` where they are to be sent whole.
-    public internal(set) var deltas: DeltaStream?
-
-    /// Its spans; `nil` where nobody takes traces.
-    package var trace: MessageTrace?
-
     private(set) var fields: [Field: JSONValue] = [:]
 
-    /// What the engine carries along; `nil` for most messages.
-    private var engineState: EngineState?
-
-    /// What a composite stage has still to do with it; `nil` but between the run that stopped and the one that goes on.
-    var pause: Pause? {
-        get { engineState?.pause }
-        set { engineState = EngineState(pause: newValue, claims: engineState?.claims ?? []) }
-    }
-
-    /// What has been reserved for it. A claim ends with the last copy of the message.
-    package var claims: [any MessageClaim] {
-        get { engineState?.claims ?? [] }
-        set { engineState = EngineState(pause: engineState?.pause, claims: newValue) }
-    }
-
-    /// What is left to do, for the stage that goes on with it.
-    mutating func takePause() -> Pause? {
-        guard let rest = engineState?.pause else { return nil }
-        pause = nil
-        return rest
-    }
-
-    /// Says to who reserved something for it what its answer has cost.
-    package func settleClaims() {
-        guard let engineState, let completion else { return }
-        for claim in engineState.claims { claim.settle(tokens: completion.tokensUsed) }
-    }
+    /// What the engine carries along with it; `nil` for most messages. Only the engine knows what it is.
+    var engineState: (any EngineState)?
 
     /// A message with an id of its own, received now.
     public init(
@@ -101,6 +70,9 @@ public struct Message: Sendable {
         set { fields[field] = newValue }
     }
 }
+
+/// What the engine carries along with a message, in one reference: each copy of a message that has none costs no more.
+typealias EngineState = AnyObject & Sendable
 
 /// The conversation that a message belongs to.
 public struct Session: Sendable, Hashable {

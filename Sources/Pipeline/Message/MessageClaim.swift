@@ -6,15 +6,3 @@ package protocol MessageClaim: AnyObject, Sendable {
     /// - Parameter tokens: `nil` where the model says nothing.
     func settle(tokens: Int?)
 }
-
-/// What few messages have, in one reference, so that every copy of the others costs no more.
-final class EngineState: Sendable {
-    let pause: Pause?
-    let claims: [any MessageClaim]
-
-    /// `nil` where there is nothing to carry.
-    init?(pause: Pause?, claims: [any MessageClaim]) {
-        if pause == nil, claims.isEmpty { return nil }
-        (self.pause, self.claims) = (pause, claims)
-    }
-}

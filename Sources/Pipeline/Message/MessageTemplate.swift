@@ -1,7 +1,7 @@
 /// Text with a message's fields in it: `Answer {{session.username}} in French: {{prompt}}`.
 ///
 /// Fields are named as in `when`; one that a message doesn't have leaves nothing. `${…}` is always the environment.
-public struct MessageTemplate: Sendable, SettingValue {
+public struct MessageTemplate: Sendable {
     private enum Part: Sendable {
         case text(String)
         case field(FieldPath)
@@ -93,23 +93,6 @@ public struct MessageTemplate: Sendable, SettingValue {
     package func value(for message: Message) -> JSONValue {
         if parts.count == 1, case .field(let path) = parts[0] { return path.value(in: message) ?? .null }
         return .string(text(for: message))
-    }
-
-    /// Text with fields in it.
-    public static var settingType: SettingType { .named("text with fields such as {{prompt}}", .string) }
-
-    /// A string whose braces are closed.
-    public static func read(_ node: Node, with reader: inout SettingReader) -> MessageTemplate? {
-        guard let text = String.read(node, with: &reader) else { return nil }
-        do throws(Problem) {
-            let template = try MessageTemplate(text)
-            reader.templates.insert(node.range)
-            reader.note(template, at: node)
-            return template
-        } catch {
-            reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(error)")
-            return nil
-        }
     }
 }
 

@@ -2,7 +2,7 @@ import Logging
 import Synchronization
 
 /// An asynchronous step: its queue, and the workers that run the stage for what waits in it.
-final class Background: Sendable {
+final class Background: PendingQueue {
     /// What happened in the step since it was opened.
     struct Counts {
         /// Messages dropped because the queue was full.

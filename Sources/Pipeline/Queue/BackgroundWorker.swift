@@ -125,19 +125,7 @@ struct BackgroundWorker: Sendable {
 
     private func run(_ message: inout Message) async throws(PipelineError) {
         guard let trace = message.trace else { return try await runWithRetries(&message) }
-        let span = trace.begin(step.label)
-        var failure: PipelineError?
-        if step.stage is any CompositeStage { message.trace = trace.inside(span) }
-        defer { message.trace = trace }
-        await ServiceContext.$current.withValue(span.context) {
-            do throws(PipelineError) {
-                try await runWithRetries(&message)
-            } catch {
-                failure = error
-            }
-        }
-        span.end(failure)
-        if let failure { throw failure }
+        try await step.inSpan(of: trace, &message, runWithRetries)
     }
 
     private func runWithRetries(_ message: inout Message) async throws(PipelineError) {

@@ -232,3 +232,18 @@ package final class MemoryQueue: MessageQueue {
         }
     }
 }
+
+extension QueueGuarantee {
+    /// A queue in memory that holds so many messages.
+    public static func memory(capacity: Int) -> QueueGuarantee {
+        let room = MemoryQueue.room(forMessages: capacity)
+        return QueueGuarantee(
+            survivesProcess: false,
+            whenKilled:
+                "what waits (at most \(capacity) messages) is lost when the process is killed, and flushed when the "
+                + "host is stopped",
+            whenDown:
+                "what waits is kept while the database is down, up to \(capacity) messages and \(room >> 20) MiB of memory",
+            whenMachineLost: "what waits is lost with the machine", room: room, capacity: capacity)
+    }
+}

@@ -19,6 +19,9 @@ public protocol QueueStore: Resource {
 }
 
 extension QueueStore {
+    /// A queue.
+    public static var kind: String { "queue" }
+
     /// The same, and no more than so many messages.
     public func guarantee(holding capacity: Int) -> QueueGuarantee {
         var guarantee = guarantee
@@ -221,23 +224,5 @@ public struct QueueGuarantee: Sendable, Hashable {
         self.whenMachineLost = whenMachineLost
         self.room = room
         self.capacity = capacity
-    }
-
-    /// A queue in memory that holds so many messages.
-    public static func memory(capacity: Int) -> QueueGuarantee {
-        let room = MemoryQueue.room(forMessages: capacity)
-        return QueueGuarantee(
-            survivesProcess: false,
-            whenKilled:
-                "what waits (at most \(capacity) messages) is lost when the process is killed, and flushed when the "
-                + "host is stopped",
-            whenDown:
-                "what waits is kept while the database is down, up to \(capacity) messages and \(room >> 20) MiB of memory",
-            whenMachineLost: "what waits is lost with the machine", room: room, capacity: capacity)
-    }
-
-    /// More room is stronger.
-    var strengthWhenDown: GuaranteeStrength {
-        .levels([room.map(Double.init) ?? .infinity, capacity.map(Double.init) ?? .infinity])
     }
 }

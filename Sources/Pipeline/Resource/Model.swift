@@ -22,6 +22,9 @@ public protocol Model: Resource {
 }
 
 extension Model {
+    /// A model.
+    public static var kind: String { "model" }
+
     /// In one piece.
     public func complete(
         _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void

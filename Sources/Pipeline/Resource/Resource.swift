@@ -8,6 +8,9 @@ public protocol Resource: Configurable {
     /// Its type in pipeline files: `sqlite` in `database: {sqlite: {path: …}}`.
     static var name: String { get }
 
+    /// What kind of resource it is, in a word: `model`, `database` or `queue`; `resource` where its protocol says nothing.
+    static var kind: String { get }
+
     /// What it is, in one sentence, for `stagecoach stages`.
     static var summary: String { get }
 
@@ -38,6 +41,9 @@ public protocol Resource: Configurable {
 }
 
 extension Resource {
+    /// One of no kind that has a word.
+    public static var kind: String { "resource" }
+
     /// No sentence.
     public static var summary: String { "" }
 

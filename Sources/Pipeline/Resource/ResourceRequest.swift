@@ -30,7 +30,7 @@ struct ResourceRequest {
         if let only = candidates.first { return only }
         if required && reader.brokenResources.isEmpty && reader.resourcesAreKnown {
             let kind = ResourceKind.words(for: Wanted.self)
-            let types = reader.registry.resources.filter { ResourceKind.words(forResource: $0.value) == kind }.keys
+            let types = reader.resourceTypes.filter { $0.value.kind == kind }.keys
             let place = reader.lacksResources ? "the file has no 'resources'" : "'resources' has none"
             reader.diagnostics.error(
                 .missingResource, at: owner.place,
@@ -114,19 +114,9 @@ extension ResourceRequest {
 
 /// The kinds of resources in the words of the documentation.
 enum ResourceKind {
-    /// `model` for `any Model`, `database` for `any RowStore`; a type of one's own by its name in lower case.
+    /// `model` for `any Model`, `database` for `any RowStore`; a kind of one's own by the name of its protocol.
     static func words(for type: Any.Type) -> String {
-        if type == (any Model).self { return "model" }
-        if type == (any RowStore).self { return "database" }
-        if type == (any QueueStore).self { return "queue" }
-        return "resource of the kind \("\(type)".replacing("any ", with: ""))"
-    }
-
-    /// The kind of a resource's type, for lists.
-    static func words(forResource type: any Resource.Type) -> String {
-        if type is any Model.Type { return "model" }
-        if type is any RowStore.Type { return "database" }
-        if type is any QueueStore.Type { return "queue" }
-        return "resource"
+        let name = "\(type)".replacing("any ", with: "")
+        return ["Model": "model", "RowStore": "database", "QueueStore": "queue"][name] ?? "resource of the kind \(name)"
     }
 }

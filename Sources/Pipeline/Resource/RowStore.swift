@@ -64,6 +64,9 @@ public protocol RowStore: Resource {
 }
 
 extension RowStore {
+    /// A database.
+    public static var kind: String { "database" }
+
     /// Nothing bounds it.
     public var longestInsert: Duration? { nil }
 

@@ -60,7 +60,7 @@ public struct PipelineSchema: Sendable {
                 beside: modifiers.merging(shortForms.properties) { first, _ in first }, rules: shortForms.rules),
             "resource": entry(
                 of: registry.resources.mapValues { type in
-                    ("\(ResourceKind.words(forResource: type)): \(type.summary)", type.settings)
+                    ("\(type.kind): \(type.summary)", type.settings)
                 }, prefix: "resource"),
         ]
         for (name, stage) in registry.stages {

@@ -26,7 +26,7 @@ public struct Secret: Sendable, Hashable, SettingValue, CustomStringConvertible,
     public static func read(_ node: Node, with reader: inout SettingReader) -> Secret? {
         if let file = node.secretFile {
             let subject = reader.subject
-            let text = reader.used.secretFiles.text(of: file, for: subject, into: &reader.diagnostics)
+            let text = reader.secretFiles.text(of: file, for: subject, into: &reader.diagnostics)
             return text.map { withoutLineEnds($0, at: node, &reader) }
         }
         guard let scalar = node.scalar, scalar.isInterpolated || scalar.value != .null else {

@@ -12,11 +12,14 @@ public struct SettingReader: Sendable {
     /// Names of resources that the file has but that have errors of their own, so that using them is no second error.
     var brokenResources: Set<String> = []
 
-    /// The stages that the file can name.
-    var registry = Registry()
+    /// The types of resources that the file can name.
+    var resourceTypes: [String: any Resource.Type] = [:]
 
-    /// The other files that the file uses.
-    var used = UsedFiles()
+    /// Secrets in files of their own.
+    var secretFiles = SecretFiles()
+
+    /// What reads the lists of stages among the settings, with what it knows of the file; `nil` where no file is read.
+    var context: (any Sendable)?
 
     /// Whether every stage that was read is one that there is; what others provide nobody can say.
     var stagesAreKnown = true

@@ -14,7 +14,7 @@ public struct Registry: Sendable {
     /// - Throws: ``RegistryError`` where two have one name, or a stage has a modifier's.
     public init(stages: [any Stage.Type], resources: [any Resource.Type] = []) throws(RegistryError) {
         for stage in stages {
-            if Modifiers.names.contains(stage.name) { throw RegistryError(name: stage.name, first: "a modifier") }
+            if ModifierNames.all.contains(stage.name) { throw RegistryError(name: stage.name, first: "a modifier") }
             if let other = self.stages.updateValue(stage, forKey: stage.name) {
                 throw RegistryError(name: stage.name, first: "\(other)", second: "\(stage)")
             }
@@ -26,10 +26,10 @@ public struct Registry: Sendable {
         }
     }
 
-    /// With the stand-ins of resources beside those that it has.
-    func knowing(_ standIns: StandIns) -> Registry {
+    /// With other resources beside those that it has.
+    func adding(_ types: [any Resource.Type]) -> Registry {
         var copy = self
-        for resource in standIns.all { copy.resources[resource.name] = resource }
+        for resource in types { copy.resources[resource.name] = resource }
         return copy
     }
 

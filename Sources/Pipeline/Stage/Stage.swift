@@ -160,13 +160,7 @@ public struct StageContext: Sendable {
         )
     }
 
-    init(label: String, in surroundings: StepSurroundings) {
-        self.init(
-            label: label, pipeline: surroundings.pipeline, pending: surroundings.pending,
-            alternatives: surroundings.alternatives, logger: surroundings.logger)
-    }
-
-    private init(
+    init(
         label: String, pipeline: String, pending: PendingMessages, alternatives: ModelAlternatives, logger: Logger
     ) {
         self.label = label

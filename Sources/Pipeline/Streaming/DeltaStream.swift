@@ -7,25 +7,23 @@ import Synchronization
 public final class DeltaStream: Sendable {
     private let reply: any Reply
     private let filters: [any DeltaStage]
-    private let sent: Sent
-
-    /// What has left for the client, known to the stage that makes the pieces and to those around it.
-    private final class Sent: Sendable {
-        let text = Mutex("")
-    }
+    /// That of the outermost stage around the one that makes the pieces; `nil` where this is it.
+    private let outermost: DeltaStream?
+    /// What has left for the client, where this is the outermost.
+    private let sent = Mutex("")
 
     /// - Parameter outer: That of the composite stage around the one that makes the pieces.
     init(_ reply: any Reply, through filters: [any DeltaStage], inside outer: DeltaStream? = nil) {
         self.reply = reply
         self.filters = filters
-        sent = outer?.sent ?? Sent()
+        outermost = outer.map { $0.outermost ?? $0 }
     }
 
-    /// What has left for the client so far.
-    var text: String { sent.text.withLock(\.self) }
+    /// What has left for the client so far: known to the stage that makes the pieces and to those around it.
+    var text: String { (outermost ?? self).sent.withLock(\.self) }
 
     /// Whether anything has left, so that the answer can't be begun again.
-    public var hasLeft: Bool { !sent.text.withLock(\.isEmpty) }
+    public var hasLeft: Bool { !(outermost ?? self).sent.withLock(\.isEmpty) }
 
     /// Sends a piece, and waits while the client takes less than comes, but not past the time of the whole answer.
     ///
@@ -49,7 +47,7 @@ public final class DeltaStream: Sendable {
         for filter in filters { try await filter.run(delta: &delta, of: message) }
         try Task.checkCancellation()
         guard !delta.isEmpty else { return }
-        sent.text.withLock { $0 += delta }
+        (outermost ?? self).sent.withLock { $0 += delta }
         reply.send(delta: delta, of: message)
         await reply.waitForRoom()
     }
@@ -62,19 +60,4 @@ public protocol DeltaStage: Stage {
     ///
     /// - Throws: As ``Stage/run(_:)``.
     func run(delta: inout String, of message: Message) async throws
-}
-
-extension Completion {
-    /// What is stored of an answer that broke off after some of it had left for the client.
-    init(partial text: String) {
-        var choice = JSONText()
-        choice.add("index", raw: "0")
-        choice.add("message", raw: "{\"role\":\"assistant\",\"content\":\(JSONText.quoted(text))}")
-        choice.add("finish_reason", raw: "null")
-        var response = JSONText()
-        response.add("object", "chat.completion")
-        response.add("choices", raw: "[\(choice.finished)]")
-        response.add("partial", raw: "true")
-        self.init(text: text, response: response.finished)
-    }
 }

@@ -8,13 +8,12 @@ extension PipelineLoader {
     ) -> (chain: Chain?, diagnostics: [Diagnostic]) {
         var diagnostics = Diagnostics(source: source)
         guard let raw = YAMLReader.read(source, into: &diagnostics) else { return (nil, diagnostics.sorted) }
-        let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
+        let (root, begun) = context.begin(with: raw, diagnostics)
+        var reader = begun
         let named = resources.map { NamedResource(name: $0.name, resource: $0.resource) }
-        var reader = SettingReader(diagnostics: diagnostics, resources: named)
-        reader.registry = registry
-        reader.used.environment = environment
-        let steps = StageReader.steps([root], with: &reader)
-        let found = reader.diagnostics.sorted + reader.used.diagnostics
+        reader.resources = named
+        let steps = reader.file.steps([root], with: &reader)
+        let found = reader.diagnostics.sorted + reader.file.diagnostics
         if reader.hasErrors || steps.isEmpty { return (nil, found) }
         return (Chain(checked: steps, resources: named, name: "test"), found)
     }

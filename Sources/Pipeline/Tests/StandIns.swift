@@ -9,11 +9,14 @@ package struct StandIns: Sendable {
         (self.model, self.database, self.queue) = (model, database, queue)
     }
 
-    var all: [any Resource.Type] { [model, database, queue] }
+    /// What is changed of a file that is read.
+    package var filter: FileFilter {
+        FileFilter(adding: [model, database, queue]) { applied(to: $0, knowing: $1) }
+    }
 
     /// The tree with stand-ins under `resources:`. Done before variables are filled in: those of a resource that is not
     /// there need not be set.
-    func applied(to root: Node, knowing registry: Registry) -> Node {
+    private func applied(to root: Node, knowing registry: Registry) -> Node {
         guard let entries = root.entries else { return root }
         let replaced = entries.map { entry in
             guard entry.name == "resources", let resources = entry.value.entries else { return entry }
@@ -34,19 +37,5 @@ package struct StandIns: Sendable {
         if type is any RowStore.Type { return database }
         if type is any QueueStore.Type { return queue }
         return nil
-    }
-}
-
-extension Step {
-    /// The step, and those inside it, without files that take what fails: a test leaves nothing behind.
-    var withoutDeadLetters: Step {
-        var copy = self
-        copy.modifiers.async?.deadLetter = nil
-        if var composite = copy.composite {
-            composite.branches = composite.branches.map { StageList($0.steps.map(\.withoutDeadLetters)) }
-            copy.stage = composite
-        }
-        if case .run(let steps) = modifiers.onError { copy.modifiers.onError = .run(steps.map(\.withoutDeadLetters)) }
-        return copy
     }
 }

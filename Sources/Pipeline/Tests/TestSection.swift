@@ -93,8 +93,8 @@ extension PipelineLoader {
         guard let raw = YAMLReader.read(source, into: &diagnostics) else {
             return LoadedTests(tests: nil, diagnostics: diagnostics.sorted, source: source)
         }
-        let root = Interpolation.apply(to: raw, environment: environment, into: &diagnostics)
-        var reader = SettingReader(diagnostics: diagnostics, resources: [])
+        let (root, begun) = context.begin(with: raw, diagnostics)
+        var reader = begun
         let tests = tests(of: root, with: &reader)
         return LoadedTests(
             tests: reader.diagnostics.hasErrors ? nil : tests, diagnostics: reader.diagnostics.sorted, source: source)

@@ -23,6 +23,9 @@ public struct Node: Sendable {
             self.key = key
             self.value = value
         }
+
+        /// The key's text; empty for a key that is no scalar.
+        package var name: String { key.scalar?.text ?? "" }
     }
 
     /// The value.

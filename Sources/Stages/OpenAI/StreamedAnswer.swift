@@ -156,16 +156,7 @@ package struct StreamedAnswer {
     }
 
     private func response(_ text: String) -> String {
-        var choice = JSONText()
-        choice.add("index", raw: "0")
-        choice.add("message", raw: "{\"role\":\"assistant\",\"content\":\(JSONText.quoted(text))}")
-        choice.add("finish_reason", raw: finishReason.map(JSONText.quoted) ?? "null")
-        var object = JSONText()
-        object.add("object", "chat.completion")
-        for member in head.members { object.add(member.key, member.value) }
-        object.add("choices", raw: "[\(choice.finished)]")
-        if let usage { object.add("usage", raw: usage.json) }
-        return object.finished
+        ChatAnswer.json(text, finishReason: finishReason, head: head.members, tail: usage.map { ("usage", $0.json) })
     }
 
     /// Events that are no JSON.

@@ -11,7 +11,7 @@ struct SettingTypeTableTests {
         let root = Interpolation.apply(
             to: raw, environment: Environment(process: ["API_KEY": "k"]), into: &diagnostics)
         var reader = SettingReader(diagnostics: diagnostics, resources: [])
-        reader.registry = try Registry(stages: [Log.self])
+        reader.context = FileContext(registry: try Registry(stages: [Log.self]))
         guard row.type.read(root, with: &reader) != nil else { return ["nothing was read"] }
         return reader.diagnostics.sorted.map(\.message)
     }

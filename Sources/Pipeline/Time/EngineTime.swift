@@ -1,20 +1,3 @@
-package import Logging
-
-/// What a test puts in place of the engine's clock and log; elsewhere there is none.
-///
-/// Looked up only where the engine is about to wait, and where a chain is made.
-package struct TestSurroundings: Sendable {
-    /// Those of the test that the caller runs in.
-    @TaskLocal package static var current: TestSurroundings?
-
-    package let clock: any EngineClock
-    package let log: @Sendable (String) -> any LogHandler
-
-    package init(clock: any EngineClock, log: @escaping @Sendable (String) -> any LogHandler) {
-        (self.clock, self.log) = (clock, log)
-    }
-}
-
 /// The time that timeouts and pauses of the engine go by.
 package protocol EngineClock: Sendable {
     /// The time.
@@ -49,13 +32,5 @@ package enum EngineTime {
             late()
         }
         return { timer.cancel() }
-    }
-}
-
-extension Logger {
-    /// The engine's log; in a test, the test's.
-    static var engine: Logger {
-        guard let log = TestSurroundings.current?.log else { return Logger(label: "stagecoach") }
-        return Logger(label: "stagecoach", factory: log)
     }
 }

@@ -1,44 +1,3 @@
-/// The files that a pipeline file uses, as far as they have been read.
-struct UsedFiles: Sendable {
-    /// The variables that files may use.
-    var environment = Environment()
-    /// Top-level keys that belong to others, such as `host`.
-    var sections: [String] = []
-    /// The files that are being read, each used by the one before.
-    var open: [String] = []
-    /// Their texts, by path, for the lines of diagnostics.
-    var sources: [String: SourceFile] = [:]
-    /// What was found in them.
-    var diagnostics: [Diagnostic] = []
-    /// The resources that they bring along.
-    var resources: [NamedResource] = []
-    /// What takes the place of resources, for tests.
-    var standIns: StandIns?
-    /// What is put around each resource.
-    var wrapping: ResourceWrapping?
-    /// The resources of the same pipeline as it was before.
-    var former: [NamedResource] = []
-
-    /// Secrets in files of their own.
-    var secretFiles = SecretFiles()
-
-    /// How many files may use one another.
-    static let depthLimit = 16
-
-    /// Takes over what was found while another file was read.
-    mutating func take(_ other: UsedFiles) {
-        (sources, diagnostics, resources) = (other.sources, other.diagnostics, other.resources)
-        secretFiles = other.secretFiles
-    }
-}
-
-extension SettingReader {
-    /// Whether anything that was read so far can't be used.
-    var hasErrors: Bool {
-        diagnostics.hasErrors || used.diagnostics.contains { $0.severity == .error }
-    }
-}
-
 /// Reads the stages of a file for ``Use``.
 struct UsedFile {
     let use: Use
@@ -77,7 +36,7 @@ struct UsedFile {
             reader.diagnostics.error(failure.code, at: place, "'\(path)' can't be used: \(failure.message)")
             return nil
         }
-        reader.used.sources[path] = source
+        reader.file.sources[path] = source
         guard source.looksLikePipeline else {
             reader.diagnostics.error(
                 .notAPipeline, at: place, "'\(path)' is no pipeline file: it has no line that begins with 'stages:'")
@@ -85,37 +44,38 @@ struct UsedFile {
         }
         var diagnostics = Diagnostics(source: source)
         guard let raw = YAMLReader.read(source, into: &diagnostics) else {
-            reader.used.diagnostics += diagnostics.sorted
+            reader.file.diagnostics += diagnostics.sorted
             return nil
         }
-        let values = use.with.mapValues(\.text)
         checkParameters(against: raw, with: &reader)
-        let bare = reader.used.standIns?.applied(to: raw, knowing: reader.registry) ?? raw
-        let root = Interpolation.apply(
-            to: bare, environment: reader.used.environment.overlaid(by: values), into: &diagnostics)
-        var inner = SettingReader(diagnostics: diagnostics, resources: reader.resources)
-        (inner.registry, inner.brokenResources, inner.used) = (reader.registry, reader.brokenResources, reader.used)
+        var file = reader.file
+        file.environment = file.environment.overlaid(by: use.with.mapValues(\.text))
+        file.open.append(path)
+        let (root, begun) = file.begin(with: raw, diagnostics)
+        var inner = begun
+        (inner.resources, inner.brokenResources) = (reader.resources, reader.brokenResources)
         (inner.resourcesAreKnown, inner.lacksResources) = (reader.resourcesAreKnown, reader.lacksResources)
-        inner.used.environment = inner.used.environment.overlaid(by: values)
-        inner.used.open.append(path)
+        inner.secretFiles = reader.secretFiles
         let steps = steps(of: root, with: &inner)
-        reader.used.take(inner.used)
+        reader.secretFiles = inner.secretFiles
+        reader.file.take(inner.file)
         // A file that is used twice says what is wrong with it once.
-        reader.used.diagnostics += inner.diagnostics.sorted.filter { !reader.used.diagnostics.contains($0) }
+        let known = reader.file.diagnostics
+        reader.file.diagnostics += inner.diagnostics.sorted.filter { !known.contains($0) }
         guard let steps, inner.stagesAreKnown else { return nil }
         return (steps.map { $0.used(from: path, at: stagePlace) }, root)
     }
 
     private func mayOpen(_ path: String, with reader: inout SettingReader) -> Bool {
-        let open = reader.used.open
+        let open = reader.file.open
         if let start = open.firstIndex(of: path) {
             let circle = (open[start...] + [path]).map { "'\($0)'" }.joined(separator: " uses ")
             reader.diagnostics.error(.cycle, at: place, "a file can't use itself: \(circle)")
             return false
         }
-        if open.count > UsedFiles.depthLimit {
+        if open.count > FileContext.depthLimit {
             reader.diagnostics.error(
-                .cycle, at: place, "more than \(UsedFiles.depthLimit) files that use one another")
+                .cycle, at: place, "more than \(FileContext.depthLimit) files that use one another")
             return false
         }
         return true
@@ -138,7 +98,7 @@ struct UsedFile {
                 .notAPipeline, at: root.range, "a pipeline file is a mapping with 'stages', not \(root.nature)")
             return nil
         }
-        PipelineLoader.reportUnknownKeys(of: entries, sections: reader.used.sections, with: &reader)
+        PipelineLoader.reportUnknownKeys(of: entries, sections: reader.file.sections, with: &reader)
         let outer = (reader.resourcesAreKnown, reader.lacksResources)
         if let node = root["resources"], !node.isNull {
             (reader.resourcesAreKnown, reader.lacksResources) = (true, false)
@@ -150,7 +110,7 @@ struct UsedFile {
             reader.diagnostics.error(.missingKey, at: place, "the file needs a list of stages under the key 'stages'")
             return nil
         }
-        let steps = StageReader.steps(elements, with: &reader)
+        let steps = reader.file.steps(elements, with: &reader)
         let isEntry = steps.first.map { type(of: $0.stage).role == .entry } ?? false
         guard !isEntry || steps.count > 1 || !reader.stagesAreKnown else {
             reader.diagnostics.error(
@@ -163,14 +123,14 @@ struct UsedFile {
     /// The file's stages see what its own section names; of two resources with one name that of the using file is taken.
     private func readResources(_ node: Node, with reader: inout SettingReader) {
         let outer = reader.resources
-        let section = ResourceSection(registry: reader.registry, former: reader.used.former)
+        let section = ResourceSection(reader.file)
         reader.resources = []
         let own = section.read(node, with: &reader)
         var visible: [NamedResource] = []
         for resource in own {
             if let given = outer.first(where: { $0.name == resource.name }) {
                 visible.append(given)
-            } else if let known = reader.used.resources.first(where: { $0.name == resource.name }) {
+            } else if let known = reader.file.resources.first(where: { $0.name == resource.name }) {
                 visible.append(known)
                 let isSame = resource.source.map { known.source?.says(theSameAs: $0) ?? false } ?? false
                 if !isSame, let key = node.entries?.first(where: { $0.name == resource.name })?.key {
@@ -179,7 +139,7 @@ struct UsedFile {
                 }
             } else {
                 visible.append(resource)
-                reader.used.resources.append(resource)
+                reader.file.resources.append(resource)
             }
         }
         reader.resources = visible

@@ -1,0 +1,25 @@
+extension Step {
+    /// The lists of stages inside it, those that run after an error included.
+    var inner: [[Step]] {
+        var lists = composite?.branches.map(\.steps) ?? []
+        if case .run(let instead) = modifiers.onError { lists.append(instead) }
+        return lists
+    }
+
+    /// It and every step inside it.
+    var all: [Step] {
+        let inner = inner
+        return inner.isEmpty ? [self] : [self] + inner.flatMap { $0.flatMap(\.all) }
+    }
+
+    /// Looks at it and at every step inside it, which ``all`` would copy.
+    func visit(_ look: (Step) -> Void) {
+        look(self)
+        for list in inner {
+            for step in list { step.visit(look) }
+        }
+    }
+
+    /// Those of them that a message has been through once it leaves the step; none behind a queue.
+    var inTurn: [Step] { modifiers.async == nil ? [self] + inner.flatMap { $0.flatMap(\.inTurn) } : [] }
+}
