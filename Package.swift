@@ -40,12 +40,13 @@ let package = Package(
         .target(name: "CPattern", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CProcess"),
         .systemLibrary(name: "CTicks"),
+        .target(name: "LocatedYAML", dependencies: ["CYAML"], swiftSettings: strict),
         .target(
             name: "Pipeline",
             dependencies: [
                 "CPattern",
                 "CTicks",
-                "CYAML",
+                "LocatedYAML",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -178,6 +179,7 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: [
+                "LocatedYAML",
                 "Pipeline",
                 "TestPatience",
                 "TestRandom",

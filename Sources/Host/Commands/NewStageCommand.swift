@@ -22,7 +22,7 @@ struct NewStageCommand<Host: StagecoachHost>: AsyncParsableCommand {
     var stagecoach: String?
 
     func run() async throws {
-        let taken = Set(try Host.registry().stages.keys).union(ModifierNames.all)
+        let taken = Set(try Host.registry().stages.keys).union(PipelineWords.modifiers)
         do throws(NewProblem) {
             let name = try StageName(name, besides: taken)
             if let package = try HostPackage.find() {

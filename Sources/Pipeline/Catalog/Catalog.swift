@@ -11,7 +11,7 @@ public struct Catalog: Sendable {
 
     /// Every stage, resource and modifier by name.
     public var names: [String] {
-        registry.stages.keys.sorted() + registry.resources.keys.sorted() + ModifierNames.all
+        registry.stages.keys.sorted() + registry.resources.keys.sorted() + PipelineWords.modifiers
     }
 
     /// A line for every stage and resource.
@@ -24,7 +24,7 @@ public struct Catalog: Sendable {
         func lines(_ entries: [(String, String)]) -> [String] {
             entries.map { "  \($0.0.padded(to: width))  \($0.1)" }
         }
-        let modifiers = ModifierNames.all.joined(separator: ", ")
+        let modifiers = PipelineWords.modifiers.joined(separator: ", ")
         return
             (["Stages:"] + lines(stages) + ["", "Resources:"] + lines(resources) + [
                 "", "Every stage also takes the modifiers \(modifiers), written beside it.",

@@ -29,7 +29,7 @@ extension Wiring {
                     "stage '\(step.shownName)'\(step.origin ?? "") needs a field that no stage provides: the value of a variable names it "
                     + "in \(use.setting)")
         }
-        var known = Field.namesOfAll
+        var known = PipelineWords.fields
         for field in all.flatMap(\.all).flatMap(\.stage.provides) + available where !known.contains(field.name) {
             known.append(field.name)
         }

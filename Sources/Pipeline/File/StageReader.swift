@@ -35,7 +35,7 @@ struct StageReader {
     }
 
     private func readMapping(_ entries: [Node.Entry], with reader: inout SettingReader) -> Step? {
-        let (modifiers, rest) = entries.partitioned { ModifierNames.all.contains($0.name) }
+        let (modifiers, rest) = entries.partitioned { PipelineWords.modifiers.contains($0.name) }
         guard let first = rest.first(where: { registry.stages[$0.name] != nil }) ?? rest.first else {
             reader.diagnostics.error(
                 .missingStage, at: entries[0].key.range, "the entry has modifiers but no stage")
@@ -64,7 +64,7 @@ struct StageReader {
         }
         // One that is written wrong is not missing as well.
         let misspelt = others.compactMap { other -> Node.Entry? in
-            guard let meant = Spelling.meant(by: other.name, among: besides + ModifierNames.all), besides.contains(meant),
+            guard let meant = Spelling.meant(by: other.name, among: besides + PipelineWords.modifiers), besides.contains(meant),
                 isKnown, registry.stages[other.name] == nil
             else { return nil }
             return Node.Entry(key: Node(content: .scalar(Scalar(meant)), range: other.key.range), value: other.value)
@@ -114,7 +114,7 @@ struct StageReader {
                     + "as in \(first.name): {\(other.name): …}")
         } else {
             let besides = (stage as? any AbbreviatedStage.Type)?.settingsBeside ?? []
-            let known = besides + ModifierNames.all
+            let known = besides + PipelineWords.modifiers
             let meant = Spelling.meant(by: other.name, among: known)
             let problem = ForeignMarks.problem(of: other.name)
             let list = problem.map { ": \($0)" } ?? "; there are: \(known.joined(separator: ", "))"
@@ -134,7 +134,7 @@ struct StageReader {
             return nil
         }
         let owner = Owner("stage '\(name)'", place: key.range)
-        let (modifiers, more) = beside.partitioned { ModifierNames.all.contains($0.name) }
+        let (modifiers, more) = beside.partitioned { PipelineWords.modifiers.contains($0.name) }
         let settings = (type as? any AbbreviatedStage.Type)?.written(out: settings, with: more) ?? settings
         let outerUses = reader.fieldUses
         reader.fieldUses = []

@@ -32,9 +32,6 @@ public struct Field: Sendable, Hashable, CustomStringConvertible {
     /// The label of the stage that failed.
     public static let errorStage = Field("error.stage")
 
-    /// What every message has, by the names in pipeline files, for suggestions.
-    package static let namesOfAll = ["prompt", "completion", "session.id", "session.username", "session.user_id"]
-
     /// The field's name.
     public var description: String { name }
 }

@@ -128,11 +128,6 @@ enum Rewriting {
 }
 
 extension StringProtocol {
-    /// Without spaces around it.
-    var trimmedSpaces: String {
-        String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-    }
-
     /// What stands between typographic quotes; `nil` where there are none at both ends.
     var withoutTypographicQuotes: String? {
         let scalars = Array(unicodeScalars)

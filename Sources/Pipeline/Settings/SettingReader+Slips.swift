@@ -97,7 +97,7 @@ extension SettingReader {
     /// `{prompt}`, as Python's texts have fields.
     private static func fieldInSingleBraces(_ text: String) -> String? {
         let bare = text.replacing("{{", with: "").replacing("}}", with: "")
-        return (Field.namesOfAll + ["error.message"]).first { bare.contains("{\($0)}") }
+        return (PipelineWords.fields + ["error.message"]).first { bare.contains("{\($0)}") }
     }
 }
 

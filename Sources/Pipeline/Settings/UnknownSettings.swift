@@ -48,7 +48,7 @@ struct UnknownSettings {
             error(withoutColon(entry, after: before, isCutSecret: isCutSecret), hidesLines: isCutSecret)
             return []
         }
-        if !known.contains(word), ModifierNames.all.contains(word), owner.name.hasPrefix("stage ") {
+        if !known.contains(word), PipelineWords.modifiers.contains(word), owner.name.hasPrefix("stage ") {
             error(
                 "'\(word)' is a modifier: write it beside \(owner.name), not among its settings", .misplacedModifier)
             return []
@@ -66,7 +66,7 @@ struct UnknownSettings {
         guard let mark = word.firstIndex(where: { ":=：＝ ".contains($0) }) else { return word }
         let key = word[..<mark].trimmedSpaces
         let isMisspelt =
-            word[mark] != " " && !known.contains(key) && !ModifierNames.all.contains(key)
+            word[mark] != " " && !known.contains(key) && !PipelineWords.modifiers.contains(key)
             && settings.contains { $0.type.isSecret }
         return isSecret(key) || isMisspelt ? "\(word[...mark])…" : word
     }
@@ -75,7 +75,7 @@ struct UnknownSettings {
     private func glued(_ word: String) -> (key: String, advice: String)? {
         guard let mark = word.firstIndex(where: { ":=".contains($0) }) else { return nil }
         let key = word[..<mark].trimmedSpaces
-        guard known.contains(key) || ModifierNames.all.contains(key) else { return nil }
+        guard known.contains(key) || PipelineWords.modifiers.contains(key) else { return nil }
         let value = isSecret(key) ? "…" : word[word.index(after: mark)...].drop { "=> ".contains($0) }
         return (
             key,
@@ -87,7 +87,7 @@ struct UnknownSettings {
 
     /// Whether it is the rest of a text that a comma cut in two: inside braces a word without ':' is a key, too.
     private func isWithoutColon(_ entry: Node.Entry, in source: SourceFile) -> Bool {
-        guard entry.value.isNull, !known.contains(entry.name), !ModifierNames.all.contains(entry.name) else {
+        guard entry.value.isNull, !known.contains(entry.name), !PipelineWords.modifiers.contains(entry.name) else {
             return false
         }
         let end = source.index.nextContentOffset(from: source.bytes(of: entry.key.range).upperBound)

@@ -16,11 +16,11 @@ public struct ReadField: SettingValue {
         guard let name = FieldName.read(node, with: &reader), FieldName.hasKey(name, node, with: &reader) else {
             return nil
         }
-        if name.hasPrefix("session."), !Field.namesOfAll.contains(name) {
+        if name.hasPrefix("session."), !PipelineWords.fields.contains(name) {
             reader.diagnostics.error(
                 .badValue, at: node.range,
                 "\(reader.subject) must be a field that sessions have, not '\(node.written)'",
-                suggestion: Spelling.nearest(to: name, among: Field.namesOfAll))
+                suggestion: Spelling.nearest(to: name, among: PipelineWords.fields))
             return nil
         }
         let path = FieldPath(name)

@@ -63,7 +63,7 @@ public struct WritableFields<Value: SettingValue>: SettingValue {
                 "the field '\(name)' can't be changed; prompt, completion and metadata.KEY can")
             return nil
         }
-        if case .custom = path, let near = Spelling.nearest(to: name, among: writable + Field.namesOfAll) {
+        if case .custom = path, let near = Spelling.nearest(to: name, among: writable + PipelineWords.fields) {
             reader.diagnostics.error(
                 .badValue, at: key.range,
                 "'\(name)' is not a message field, but too similar to one for a field of your own", suggestion: near)

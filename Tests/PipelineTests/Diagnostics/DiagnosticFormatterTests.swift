@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("Diagnostics are written with their line and carets")

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("Files are read as UTF-8 text with lines")

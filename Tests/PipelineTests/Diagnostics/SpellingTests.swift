@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("A misspelt word finds the one that was meant")

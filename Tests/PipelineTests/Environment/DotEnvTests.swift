@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("Environment files are read as the dotenv tools read them")

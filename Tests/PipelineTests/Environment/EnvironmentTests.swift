@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("The environment is the process's, then the file's")

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("Variables are put into values after parsing")

@@ -71,7 +71,7 @@ struct PipelineSchemaTests {
         #expect(stage["anyOf"][0]["enum"] == .array([.string("entry"), .string("reply")]))
         let entry = stage["anyOf"][1]
         #expect(entry["properties"]["everything"]["description"] == .string("Has it all."))
-        for modifier in ModifierNames.all { #expect(entry["properties"][modifier] != .null) }
+        for modifier in PipelineWords.modifiers { #expect(entry["properties"][modifier] != .null) }
         #expect(
             entry["oneOf"]
                 == .array(["entry", "everything", "reply"].map { .object(["required": .array([.string($0)])]) }))

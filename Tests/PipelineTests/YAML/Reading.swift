@@ -1,3 +1,4 @@
+@testable import LocatedYAML
 @testable import Pipeline
 
 /// A text that was read as YAML, and interpolated where there are variables.

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("Scalars mean what YAML 1.2's core schema says")

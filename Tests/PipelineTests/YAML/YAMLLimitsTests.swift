@@ -1,6 +1,7 @@
 import TestPatience
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("Hostile YAML costs no more than its bytes")

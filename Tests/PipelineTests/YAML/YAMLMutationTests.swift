@@ -1,6 +1,7 @@
 import TestRandom
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("Damaged files are read or reported, never more")

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LocatedYAML
 @testable import Pipeline
 
 @Suite("What is no YAML, or more than pipeline files have, is refused at its place")

@@ -1,7 +1,7 @@
 /// Collects what was found in one file.
 public struct Diagnostics: Sendable {
     /// How many are kept. A file with more problems isn't made clearer by the rest, and a hostile one has a million.
-    static let limit = 200
+    package static let limit = 200
 
     /// The file.
     public let source: SourceFile
@@ -67,19 +67,19 @@ public struct Diagnostics: Sendable {
 
     /// Says that the value at a place has its error already: what is reported there later follows from it and is left
     /// out.
-    mutating func settle(_ range: SourceRange) {
+    package mutating func settle(_ range: SourceRange) {
         settled.insert(range)
     }
 
     /// Whether the last report says only what is wrong, and not what to write.
-    var mayCureLast: Bool {
+    package var mayCureLast: Bool {
         guard let last = items.last else { return false }
         return last.suggestion == nil
             && (!last.message.contains("; ") || Diagnostics.examples.contains { last.message.contains($0) })
     }
 
     /// Adds to the last report what to write. That takes the place of an example.
-    mutating func cureLast(_ cure: String) {
+    package mutating func cureLast(_ cure: String) {
         guard let last = items.popLast() else { return }
         let words = Diagnostics.examples.lazy.compactMap { last.message.firstRange(of: $0) }.first.map {
             last.message[..<$0.lowerBound]
@@ -94,7 +94,7 @@ public struct Diagnostics: Sendable {
     private static let examples = ["; such as ", "; as in "]
 
     /// Whether further reports are only counted.
-    var isFull: Bool { items.count >= Diagnostics.limit }
+    package var isFull: Bool { items.count >= Diagnostics.limit }
 
     private mutating func add(
         _ severity: Diagnostic.Severity, _ code: DiagnosticCode, _ range: SourceRange, _ message: String,

@@ -2,7 +2,7 @@
 ///
 /// Offsets count bytes of UTF-8, positions count Unicode scalars, both from 0. A line ends after `\n`, after `\r\n`,
 /// and after a `\r` alone, as in YAML.
-struct TextIndex: Sendable {
+package struct TextIndex: Sendable {
     private struct Line {
         let offset: UInt32
         let position: UInt32
@@ -16,9 +16,9 @@ struct TextIndex: Sendable {
     private let bytes: [UInt8]
 
     /// How many Unicode scalars the text has.
-    let count: Int
+    package let count: Int
 
-    init(_ text: String) {
+    package init(_ text: String) {
         bytes = Array(text.utf8)
         var lines = self.lines
         var milestones = self.milestones
@@ -42,22 +42,22 @@ struct TextIndex: Sendable {
     }
 
     /// How many bytes the text has.
-    var byteCount: Int { bytes.count }
+    package var byteCount: Int { bytes.count }
 
     /// A byte; `nil` past the end.
-    subscript(offset: Int) -> UInt8? {
+    package subscript(offset: Int) -> UInt8? {
         bytes.indices.contains(offset) ? bytes[offset] : nil
     }
 
     /// The bytes of a line, from 1, its line break included; `nil` past the end.
-    func bytes(ofLine number: Int) -> Range<Int>? {
+    package func bytes(ofLine number: Int) -> Range<Int>? {
         guard number >= 1, number <= lines.count else { return nil }
         let end = number < lines.count ? Int(lines[number].offset) : bytes.count
         return Int(lines[number - 1].offset)..<end
     }
 
     /// The offset of a position; the end of the text past it.
-    func offset(ofPosition position: Int) -> Int {
+    package func offset(ofPosition position: Int) -> Int {
         guard position < count else { return bytes.count }
         let position = max(0, position)
         var offset = Int(milestones[position / TextIndex.stride])
@@ -68,13 +68,13 @@ struct TextIndex: Sendable {
     }
 
     /// The offset of a place; the end of the text past it.
-    func offset(of location: SourceLocation) -> Int {
+    package func offset(of location: SourceLocation) -> Int {
         guard location.line <= lines.count else { return bytes.count }
         return offset(ofPosition: Int(lines[max(1, location.line) - 1].position) + location.column - 1)
     }
 
     /// The position of an offset.
-    func position(ofOffset offset: Int) -> Int {
+    package func position(ofOffset offset: Int) -> Int {
         let offset = min(max(0, offset), bytes.count)
         let passed = milestones.endOfPrefix { $0 <= offset }
         guard passed > 0 else { return 0 }
@@ -83,19 +83,19 @@ struct TextIndex: Sendable {
     }
 
     /// The place of a position.
-    func location(ofPosition position: Int) -> SourceLocation {
+    package func location(ofPosition position: Int) -> SourceLocation {
         let position = min(max(0, position), count)
         let line = max(1, lines.endOfPrefix { $0.position <= position })
         return SourceLocation(line: line, column: position - Int(lines[line - 1].position) + 1)
     }
 
     /// The place of an offset.
-    func location(ofOffset offset: Int) -> SourceLocation {
+    package func location(ofOffset offset: Int) -> SourceLocation {
         location(ofPosition: position(ofOffset: offset))
     }
 
     /// The offset of the first character that, by its bytes, is one of those looked for; past the end they are 0.
-    func firstOffset(where matches: (UInt8, UInt8, UInt8) -> Bool) -> Int? {
+    package func firstOffset(where matches: (UInt8, UInt8, UInt8) -> Bool) -> Int? {
         bytes.withUnsafeBufferPointer { bytes in
             for offset in 0..<bytes.count {
                 let byte = bytes[offset]
@@ -109,7 +109,7 @@ struct TextIndex: Sendable {
     }
 
     /// The offsets from one on whose bytes pass a test.
-    func prefix(from offset: Int, while passes: (UInt8) -> Bool) -> Range<Int> {
+    package func prefix(from offset: Int, while passes: (UInt8) -> Bool) -> Range<Int> {
         var end = min(max(0, offset), bytes.count)
         let start = end
         while end < bytes.count, passes(bytes[end]) { end += 1 }

@@ -12,7 +12,7 @@ public struct Environment: Sendable {
     }
 
     /// With further values, which go before those that are there.
-    func overlaid(by others: [String: String]) -> Environment {
+    package func overlaid(by others: [String: String]) -> Environment {
         others.isEmpty ? self : Environment(process: others, file: values)
     }
 

@@ -3,7 +3,7 @@ extension SourceFile {
     /// and with variables in it.
     ///
     /// - Parameter part: Counted in Unicode scalars of the text.
-    func range(of part: Range<Int>, in node: Node) -> SourceRange? {
+    package func range(of part: Range<Int>, in node: Node) -> SourceRange? {
         guard let scalar = node.scalar, !scalar.isInterpolated, node.range.start.line == node.range.end.line else {
             return nil
         }

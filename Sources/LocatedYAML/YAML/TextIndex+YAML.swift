@@ -1,7 +1,7 @@
 extension TextIndex {
     /// The offset of the next character that is neither white space nor part of a comment; the text's end where there
     /// is none.
-    func nextContentOffset(from offset: Int) -> Int {
+    package func nextContentOffset(from offset: Int) -> Int {
         var offset = offset
         while let byte = self[offset] {
             if byte == UInt8(ascii: "#") {

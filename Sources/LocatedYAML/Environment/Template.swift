@@ -168,7 +168,7 @@ struct Template {
 
 extension Node {
     /// The names of the variables in its values.
-    var variableNames: Set<String> {
+    package var variableNames: Set<String> {
         switch content {
         case .scalar(let scalar): Set((try? Template(scalar.written))?.variableNames ?? [])
         case .sequence(let elements): elements.reduce(into: []) { $0.formUnion($1.variableNames) }

@@ -1,7 +1,7 @@
 /// Words that mean what a name of pipeline files means: those of other tools, of Python's frameworks and of everyday use.
-enum Synonyms {
+package enum Synonyms {
     /// The name that a word stands for among those that there are; `nil` where it is like none.
-    static func meant(by word: String, among known: some Sequence<String>) -> String? {
+    package static func meant(by word: String, among known: some Sequence<String>) -> String? {
         let word = plain(word)
         let known = Array(known)
         for group in groups where group.contains(word) {
@@ -11,7 +11,7 @@ enum Synonyms {
     }
 
     /// `maxLength` and `max-length` as `max_length`.
-    static func plain(_ word: String) -> String {
+    package static func plain(_ word: String) -> String {
         var result = ""
         var isAfterSmall = false
         for character in word {

@@ -7,7 +7,7 @@ public struct SourceFile: Sendable {
     public let text: String
 
     /// Where each line and character is.
-    let index: TextIndex
+    package let index: TextIndex
 
     /// A file that was read, or a text that has no file.
     public init(path: String, text: String) {
@@ -26,14 +26,14 @@ public struct SourceFile: Sendable {
     }
 
     /// The text between two offsets in bytes.
-    subscript(bytes bytes: Range<Int>) -> Substring {
+    package subscript(bytes bytes: Range<Int>) -> Substring {
         let start = text.utf8.index(text.utf8.startIndex, offsetBy: bytes.lowerBound)
         let end = text.utf8.index(text.utf8.startIndex, offsetBy: bytes.upperBound)
         return text[start..<end]
     }
 
     /// The offsets in bytes of what a range covers.
-    func bytes(of range: SourceRange) -> Range<Int> {
+    package func bytes(of range: SourceRange) -> Range<Int> {
         let start = index.offset(of: range.start)
         return start..<max(start, index.offset(of: range.end))
     }

@@ -3,7 +3,7 @@ package struct ForeignVariable {
     /// The variable's name.
     package let name: String
     /// Whether that it is one is certain: `$NAME` is, a name alone is only likely to be.
-    let isCertain: Bool
+    package let isCertain: Bool
 
     /// What stands around the name, the longest first.
     private static let forms: [(before: String, after: String)] = [

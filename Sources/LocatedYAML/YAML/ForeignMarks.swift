@@ -1,5 +1,5 @@
 /// Characters and lines that come into a file from elsewhere: from a word processor, a chat, a merge, a diff.
-struct ForeignMarks {
+package struct ForeignMarks {
     let source: SourceFile
 
     private func refusal(_ line: Int, _ column: Int = 1, length: Int = 1, _ message: String) -> Refusal {
@@ -92,7 +92,7 @@ struct ForeignMarks {
     private static let colons: Set<Unicode.Scalar> = ["：", "﹕", "∶", "꞉", "︓"]
 
     /// Quotes as word processors make them.
-    static let quotes: Set<Unicode.Scalar> = ["“", "”", "„", "‟", "‘", "’", "‚", "‛", "«", "»", "‹", "›", "＂"]
+    package static let quotes: Set<Unicode.Scalar> = ["“", "”", "„", "‟", "‘", "’", "‚", "‛", "«", "»", "‹", "›", "＂"]
 
     /// What a space is called that is not the one of the keyboard; `nil` for other characters.
     static func name(ofSpace scalar: Unicode.Scalar) -> String? {
@@ -109,7 +109,7 @@ struct ForeignMarks {
     }
 
     /// What is wrong with a word in which such a space stands.
-    static func problem(of word: String) -> String? {
+    package static func problem(of word: String) -> String? {
         word.unicodeScalars.lazy.compactMap(name(ofSpace:)).first.map {
             "\($0) is part of it: \($0.hasPrefix("an invisible") ? "take it away" : "write an ordinary space")"
         }

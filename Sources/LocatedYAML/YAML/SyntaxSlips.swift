@@ -111,7 +111,7 @@ struct SyntaxSlips {
         }
         let dash = opening.column - 1
         let inside = item.bodyColumn - 1
-        if line.indentation == dash, !ModifierNames.all.contains(line.word) {
+        if line.indentation == dash, !PipelineWords.modifiers.contains(line.word) {
             return refusal(
                 line, length: line.word.unicodeScalars.count,
                 "a '-' is missing before '\(line.word)': write '- \(line.text)'")

@@ -114,7 +114,7 @@ private struct Interpolator {
     }
 
     private func hint(for name: String) -> String {
-        let isField = Field.namesOfAll.contains(name) || ["response", "message", "username"].contains(name)
+        let isField = PipelineWords.fields.contains(name) || ["response", "message", "username"].contains(name)
         return isField
             ? "; a field of the message is written '{{\(name)}}'" : "; set it in the environment, or in the file .env"
     }

@@ -36,7 +36,7 @@ public struct SourceRange: Sendable, Hashable {
     }
 
     /// One character, or the first few on a line.
-    init(at start: SourceLocation, length: Int = 1) {
+    package init(at start: SourceLocation, length: Int = 1) {
         self.init(start: start, end: SourceLocation(line: start.line, column: start.column + length))
     }
 }

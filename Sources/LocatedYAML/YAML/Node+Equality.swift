@@ -1,6 +1,6 @@
 extension Node {
     /// Whether two values say the same, wherever they stand.
-    func says(theSameAs other: Node) -> Bool {
+    package func says(theSameAs other: Node) -> Bool {
         switch (content, other.content) {
         case (.scalar(let left), .scalar(let right)):
             left.text == right.text && left.style == right.style && left.isInterpolated == right.isInterpolated
