@@ -54,6 +54,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(name: "PipelineCatalog", dependencies: ["Pipeline"], swiftSettings: strict),
         .target(
             name: "PipelineTesting",
             dependencies: ["Pipeline", .product(name: "Logging", package: "swift-log")],
@@ -94,6 +95,7 @@ let package = Package(
                 "Cryptography",
                 "HTTPClient",
                 "Pipeline",
+                "PipelineCatalog",
                 "Stages",
                 "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -181,6 +183,7 @@ let package = Package(
             dependencies: [
                 "LocatedYAML",
                 "Pipeline",
+                "PipelineCatalog",
                 "TestPatience",
                 "TestRandom",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -227,6 +230,7 @@ let package = Package(
                 "Cryptography",
                 "FuzzTargets",
                 "Pipeline",
+                "PipelineCatalog",
                 "Server",
                 "Stages",
                 "TestFrames",

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Pipeline
+import PipelineCatalog
 import Server
 
 struct ExplainCommand<Host: StagecoachHost>: AsyncParsableCommand {

@@ -1,5 +1,6 @@
-public import ArgumentParser
-public import Pipeline
+package import ArgumentParser
+import Pipeline
+package import PipelineCatalog
 
 struct GraphCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {

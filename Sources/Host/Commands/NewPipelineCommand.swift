@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Pipeline
+import PipelineCatalog
 import Server
 
 struct NewPipelineCommand<Host: StagecoachHost>: AsyncParsableCommand {

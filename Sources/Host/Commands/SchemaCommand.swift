@@ -1,5 +1,6 @@
 import ArgumentParser
 import Pipeline
+import PipelineCatalog
 
 struct SchemaCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Pipeline
+import PipelineCatalog
 import Stages
 import Server
 

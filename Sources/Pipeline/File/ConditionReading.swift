@@ -38,7 +38,7 @@ extension Condition: SettingValue {
 }
 
 extension Condition.Test {
-    static let names = ["equals", "one_of", "matches", "starts_with", "longer_than", "present"]
+    package static let names = ["equals", "one_of", "matches", "starts_with", "longer_than", "present"]
 
     static func read(_ entry: Node.Entry, with reader: inout SettingReader) -> Condition.Test? {
         let node = entry.value

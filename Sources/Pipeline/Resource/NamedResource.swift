@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// Where a file is read again, what it says nothing new of goes on: chains share such a resource, which the first of them
 /// opens and the last closes.
-struct NamedResource: Sendable {
+package struct NamedResource: Sendable {
     /// How many chains have it open.
     private final class Users: Sendable {
         private let count = Mutex(0)
@@ -26,10 +26,10 @@ struct NamedResource: Sendable {
         }
     }
 
-    let name: String
-    let resource: any Resource
+    package let name: String
+    package let resource: any Resource
     /// What the file says of it; `nil` in a chain written in Swift.
-    let source: Node?
+    package let source: Node?
     private let users = Users()
 
     init(name: String, resource: any Resource, source: Node? = nil) {

@@ -30,7 +30,7 @@ public struct SettingBounds: Sendable {
     /// The largest number.
     public var upper: Double?
 
-    init() {}
+    package init() {}
 
     init<Range: RangeExpression>(_ range: Range) {
         func number(_ bound: Range.Bound) -> Double? {
@@ -62,6 +62,19 @@ public struct SettingDescription: Sendable {
     public var bounds = SettingBounds()
     /// Whether `null` is a value: that of a setting which is left out.
     public var mayBeNull = false
+
+    package init(
+        name: String, type: SettingType, help: String, defaultText: String?, isRequired: Bool,
+        bounds: SettingBounds = SettingBounds(), mayBeNull: Bool = false
+    ) {
+        self.name = name
+        self.type = type
+        self.help = help
+        self.defaultText = defaultText
+        self.isRequired = isRequired
+        self.bounds = bounds
+        self.mayBeNull = mayBeNull
+    }
 }
 
 extension Configurable {

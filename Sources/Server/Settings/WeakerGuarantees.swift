@@ -1,5 +1,6 @@
 import Logging
 import Pipeline
+import PipelineCatalog
 
 /// What a reload says of guarantees that are weaker than they were.
 enum WeakerGuarantees {

@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import PipelineCatalog
 import Stages
 import Testing
 

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Pipeline
+@testable import PipelineCatalog
 
 @Suite("Composite stages in drawings and explanations")
 struct CompositeDrawingTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Pipeline
+@testable import PipelineCatalog
 
 @Suite("Guarantees of stages and resources of one's own")
 struct GuaranteeTests {

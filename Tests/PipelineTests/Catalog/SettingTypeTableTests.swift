@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Pipeline
+@testable import PipelineCatalog
 
 @Suite("The table of the types of settings")
 struct SettingTypeTableTests {

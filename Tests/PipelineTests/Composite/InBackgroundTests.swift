@@ -2,6 +2,7 @@ import Synchronization
 import Testing
 
 @testable import Pipeline
+@testable import PipelineCatalog
 
 @Suite("A group in the background")
 struct InBackgroundTests {

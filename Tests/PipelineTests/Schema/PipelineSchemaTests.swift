@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import Pipeline
+@testable import PipelineCatalog
 
 /// Has settings of every kind, and a list of stages of its own.
 private struct Everything: Stage {

@@ -1,0 +1,95 @@
+/// Steps made ready to run, one after the other: those of a chain, or of one branch of a composite stage.
+package struct Track: Sendable {
+    package let steps: [StepRunner]
+    /// The same, which `steps` keeps alive.
+    private let uncounted: [Uncounted<StepRunner>]
+    /// `nil` where nobody takes metrics.
+    private let clock: StepClock?
+
+    init(_ steps: [StepRunner] = [], takesMetrics: Bool = false) {
+        self.steps = steps
+        uncounted = steps.map(Uncounted.init)
+        clock = takesMetrics ? .shared : nil
+    }
+
+    /// Runs a message through the steps.
+    ///
+    /// - Parameter first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
+    /// - Throws: The first error that no step's `on_error` takes.
+    func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
+        var time = clock?.now ?? 0
+        for index in first..<steps.endIndex {
+            do {
+                try await steps[index].run(&message, since: &time)
+            } catch {
+                await keepPart(of: &message, after: index)
+                throw error
+            }
+        }
+    }
+
+    /// Runs a message through the steps up to the first that has to wait.
+    ///
+    /// - Returns: That step, for ``run(_:from:)``; `nil` once every step has run.
+    /// - Throws: As ``run(_:from:)``.
+    func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
+        var time = clock?.now ?? 0
+        let slot = clock == nil ? nil : ThreadSlot.current
+        // A closure that lends can't throw a typed error: it is carried out.
+        var failure: PipelineError?
+        for index in uncounted.indices {
+            let hasRun = uncounted[index].lend { step in
+                do throws(PipelineError) {
+                    return try step.runWithoutWaiting(&message, since: &time, in: slot)
+                } catch {
+                    failure = error
+                    return false
+                }
+            }
+            if let failure { throw failure }
+            guard hasRun else { return index }
+        }
+        return nil
+    }
+
+    /// Runs a message through the steps as far as that goes without waiting; what is left then travels in the message.
+    ///
+    /// - Returns: Whether every step has run.
+    func runOrPause(_ message: inout Message) throws(PipelineError) -> Bool {
+        guard let index = try runWithoutWaiting(&message) else { return true }
+        let inner = message.pause
+        message.pause = Pause { message throws(PipelineError) in
+            message.pause = inner
+            try await run(&message, from: index)
+        }
+        return false
+    }
+
+    /// Goes on with what ``runOrPause(_:)`` left.
+    func goOn(with message: inout Message) async throws(PipelineError) {
+        guard let pause = message.takePause() else { return try await run(&message) }
+        try await pause.goOn(with: &message)
+    }
+
+    /// Stores what has left for the client of an answer that broke off, whatever becomes of the message's own task.
+    ///
+    /// Apart, and without a copy, as memory for both would be part of each message that waits.
+    @inline(never)
+    private func keepPart(of broken: inout Message, after index: Int) async {
+        guard let text = broken.deltas?.text, !text.isEmpty else { return }
+        var message = broken
+        message.completion = Completion(partial: text)
+        (message.reply, message.deltas) = (nil, nil)
+        let rest = steps[(index + 1)...].flatMap { [message] in $0.takersOfPart(of: message) }
+        await Task { [message] in
+            for step in rest {
+                var copy = message
+                do throws(PipelineError) {
+                    try await step.run(&copy)
+                } catch {
+                    step.logger.failure(error, of: message)
+                }
+            }
+        }.value
+    }
+}

@@ -1,0 +1,104 @@
+import Logging
+import Synchronization
+
+/// Runs stages, and others where one of them fails.
+///
+/// The stages of `catch` get the message as it came to the attempt, with the error's `error.code`, `error.message` and
+/// `error.stage` as fields. A message that was cancelled, and an answer that has begun to leave, are not caught.
+///
+/// ```swift
+/// Attempt { Complete() } catch: { Apologize() }
+/// ```
+public struct Attempt: CompositeStage {
+    public static let name = "attempt"
+    public static let summary = "Runs stages, and those of 'catch' where one of them fails."
+
+    /// What is tried.
+    @Setting("The stages that are tried.") public var stages: StageList
+
+    /// What runs where one of them fails.
+    @Setting("The stages that run if one of them fails, on the message as it arrived; {{error.message}} says why.")
+    public var `catch`: StageList
+
+    @State private var log = Log()
+
+    /// Nothing yet, for its declaration.
+    public init() {}
+
+    /// Tries stages, with others for when they fail.
+    public init(@ChainBuilder _ steps: () -> [Step], @ChainBuilder catch others: () -> [Step]) {
+        stages = StageList(steps)
+        `catch` = StageList(others)
+    }
+
+    package static let mainSetting = "stages"
+    package static let settingsBeside = ["catch"]
+    public static let example = """
+        - attempt: [complete]
+          catch: [{transform: {completion: "Sorry: {{error.message}}"}}]
+        """
+
+    package var branches: [StageList] {
+        get { [stages, `catch`] }
+        set { (stages, `catch`) = (newValue[0], newValue[1]) }
+    }
+
+    package var branchNames: [String] { ["attempt", "catch"] }
+
+    package var flow: BranchFlow { .fallback }
+
+    package func branchesForPart(of message: Message) -> [StageList] { [stages] }
+
+    public func open(_ context: StageContext) async throws {
+        log.logger.withLock { $0 = context.logger }
+    }
+
+    public func run(_ message: inout Message) async throws {
+        if let pause = message.takePause() { return try await pause.goOn(with: &message) }
+        let original = message
+        do {
+            try await stages.track.run(&message)
+        } catch {
+            try caught(error, &message, original)
+            try await `catch`.track.run(&message)
+        }
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        let original = message
+        do throws(PipelineError) {
+            if try stages.track.runOrPause(&message) { return true }
+        } catch {
+            try caught(error, &message, original)
+            return try `catch`.track.runOrPause(&message)
+        }
+        let rest = message.takePause()
+        message.pause = Pause { message throws(PipelineError) in
+            do throws(PipelineError) {
+                message.pause = rest
+                try await stages.track.goOn(with: &message)
+            } catch {
+                try caught(error, &message, original)
+                try await `catch`.track.run(&message)
+            }
+        }
+        return false
+    }
+
+    /// Puts the message back to what it was, with what went wrong.
+    ///
+    /// - Throws: The error, where it is none to catch.
+    private func caught(
+        _ error: PipelineError, _ message: inout Message, _ original: Message
+    ) throws(PipelineError) {
+        guard message.mayRecover(from: error) else { throw error }
+        log.logger.withLock(\.self)?.failure(error, of: message, note: "; 'catch' runs")
+        message = original
+        message.note(error)
+    }
+
+    /// The logger, which is there from the opening on.
+    private final class Log: Sendable {
+        let logger = Mutex<Logger?>(nil)
+    }
+}

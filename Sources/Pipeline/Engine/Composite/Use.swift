@@ -1,0 +1,74 @@
+/// Runs the stages of another pipeline file, as if they stood here.
+public struct Use: CompositeStage {
+    public static let name = "use"
+    public static let summary = "Runs the stages of another pipeline file, with values for its variables."
+
+    /// The file.
+    @Setting(
+        "The file, its path relative to the file that names it; where it begins with 'receive', that is passed over.")
+    public var file: String
+
+    /// Values for its variables.
+    @Setting("Values for the file's ${NAME} variables; they go before the environment.")
+    public var with: [String: ParameterValue] = [:]
+
+    /// What the file has; read with the file that names it.
+    @State var stages = StageList([])
+
+    /// Nothing yet, for its declaration.
+    public init() {}
+
+    package static let mainSetting = "file"
+    package static let settingsBeside = ["with"]
+    public static let example = """
+        - use: parts/polite.yaml
+          with: {NAME: Ada}
+        """
+
+    /// The file that the example names.
+    package static let exampleFile = (
+        path: "parts/polite.yaml",
+        text: """
+        pipeline: polite
+        stages:
+          - transform: {prompt: "You are ${NAME:-a friend}. Answer politely: {{prompt}}"}
+        """
+    )
+
+    package var branches: [StageList] {
+        get { [stages] }
+        set { stages = newValue[0] }
+    }
+
+    package var branchNames: [String] { ["stages of \($file ?? "another file")"] }
+
+    package var flow: BranchFlow { .oneOf(isExhaustive: true) }
+
+    public func run(_ message: inout Message) async throws {
+        if let pause = message.takePause() { return try await pause.goOn(with: &message) }
+        try await stages.track.run(&message)
+    }
+
+    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        try stages.track.runOrPause(&message)
+    }
+}
+
+/// A value for a variable of another file: a text, a number or a boolean, as it is written.
+public struct ParameterValue: Sendable, SettingValue {
+    let text: String
+
+    /// A scalar.
+    public static var settingType: SettingType { .scalar }
+
+    /// Any scalar but null.
+    public static func read(_ node: Node, with reader: inout SettingReader) -> ParameterValue? {
+        guard let scalar = node.scalar, !node.isNull || scalar.isInterpolated else {
+            reader.wrongType(node, expected: settingType)
+            return nil
+        }
+        // What it means is up to the file that gets it.
+        reader.examined.insert(node.range)
+        return ParameterValue(text: scalar.text)
+    }
+}

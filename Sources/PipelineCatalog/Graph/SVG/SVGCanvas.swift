@@ -1,0 +1,99 @@
+import Pipeline
+
+/// Collects shapes as SVG elements. Widths of texts are those of a monospaced font, the only one that can be known without
+/// the font itself.
+struct SVGCanvas {
+    /// What a line or an outline is like.
+    enum Stroke: String {
+        case solid = ""
+        case dashed = " stroke-dasharray=\"6 4\""
+        case dotted = " stroke-dasharray=\"2 4\""
+    }
+
+    static let lineHeight = 18
+    static let smallLineHeight = 15
+
+    private(set) var elements: [String] = []
+
+    mutating func rectangle(
+        x: Int, y: Int, width: Int, height: Int, fill: String, stroke: Stroke = .solid, radius: Int = 6
+    ) {
+        elements.append(
+            "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" rx=\"\(radius)\" fill=\"\(fill)\" "
+                + "stroke=\"#44546a\"\(stroke.rawValue)/>")
+    }
+
+    /// A cylinder: standing for what stores.
+    mutating func cylinder(x: Int, y: Int, width: Int, height: Int, fill: String) {
+        let (right, bottom, half) = (x + width, y + height, width / 2)
+        elements.append(
+            "<path d=\"M\(x) \(y + 4) V\(bottom - 4) A\(half) 4 0 0 0 \(right) \(bottom - 4) V\(y + 4) "
+                + "A\(half) 4 0 0 0 \(x) \(y + 4) A\(half) 4 0 0 0 \(right) \(y + 4)\" fill=\"\(fill)\" stroke=\"#44546a\"/>"
+        )
+    }
+
+    /// A row of waiting messages, open at the left.
+    mutating func queue(x: Int, y: Int, width: Int, height: Int, fill: String) {
+        rectangle(x: x, y: y, width: width, height: height, fill: fill, radius: 0)
+        for bar in 1...3 {
+            let at = x + width - bar * 10
+            elements.append("<path d=\"M\(at) \(y) V\(y + height)\" stroke=\"#44546a\"/>")
+        }
+    }
+
+    /// A straight arrow, down or to the right.
+    mutating func arrow(from: (x: Int, y: Int), to: (x: Int, y: Int), stroke: Stroke = .solid) {
+        elements.append(
+            "<path d=\"M\(from.x) \(from.y) L\(to.x) \(to.y)\" fill=\"none\" stroke=\"#44546a\" "
+                + "marker-end=\"url(#arrow)\"\(stroke.rawValue)/>")
+    }
+
+    mutating func line(from: (x: Int, y: Int), to: (x: Int, y: Int)) {
+        elements.append("<path d=\"M\(from.x) \(from.y) L\(to.x) \(to.y)\" fill=\"none\" stroke=\"#44546a\"/>")
+    }
+
+    /// A line of text, its middle or its beginning at `x`.
+    mutating func text(
+        _ text: String, x: Int, baseline: Int, isSmall: Bool = false, isBold: Bool = false, isCentered: Bool = false
+    ) {
+        let size = isSmall ? " font-size=\"11\"" : ""
+        let weight = isBold ? " font-weight=\"bold\"" : ""
+        let anchor = isCentered ? " text-anchor=\"middle\"" : ""
+        elements.append(
+            "<text x=\"\(x)\" y=\"\(baseline)\"\(size)\(weight)\(anchor)>\(Self.escaped(text))</text>")
+    }
+
+    /// How wide a text is at most.
+    static func width(of text: String, isSmall: Bool = false) -> Int {
+        // Letters of a monospaced font are 0.6 of its size wide; those of Chinese, Japanese and Korean, and emoji, twice that.
+        let letters = text.reduce(0) { $0 + (($1.unicodeScalars.first?.value ?? 0) >= 0x1100 ? 2 : 1) }
+        return (letters * (isSmall ? 11 : 13) * 63 + 99) / 100
+    }
+
+    /// A text as lines of at most so many letters, where its words allow.
+    static func lines(of text: String, letters: Int) -> [String] {
+        text.split(separator: " ").reduce(into: []) { lines, word in
+            if let last = lines.last, last.count + word.count < letters {
+                lines[lines.count - 1] = "\(last) \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+    }
+
+    /// A text as XML has it, without what XML can't have.
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "\u{0}"..."\u{1F}", "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
