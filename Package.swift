@@ -117,6 +117,7 @@ let package = Package(
             dependencies: [
                 "HTTPClient",
                 "Pipeline",
+                "PipelineCatalog",
                 "PipelineTesting",
                 "Server",
                 "Stages",
@@ -166,6 +167,7 @@ let package = Package(
             dependencies: [
                 "HTTPClient",
                 "Pipeline",
+                "PipelineTesting",
                 "Server",
                 "Stages",
                 "WebSocketCodec",

@@ -55,7 +55,7 @@ public struct RecordedRows: RowStore {
     }
 
     public func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row] {
-        let rows = try storage.rows(of: table).filter { $0.sessionID == id }
+        let rows = try storage.rows(of: table).filter { $0.sessionID.isExactly(id) }
         return rows.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }.suffix(limit)
     }
 

@@ -36,7 +36,8 @@ public final class TestPipeline: Sendable {
         self.clock = clock
         surroundings = TestSurroundings(clock: clock) { [log] _ in log.handler() }
         let loader = PipelineLoader(
-            registry: registry, environment: Environment(process: variables), filter: StandIns.scripted.filter)
+            registry: registry, environment: Environment(process: variables),
+            sections: [TestSection.key: TestSection.self], filter: StandIns.scripted.filter)
         let loaded = TestSurroundings.$current.withValue(surroundings) { loader.load(path: path) }
         guard let file = loaded.file else { throw TestProblem(description: loaded.report) }
         chain = file.chain

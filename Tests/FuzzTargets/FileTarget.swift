@@ -1,11 +1,14 @@
 import Server
 import Pipeline
+import PipelineTesting
 import Stages
 
 /// Files that users write: what is wrong with one is said with its place, and what is good is built.
 enum FileTarget {
     private static let loader = (try? Registry(stages: BuiltIn.stages, resources: BuiltIn.resources)).map {
-        PipelineLoader(registry: $0, environment: Environment(), sections: ["host": HostSettings.self])
+        PipelineLoader(
+            registry: $0, environment: Environment(),
+            sections: ["host": HostSettings.self, TestSection.key: TestSection.self])
     }
 
     static func run(_ bytes: [UInt8]) {

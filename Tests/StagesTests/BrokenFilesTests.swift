@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import PipelineTesting
 import Stages
 import Testing
 
@@ -37,7 +38,8 @@ struct BrokenFilesTests {
     func diagnostics(name: String) throws {
         let loader = PipelineLoader(
             registry: try Registry(stages: BuiltIn.stages, resources: BuiltIn.resources),
-            environment: Environment(process: ["MODEL": "canary-value"]), sections: ["host": HostSection.self])
+            environment: Environment(process: ["MODEL": "canary-value"]),
+            sections: [TestSection.key: TestSection.self, "host": HostSection.self])
         let source = Self.folder.appending(path: "\(name).yaml").path
         let loaded = loader.load(path: source)
         let report = loaded.report.replacing("\(Self.folder.path)/", with: "") + "\n"

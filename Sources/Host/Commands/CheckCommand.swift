@@ -1,6 +1,7 @@
 import ArgumentParser
 import Pipeline
 import PipelineCatalog
+import PipelineTesting
 import Server
 
 struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Pipeline
 import PipelineCatalog
+import PipelineTesting
 import Server
 
 struct NewPipelineCommand<Host: StagecoachHost>: AsyncParsableCommand {
@@ -39,7 +40,9 @@ struct NewPipelineCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     private func schema() throws(NewProblem) -> String {
         do {
-            return PipelineSchema(try Host.registry(), sections: PipelineArguments.sections).json
+            return PipelineSchema(
+                try Host.registry(), sections: PipelineArguments.sections, tests: TestSection.settingType
+            ).json
         } catch {
             throw NewProblem("\(error)")
         }

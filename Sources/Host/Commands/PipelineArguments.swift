@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Pipeline
+import PipelineTesting
 import Server
 
 /// What every command that reads pipeline files takes, and the reading of them.
@@ -86,9 +87,11 @@ struct PipelineArguments: ParsableArguments {
         for host: Host.Type, with environment: Environment? = nil, standIns: StandIns? = nil,
         wrapping: ResourceWrapping? = nil
     ) throws -> PipelineLoader {
-        PipelineLoader(
+        var sections: [String: any SettingValue.Type] = [TestSection.key: TestSection.self]
+        for (key, section) in Self.sections { sections[key] = section }
+        return PipelineLoader(
             registry: try Host.registry(), environment: environment ?? Environment.load(envFile: envFile).environment,
-            sections: Self.sections, filter: standIns?.filter, wrapping: wrapping)
+            sections: sections, filter: standIns?.filter, wrapping: wrapping)
     }
 
     /// Reads and checks the tests that stand beside the files.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Pipeline
 import PipelineCatalog
+import PipelineTesting
 
 struct SchemaCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
@@ -14,6 +15,9 @@ struct SchemaCommand<Host: StagecoachHost>: AsyncParsableCommand {
     }
 
     func run() async throws {
-        print(PipelineSchema(try Host.registry(), sections: PipelineArguments.sections).json)
+        print(
+            PipelineSchema(
+                try Host.registry(), sections: PipelineArguments.sections, tests: TestSection.settingType
+            ).json)
     }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Pipeline
+import PipelineTesting
 
 /// A file of tests that recordings are added to.
 struct RecordedFile {

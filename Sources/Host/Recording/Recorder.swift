@@ -1,4 +1,5 @@
 import Pipeline
+import PipelineTesting
 import Stages
 import Synchronization
 import Server

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Pipeline
+import PipelineTesting
 
 /// Files of tests that stand beside pipeline files.
 enum TestFile {

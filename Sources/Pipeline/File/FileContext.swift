@@ -14,7 +14,7 @@ struct FileContext: Sendable {
     var former: [NamedResource] = []
 
     /// The files that are being read, each used by the one before.
-    var open: [String] = []
+    var path: [String] = []
     /// Their texts, by path, for the lines of diagnostics.
     var sources: [String: SourceFile] = [:]
     /// What was found in them.
@@ -29,19 +29,18 @@ struct FileContext: Sendable {
         (self.registry, self.environment) = (registry, environment)
     }
 
-    /// The tree of a file with stand-ins and the values of variables, and a reader for it.
-    ///
-    /// - Parameters:
-    ///   - raw: The tree as it is written.
-    ///   - diagnostics: What was found so far.
-    func begin(with raw: Node, _ diagnostics: Diagnostics) -> (root: Node, reader: SettingReader) {
-        var diagnostics = diagnostics
-        let root = Interpolation.apply(
-            to: filter?.tree(raw, registry) ?? raw, environment: environment, into: &diagnostics)
+    /// The tree of a file as it is written, and with stand-ins and the values of variables; `nil` where it has none. The
+    /// reader for it knows what is wrong so far.
+    func open(_ source: SourceFile) -> (tree: (written: Node, root: Node)?, reader: SettingReader) {
+        var diagnostics = Diagnostics(source: source)
+        let tree = YAMLReader.read(source, into: &diagnostics).map { written in
+            let bare = filter?.tree(written, registry) ?? written
+            return (written, Interpolation.apply(to: bare, environment: environment, into: &diagnostics))
+        }
         var reader = SettingReader(diagnostics: diagnostics, resources: [])
         reader.resourceTypes = registry.resources
         reader.context = self
-        return (root, reader)
+        return (tree, reader)
     }
 
     /// Takes over what was found while another file was read.

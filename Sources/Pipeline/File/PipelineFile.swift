@@ -18,11 +18,8 @@ public struct PipelineFile: Sendable {
     /// What its `resources:` and `stages:` build; not opened yet.
     public let chain: Chain
 
-    /// Its `tests:`, if it has any.
-    package let tests: TestSection?
-
     /// The sections of others that the file has, such as `host`, by key.
-    public let sections: [String: any SettingGroup]
+    public let sections: [String: any SettingValue]
 
     /// Where the keys of those sections stand.
     public let sectionPlaces: [String: SourceRange]

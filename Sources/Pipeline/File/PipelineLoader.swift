@@ -2,7 +2,7 @@
 public struct PipelineLoader: Sendable {
     let registry: Registry
     let environment: Environment
-    private let sections: [String: any SettingGroup.Type]
+    private let sections: [String: any SettingValue.Type]
     private let filter: FileFilter?
     private let wrapping: ResourceWrapping?
 
@@ -12,7 +12,7 @@ public struct PipelineLoader: Sendable {
     ///   - registry: The stages and resources.
     ///   - environment: The variables.
     ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
-    public init(registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:]) {
+    public init(registry: Registry, environment: Environment, sections: [String: any SettingValue.Type] = [:]) {
         self.init(registry: registry, environment: environment, sections: sections, filter: nil)
     }
 
@@ -20,7 +20,7 @@ public struct PipelineLoader: Sendable {
     ///   - filter: What is changed of every file before it is built.
     ///   - wrapping: What is put around each resource, to see what it does.
     package init(
-        registry: Registry, environment: Environment, sections: [String: any SettingGroup.Type] = [:],
+        registry: Registry, environment: Environment, sections: [String: any SettingValue.Type] = [:],
         filter: FileFilter?, wrapping: ResourceWrapping? = nil
     ) {
         self.registry = filter.map { registry.adding($0.types) } ?? registry
@@ -44,11 +44,14 @@ public struct PipelineLoader: Sendable {
 
     /// Reads a text.
     public func load(_ source: SourceFile, after former: PipelineFile? = nil) -> LoadedPipeline {
-        var diagnostics = Diagnostics(source: source)
-        guard let raw = YAMLReader.read(source, into: &diagnostics) else {
-            return LoadedPipeline(file: nil, diagnostics: diagnostics.sorted, source: source)
+        var context = context
+        context.path = [FilePaths.path(source.path, besides: "")]
+        context.former = former?.chain.resources ?? []
+        let (tree, opened) = context.open(source)
+        guard let root = tree?.root else {
+            return LoadedPipeline(file: nil, diagnostics: opened.diagnostics.sorted, source: source)
         }
-        guard raw.scalar == nil || source.looksLikePipeline else {
+        guard root.scalar == nil || source.looksLikePipeline else {
             let problem = Diagnostic(
                 severity: .error, code: .notAPipeline,
                 message: "a pipeline file is a mapping with 'pipeline', 'resources' and 'stages', not a text",
@@ -56,11 +59,7 @@ public struct PipelineLoader: Sendable {
             // Without the source no line of it is shown.
             return LoadedPipeline(file: nil, diagnostics: [problem], source: nil)
         }
-        var context = context
-        context.open = [FilePaths.path(source.path, besides: "")]
-        context.former = former?.chain.resources ?? []
-        let (root, begun) = context.begin(with: raw, diagnostics)
-        var reader = begun
+        var reader = opened
         reader.secretFiles.former = former?.secretFiles.texts ?? [:]
         let file = read(root, path: source.path, with: &reader)
         return LoadedPipeline(
@@ -68,12 +67,20 @@ public struct PipelineLoader: Sendable {
             source: source, usedSources: reader.file.sources)
     }
 
+    /// The tree of a file that is no pipeline, with the values of variables, and a reader for it, which knows what is wrong
+    /// so far; no tree where there is none.
+    package func open(_ source: SourceFile) -> (root: Node?, reader: SettingReader) {
+        let (tree, reader) = context.open(source)
+        return (tree?.root, reader)
+    }
+
     /// What is known of a file before it is read.
     var context: FileContext {
         var context = FileContext(registry: registry, environment: environment)
         context.filter = filter
         context.wrapping = wrapping
-        context.sections = sections.keys.sorted()
+        // Those of the pipeline itself, `tests`, before those of who serves it, `host`.
+        context.sections = sections.keys.sorted(by: >)
         return context
     }
 
@@ -95,7 +102,6 @@ public struct PipelineLoader: Sendable {
         let resources = ResourceSection(reader.file).read(root["resources"], with: &reader)
         reader.resources = resources
         let steps = StageSection(registry: registry).read(root, with: &reader)
-        let tests = root["tests"].flatMap { $0.isNull ? nil : TestSection.read($0, with: &reader) }
         let sections = readSections(of: root, with: &reader)
         requireKeys(of: root, with: &reader)
         guard let name, let steps else { return nil }
@@ -104,7 +110,7 @@ public struct PipelineLoader: Sendable {
             usedPaths: reader.file.sources.keys.sorted(),
             chain: Chain(
                 checked: filter == nil ? steps : steps.map(\.withoutDeadLetters),
-                resources: resources + reader.file.resources, name: name), tests: tests, sections: sections,
+                resources: resources + reader.file.resources, name: name), sections: sections,
             sectionPlaces: places(of: sections.keys, in: entries),
             sectionNodes: Dictionary(
                 uniqueKeysWithValues: sections.keys.compactMap { key in
@@ -116,7 +122,7 @@ public struct PipelineLoader: Sendable {
     private static func keys(
         of entries: [Node.Entry], _ sections: [String]
     ) -> (known: [String], names: Set<String>, free: [String]) {
-        let known = ["pipeline", "description", "resources", "stages", "tests"] + sections
+        let known = ["pipeline", "description", "resources", "stages"] + sections
         let names = Set(entries.map(\.name))
         return (known, names, known.filter { !names.contains($0) })
     }
@@ -207,8 +213,8 @@ public struct PipelineLoader: Sendable {
 
     private func readSections(
         of root: Node, with reader: inout SettingReader
-    ) -> [String: any SettingGroup] {
-        var result: [String: any SettingGroup] = [:]
+    ) -> [String: any SettingValue] {
+        var result: [String: any SettingValue] = [:]
         for (key, type) in sections {
             guard let node = root[key], !node.isNull else { continue }
             result[key] = reader.with(subject: "'\(key)'") { type.read(node, with: &$0) }

@@ -64,7 +64,8 @@ struct StageReader {
         }
         // One that is written wrong is not missing as well.
         let misspelt = others.compactMap { other -> Node.Entry? in
-            guard let meant = Spelling.meant(by: other.name, among: besides + PipelineWords.modifiers), besides.contains(meant),
+            guard let meant = Spelling.meant(by: other.name, among: besides + PipelineWords.modifiers),
+                besides.contains(meant),
                 isKnown, registry.stages[other.name] == nil
             else { return nil }
             return Node.Entry(key: Node(content: .scalar(Scalar(meant)), range: other.key.range), value: other.value)

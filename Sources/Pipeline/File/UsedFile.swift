@@ -42,17 +42,16 @@ struct UsedFile {
                 .notAPipeline, at: place, "'\(path)' is no pipeline file: it has no line that begins with 'stages:'")
             return nil
         }
-        var diagnostics = Diagnostics(source: source)
-        guard let raw = YAMLReader.read(source, into: &diagnostics) else {
-            reader.file.diagnostics += diagnostics.sorted
-            return nil
-        }
-        checkParameters(against: raw, with: &reader)
         var file = reader.file
         file.environment = file.environment.overlaid(by: use.with.mapValues(\.text))
-        file.open.append(path)
-        let (root, begun) = file.begin(with: raw, diagnostics)
-        var inner = begun
+        file.path.append(path)
+        let (tree, opened) = file.open(source)
+        guard let (written, root) = tree else {
+            reader.file.diagnostics += opened.diagnostics.sorted
+            return nil
+        }
+        checkParameters(against: written, with: &reader)
+        var inner = opened
         (inner.resources, inner.brokenResources) = (reader.resources, reader.brokenResources)
         (inner.resourcesAreKnown, inner.lacksResources) = (reader.resourcesAreKnown, reader.lacksResources)
         inner.secretFiles = reader.secretFiles
@@ -67,7 +66,7 @@ struct UsedFile {
     }
 
     private func mayOpen(_ path: String, with reader: inout SettingReader) -> Bool {
-        let open = reader.file.open
+        let open = reader.file.path
         if let start = open.firstIndex(of: path) {
             let circle = (open[start...] + [path]).map { "'\($0)'" }.joined(separator: " uses ")
             reader.diagnostics.error(.cycle, at: place, "a file can't use itself: \(circle)")

@@ -40,7 +40,7 @@ public struct SettingReader: Sendable {
     var templates: Set<SourceRange> = []
 
     /// Whether values are looked at for slips: not in tests, which have what was said.
-    var looksForSlips = true
+    package var looksForSlips = true
 
     /// A reader that knows no resources.
     public init(source: SourceFile) {

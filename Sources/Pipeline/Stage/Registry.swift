@@ -14,7 +14,9 @@ public struct Registry: Sendable {
     /// - Throws: ``RegistryError`` where two have one name, or a stage has a modifier's.
     public init(stages: [any Stage.Type], resources: [any Resource.Type] = []) throws(RegistryError) {
         for stage in stages {
-            if PipelineWords.modifiers.contains(stage.name) { throw RegistryError(name: stage.name, first: "a modifier") }
+            if PipelineWords.modifiers.contains(stage.name) {
+                throw RegistryError(name: stage.name, first: "a modifier")
+            }
             if let other = self.stages.updateValue(stage, forKey: stage.name) {
                 throw RegistryError(name: stage.name, first: "\(other)", second: "\(stage)")
             }

@@ -7,15 +7,20 @@ package import Pipeline
 package struct PipelineSchema: Sendable {
     private let registry: Registry
     private let sections: [String: any SettingGroup.Type]
+    private let tests: SettingType?
 
     /// The schema of files with these stages and resources.
     ///
     /// - Parameters:
     ///   - registry: The stages and resources.
     ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
-    package init(_ registry: Registry, sections: [String: any SettingGroup.Type] = [:]) {
+    ///   - tests: What stands under `tests`; `nil` where files have none.
+    package init(
+        _ registry: Registry, sections: [String: any SettingGroup.Type] = [:], tests: SettingType? = nil
+    ) {
         self.registry = registry
         self.sections = sections
+        self.tests = tests
     }
 
     /// The schema as a JSON document, the same for the same declarations.
@@ -27,9 +32,10 @@ package struct PipelineSchema: Sendable {
             "description": .described("A sentence about it.", SettingType.string.schema),
             "resources": .described("What stages share: NAME: {TYPE: {settings}}.", resources),
             "stages": .described("The stages, one after the other, for every message.", .reference("stages")),
-            "tests": .described(
-                "Conversations that 'test' has with it.", .anyOf([TestSection.settingType.schema, .null])),
         ]
+        if let tests {
+            properties["tests"] = .described("Conversations that 'test' has with it.", .anyOf([tests.schema, .null]))
+        }
         for (key, type) in sections {
             properties[key] = .anyOf([.group(type.settings), .null])
         }

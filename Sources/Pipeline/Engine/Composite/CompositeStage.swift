@@ -17,7 +17,7 @@ package protocol CompositeStage: AbbreviatedStage {
 }
 
 /// How the branches of a composite stage stand to each other.
-package enum BranchFlow: Equatable {
+package enum BranchFlow: Sendable, Equatable {
     /// At most one runs; exactly one where the choice is exhaustive.
     case oneOf(isExhaustive: Bool)
     /// All run at the same time.

@@ -1,3 +1,5 @@
+package import Pipeline
+
 /// What a client sends in a test.
 package struct SentFrames: SettingValue {
     /// One frame.

@@ -1,3 +1,5 @@
+package import Pipeline
+
 /// What takes the place of the resources of a file that is tested, so that no key and no server are needed.
 package struct StandIns: Sendable {
     private let model: any Model.Type

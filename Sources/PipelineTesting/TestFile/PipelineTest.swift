@@ -1,3 +1,5 @@
+package import Pipeline
+
 /// A test of a pipeline file, as `tests:` has it: what is sent, what models and databases do, and what is expected.
 package struct PipelineTest: SettingGroup {
     /// What it shows.

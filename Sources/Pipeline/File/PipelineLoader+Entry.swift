@@ -6,10 +6,9 @@ extension PipelineLoader {
     package func loadEntry(
         _ source: SourceFile, resources: [(name: String, resource: any Resource)]
     ) -> (chain: Chain?, diagnostics: [Diagnostic]) {
-        var diagnostics = Diagnostics(source: source)
-        guard let raw = YAMLReader.read(source, into: &diagnostics) else { return (nil, diagnostics.sorted) }
-        let (root, begun) = context.begin(with: raw, diagnostics)
-        var reader = begun
+        let (tree, opened) = context.open(source)
+        guard let root = tree?.root else { return (nil, opened.diagnostics.sorted) }
+        var reader = opened
         let named = resources.map { NamedResource(name: $0.name, resource: $0.resource) }
         reader.resources = named
         let steps = reader.file.steps([root], with: &reader)

@@ -1,3 +1,5 @@
+package import Pipeline
+
 /// What models do in a test.
 package struct ModelScript: SettingValue {
     /// The replies of the models that have a name here.
