@@ -15,7 +15,7 @@ struct Doctor {
         var remedy: String?
 
         var line: String {
-            "\(isAdvice ? "!" : isWell ? "✓" : "✗") \(what): \(TerminalText.safe(seen))"
+            "\(isAdvice ? "!" : isWell ? "✓" : "✗") \(what): \(PrintableText.indented(seen))"
                 + (remedy.map { "\n    \($0)" } ?? "")
         }
     }

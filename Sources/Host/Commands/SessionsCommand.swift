@@ -51,7 +51,7 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
         for session in sessions {
             let count = String(session.messages)
             let padding = String(repeating: " ", count: max(0, 8 - count.count))
-            let (id, username) = (TerminalText.safe(session.id), TerminalText.safe(session.username))
+            let (id, username) = (PrintableText.indented(session.id), PrintableText.indented(session.username))
             print("\(id)  \(padding)\(count)  \(session.lastMessageAt)  \(username)")
         }
     }
@@ -64,24 +64,9 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
         }
         for row in rows {
             let tokens = row.tokensUsed.map { ", \($0) tokens" } ?? ""
-            print("\(row.createdAt)  \(TerminalText.safe(row.idText))\(tokens)")
-            print("  \(TerminalText.safe(row.username)): \(TerminalText.safe(row.prompt))")
-            print("  answer: \(TerminalText.safe(row.response))")
+            print("\(row.createdAt)  \(PrintableText.indented(row.idText))\(tokens)")
+            print("  \(PrintableText.indented(row.username)): \(PrintableText.indented(row.prompt))")
+            print("  answer: \(PrintableText.indented(row.response))")
         }
-    }
-}
-
-/// Text from elsewhere, made safe to print: it can't move the cursor or change colours.
-enum TerminalText {
-    static func safe(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\n": result += "\n    "
-            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value): result += "\u{FFFD}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 }

@@ -33,7 +33,7 @@ struct RecordedTest {
         lines += entry("expect", expected) + entry("rows", rows)
         let left = refusals.isEmpty ? [] : ["frames that are no JSON objects were left out: \(refusals.count)"]
         let comments = left + problems
-        return comments.map { "  # \(TerminalText.safe($0))" }
+        return comments.map { "  # \(PrintableText.indented($0))" }
             + lines.enumerated().map { ($0 == 0 ? "  - " : "    ") + $1 }
     }
 

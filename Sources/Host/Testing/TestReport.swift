@@ -1,4 +1,5 @@
 import Pipeline
+import PipelineCatalog
 
 /// What became of one test.
 struct TestResult: Sendable {
@@ -14,7 +15,7 @@ struct TestResult: Sendable {
 
     /// One line, and what failed below it.
     var text: String {
-        let line = "\(hasPassed ? "ok    " : "FAILED")  \(pipeline): \(TerminalText.safe(name))"
+        let line = "\(hasPassed ? "ok    " : "FAILED")  \(pipeline): \(PrintableText.indented(name))"
         return ([line] + findings.map(text)).joined(separator: "\n")
     }
 
@@ -22,8 +23,8 @@ struct TestResult: Sendable {
         let diagnostic = Diagnostic(
             severity: .error, code: .testFailed, message: finding.message, path: source.path, range: finding.place)
         var lines = [DiagnosticFormatter.text(diagnostic, source: source)]
-        if let expected = finding.expected { lines.append("    expected: \(TerminalText.safe(expected))") }
-        if let got = finding.got { lines.append("    got:      \(TerminalText.safe(got))") }
+        if let expected = finding.expected { lines.append("    expected: \(PrintableText.indented(expected))") }
+        if let got = finding.got { lines.append("    got:      \(PrintableText.indented(got))") }
         return lines.joined(separator: "\n")
     }
 
@@ -69,22 +70,7 @@ enum TestReport {
         return "\(thousandths / 1_000).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
     }
 
-    /// XML takes no control characters but tab and line breaks, however they are written.
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "\n", "\t": result.unicodeScalars.append(scalar)
-            case _ where scalar.value < 0x20 || scalar.value == 0xFFFE || scalar.value == 0xFFFF: result += "\u{FFFD}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
+    private static func escaped(_ text: String) -> String { XMLText.escaped(text, keepsLines: true) }
 }
 
 extension DiagnosticCode {

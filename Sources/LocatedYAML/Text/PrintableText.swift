@@ -15,6 +15,17 @@ package enum PrintableText {
         }
     }
 
+    /// With U+FFFD for what can't be shown. Lines after the first are indented, so that none of them looks like another's.
+    package static func indented(_ text: some StringProtocol) -> String {
+        text.unicodeScalars.reduce(into: "") { result, scalar in
+            switch scalar {
+            case "\n": result += "\n    "
+            case _ where isHidden(scalar): result += "\u{FFFD}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+    }
+
     /// The scalar, or one of the same width that stands for it, so that carets below stay in place. Tabs stay tabs.
     static func standIn(for scalar: Unicode.Scalar) -> Unicode.Scalar {
         switch scalar.value {

@@ -79,7 +79,7 @@ package struct LogOutput: LogHandler {
         switch format {
         case .lines:
             let tail = sorted.map { " \($0.0)=\(OneLine.quotedIfNeeded($0.1))" }.joined()
-            write("\(time) \(event.level) \(OneLine.escaped(event.message.description))\(tail)")
+            write("\(time) \(event.level) \(PrintableText.escaped(event.message.description))\(tail)")
         case .json:
             let pairs =
                 [("time", time), ("level", event.level.rawValue), ("message", event.message.description)] + sorted
@@ -91,21 +91,8 @@ package struct LogOutput: LogHandler {
 
 /// Text in a form that stays on one line and can't drive a terminal.
 enum OneLine {
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-            if isControl || scalar == "\u{2028}" || scalar == "\u{2029}" {
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-
     static func quotedIfNeeded(_ text: String) -> String {
-        let safe = escaped(text)
+        let safe = PrintableText.escaped(text)
         return safe.contains(" ") || safe.contains("\"") || safe.isEmpty
             ? "\"\(safe.replacing("\"", with: "\\\""))\"" : safe
     }

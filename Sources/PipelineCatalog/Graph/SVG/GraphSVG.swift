@@ -54,7 +54,7 @@ enum GraphSVG {
             <svg xmlns="http://www.w3.org/2000/svg"\(y.map { " y=\"\($0)\"" } ?? "") width="\(width)" height="\(height)" viewBox="0 0 \(width) \(height)" \
             role="img" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="13" \
             fill="#1f2a37">
-            <title>pipeline \(SVGCanvas.escaped(picture.name))</title>
+            <title>pipeline \(XMLText.escaped(picture.name))</title>
             <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" \
             orient="auto"><path d="M0 0 L8 4 L0 8 Z" fill="#44546a"/></marker></defs>
             <rect width="\(width)" height="\(height)" fill="#ffffff"/>

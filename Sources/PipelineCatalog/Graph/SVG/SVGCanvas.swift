@@ -60,7 +60,7 @@ struct SVGCanvas {
         let weight = isBold ? " font-weight=\"bold\"" : ""
         let anchor = isCentered ? " text-anchor=\"middle\"" : ""
         elements.append(
-            "<text x=\"\(x)\" y=\"\(baseline)\"\(size)\(weight)\(anchor)>\(Self.escaped(text))</text>")
+            "<text x=\"\(x)\" y=\"\(baseline)\"\(size)\(weight)\(anchor)>\(XMLText.escaped(text))</text>")
     }
 
     /// How wide a text is at most.
@@ -79,21 +79,5 @@ struct SVGCanvas {
                 lines.append(String(word))
             }
         }
-    }
-
-    /// A text as XML has it, without what XML can't have.
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "\u{0}"..."\u{1F}", "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 }
