@@ -2,13 +2,11 @@ package import Pipeline
 
 /// A test of a pipeline file, as `tests:` has it: what is sent, what models and databases do, and what is expected.
 package struct PipelineTest: SettingGroup {
-    /// What it shows.
     @Setting("What it shows, in a few words.") package var name: String
 
     /// What happens, and what is expected.
     @Inlined package var scene = TestScene()
 
-    /// The same test with other values.
     @Setting("The same test again and again, each time with the keys that stand here in place of its own.")
     package var cases: [TestCase] = []
 
@@ -25,7 +23,6 @@ package struct PipelineTest: SettingGroup {
 
 /// One line of a test that is a table.
 package struct TestCase: SettingGroup {
-    /// What is different in it.
     @Setting("What is different in it; without it the cases are counted.") package var name: String?
 
     /// What takes the place of the test's own.
@@ -36,38 +33,29 @@ package struct TestCase: SettingGroup {
 
 /// What happens in a test, and what is expected of the pipeline.
 package struct TestScene: SettingGroup {
-    /// What is spoken.
     @Setting("What is spoken: json, which says more, or text.") package var format: TestFormat?
 
-    /// What models do.
     @Setting(
         "What models answer, in order; they repeat the prompt where this is left out. Several models: {NAME: [replies]}."
     )
     package var model: ModelScript?
 
-    /// What databases do.
     @Setting("What databases do; they keep rows where this is left out.") package var database: DatabaseScript?
 
-    /// What the client sends.
     @Setting("What the client sends: a prompt, a JSON frame as a mapping, or a list of these.")
     package var send: SentFrames?
 
-    /// What the client gets.
     @Setting("The frames that come back, in order, each with at least these keys; a text is that of the frame.")
     package var expect: [Expected]?
 
-    /// What is stored.
     @Setting("The rows that are stored in the end, in order, each with at least these columns.")
     package var rows: [Expected]?
 
-    /// What happens one after the other.
     @Setting("What happens in this order; other things may happen between.") package var order: [TestEvent]?
 
-    /// What is logged.
     @Setting("Entries of the log, each a part of the text, or a mapping with at least these keys; others may be there.")
     package var logs: [Expected]?
 
-    /// What goes wrong.
     @Setting(
         "The codes of all errors that are logged, in order, or mappings; where this is left out, what the client gets.")
     package var errors: [Expected]?

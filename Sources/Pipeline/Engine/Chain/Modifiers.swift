@@ -38,13 +38,11 @@ public enum ErrorPolicy: Sendable {
 
 /// How often and when a stage runs again after an error that says it may be retried.
 public struct RetryPolicy: SettingGroup {
-    /// How often it runs in all.
     @Setting("How often the stage runs at most, the first time included.", in: 1...100) public var attempts = 3
 
     /// How long to wait before the second run. Doubled each time; less up to a quarter, by chance.
     @Setting("The wait before the second run; it doubles each time.") public var backoff: Duration = .milliseconds(500)
 
-    /// The longest wait.
     @Setting("The longest wait between two runs.") public var maxBackoff: Duration = .seconds(8)
 
     /// Three attempts; 0.5 s doubling up to 8 s, as OpenAI's own clients have it.
@@ -68,7 +66,6 @@ public struct AsyncPolicy: SettingGroup {
         case drop
     }
 
-    /// The queue under `resources:`; without it one in memory of the step's own.
     @Uses("The queue under 'resources'; without it one in memory.", onlyNamed: true) public var queue: (any QueueStore)?
 
     /// How many messages may wait or be worked on; without it 1,000 in memory, and what a queue's own size allows on disk.
@@ -76,19 +73,15 @@ public struct AsyncPolicy: SettingGroup {
         "How many messages may wait, those being worked on included; 1000 in memory unless said.", in: 1...10_000_000)
     public var capacity: Int?
 
-    /// What happens with the next message when so many wait.
     @Setting("What a full queue does with the next message.") public var whenFull = WhenFull.wait
 
-    /// How many messages are worked on at once. Those of one session stay in order.
     @Setting("How many workers; messages of one session stay in order.", in: 1...1_024) public var workers = 1
 
-    /// How many messages a stage that can gets at once.
     @Setting("How many messages a worker takes at once, where the stage can.", in: 1...100_000) public var batch = 1_000
 
     /// Runs again after errors that may pass; goes before the stage's own `retry`.
     @Setting("Tries again after temporary errors.") public var retry: RetryPolicy?
 
-    /// The file of JSON lines that takes messages that failed for good, with their errors.
     @Setting("A file for messages that fail permanently, as JSON lines; 'stagecoach replay' tries them again.")
     public var deadLetter: String?
 

@@ -13,10 +13,8 @@ public struct Attempt: CompositeStage {
     public static let name = "attempt"
     public static let summary = "Runs stages, and those of 'catch' where one of them fails."
 
-    /// What is tried.
     @Setting("The stages that are tried.") public var stages: StageList
 
-    /// What runs where one of them fails.
     @Setting("The stages that run if one of them fails, on the message as it arrived; {{error.message}} says why.")
     public var `catch`: StageList
 

@@ -10,7 +10,6 @@ public struct InBackground: CompositeStage {
     public static let summary =
         "Hands messages to a queue; its stages run behind it, and the next stage starts at once."
 
-    /// What runs behind the queue.
     @Setting("The stages that run behind the queue, one after the other.") public var stages: StageList
 
     /// The queue and how it is worked on, as with `async`.

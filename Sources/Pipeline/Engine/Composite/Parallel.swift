@@ -14,7 +14,6 @@ public struct Parallel: CompositeStage {
     public static let name = "parallel"
     public static let summary = "Runs branches of stages at the same time and goes on once all have ended."
 
-    /// The branches.
     @Setting("The branches, each a list of stages; the first that fails ends the others.", problem: problem)
     public var all: [StageList]
 

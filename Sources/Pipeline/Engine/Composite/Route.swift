@@ -12,11 +12,9 @@ public struct Route: CompositeStage {
 
     /// A case, in the order in which they are tried.
     public struct Case: SettingGroup {
-        /// The messages that it is for; without it, all that no case before it took.
         @Setting("The messages that it is for; left out in the last case: all that are left.") public var when:
             Condition?
 
-        /// What they go through.
         @Setting("The stages that they go through.") public var stages: StageList
 
         /// A case without stages, for its declaration.
@@ -29,7 +27,6 @@ public struct Route: CompositeStage {
         }
     }
 
-    /// The cases, in the order in which they are tried.
     @Setting(
         "The cases, in the order in which they are tried; a message that matches none passes by.", problem: problem)
     public var cases: [Case]

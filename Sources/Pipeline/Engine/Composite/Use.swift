@@ -3,12 +3,10 @@ public struct Use: CompositeStage {
     public static let name = "use"
     public static let summary = "Runs the stages of another pipeline file, with values for its variables."
 
-    /// The file.
     @Setting(
         "The file, its path relative to the file that names it; where it begins with 'receive', that is passed over.")
     public var file: String
 
-    /// Values for its variables.
     @Setting("Values for the file's ${NAME} variables; they go before the environment.")
     public var with: [String: ParameterValue] = [:]
 
