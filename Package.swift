@@ -14,6 +14,7 @@ let package = Package(
     products: [
         .library(name: "Pipeline", targets: ["Pipeline"]),
         .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
+        .library(name: "Stages", targets: ["Resources", "Stages"]),
         .library(name: "Host", targets: ["Host"]),
         .executable(name: "stagecoach", targets: ["stagecoach"]),
     ],
@@ -61,18 +62,34 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: strict),
-        .target(name: "HTTPClient", dependencies: ["CCurl", "CEvents"], swiftSettings: strict),
+        .target(name: "Threads", dependencies: ["CEvents"], swiftSettings: strict),
+        .target(name: "HTTPClient", dependencies: ["CCurl", "CEvents", "Threads"], swiftSettings: strict),
+        .target(
+            name: "Resources",
+            dependencies: [
+                "CPostgres",
+                "HTTPClient",
+                "Pipeline",
+                "Threads",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: strict
+        ),
         .target(
             name: "Stages",
             dependencies: [
                 "CEvents",
-                "CPostgres",
                 "CProcess",
-                "Pipeline",
                 "HTTPClient",
+                "Pipeline",
+                "Resources",
+                "Threads",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
@@ -96,6 +113,7 @@ let package = Package(
                 "HTTPClient",
                 "Pipeline",
                 "PipelineCatalog",
+                "Resources",
                 "Stages",
                 "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -119,6 +137,7 @@ let package = Package(
                 "Pipeline",
                 "PipelineCatalog",
                 "PipelineTesting",
+                "Resources",
                 "Server",
                 "Stages",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -141,6 +160,7 @@ let package = Package(
                 "CYAML",
                 "HTTPClient",
                 "Pipeline",
+                "Resources",
                 "Server",
                 "Stages",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -168,6 +188,7 @@ let package = Package(
                 "HTTPClient",
                 "Pipeline",
                 "PipelineTesting",
+                "Resources",
                 "Server",
                 "Stages",
                 "WebSocketCodec",
@@ -202,9 +223,17 @@ let package = Package(
         .testTarget(
             name: "HTTPClientTests", dependencies: ["CEvents", "HTTPClient", "TestPatience"], swiftSettings: strict),
         .testTarget(
+            name: "ResourcesTests",
+            dependencies: [
+                "HTTPClient", "Pipeline", "PipelineTesting", "Resources", "TestPatience", "TestRandom",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "StagesTests",
             dependencies: [
-                "Stages", "Pipeline", "PipelineTesting", "TestPatience", "TestRandom",
+                "Pipeline", "PipelineTesting", "Resources", "Stages", "TestPatience", "TestRandom",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -212,7 +241,7 @@ let package = Package(
         .testTarget(
             name: "PipelineTestingTests",
             dependencies: [
-                "Pipeline", "PipelineTesting", "Stages", .product(name: "Logging", package: "swift-log"),
+                "Pipeline", "PipelineTesting", "Resources", "Stages", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -233,6 +262,7 @@ let package = Package(
                 "FuzzTargets",
                 "Pipeline",
                 "PipelineCatalog",
+                "Resources",
                 "Server",
                 "Stages",
                 "TestFrames",

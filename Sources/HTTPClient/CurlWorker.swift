@@ -2,6 +2,7 @@ import CCurl
 import CEvents
 import Glibc
 import Synchronization
+import Threads
 
 /// The thread that runs a client's calls: libcurl's multi interface, woken by its sockets, its timer and commands.
 final class CurlWorker: CallRunner {
@@ -46,7 +47,7 @@ final class CurlWorker: CallRunner {
             state.wake()
             return (false, state.phase == .idle)
         }
-        if isFirst { startThread() }
+        if isFirst { start() }
         if isRefused, case .start(let call) = command { call.fail(.shutDown) }
     }
 
@@ -65,26 +66,12 @@ final class CurlWorker: CallRunner {
         if isStopped { done() }
     }
 
-    private func startThread() {
-        var thread = pthread_t()
-        let context = Unmanaged.passRetained(self).toOpaque()
-        let status = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<CurlWorker>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context)
-        guard status == 0 else {
-            Unmanaged<CurlWorker>.fromOpaque(context).release()
-            return end(HTTPClientError(.other, "no thread could be started"))
-        }
-        pthread_detach(thread)
+    private func start() {
+        guard !startThread(named: "stagecoach-http", { self.run() }) else { return }
+        end(HTTPClientError(.other, "no thread could be started"))
     }
 
     private func run() {
-        blockSignals()
-        stagecoach_name_thread("stagecoach-http")
         let bell = stagecoach_bell()
         defer { close(bell) }
         guard bell >= 0, CurlLibrary.isReady, let events = CurlEvents() else {
@@ -134,14 +121,6 @@ final class CurlWorker: CallRunner {
         }
         for case .start(let call) in commands { call.fail(error) }
         for callback in callbacks { callback() }
-    }
-
-    /// No signal is for this thread, or for those that libcurl starts from it: the program's handlers stay on its own
-    /// threads, and a write of OpenSSL's to a closed connection does not end the process.
-    private func blockSignals() {
-        var all = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_BLOCK, &all, nil)
     }
 }
 

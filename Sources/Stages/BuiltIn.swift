@@ -1,4 +1,5 @@
 public import Pipeline
+import Resources
 
 /// The stages and resources that come with Stagecoach.
 public enum BuiltIn {

@@ -1,4 +1,5 @@
 public import Pipeline
+import Resources
 
 /// Stores the answered message as a row.
 public struct Persist: BatchStage {

@@ -1,4 +1,5 @@
 public import Pipeline
+import Resources
 
 /// Gives the model what was said before in the same conversation.
 public struct Recall: Stage {

@@ -1,6 +1,7 @@
 import Foundation
 import Server
 import Pipeline
+import Resources
 import Stages
 
 /// A client's frame in JSON format: it is a prompt, a cancel, or refused with a reason; and any JSON value is what

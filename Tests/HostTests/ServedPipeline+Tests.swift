@@ -1,4 +1,5 @@
 import Pipeline
+import Resources
 import Stages
 
 @testable import Server

@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import Resources
 import Stages
 import Synchronization
 import Testing

@@ -1,6 +1,7 @@
 import CoreMetrics
 import Server
 import Pipeline
+import Resources
 import Stages
 
 /// What the engine itself costs around stages.

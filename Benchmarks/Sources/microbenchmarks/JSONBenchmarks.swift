@@ -1,6 +1,7 @@
 import HTTPClient
 import Server
 import Pipeline
+import Resources
 import Stages
 
 /// JSON from and to clients, and from and to the model API.

@@ -1,5 +1,5 @@
 import HTTPClient
-import Stages
+import Resources
 
 /// Which Stagecoach this is: for `--version`, the log and `stagecoach_build_info`.
 struct ProgramVersion {
@@ -14,7 +14,7 @@ struct ProgramVersion {
 
     /// What `--version --verbose` prints: the libraries too that it runs with.
     var verboseText: String {
-        ([text, "Swift \(Self.compiler)", HTTPClient.libraryVersion] + BuiltIn.libraryVersions).joined(separator: "\n")
+        ([text, "Swift \(Self.compiler)", HTTPClient.libraryVersion] + LibraryVersions.all).joined(separator: "\n")
     }
 
     private static var compiler: String {

@@ -1,4 +1,5 @@
 import Pipeline
+import Resources
 import Stages
 
 /// Answers that are in the table already, or on their way there, by the ids that messages have on any host.

@@ -1,4 +1,5 @@
 import Pipeline
+import Resources
 
 /// Sends the pieces of an answer as they come. One reference, as a call that is open for long would have copies of all this.
 final class AnswerPieces: Sendable {
@@ -15,6 +16,6 @@ final class AnswerPieces: Sendable {
         if delta.isEmpty { return }
         try await message.deltas?.send(
             delta, of: message, until: deadline,
-            orThrow: OpenAIError.timeout("the client took too little of the answer, or it took too long to come"))
+            orThrow: ModelError.timeout("the client took too little of the answer, or it took too long to come"))
     }
 }

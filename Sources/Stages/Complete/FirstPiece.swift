@@ -1,4 +1,5 @@
 import Pipeline
+import Resources
 import Synchronization
 
 /// Runs a call of a model, but waits for the first piece of its answer no longer than `limit`: then the call is ended.
@@ -18,7 +19,7 @@ func withFirstPiece(
         group.addTask {
             try await late.value()
             if first.hasCome { return nil }
-            throw OpenAIError.timeout("no piece of the answer came within \(limit)")
+            throw ModelError.timeout("no piece of the answer came within \(limit)")
         }
         defer { group.cancelAll() }
         while let outcome = try await group.next() {

@@ -1,4 +1,5 @@
 import Pipeline
+import Resources
 
 /// What of the settings goes into every request, made once.
 final class RequestTemplate: Sendable {
@@ -34,7 +35,7 @@ final class RequestTemplate: Sendable {
     func checked(_ completion: Completion) throws(PipelineError) -> Completion {
         guard isJSON else { return completion }
         guard JSONValue(json: completion.text) != nil else {
-            throw OpenAIError.badResponse("the answer was to be JSON and is not")
+            throw ModelError.badResponse("the answer was to be JSON and is not")
         }
         return completion
     }

@@ -1,4 +1,5 @@
 import Pipeline
+import Resources
 
 /// What stands around a stage or resource in an example.
 enum Surrounding {

@@ -37,7 +37,6 @@ final class ProgramLoop {
     }
 
     func run() {
-        blockSignals()
         var failure: (any Error)?
         while true {
             let now = monotonicTime()
@@ -286,12 +285,5 @@ final class ProgramLoop {
     private func update<Value: Sendable>(_ body: (inout PoolState, UInt64) -> Value) -> Value {
         let now = monotonicTime()
         return pool.shared.withLock { body(&$0.pool, now) }
-    }
-
-    /// They are for the host's own threads.
-    private func blockSignals() {
-        var all = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, nil)
     }
 }

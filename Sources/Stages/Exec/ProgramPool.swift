@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Pipeline
 import Synchronization
+import Threads
 
 /// A program's processes, and the messages for them. What reads and writes is a thread of its own: who asks never
 /// touches a pipe.
@@ -53,7 +54,7 @@ final class ProgramPool: Sendable {
                 shared.phase = .running
                 shared.onStart = continuation
             }
-            startThread(logger)
+            start(logger)
         }
     }
 
@@ -134,32 +135,9 @@ final class ProgramPool: Sendable {
         for (job, outcome) in deliveries { job.deliver(outcome) }
     }
 
-    private func startThread(_ logger: Logger) {
-        /// What the thread is given.
-        final class Beginning: Sendable {
-            let pool: ProgramPool
-            let logger: Logger
-
-            init(_ pool: ProgramPool, _ logger: Logger) {
-                self.pool = pool
-                self.logger = logger
-            }
-        }
-        var thread = pthread_t()
-        let beginning = Unmanaged.passRetained(Beginning(self, logger)).toOpaque()
-        let status = pthread_create(
-            &thread, nil,
-            { beginning in
-                guard let beginning else { return nil }
-                let given = Unmanaged<Beginning>.fromOpaque(beginning).takeRetainedValue()
-                ProgramLoop(given.pool, logger: given.logger).run()
-                return nil
-            }, beginning)
-        guard status == 0 else {
-            Unmanaged<Beginning>.fromOpaque(beginning).release()
-            return end(PipelineError(.stageFailed, "no thread could be started for the program"))
-        }
-        pthread_detach(thread)
+    private func start(_ logger: Logger) {
+        guard !startThread(named: "stagecoach-exec", { ProgramLoop(self, logger: logger).run() }) else { return }
+        end(PipelineError(.stageFailed, "no thread could be started for the program"))
     }
 
     /// The thread is done.

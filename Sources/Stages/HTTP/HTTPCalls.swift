@@ -1,6 +1,7 @@
 import HTTPClient
 import Logging
 import Pipeline
+import Resources
 import Synchronization
 import Tracing
 

@@ -1,46 +1,26 @@
 import HTTPClient
 public import Pipeline
+import Resources
 
-/// What goes wrong with a call, as clients and the log are told. Which errors may pass is the same as with models.
+/// What goes wrong with a call, as clients and the log are told.
 enum HTTPFailure {
-    static func unavailable(_ detail: String) -> PipelineError {
-        PipelineError(.httpUnavailable, "A service is not available", isRetryable: true, detail: detail)
-    }
+    private static let errors = ServiceErrors(
+        unavailable: (.httpUnavailable, "A service is not available"),
+        timeout: (.httpTimeout, "A service did not answer in time"),
+        badResponse: (.httpBadResponse, "A service's answer could not be read"),
+        rateLimited: (.httpRateLimited, "Too many requests to a service; try again later"),
+        refused: (.httpRefused, "A service refused the call"))
 
-    static func timeout(_ detail: String) -> PipelineError {
-        PipelineError(.httpTimeout, "A service did not answer in time", isRetryable: true, detail: detail)
-    }
+    static func unavailable(_ detail: String) -> PipelineError { errors.unavailable(detail) }
 
-    static func badResponse(_ detail: String) -> PipelineError {
-        PipelineError(.httpBadResponse, "A service's answer could not be read", detail: detail)
-    }
+    static func badResponse(_ detail: String) -> PipelineError { errors.badResponse(detail) }
 
     /// The call itself failed.
-    static func failed(_ error: HTTPClientError) -> any Error {
-        switch error.code {
-        case .timeout: timeout(error.description)
-        case .cancelled: CancellationError()
-        case .bodyTooLarge, .invalidResponse: badResponse(error.description)
-        case .tlsFailed, .invalidRequest, .invalidURL:
-            PipelineError(.httpUnavailable, "A service is not available", detail: error.description)
-        default: unavailable(error.description)
-        }
-    }
+    static func failed(_ error: HTTPClientError) -> any Error { errors.failed(error) }
 
     /// The API answered with a status that is no success. What else it says may repeat a key that it was sent.
     static func refused(_ answer: HTTPResponse) -> PipelineError {
-        let detail = "status \(answer.status)"
-        var error: PipelineError
-        switch answer.status {
-        case 429:
-            error = PipelineError(
-                .httpRateLimited, "Too many requests to a service; try again later", isRetryable: true, detail: detail)
-        case 408, 504: error = timeout(detail)
-        case 500...: error = unavailable(detail)
-        default: return PipelineError(.httpRefused, "A service refused the call", detail: detail)
-        }
-        error.retryAfter = RetryAfter.wait(in: answer.headers)
-        return error
+        errors.answered(answer.status, answer.headers, detail: "status \(answer.status)")
     }
 }
 

@@ -1,4 +1,5 @@
 public import Pipeline
+import Resources
 
 /// The address of an HTTP API with fields in its path or query, whose values are escaped; the host is fixed.
 public struct URLTemplate: Sendable, SettingValue {
@@ -30,7 +31,7 @@ public struct URLTemplate: Sendable, SettingValue {
         var path = PathCheck()
         let text = template.text(for: message, fixed: { path.take(fixed: $0) }) { value in
             path.take(value: value)
-            return URLTemplate.escaped(value)
+            return value.percentEncoded
         }
         if let problem = path.problem {
             throw PipelineError(
@@ -43,20 +44,5 @@ public struct URLTemplate: Sendable, SettingValue {
     private static func hostEnd(in text: String) -> String.Index? {
         guard let scheme = text.firstRange(of: "://") else { return nil }
         return text[scheme.upperBound...].firstIndex { "/?".contains($0) }
-    }
-
-    /// RFC 3986: everything but unreserved characters.
-    private static func escaped(_ value: String) -> String {
-        var text = ""
-        for byte in value.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            default: text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return text
     }
 }

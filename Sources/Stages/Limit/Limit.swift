@@ -1,4 +1,5 @@
 public import Pipeline
+import Resources
 import Synchronization
 
 /// Refuses messages of clients that send too many, or have used up their tokens.

@@ -1,5 +1,6 @@
 import Glibc
 import Pipeline
+import Resources
 
 /// A store that knows where its tables are, so that two resources with the same one are known to be.
 protocol LocatedStore: RowStore {

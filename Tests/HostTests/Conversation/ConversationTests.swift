@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Pipeline
+import Resources
 import Stages
 import Synchronization
 import Testing

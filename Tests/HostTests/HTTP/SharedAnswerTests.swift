@@ -1,5 +1,6 @@
 import NIOHTTP1
 import Pipeline
+import Resources
 import Stages
 import Testing
 

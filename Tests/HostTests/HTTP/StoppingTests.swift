@@ -4,6 +4,7 @@ import NIOEmbedded
 import NIOHTTP1
 import NIOPosix
 import Pipeline
+import Resources
 import Stages
 import Synchronization
 import Testing

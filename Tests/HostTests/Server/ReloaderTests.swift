@@ -1,6 +1,7 @@
 import Logging
 import NIOPosix
 import Pipeline
+import Resources
 import Stages
 import Synchronization
 import TestPatience

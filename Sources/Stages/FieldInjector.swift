@@ -1,8 +1,0 @@
-import Tracing
-
-/// Writes which span a call is a part of into its header fields.
-struct FieldInjector: Injector {
-    func inject(_ value: String, forKey key: String, into carrier: inout [(String, String)]) {
-        carrier.append((key, value))
-    }
-}
