@@ -24,10 +24,11 @@ extension Expected {
         return Expected.difference(of: node, from: value, at: "")
     }
 
-    /// What there is under the keys that are named.
+    /// What there is under the keys that are named; all of it where it has none of them.
     package func part(of value: JSONValue, text: String?) -> String {
         if node.entries == nil, let text { return JSONValue.string(text).json }
-        return Expected.part(of: value, like: node).json
+        let part = Expected.part(of: value, like: node)
+        return (part == .object([:]) ? value : part).json
     }
 
     /// What is expected, as JSON.

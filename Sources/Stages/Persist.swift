@@ -29,6 +29,9 @@ public struct Persist: BatchStage {
         self.clientMetadata = clientMetadata
     }
 
+    /// What the database is called in the file.
+    var databaseNames: [String] { _database.names }
+
     public var requires: Fields { [.prompt, .completion] }
 
     public var longestRun: Duration? { database.longestInsert }

@@ -69,3 +69,11 @@ public struct Recall: Stage {
         }
     }
 }
+
+extension Recall: TableReader, ChainDependentStage {
+    var tableToRead: String? { table }
+
+    var databaseNames: [String] { _database.names }
+
+    package func doubt(among stages: [any Stage]) -> String? { missedTable(among: stages) }
+}

@@ -3,7 +3,7 @@ public import Pipeline
 /// Where messages come in: the path of the WebSocket and what is spoken on it.
 public struct Receive: Stage {
     public static let name = "receive"
-    public static let summary = "Takes messages from WebSocket clients."
+    public static let summary = "Takes messages from clients, by WebSocket and by POST."
     public static let example = "- receive: {path: /ws, format: text}"
     public static let role = StageRole.entry
 

@@ -25,7 +25,7 @@ package enum WebSocketHandshake {
         guard head.headers[canonicalForm: "upgrade"].contains(where: { $0.lowercased() == "websocket" }),
             head.headers[canonicalForm: "connection"].contains(where: { $0.lowercased() == "upgrade" })
         else {
-            return .reject(.upgradeRequired, "connect with a WebSocket")
+            return .reject(.upgradeRequired, "connect with a WebSocket, or POST a prompt")
         }
         guard head.headers["host"].count == 1 else { return .reject(.badRequest, "exactly one Host header is needed") }
         guard head.headers["sec-websocket-version"] == ["13"] else {

@@ -44,7 +44,8 @@ def nothing(raw):
 
 
 def no_upgrade(raw):
-    assert raw.ask("GET", "/ws").status == 426
+    answer = raw.ask("GET", "/ws")
+    assert answer.status == 426 and "POST" in answer.text
 
 
 def other_upgrade(raw):

@@ -86,6 +86,12 @@ t.test.yaml:3:12: error: 'model' was asked once, and the test has 2 replies
 """
 
 
+def test_what_came_in_place_of_something_else_is_shown(test):
+    result = test("tests: [{name: short, send: hello, expect: [{error: {code: too_long}}]}]")
+    (got,) = [line for line in result.stdout.splitlines() if line.startswith("    got: ")]
+    assert '"response":"hello"' in got
+
+
 def test_a_test_leaves_nothing_behind(test, tmp_path):
     result = test("""\
 tests:

@@ -3,7 +3,7 @@ import Foundation
 
 struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "serve", abstract: "Serve pipelines over WebSocket.")
+        CommandConfiguration(commandName: "serve", abstract: "Serve pipelines over WebSocket and HTTP.")
     }
 
     @OptionGroup var pipelines: PipelineArguments

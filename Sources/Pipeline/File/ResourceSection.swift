@@ -204,6 +204,15 @@ enum Settings {
             }
         }
         if case .bool = node.scalar?.value { return open("leave it out") }
+        // The first setting is what is meant by a text, as the path of an address.
+        if let property = Property.declared(by: type).first, case .setting(let setting) = property.declaration,
+            case .string = setting.type
+        {
+            var silent = reader
+            silent.diagnostics = Diagnostics(source: reader.diagnostics.source)
+            let cure = Cure.candidates(for: node, of: .string).first { setting.reading($0.node, with: &silent) != nil }
+            if let cure { return open("write {\(property.key): \(cure.node.flow)}") }
+        }
         return node.elements?.isEmpty == true ? open("leave it out") : nil
     }
 }

@@ -9,6 +9,7 @@ enum Rewriting {
         let trimmed = text.trimmedSpaces
         let bare = trimmed.last == "," || trimmed.last == ";" ? String(trimmed.dropLast()) : trimmed
         add(bare)
+        add(file(bare))
         add(word(bare.lowercased()))
         for quantity in quantities(bare) { add(quantity) }
         for number in numbers(bare) { add(number) }
@@ -108,6 +109,8 @@ enum Rewriting {
     /// An address with its scheme, an origin without its last '/', the path of an address, a path with its '/'.
     private static func addresses(_ text: String) -> [String] {
         var all: [String] = []
+        // Its path is no part of an address.
+        if text.hasPrefix("sqlite:") || text.hasPrefix("sqlite+") { return [] }
         if let scheme = text.firstRange(of: "://") {
             let rest = text[scheme.upperBound...]
             all.append(rest.firstIndex(of: "/").map { String(rest[$0...]) } ?? "/")
@@ -118,6 +121,12 @@ enum Rewriting {
         }
         if text.hasSuffix("/") { all.append(String(text.dropLast())) }
         return all
+    }
+
+    /// The file of SQLAlchemy's `sqlite:///data/chat.db` and `sqlite+aiosqlite:////var/chat.db`.
+    private static func file(_ text: String) -> String? {
+        guard text.hasPrefix("sqlite"), let slashes = text.firstRange(of: ":///") else { return nil }
+        return String(text[slashes.upperBound...])
     }
 
     /// A name with '_' where other characters stand.

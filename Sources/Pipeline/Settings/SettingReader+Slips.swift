@@ -23,10 +23,10 @@ extension SettingReader {
                 .literalVariable, at: range,
                 "'\(variable.written)' is used literally by \(subject): a variable is written \"${\(variable.name)}\"")
         } else if isTemplate {
-            if let name = Self.fieldInSingleBraces(text) {
+            if let (written, name) = Self.fieldInSingleBraces(text) {
                 diagnostics.warning(
                     .literalTemplate, at: range,
-                    "'{\(name)}' is used literally by \(subject): a field of the message is written '{{\(name)}}'")
+                    "'{\(written)}' is used literally by \(subject): a field of the message is written '{{\(name)}}'")
             }
         } else if !isCommand, let field = Self.fieldInDoubleBraces(text) {
             let variable = ForeignVariable(in: field).map { isSecret ? "NAME" : $0.name }
@@ -94,10 +94,14 @@ extension SettingReader {
         return (String(word), variable.name)
     }
 
-    /// `{prompt}`, as Python's texts have fields.
-    private static func fieldInSingleBraces(_ text: String) -> String? {
+    /// `{prompt}` or `{username}`, as Python's texts have fields, and the field's name.
+    private static func fieldInSingleBraces(_ text: String) -> (written: String, name: String)? {
         let bare = text.replacing("{{", with: "").replacing("}}", with: "")
-        return (PipelineWords.fields + ["error.message"]).first { bare.contains("{\($0)}") }
+        let names = (PipelineWords.fields + ["error.message"]).map { (written: $0, name: $0) }
+        let short = ["username", "user_id", "session_id"].map { word in
+            (written: word, name: "session." + word.replacing("session_", with: ""))
+        }
+        return (names + short).first { bare.contains("{\($0.written)}") }
     }
 }
 

@@ -4,4 +4,15 @@ package protocol ChainDependentStage: Stage {
     ///
     /// - Parameter stages: All of the chain, each before those that it holds.
     func problem(among stages: [any Stage]) -> String?
+
+    /// What works, but probably not as it is meant, in a sentence; `nil` where there is nothing.
+    ///
+    /// - Parameter stages: As for ``problem(among:)``.
+    func doubt(among stages: [any Stage]) -> String?
+}
+
+extension ChainDependentStage {
+    package func problem(among stages: [any Stage]) -> String? { nil }
+
+    package func doubt(among stages: [any Stage]) -> String? { nil }
 }

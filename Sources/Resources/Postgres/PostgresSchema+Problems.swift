@@ -37,7 +37,16 @@ extension PostgresSchema {
                 "'\(table)' is \(noun(kind)) and no table; name another table with persist: {table: …}, or rename it"
             ]
         }
+        let names = try columnNames(in: session)
+        if let problem = ForeignTable.problem(table, isMissing: { !names.contains($0) }) { return [problem] }
         return try columnProblems(in: session) + keyProblems(in: session)
+    }
+
+    private func columnNames(in session: PostgresSession) throws -> Set<String> {
+        let result = try session.run(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+            [Array(identifier.utf8)])
+        return Set((0..<result.count).compactMap { result.text($0, 0) })
     }
 
     private func columnProblems(in session: PostgresSession) throws -> [String] {
@@ -91,10 +100,22 @@ extension PostgresSchema {
     }
 
     func problem(_ column: Column, is type: String) -> String {
-        "the column '\(column.name)' of the table '\(table)' is \(type) where \(column.type) is needed: "
-            + "ALTER TABLE \(identifier) ALTER COLUMN \(column.name) TYPE \(column.type) "
-            + "USING \(column.name)::\(column.type);"
+        let what = "the column '\(column.name)' of the table '\(table)' is \(type) where \(column.type) is needed"
+        let change = "ALTER COLUMN \(column.name) TYPE \(column.type) USING"
+        // PostgreSQL makes neither ids nor times of numbers.
+        if PostgresSchema.numbers.contains(type), column.type == "uuid" {
+            return "\(what); name another table with persist: {table: …}, or give every row a new one: "
+                + "ALTER TABLE \(identifier) ALTER COLUMN id DROP IDENTITY IF EXISTS; "
+                + "ALTER TABLE \(identifier) ALTER COLUMN id DROP DEFAULT, \(change) gen_random_uuid();"
+        }
+        if PostgresSchema.numbers.contains(type), column.type == "timestamp with time zone" {
+            return "\(what); if it has seconds since 1970: ALTER TABLE \(identifier) "
+                + "ALTER COLUMN \(column.name) DROP DEFAULT, \(change) to_timestamp(\(column.name));"
+        }
+        return "\(what): ALTER TABLE \(identifier) \(change) \(column.name)::\(column.type);"
     }
+
+    private static let numbers: Set = ["smallint", "integer", "bigint", "numeric", "real", "double precision"]
 
     /// Storing a row once needs something that keeps ids apart.
     private func keyProblems(in session: PostgresSession) throws -> [String] {

@@ -7,7 +7,8 @@ public struct SQLite: RowStore {
     public static let example = "sqlite: {path: data/stagecoach.db}"
 
     /// The file.
-    @Setting("The file, from the working directory; missing folders are made.") public var path = "data/stagecoach.db"
+    @Setting("The file, from the working directory; missing folders are made.", problem: pathProblem)
+    public var path = "data/stagecoach.db"
 
     /// How long a write waits for another program's lock.
     @Setting("How long a write waits while another program holds the database's lock.")
@@ -89,4 +90,10 @@ extension SQLite: Guaranteeing {
             ).comparedWherePromised
         ]
     }
+}
+
+/// An address, as SQLAlchemy and others have it, would be a file of that name.
+private let pathProblem: @Sendable (String) -> String? = { path in
+    path.hasPrefix("sqlite:") || path.hasPrefix("sqlite+")
+        ? "must be a path such as data/stagecoach.db, without 'sqlite:///' before it" : nil
 }

@@ -52,6 +52,7 @@ extension SQLiteSchema {
         let rows = try GRDB.Row.fetchAll(database, sql: "PRAGMA main.table_xinfo(\(identifier))")
         let columns = rows.map(Column.init)
         let names = Set(columns.map { $0.name.lowercased() })
+        if let problem = ForeignTable.problem(table, isMissing: { !names.contains($0) }) { return [problem] }
         let missing = SQLiteSchema.columns.filter { !names.contains($0.key) }
         var problems = missing.map { problem(missing: $0.key, $0.value) }
         let isKeyOne = columns.filter { $0.keyPlace > 0 }.count == 1

@@ -45,14 +45,15 @@ struct SupabaseTable {
             // Which column is missing is seen below.
             guard error.isOfAMissingColumn else { throw error }
         }
-        return try await withThrowingTaskGroup(of: (Int, String?).self) { group in
-            for index in PostgresSchema.columns.indices {
-                group.addTask { (index, try await problem(ofColumnAt: index)) }
-            }
-            var problems: [Int: String] = [:]
-            for try await (index, problem) in group { problems[index] = problem }
-            return problems.sorted { $0.key < $1.key }.map(\.value)
+        let found = try await withThrowingTaskGroup(of: (String, Column).self) { group in
+            for (name, _, _) in PostgresSchema.columns { group.addTask { (name, try await look(at: name)) } }
+            var found: [String: Column] = [:]
+            for try await (name, column) in group { found[name] = column }
+            return found
         }
+        let isMissing = { (name: String) in if case .missing = found[name] { true } else { false } }
+        if let problem = ForeignTable.problem(table, isMissing: isMissing) { return [problem] }
+        return PostgresSchema.columns.compactMap { column in found[column.name].flatMap { problem(column, $0) } }
     }
 
     /// What works and is perhaps not meant, each in a sentence with what to do.
@@ -66,10 +67,9 @@ struct SupabaseTable {
         return advice
     }
 
-    private func problem(ofColumnAt index: Int) async throws -> String? {
+    private func problem(_ column: PostgresSchema.Column, _ found: Column) -> String? {
         let schema = PostgresSchema(table: table)
-        let column = PostgresSchema.columns[index]
-        switch try await look(at: column.name) {
+        switch found {
         case .missing:
             return schema.problem(missing: column)
         case .type(let type):

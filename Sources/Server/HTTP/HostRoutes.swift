@@ -34,7 +34,7 @@ struct HostRoutes: Sendable {
                 }
                 if head.method == .POST { _ = try rules.admitMessage(head, from: sender) }
                 _ = try rules.admitWebSocket(head, from: sender)
-                throw HTTPRejection(.badRequest, "connect with a WebSocket")
+                throw HTTPRejection(.badRequest, "connect with a WebSocket, or POST a prompt")
             }
             if head.isHealthCheck(of: target), head.method == .OPTIONS {
                 var answer = target.path == "/readyz" ? readiness(isStopping: isStopping) : HTTPAnswer(body: "ok\n")

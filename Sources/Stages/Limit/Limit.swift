@@ -129,6 +129,8 @@ public struct Limit: Stage {
 extension Limit: ChainDependentStage {
     package func problem(among stages: [any Stage]) -> String? { problem }
 
+    package func doubt(among stages: [any Stage]) -> String? { missedTable(among: stages) }
+
     /// Why it can't work; `nil` where it can.
     private var problem: String? {
         if messages == nil, tokens == nil {
@@ -137,6 +139,12 @@ extension Limit: ChainDependentStage {
         return tokens != nil && database == nil
             ? "'limit' counts tokens in a database, and 'resources' has none; add 'database: {sqlite: {…}}'" : nil
     }
+}
+
+extension Limit: TableReader {
+    var tableToRead: String? { tokens == nil ? nil : table }
+
+    var databaseNames: [String] { _database.names }
 }
 
 extension Limit: WaitingStage {

@@ -100,6 +100,7 @@ struct PostgresTableTests {
             ("MIGRATE ALTER TABLE TABLE_ ALTER COLUMN session_id TYPE varchar(30)", "takes 30 characters at most"),
             ("MIGRATE ALTER TABLE TABLE_ DROP COLUMN id", "has no column 'id'"),
             ("CREATE TABLE TABLE_ (a int)", "has no column 'session_id'"),
+            ("CREATE TABLE TABLE_ (id serial PRIMARY KEY, role text, content text)", "persist: {table: …}"),
         ])
     func inTheWay(sql: String, words: String) async throws {
         let server = try await PostgresServer.shared
@@ -130,6 +131,34 @@ struct PostgresTableTests {
         #expect(try await store.problems(of: table) == [])
         try await store.migrate(table)
         #expect(try await store.sessions(in: table, limit: 1).map(\.messages) == [1])
+    }
+
+    @Test("where ids and times are numbers, the statements that problems name solve them, too")
+    func numbers() async throws {
+        let server = try await PostgresServer.shared
+        let table = newTable()
+        let store = Postgres(url: Secret(server.url()))
+        try await server.execute(
+            """
+            CREATE TABLE \(table) (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, session_id text, prompt text,
+              response text, tokens_used int, metadata json, username text, user_id text,
+              created_at bigint DEFAULT extract(epoch FROM now()), updated_at double precision);
+            INSERT INTO \(table) (session_id, prompt, response, username, created_at)
+              VALUES ('s', 'p', 'r', 'ada', 1769860800), ('s', 'q', 'r', 'ada', 1769860801);
+            """)
+        let problems = try await store.problems(of: table)
+        #expect(problems.count == 3)
+        for problem in problems {
+            let statement = try #require(problem.range(of: "ALTER TABLE")).lowerBound
+            try await server.execute(String(problem[statement...]))
+        }
+        try await withOpen(store) { store in
+            try await store.prepare(table: table)
+            let rows = try await store.rows(ofSession: "s", in: table, limit: 9)
+            #expect(
+                rows.map(\.createdAt.description) == ["2026-01-31T12:00:00.000000Z", "2026-01-31T12:00:01.000000Z"])
+            try await store.insert([RowStoreConformance.row("x")], into: table)
+        }
     }
 
     /// The table as the documents have it, its times without a time zone.

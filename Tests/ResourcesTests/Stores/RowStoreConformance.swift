@@ -255,6 +255,12 @@ enum RowStoreConformance: String, CaseIterable, Sendable, CustomTestStringConver
             #expect(problems.first?.contains("'user_id'") == true)
             #expect(problems.first?.contains("ADD COLUMN user_id") == true)
             #expect(try await isRefused(table, by: store))
+            // One that is used for something else is no table to add columns to.
+            try await subject.execute("DROP TABLE \(table)")
+            try await subject.execute("CREATE TABLE \(table) (id integer PRIMARY KEY, role text, content text)")
+            let foreign = try await store.problems(of: table)
+            #expect(foreign.count == 1)
+            #expect(foreign.first?.contains("name another table") == true, "\(foreign)")
 
         case .wrongType:
             guard subject.isTyped else { return }

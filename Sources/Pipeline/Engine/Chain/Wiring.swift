@@ -203,7 +203,12 @@ struct Wiring {
         for step in steps {
             guard let stage = step.stage as? any ChainDependentStage else { continue }
             // What is wrong with its settings has been said.
-            if step.isWhole, let message = stage.problem(among: steps.map(\.stage)) { add(.wiring, step, message) }
+            guard step.isWhole else { continue }
+            if let message = stage.problem(among: steps.map(\.stage)) {
+                add(.wiring, step, message)
+            } else if let message = stage.doubt(among: steps.map(\.stage)) {
+                problems.append(Problem(code: .wiring, place: step.place, message: message, severity: .warning))
+            }
         }
     }
 
