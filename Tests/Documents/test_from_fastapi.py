@@ -6,6 +6,7 @@ import http.server
 import subprocess
 import threading
 import time
+import uuid
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -80,8 +81,13 @@ def test_the_back_end_of_before_becomes_stagecoach(terminal, supabase, front_end
                     assert shown in text
                     text = text.replace(shown, real)
             terminal.write(block.file, text)
-            if block.file.endswith(".sql"):
+            if block.file.endswith("messages.sql"):
+                take_messages_along(database, block.text)
+            elif block.file.endswith(".sql"):
                 database.execute(block.text)
+            elif block.file.endswith("ask.js"):
+                read_pieces(browser, block.text)
+                served.append("pieces")
         elif block.is_run:
             terminal.run(block)
         if block.is_run and "uvicorn" in block.text:
@@ -90,7 +96,11 @@ def test_the_back_end_of_before_becomes_stagecoach(terminal, supabase, front_end
             row = wait_for_rows(database, 1)[0]
             assert row["metadata"]["choices"], "written by Python"
             served.append("python")
-        if block.is_run and " serve " in block.text:
+        if block.is_run and "?session=" in block.text:
+            recalled = [message["content"] for message in ai.calls[-1]["body"]["messages"]]
+            assert recalled == ["My name is Ada.", "My name is Ada.", "What is my name?"]
+            served.append("recalled")
+        if block.is_run and " serve " in block.text and "sed" not in block.text:
             browser.reload()
             say(browser, "What is my name?", "You have not told me.")
             assert len(wait_for_rows(database, 2)) == 2
@@ -100,9 +110,39 @@ def test_the_back_end_of_before_becomes_stagecoach(terminal, supabase, front_end
             }""")
             assert posted["response"] == "by fetch"
             served.append("stagecoach")
-    assert served == ["python", "stagecoach"]
-    recalled = ai.calls[-1]["body"]["messages"]
-    assert [message["content"] for message in recalled] == ["My name is Ada.", "My name is Ada.", "What is my name?"]
+    assert served == ["python", "stagecoach", "recalled", "pieces"]
+
+
+def take_messages_along(database, statement):
+    """Conversations of a table that has a row for each message, each question with its answer."""
+    database.execute("""
+        CREATE TABLE conversations (id serial PRIMARY KEY, title text);
+        CREATE TABLE messages (id serial PRIMARY KEY, conversation_id integer REFERENCES conversations, role varchar(20),
+          content text, created_at timestamp DEFAULT now());
+        INSERT INTO conversations (title) VALUES ('a'), ('b');
+        INSERT INTO messages (conversation_id, role, content) VALUES (1, 'system', 'Be kind.'), (1, 'user', 'q1'),
+          (2, 'user', 'other'), (1, 'assistant', 'a1'), (1, 'user', 'q2'), (2, 'assistant', 'one'), (1, 'assistant', 'a2'),
+          (1, 'user', 'unanswered')""")
+    before = {str(row["id"]) for row in database.rows()}
+    database.execute(statement)
+    taken = [row for row in database.rows() if str(row["id"]) not in before]
+    assert sorted((row["prompt"], row["response"]) for row in taken) == [("other", "one"), ("q1", "a1"), ("q2", "a2")]
+    sessions = {row["prompt"]: uuid.UUID(str(row["session_id"])) for row in taken}
+    assert sessions["q1"] == sessions["q2"] != sessions["other"] and sessions["q1"].version == 4
+
+
+def read_pieces(browser, script):
+    """In the page of another origin."""
+    said = browser.evaluate("async () => {" + script + """
+        const pieces = [];
+        const first = await ask("one two three", (piece) => pieces.push(piece));
+        const next = await ask("My name is Bea.", () => {}, { session: first.session_id });
+        const refused = await ask("", () => {}).catch((error) => error.message);
+        return { pieces, first, next, refused };
+    }""")
+    assert len(said["pieces"]) > 1 and "".join(said["pieces"]) == said["first"]["response"] == "one two three"
+    assert said["next"]["session_id"] == said["first"]["session_id"]
+    assert "The prompt is empty" in said["refused"]
 
 
 def wait_for_rows(database, count):
