@@ -112,6 +112,52 @@ def test_an_error_that_nobody_was_told_fails_a_test_that_does_not_expect_it(test
     assert "an error was logged that nobody was told; 'errors' would expect it" in result.stdout
 
 
+def test_a_failure_shows_what_a_program_said_before_it_failed(test, tmp_path):
+    (tmp_path / "slip.py").write_text("""\
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    print("odd", request["fields"]["prompt"], file=sys.stderr)
+    print(json.dumps({"id": request["id"], "fields": {"prompt": request["fields"]["promt"]}}), flush=True)
+""")
+    pipeline = """\
+pipeline: t
+resources: {model: echo}
+stages:
+  - receive
+  - exec: {command: [python3, slip.py], processes: 1}
+  - complete
+  - respond
+"""
+    result = test("tests: [{name: shouts, send: hello, expect: [HELLO]}]", "--junit", "t.xml", pipeline=pipeline)
+    assert result.returncode == 1
+    said = result.stdout.split("    log:\n")[1]
+    assert said.startswith("      info exec: odd hello\n      info exec: Traceback (most recent call last):\n")
+    assert "      info exec: KeyError: 'promt'\n      warning exec: the program ended with exit code 1" in said
+    assert "      error exec: The message could not be processed (the program ended with exit code 1)\n1 test" in said
+    assert "KeyError" in (tmp_path / "t.xml").read_text()
+    # An error that the test expects is no reason to show the log of one that passes.
+    result = test("tests: [{name: fails, send: hello, expect: [{type: error}]}]", pipeline=pipeline)
+    assert result.stdout == "ok      t: fails\n1 test, 0 failed\n"
+
+
+def test_a_long_log_shows_its_end(test, tmp_path):
+    (tmp_path / "loud.py").write_text("import sys\nfor i in range(50): print('line', i, file=sys.stderr)\nsys.exit(3)\n")
+    pipeline = """\
+pipeline: t
+resources: {model: echo}
+stages:
+  - receive
+  - exec: {command: [python3, loud.py], processes: 1, timeout: 2s}
+  - complete
+  - respond
+"""
+    result = test("tests: [{name: loud, send: hello, expect: [HELLO]}]", pipeline=pipeline)
+    log = result.stdout.split("    log: (")[1].splitlines()
+    assert log[0].endswith(" earlier entries are left out)") and len(log) == 32
+    assert log[30].startswith("      error exec: ")
+
+
 def test_tests_in_the_file_and_cases_run_too(run, tmp_path):
     (tmp_path / "own.yaml").write_text("""\
 pipeline: own

@@ -53,13 +53,16 @@ struct PipelineTests {
     ) async -> TestResult {
         let start = ContinuousClock.now
         var findings: [TestFinding]
+        var log: [TestLog.Entry] = []
         do throws(SceneProblem) {
             let outcome = try await SceneRun(loader: loader, source: source, scene: scene).run()
             findings = SceneVerdict(of: outcome, in: scene, at: place).findings
+            log = outcome.log
         } catch {
             findings = [TestFinding(place: error.place ?? place, message: error.message)]
         }
         return TestResult(
-            pipeline: file.name, name: name, source: tests, findings: findings, duration: ContinuousClock.now - start)
+            pipeline: file.name, name: name, source: tests, findings: findings, log: log,
+            duration: ContinuousClock.now - start)
     }
 }

@@ -1,5 +1,7 @@
+import Logging
 import Pipeline
 import PipelineCatalog
+import PipelineTesting
 
 /// What became of one test.
 struct TestResult: Sendable {
@@ -9,6 +11,8 @@ struct TestResult: Sendable {
     /// The file that the test stands in.
     let source: SourceFile
     let findings: [TestFinding]
+    /// What was logged, shown where the test failed and something went wrong: a client is not told why.
+    var log: [TestLog.Entry] = []
     let duration: Duration
 
     var hasPassed: Bool { findings.isEmpty }
@@ -16,7 +20,7 @@ struct TestResult: Sendable {
     /// One line, and what failed below it.
     var text: String {
         let line = "\(hasPassed ? "ok    " : "FAILED")  \(pipeline): \(PrintableText.indented(name))"
-        return ([line] + findings.map(text)).joined(separator: "\n")
+        return hasPassed ? line : "\(line)\n\(failure)"
     }
 
     private func text(of finding: TestFinding) -> String {
@@ -29,7 +33,24 @@ struct TestResult: Sendable {
     }
 
     /// What failed, without the line.
-    var failure: String { findings.map(text).joined(separator: "\n") }
+    var failure: String { (findings.map(text) + logLines).joined(separator: "\n") }
+
+    /// The log up to its last error, with what a program wrote to standard error before it; what follows has other causes.
+    private var logLines: [String] {
+        var entries = log.filter { $0.level >= .info }
+        let last = entries.lastIndex { $0.level >= .error } ?? entries.lastIndex { $0.level >= .warning }
+        guard let last else { return [] }
+        entries = Array(entries[...last])
+        let rest = entries.count - Self.mostEntries
+        return ["    log:" + (rest > 0 ? " (\(rest) earlier entries are left out)" : "")]
+            + entries.suffix(Self.mostEntries).map { entry in
+                let place = (entry.metadata["stage"] ?? entry.metadata["resource"]).map { " \($0)" } ?? ""
+                let detail = entry.metadata["detail"].map { " (\($0))" } ?? ""
+                return "      " + PrintableText.indented("\(entry.level)\(place): \(entry.message)\(detail)")
+            }
+    }
+
+    private static let mostEntries = 30
 }
 
 /// The results of tests for people and for programs.
