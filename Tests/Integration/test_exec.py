@@ -212,6 +212,22 @@ def test_a_program_that_never_answers_is_killed_with_its_group(moody, prompt, se
         wait_until(lambda: not is_alive(int(line["message"].split()[1])), "the end of its child")
 
 
+def test_a_program_that_does_not_flush_is_told_from_one_that_is_slow(serve, tmp_path):
+    lazy = "import json, sys\nfor line in sys.stdin: print(json.dumps({'id': json.loads(line)['id'], 'fields': {}}))\n"
+    (tmp_path / "lazy.py").write_text(lazy)
+    (tmp_path / "moody.py").write_text(MOODY)
+    for program, prompts, hint in (("lazy.py", ["hello"], True), ("moody.py", ["hello", "hang"], False)):
+        settings = f"command: ['{sys.executable}', {program}], timeout: 2s, processes: 1"
+        host = serve("pipeline: p\nresources: {model: echo}\nstages:\n  - receive: {format: json}\n"
+                     f"  - exec: {{{settings}}}\n  - complete\n  - respond\n")
+        with host.connect() as client:
+            greet(client)
+            assert [say(client, prompt) for prompt in prompts][-1]["error"]["code"] == "timeout"
+        (entry,) = wait_until(lambda: host.entries("timeout"), "the log's entry")
+        assert entry["detail"].startswith("the program did not answer in time, so it was killed")
+        assert entry["detail"].endswith("; it has answered nothing since it started: does it flush each answer?") == hint
+
+
 def test_others_are_not_harmed_by_a_crash(moody):
     """Many at once: those on their way to the process that ends go to another."""
     host = moody("processes: 2")
@@ -352,10 +368,13 @@ def test_processes_end_with_a_host_that_is_killed(moody):
     ("command: [no-such-program]", "4:22", "names the program 'no-such-program', which is not in PATH"),
     ("command: [./data.txt]", "4:22", "may not be run: try 'chmod +x ./data.txt'"),
     ("command: [./script]", "4:22", "its first line must name its interpreter"),
-    ("command: [python3, missing.py]", "4:31", "names the script 'missing.py', which does not exist"),
+    ("command: [python3, missing.py]", "4:31", "names the script 'missing.py', which does not exist in the working directory"),
+    ("command: [./missing]", "4:22", "names the program './missing', which does not exist in the working directory"),
+    ("command: [/missing]", "4:22", "names the program '/missing', which does not exist\n"),
     ("command: []", "4:21", "names no program"),
     ("command: python3", "4:21", "must be a list of strings, not the string 'python3'"),
     ("comand: [sh]", "4:12", "unknown setting 'comand' of stage 'exec'; did you mean 'command'?"),
+    ("command: [sh], reads: prompt", "4:34", "must be a list of fields, not the string 'prompt'; write [prompt]"),
     ("command: [sh], reads: [session.usrname]", "4:35", "did you mean 'session.username'?"),
     ("command: [sh], writes: [session.id]", "4:36", "'session.id' can't be changed"),
     ("command: [sh], reads: [mood]", "4:35", "needs 'mood', which no stage provides"),

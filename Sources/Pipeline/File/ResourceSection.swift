@@ -119,7 +119,7 @@ struct ResourceSection {
             let typeName = typeNode.scalar?.written ?? ""
             let known = registry.resources.keys.sorted()
             let meant = Spelling.meant(by: typeName, among: known)
-            let list = meant == nil ? "; there are: \(known.joined(separator: ", "))" : ""
+            let list = meant == nil ? "; there are: \(known.joined(separator: ", ")); \(Registry.hint)" : ""
             reader.diagnostics.error(
                 .unknownResourceType, at: typeNode.range, "unknown type '\(typeName)' of resource '\(name)'\(list)",
                 suggestion: meant)

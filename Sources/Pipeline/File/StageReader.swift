@@ -172,7 +172,7 @@ struct StageReader {
             ?? (isFollowed
                 ? name.hasSuffix(":")
                     ? "; take the quotes away: \(name)" : "; its settings follow a ':', as in '- \(word): {…}'"
-                : meant == nil ? "; there are: \(known.joined(separator: ", "))" : "")
+                : meant == nil ? "; there are: \(known.joined(separator: ", ")); \(Registry.hint)" : "")
         reader.diagnostics.error(
             .unknownStage, at: range, "unknown stage '\(name)'\(hint)", suggestion: hint.isEmpty ? meant : nil)
     }

@@ -39,7 +39,7 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
     /// Anything; the text says what.
     case other(String)
 
-    /// The type in a few words, without an article: `list of strings` is `list of string`.
+    /// The type in a few words, without an article.
     public var description: String {
         switch self {
         case .string: "string"
@@ -51,10 +51,9 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .url: "URL"
         case .secret: "secret, or {file: PATH}"
         case .choice(let words): "one of " + words.joined(separator: ", ")
-        case .list(.string): "list of strings"
         case .list(.resource): "list of names of resources"
         case .list(.choice(let words)): "list of these words: " + words.joined(separator: ", ")
-        case .list(let element): "list of \(element)"
+        case .list(let element): "list of \(element.plural)"
         case .dictionary(let element): "mapping of names to \(element)"
         case .group(let settings): "{\(settings.map(\.name).joined(separator: ", "))}"
         case .resource: "name of a resource"
@@ -63,6 +62,15 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .any: "any value"
         case .stages: "list of stages"
         case .named(let text, _), .other(let text): text
+        }
+    }
+
+    /// Many of them; a type of several words has no other form.
+    private var plural: String {
+        switch self {
+        case .string, .integer, .number, .url: description + "s"
+        case .named(let word, _) where !word.contains(" "): word + "s"
+        default: description
         }
     }
 

@@ -54,7 +54,8 @@ struct UnknownSettings {
             return []
         }
         let meant = Spelling.meant(by: word.withoutTypographicQuotes ?? word, among: known)
-        let list = meant == nil && known.count <= 18 ? "; there are: \(known.joined(separator: ", "))" : ""
+        let all = known.isEmpty ? "it has none" : "there are: \(known.joined(separator: ", "))"
+        let list = meant == nil && known.count <= 18 ? "; \(all)" : ""
         error("unknown setting '\(shown)' of \(owner.name)\(list)", suggestion: meant)
         return meant.map { [$0] } ?? []
     }

@@ -28,6 +28,9 @@ public struct Registry: Sendable {
         }
     }
 
+    /// What to do about a stage or resource of somebody's own that is in no registry, as of `stagecoach` itself.
+    static let hint = "one of your own is known to the host that lists it"
+
     /// With other resources beside those that it has.
     func adding(_ types: [any Resource.Type]) -> Registry {
         var copy = self

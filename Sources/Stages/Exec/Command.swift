@@ -62,7 +62,7 @@ public struct Command: SettingValue, Hashable {
 
     private static func check(_ path: String, name: String) throws(Problem) {
         guard isFile(path) else {
-            throw Problem(index: 0, description: "names the program '\(name)', which does not exist")
+            throw Problem(index: 0, description: "names the program '\(name)', which does not exist\(place(of: name))")
         }
         guard access(path, X_OK) == 0 else {
             throw Problem(
@@ -95,8 +95,12 @@ public struct Command: SettingValue, Hashable {
             name.hasPrefix($0) && name.dropFirst($0.count).allSatisfy(isVersion)
         }
         guard isInterpreter, !words[1].hasPrefix("-"), access(words[1], R_OK) != 0 else { return }
-        throw Problem(index: 1, description: "names the script '\(words[1])', which does not exist")
+        throw Problem(
+            index: 1, description: "names the script '\(words[1])', which does not exist\(place(of: words[1]))")
     }
+
+    /// Where a path that is not absolute is looked for: not in the folder of the pipeline's file, as many expect.
+    private static func place(of path: String) -> String { path.hasPrefix("/") ? "" : " in the working directory" }
 
     private static func isVersion(_ character: Character) -> Bool { character.isNumber || character == "." }
 

@@ -67,7 +67,7 @@ struct PoolState {
 
     /// A process was started there.
     mutating func started(_ slot: Int, now: UInt64) {
-        slots[slot].lastSign = now
+        (slots[slot].lastSign, slots[slot].hasAnswered) = (now, false)
         slots[slot].phase = .up
         if rules.heartbeat != nil {
             slots[slot].phase = .silent
@@ -230,7 +230,7 @@ struct PoolState {
         if slots[slot].heldSince != nil { return nil }
         for line in slots[slot].lines.prefix(rules.concurrency) {
             guard let since = line.since, since + line.limit <= now else { continue }
-            return line.job == nil ? .silent : .late(line.id)
+            return line.job == nil ? .silent : .late(line.id, isMute: !slots[slot].hasAnswered)
         }
         return nil
     }
@@ -278,7 +278,7 @@ struct PoolState {
         let lines = slots[slot].takeAll()
         var suspects: [Int] = []
         switch reason {
-        case .late(let id), .greedy(let id): suspects = [id]
+        case .late(let id, _), .greedy(let id): suspects = [id]
         case .broken(_, let id?): suspects = [id]
         case .died, .broken: suspects = lines.filter { $0.job != nil && $0.since != nil }.map(\.id)
         case .silent: break

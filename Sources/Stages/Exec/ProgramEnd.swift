@@ -4,8 +4,8 @@ import Pipeline
 enum ProgramEnd {
     /// It ended by itself.
     case died(String)
-    /// It worked too long on the line with that number.
-    case late(Int)
+    /// It worked too long on the line with that number; `isMute` where it has answered nothing since it started.
+    case late(Int, isMute: Bool = false)
     /// It used too much CPU time for it.
     case greedy(Int)
     /// It wrote what is no answer; to the line with that number, where one is to blame.
@@ -28,7 +28,9 @@ enum ProgramEnd {
     var reason: String {
         switch self {
         case .died(let how): "the program \(how)"
-        case .late: "the program did not answer in time, so it was killed"
+        case .late(_, let isMute):
+            "the program did not answer in time, so it was killed"
+                + (isMute ? "; it has answered nothing since it started: does it flush each answer?" : "")
         case .greedy: "the program used more CPU time than a message may take, so it was killed"
         case .broken(let what, _): "the program broke its contract, so it was killed: \(what)"
         case .silent: "the program gave no sign of life, so it was killed"

@@ -44,6 +44,8 @@ struct ProgramSlot {
     var needless = 0
     /// Since when nobody reads what it writes, because a client takes too little. Its clocks stand still.
     private(set) var heldSince: UInt64?
+    /// Whether the process has answered anything, be it a piece.
+    var hasAnswered = false
     /// When it last gave a sign of life.
     var lastSign: UInt64 = 0
     /// How many lines it gets before it has answered: one from a slow program, many from a fast one, which then never
@@ -79,7 +81,7 @@ struct ProgramSlot {
     ///
     /// - Returns: How many bytes have come of it now.
     mutating func note(bytes: Int, at index: Int, now: UInt64) -> Int {
-        (failures, lastSign) = (0, now)
+        (failures, lastSign, hasAnswered) = (0, now, true)
         lines[index].since = lines[index].since ?? now
         lines[index].hasBegun = true
         lines[index].received += bytes
@@ -101,7 +103,7 @@ struct ProgramSlot {
     /// Takes a line that the process answered.
     mutating func take(at index: Int, now: UInt64) -> Line {
         let line = lines.remove(at: index)
-        (failures, lastSign) = (0, now)
+        (failures, lastSign, hasAnswered) = (0, now, true)
         if line.job != nil, let since = line.since {
             ahead = now - since < ProgramSlot.fast ? min(ahead * 2, ProgramSlot.mostAhead) : max(1, ahead / 2)
         }
