@@ -3,7 +3,8 @@ public import Pipeline
 /// The rules that every stage keeps, built-in ones and those of one's own.
 ///
 /// ```swift
-/// #expect(await StageConformance.findings(of: Shout.self) == [])
+/// let findings = await StageConformance.findings(of: Shout.self)
+/// #expect(findings == [])
 /// ```
 public enum StageConformance {
     /// A rule.
@@ -14,7 +15,7 @@ public enum StageConformance {
         case defaults
         /// A cancelled run ends.
         case cancellation
-        /// What it says it provides is there once it has run.
+        /// It runs for a message that has what it requires; what it says it provides is there then, and nothing else.
         case provides
         /// What came in by a variable stays out of logs, errors and descriptions.
         case secrets
@@ -126,15 +127,29 @@ private struct Trial {
             let reply = try await test.run(message(for: test))
             return provided(by: reply, test) + leaks(in: reply, test)
         } catch {
-            return [Finding(rule: .provides, message: "it can't be opened: \(error)")]
+            return [Finding(rule: .provides, message: unset ?? "it can't be opened: \(error)")]
         }
+    }
+
+    /// What to do about required settings, where no entry gives them.
+    private var unset: String? {
+        let needed = stage.settings.filter(\.isRequired).map(\.name)
+        guard entry == stage.name, !needed.isEmpty else { return nil }
+        let values = needed.map { "\($0): …" }.joined(separator: ", ")
+        return "it can't be run without its required settings: pass them, as in entry: \"\(entry): {\(values)}\""
     }
 
     private func provided(by reply: TestReply, _ test: StageTest) -> [Finding] {
         if let error = reply.error {
-            return allowed.contains(error.code) ? [] : [Finding(rule: .provides, message: "it fails: \(error)")]
+            return allowed.contains(error.code) ? [] : [Finding(rule: .provides, message: failure(error, test))]
         }
         let message = reply.message
+        let declared = test.chain.stages.first.map { Array($0.requires) + Array($0.provides) } ?? []
+        // What the stages inside a composite one set is theirs to declare.
+        let own = stage.settings.contains { $0.type.holdsStages } ? [] : Array(message.fields.keys)
+        let undeclared = own.filter { !declared.contains($0) }.map { field in
+            Finding(rule: .provides, message: "'\(field)' is set, and 'provides' does not declare it")
+        }
         let missing = (test.chain.stages.first?.provides ?? []).filter { field in
             switch field {
             case .prompt, .history: false
@@ -143,6 +158,14 @@ private struct Trial {
             }
         }
         return missing.map { Finding(rule: .provides, message: "'\($0)' is not there once it has run") }
+            + undeclared.sorted { $0.message < $1.message }
+    }
+
+    /// A stage that reads what it does not require fails here, as it would at another place of a file.
+    private func failure(_ error: PipelineError, _ test: StageTest) -> String {
+        let fields = (test.chain.stages.first?.requires ?? []).filter { $0 != .prompt }.map { "'\($0)'" }
+        let message = fields.isEmpty ? "a prompt" : "a prompt and \(fields.joined(separator: ", "))"
+        return "it fails for a message that has what 'requires' declares (\(message)): \(error)"
     }
 
     private func leaks(in reply: TestReply, _ test: StageTest) -> [Finding] {
@@ -176,5 +199,18 @@ private struct Trial {
             return hasEnded ? [] : [Finding(rule: .cancellation, message: "a cancelled run goes on after \(limit)")]
         }
         return []
+    }
+}
+
+extension SettingType {
+    /// Whether its values are or contain stages.
+    fileprivate var holdsStages: Bool {
+        switch self {
+        case .stages: true
+        case .list(let element), .dictionary(let element), .named(_, let element): element.holdsStages
+        case .group(let settings): settings.contains { $0.type.holdsStages }
+        case .either(let types): types.contains(where: \.holdsStages)
+        default: false
+        }
     }
 }

@@ -19,6 +19,18 @@ struct BrokenRulesTests {
         func run(_ message: inout Message) async throws {}
     }
 
+    private struct Careless: Stage {
+        static let name = "careless"
+        static let summary = "Sets a mood that it does not declare, and reads an answer that it does not require."
+        @Setting("Whether it reads the answer.") var reads = false
+        @Setting("What it says.") var words: [String]
+
+        func run(_ message: inout Message) async throws {
+            message[Field("mood")] = .string("calm")
+            if reads, message.completion == nil { throw PipelineError(.stageFailed, "no answer") }
+        }
+    }
+
     private struct Stubborn: Stage {
         static let name = "stubborn"
         static let summary = "Waits, come what may."
@@ -76,6 +88,45 @@ struct BrokenRulesTests {
     func provides() async {
         let findings = await StageConformance.findings(of: Promising.self)
         #expect(findings.map(\.description) == ["provides: 'mood' is not there once it has run"])
+    }
+
+    @Test("a field that is set and not declared")
+    func undeclared() async {
+        let findings = await StageConformance.findings(of: Careless.self, entry: "careless: {words: []}")
+        #expect(findings.map(\.description) == ["provides: 'mood' is set, and 'provides' does not declare it"])
+    }
+
+    @Test("a field that is read and not required")
+    func requires() async {
+        let findings = await StageConformance.findings(of: Careless.self, entry: "careless: {words: [], reads: true}")
+        #expect(
+            findings.map(\.description) == [
+                "provides: it fails for a message that has what 'requires' declares (a prompt): "
+                    + "stage_failed in 'careless': no answer"
+            ])
+    }
+
+    @Test("required settings that no entry gives")
+    func unset() async {
+        let findings = await StageConformance.findings(of: Careless.self)
+        #expect(
+            findings.map(\.description) == [
+                "provides: it can't be run without its required settings: pass them, as in "
+                    + "entry: \"careless: {words: …}\""
+            ])
+    }
+
+    @Test("a setting of a stage that declares none")
+    func none() {
+        let problem = #expect(throws: TestProblem.self) {
+            try StageTest("promising: {loud: 3}", stages: [Promising.self])
+        }
+        #expect(problem?.description.contains("unknown setting 'loud' of stage 'promising'; it has none") == true)
+        let stranger = #expect(throws: TestProblem.self) { try StageTest("zzz", stages: [Promising.self]) }
+        #expect(
+            stranger?.description.contains(
+                "unknown stage 'zzz'; there are: promising; one of your own is known to the host that lists it") == true
+        )
     }
 
     @Test("a run that no cancellation ends")

@@ -27,7 +27,7 @@ public struct Message: Sendable {
     /// The way back to the client; `nil` where nobody waits, as in a test of one stage.
     public var reply: (any Reply)?
 
-    private(set) var fields: [Field: JSONValue] = [:]
+    package private(set) var fields: [Field: JSONValue] = [:]
 
     /// What the engine carries along with it; `nil` for most messages. Only the engine knows what it is.
     var engineState: (any EngineState)?
