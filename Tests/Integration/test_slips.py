@@ -56,6 +56,13 @@ def test_a_key_that_nobody_gives_and_an_address_that_leads_nowhere_are_warnings(
     ("{ssl: {}}", "did you mean 'tls'?"), ("{origins: 'https://a.example'}", 'write ["https://a.example"]'),
     ("{origins: ['*']}", "each origin is named"), ("{origins: ['https://a.example/']}", "write https://a.example"),
     ("{tls: {cert: a.pem, key: b.pem}}", "did you mean 'certificate'?"),
+    ("{origins: ['https://a.example/app']}", "write https://a.example, without a path"),
+    ("{trusted_proxies: [localhost]}", "write 127.0.0.1"), ("{trusted_proxies: ['*']}", "there is no '*'"),
+    ("{trusted_proxies: ['127.0.0.1:80']}", "write 127.0.0.1, without a port"),
+    ("{trusted_proxies: [10.1.*.*]}", "write 10.1.0.0/16"), ("{trusted_proxies: [nginx]}", "names are not looked up"),
+    ("{connections_per_address: 5}", "write it inside 'limits', as in limits: {connections_per_address: …}"),
+    ("{certificate: a.pem}", "write it inside 'tls'"), ("{jwt: {secret: a}}", "write it inside 'auth'"),
+    ("{limits: {requests_per_second: 5}}", "'frames_per_second' limits the messages of a connection"),
     ("{auth: {keys: secret}}", "put it in brackets"), ("{limits: {message: 64k}}", "write 64KiB")])
 def test_what_other_servers_have_in_their_settings(run, tmp_path, host, cure):
     checked, lines = said(run, tmp_path, f"host: {host}\n{OFFLINE}")
@@ -138,6 +145,8 @@ SECRET = "sk-live-4711"
     (f"{{openai: {{api_key={SECRET}}}}}", "'api_key=…' has no value"),
     (f"{{openai: {{key {SECRET}}}}}", "'key …' has no value"),
     (f"{{openai: {{key: a,{SECRET}}}}}", "a comma ends the value of 'key': put a text with commas in quotes"),
+    (f"{{openai: {{api_key: {SECRET}}}}}", "did you mean 'key'?"),
+    (f"{{postgres: {{password: {SECRET}}}}}", "'url: postgresql://USER:PASSWORD@HOST:5432/DATABASE'"),
     (f"{{openai: key={SECRET}}}", "not a string; write 'key: …'"), (f"{{openai: {SECRET}}}", "not a string; write {key: …}")])
 def test_a_literal_secret_is_never_printed(run, serve, tmp_path, resource, problem):
     text = f"pipeline: t\nresources:\n  model: {resource}\n" + OFFLINE[OFFLINE.index("stages"):]

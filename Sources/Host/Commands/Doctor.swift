@@ -32,6 +32,8 @@ struct Doctor {
     func examine(_ report: (Finding) -> Void) async {
         if let address = file.keySetAddress { report(await examine(address)) }
         let tables = StoredTable.all(in: file.chain)
+        // Before they are opened, which makes them.
+        let missing = tables.map(\.missingFile)
         do {
             try await file.chain.openResources()
         } catch {
@@ -40,7 +42,13 @@ struct Doctor {
         }
         var areTablesWell = true
         if tables.isEmpty { report(Finding(what: "database", isWell: true, seen: "the pipeline stores nothing")) }
-        for table in tables {
+        for (table, missing) in zip(tables, missing) {
+            if let missing {
+                report(
+                    Finding(
+                        what: "database", isWell: true, isAdvice: true,
+                        seen: "'\(missing)' was not there and is made; a host has it in the folder where it runs"))
+            }
             for finding in await examine(table) {
                 report(finding)
                 areTablesWell = areTablesWell && finding.isWell

@@ -32,7 +32,9 @@ struct MigrateCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     private func migrate(_ tables: [StoredTable], in file: PipelineFile) async throws {
         do {
+            let missing = tables.compactMap(\.missingFile)
             try await file.chain.openResources()
+            for path in missing { Swift.print("'\(path)' was not there and is made") }
             for table in tables {
                 try await table.waitUntilReady(within: .seconds(5))
                 try await table.store.migrate(table.name)

@@ -26,6 +26,11 @@ struct Replay {
     /// - Throws: Where the file can't be read or written, or the chain not be opened. What was not replayed stays for next
     ///   time.
     func run() async throws -> Outcome {
+        if let missing = StoredTable.all(in: chain).lazy.compactMap(\.missingFile).first {
+            throw ReplayError(
+                description: "there is no database '\(missing)' to replay into; run this in the folder where the host "
+                    + "runs: relative paths start there")
+        }
         if !FileManager.default.fileExists(atPath: workPath) {
             guard FileManager.default.fileExists(atPath: path) else {
                 throw ReplayError(description: "there is no file '\(path)' with dead letters")

@@ -21,6 +21,10 @@ struct ServingArguments: ParsableArguments {
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
+        let parts = host.split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count == 2, let port = Int(parts[1]) {
+            throw ValidationError("--host takes an address alone; write --host \(parts[0]) --port \(port).")
+        }
     }
 
     /// Reads the files, and serves them until the process is told to stop.
@@ -95,7 +99,8 @@ struct ServingArguments: ParsableArguments {
     private func checkAddress(with settings: HostSettings, _ logger: Logger) throws {
         guard AddressRule(address: host, isInsecure: insecure).allows(settings) else {
             StandardError.write(
-                "error: without authentication the host listens on loopback only; --insecure lets anyone in at \(host)")
+                "error: without authentication the host listens on loopback only; write host: {auth: …} into the file, "
+                    + "or let anyone in at \(host) with --insecure")
             throw ExitCode.failure
         }
         if !ListenAddress(host).isLoopback, settings.isUnencrypted {

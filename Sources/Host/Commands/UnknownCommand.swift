@@ -11,7 +11,12 @@ struct UnknownCommand: CustomStringConvertible {
     ///   - commands: Those that there are.
     /// - Returns: `nil` where the first argument is a command, and its options are its own.
     init?(in arguments: [String], commands: [String]) {
-        guard let first = arguments.first, !first.hasPrefix("-"), first != "help" else { return nil }
+        guard let first = arguments.first, first != "help" else { return nil }
+        if ["-v", "-V", "-version"].contains(first) {
+            description = "there is no option '\(first)'; did you mean '--version'?"
+            return
+        }
+        guard !first.hasPrefix("-") else { return nil }
         let rest = arguments.dropFirst()
         guard commands.contains(first) else {
             description = Self.problem(of: first, commands: commands)
@@ -29,6 +34,7 @@ struct UnknownCommand: CustomStringConvertible {
         if word.hasSuffix(".yaml") || word.hasSuffix(".yml") {
             return "'\(word)' is no command; did you mean 'serve \(word)'?"
         }
+        if let way = ways[word] { return "there is no command '\(word)'; \(way)" }
         if let other = others[word] { return "there is no command '\(word)'; did you mean '\(other)'?" }
         let meant = Spelling.nearest(to: word, among: commands).map { "did you mean '\($0)'?" }
         return "there is no command '\(word)'; \(meant ?? "there are: \(commands.joined(separator: ", "))")"
@@ -42,8 +48,22 @@ struct UnknownCommand: CustomStringConvertible {
         "validate": "check", "lint": "check", "verify": "check", "config": "check", "list": "stages", "ls": "stages",
         "show": "stages", "init": "new pipeline", "create": "new pipeline", "generate": "new pipeline", "draw": "graph",
         "plot": "graph", "diagram": "graph", "describe": "explain", "plan": "explain", "version": "--version",
-        "upgrade": "migrate", "status": "doctor", "history": "sessions", "logs": "sessions",
+        "upgrade": "migrate", "status": "doctor", "history": "sessions",
     ]
+
+    /// What service managers do with a running host.
+    private static let ways = [
+        "stop": "SIGTERM stops a host, as Ctrl-C and 'systemctl stop' do",
+        "kill": "SIGTERM stops a host, as Ctrl-C and 'systemctl stop' do",
+        "reload": "SIGHUP makes a host read its files again, as 'systemctl reload' does",
+        "restart": "a host is restarted by what runs it, as 'systemctl restart' does",
+        "logs": "a host logs to standard error, which 'journalctl' has of a unit",
+        "log": "a host logs to standard error, which 'journalctl' has of a unit",
+        "backup": "docs/deploying.md says how a database and a queue are copied while the host runs",
+    ]
+
+    private static let tls = "the file has it: 'host: {tls: {certificate: …, key: …}}'"
+    private static let foreground = "it stays in the foreground, as systemd wants it: packaging has a unit"
 
     /// Options of other servers.
     private static let foreign = [
@@ -54,8 +74,9 @@ struct UnknownCommand: CustomStringConvertible {
         "--log-level": "write LOG_LEVEL=debug before the command",
         "--debug": "write LOG_LEVEL=debug before the command",
         "-v": "write LOG_LEVEL=debug before the command", "--verbose": "write LOG_LEVEL=debug before the command",
-        "--ssl-certfile": "the file has it: 'host: {tls: {certificate: …, key: …}}'",
-        "--ssl-keyfile": "the file has it: 'host: {tls: {certificate: …, key: …}}'",
+        "--ssl-certfile": tls, "--ssl-keyfile": tls, "--tls": tls, "--ssl": tls, "--https": tls, "--cert": tls,
+        "--certificate": tls, "--key": tls, "--daemon": foreground, "--daemonize": foreground, "-d": foreground,
+        "--detach": foreground, "--background": foreground,
         "-f": "the files follow the command, without an option",
         "--file": "the files follow the command, without an option",
         "--config": "the files follow the command, without an option",

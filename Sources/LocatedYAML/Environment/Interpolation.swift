@@ -114,6 +114,10 @@ private struct Interpolator {
     }
 
     private func hint(for name: String) -> String {
+        if name == "CREDENTIALS_DIRECTORY" {
+            return "; systemd sets it for a service: to run a command as the service does, see 'Commands' in "
+                + "docs/deploying.md"
+        }
         let isField = PipelineWords.fields.contains(name) || ["response", "message", "username"].contains(name)
         return isField
             ? "; a field of the message is written '{{\(name)}}'" : "; set it in the environment, or in the file .env"

@@ -85,6 +85,12 @@ extension RowStore {
     }
 }
 
+/// A store in a file of this machine.
+package protocol FileStore: RowStore {
+    /// The whole path of the file, where it is not there and would be made; `nil` where it is there.
+    var missingFile: String? { get }
+}
+
 /// A store that can't run SQL: the migration is to be run by hand.
 public struct MigrationUnsupported: Error, CustomStringConvertible {
     /// Where to run it.

@@ -120,6 +120,15 @@ extension SettingType {
         }
     }
 
+    /// Whether it is a mapping with a setting of that name.
+    func has(_ name: String) -> Bool {
+        switch self {
+        case .group(let settings): settings.contains { $0.name == name }
+        case .either(let types): types.contains { $0.has(name) }
+        default: false
+        }
+    }
+
     /// Whether a value that it does not take may be a secret which belongs further inside.
     var mayHoldSecret: Bool {
         switch self {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a value says that can be read and is probably not meant: it would be found only when the host runs.
 extension SettingReader {
     /// Looks at the value of an entry that was read without an error.
@@ -9,7 +11,10 @@ extension SettingReader {
     private mutating func look(at node: Node, isSecret: Bool) {
         switch node.content {
         case .sequence(let elements): for element in elements { look(at: element, isSecret: isSecret) }
-        case .mapping(let entries): for entry in entries { look(at: entry.value, isSecret: isSecret) }
+        case .mapping(let entries):
+            // The path of a secret's file is none.
+            let isSecret = isSecret && node.secretFile == nil
+            for entry in entries { look(at: entry.value, isSecret: isSecret) }
         case .scalar(let scalar):
             guard scalar.written.utf8.count < 10_000, examined.insert(node.range).inserted else { return }
             look(at: scalar, node.range, isSecret: isSecret, isTemplate: templates.contains(node.range))
@@ -35,6 +40,11 @@ extension SettingReader {
                 "'\(isSecret ? "{{…}}" : field)' is used literally by \(subject), which takes no fields of the message"
                     + (variable.map { "; a variable is written \"${\($0)}\"" } ?? ""),
                 hidesLines: isSecret)
+        } else if isSecret, text.hasPrefix("/"), access(text, F_OK) == 0 {
+            diagnostics.warning(
+                .literalVariable, at: range,
+                "the path of a file is used literally by \(subject): what the file holds is written {file: PATH}",
+                hidesLines: true)
         } else if text.hasPrefix("~/"), !isSecret {
             diagnostics.warning(
                 .literalVariable, at: range,

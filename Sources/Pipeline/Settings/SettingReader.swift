@@ -66,7 +66,7 @@ public struct SettingReader: Sendable {
         let nature = isSecret ? node.natureWithoutText : node.nature
         diagnostics.error(
             .wrongType, at: node.range, "\(subject) must be \(type.noun), not \(nature)\(hint)",
-            hidesLines: isSecret && node.scalar?.isInterpolated == false && !node.isNull)
+            hidesLines: isSecret && node.isWritten)
     }
 
     /// Reads with another subject, and puts the old one back.
@@ -112,5 +112,14 @@ extension Node {
     var isNull: Bool {
         guard let scalar else { return false }
         return scalar.value == .null
+    }
+
+    /// Whether it has a text that the file itself holds, which may be a secret: none of a variable.
+    package var isWritten: Bool {
+        switch content {
+        case .scalar(let scalar): !scalar.isInterpolated && scalar.value != .null
+        case .sequence(let elements): elements.contains(where: \.isWritten)
+        case .mapping(let entries): entries.contains(where: \.value.isWritten)
+        }
     }
 }

@@ -53,6 +53,7 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .choice(let words): "one of " + words.joined(separator: ", ")
         case .list(.resource): "list of names of resources"
         case .list(.choice(let words)): "list of these words: " + words.joined(separator: ", ")
+        case .list(.named(let text, _)) where text.contains(" "): "list, each \(SettingType.withArticle(text))"
         case .list(let element): "list of \(element.plural)"
         case .dictionary(let element): "mapping of names to \(element)"
         case .group(let settings): "{\(settings.map(\.name).joined(separator: ", "))}"
@@ -69,7 +70,7 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
     private var plural: String {
         switch self {
         case .string, .integer, .number, .url: description + "s"
-        case .named(let word, _) where !word.contains(" "): word + "s"
+        case .named(let word, _): word + "s"
         default: description
         }
     }
@@ -80,7 +81,11 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
         case .boolean, .choice: description
         case .either(let types): types.map(\.noun).joined(separator: ", or ")
         case .group(let settings): "a mapping with settings (\(settings.map(\.name).joined(separator: ", ")))"
-        default: "\("aeiou".contains(description.prefix(1)) ? "an" : "a") \(description)"
+        default: SettingType.withArticle(description)
         }
+    }
+
+    private static func withArticle(_ text: String) -> String {
+        "\("aeiou".contains(text.prefix(1)) ? "an" : "a") \(text)"
     }
 }

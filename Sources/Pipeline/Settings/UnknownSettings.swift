@@ -35,8 +35,17 @@ struct UnknownSettings {
             return Set(known.filter { word.contains($0) })
         }
         if let advice = advice(for: entry) {
-            error("unknown setting '\(word)' of \(owner.name): \(advice.text.replacing("WORD", with: word))")
+            let holdsSecret = ["password", "key", "api_key", "token", "keys"].contains(word) && entry.value.isWritten
+            error(
+                "unknown setting '\(word)' of \(owner.name): \(advice.text.replacing("WORD:", with: "\(word):"))",
+                hidesLines: holdsSecret)
             return advice.stands
+        }
+        if let group = settings.first(where: { $0.type.has(word) }) {
+            error(
+                "unknown setting '\(word)' of \(owner.name): write it inside '\(group.name)', as in "
+                    + "\(group.name): {\(word): …}", hidesLines: group.type.mayHoldSecret)
+            return []
         }
         if let glued = glued(word) {
             error("unknown setting '\(shown)' of \(owner.name): \(glued.advice)")
@@ -56,7 +65,8 @@ struct UnknownSettings {
         let meant = Spelling.meant(by: word.withoutTypographicQuotes ?? word, among: known)
         let all = known.isEmpty ? "it has none" : "there are: \(known.joined(separator: ", "))"
         let list = meant == nil && known.count <= 18 ? "; \(all)" : ""
-        error("unknown setting '\(shown)' of \(owner.name)\(list)", suggestion: meant)
+        let holdsSecret = settings.contains { $0.name == meant && $0.type.mayHoldSecret } && entry.value.isWritten
+        error("unknown setting '\(shown)' of \(owner.name)\(list)", suggestion: meant, hidesLines: holdsSecret)
         return meant.map { [$0] } ?? []
     }
 
@@ -138,6 +148,10 @@ private struct Advice {
         Advice(
             words: ["workers", "threads", "processes"], beside: "trusted_proxies",
             text: "the host uses every core by itself; take it away"),
+        Advice(
+            words: ["requests_per_second", "messages_per_second", "requests_per_minute", "rate", "rate_limit", "rps"],
+            beside: "frames_per_second",
+            text: "'frames_per_second' limits the messages of a connection, the stage 'limit' those of a user"),
         Advice(words: ["reload", "debug"], beside: "trusted_proxies", text: "it is an option, 'serve FILE --watch'"),
         Advice(
             words: ["log_level", "loglevel", "logging"], beside: "trusted_proxies",

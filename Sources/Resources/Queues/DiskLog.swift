@@ -90,7 +90,8 @@ final class DiskLog: Sendable {
             return state.logger
         }
         if left > 0 {
-            logger?.notice("\(left) messages of an earlier run wait", metadata: ["step": "\(consumer)"])
+            let waiting = left == 1 ? "1 message of an earlier run waits" : "\(left) messages of an earlier run wait"
+            logger?.notice("\(waiting)", metadata: ["step": "\(consumer)"])
             queue.refillIfLow()
         }
         return queue

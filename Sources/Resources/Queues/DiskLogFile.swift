@@ -43,9 +43,7 @@ struct DiskLogFile: Sendable {
             }
             return DiskLogFile(database: database)
         } catch {
-            throw DiskLogError(
-                "the queue '\(path)' can't be opened: \(DiskLogError.text(of: error)); "
-                    + "name another file, or move this one away: what waits in it is then left out")
+            throw DiskLogError(opening: path, error)
         }
     }
 

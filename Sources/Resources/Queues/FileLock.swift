@@ -26,7 +26,9 @@ struct FileLock: Sendable {
         // What a link of somebody else leads to is not ours to write to.
         file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else {
-            throw DiskLogError("the queue '\(name)' can't be locked: \(String(cString: strerror(errno)))")
+            let reason = String(cString: strerror(errno))
+            let obstacle = FileObstacle(at: name).map { "; \($0)" } ?? ""
+            throw DiskLogError("the queue '\(name)' can't be locked: \(reason)\(obstacle)")
         }
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             let holder = (try? String(contentsOfFile: path, encoding: .utf8)).flatMap { Int32($0) }

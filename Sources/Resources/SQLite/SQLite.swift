@@ -80,6 +80,12 @@ public struct SQLite: RowStore {
     }
 }
 
+extension SQLite: FileStore {
+    package var missingFile: String? {
+        FileObstacle.isThere(path) ? nil : FileObstacle.whole(path)
+    }
+}
+
 extension SQLite: Guaranteeing {
     public var guarantees: [Guarantee] {
         [

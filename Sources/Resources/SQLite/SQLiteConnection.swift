@@ -175,7 +175,7 @@ final class SQLiteConnection: Sendable {
                 SQLiteReader(
                     path: path, connection: (try? current()).map { $0.reader ?? $0.queue }, unreadable: unreadable))
         } catch let error as DatabaseError {
-            throw databaseUnavailable(error)
+            throw databaseUnavailable(error, at: path)
         }
     }
 
@@ -301,8 +301,10 @@ final class SQLiteConnection: Sendable {
         status.report(failing: databaseUnavailable(error).detail ?? "")
     }
 
-    private func databaseUnavailable(_ error: any Error) -> PipelineError {
+    /// - Parameter path: The file, where the connection has not been opened.
+    private func databaseUnavailable(_ error: any Error, at path: String? = nil) -> PipelineError {
         if let error = error as? PipelineError { return error }
-        return .databaseUnavailable((error as? DatabaseError)?.message ?? "\(error)")
+        guard let error = error as? DatabaseError else { return .databaseUnavailable("\(error)") }
+        return .databaseUnavailable(error.reason(at: path ?? settings.withLock(\.self)?.path))
     }
 }

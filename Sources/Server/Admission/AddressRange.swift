@@ -37,7 +37,25 @@ package struct AddressRange: Hashable, Sendable, SettingValue {
 
     package static func read(_ node: Node, with reader: inout SettingReader) -> AddressRange? {
         if let text = node.scalar?.text, let range = AddressRange(text) { return range }
-        reader.wrongType(node, expected: settingType)
+        let hint = node.scalar.flatMap { $0.isInterpolated ? nil : AddressRange.hint(for: $0.text) }
+        reader.wrongType(node, expected: settingType, hint: hint)
         return nil
+    }
+
+    /// How to write what other servers take.
+    private static func hint(for text: String) -> String? {
+        if text == "localhost" { return "write 127.0.0.1" }
+        if text == "*" { return "each address or range is named, there is no '*'" }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let bytes = parts.prefix { UInt8($0) != nil }
+        if parts.count == 4, (1..<4).contains(bytes.count), parts[bytes.count...].allSatisfy({ $0 == "*" }) {
+            let network = bytes + Array(repeating: "0", count: 4 - bytes.count)
+            return "write \(network.joined(separator: "."))/\(bytes.count * 8)"
+        }
+        let halves = text.split(separator: ":", omittingEmptySubsequences: false)
+        if halves.count == 2, UInt16(halves[1]) != nil, AddressRange(String(halves[0])) != nil {
+            return "write \(halves[0]), without a port"
+        }
+        return HostName(text) == nil || text.contains("/") ? nil : "names are not looked up: write its address"
     }
 }

@@ -43,7 +43,14 @@ package struct WebOrigin: Hashable, Sendable, SettingValue {
         if let text = node.scalar?.text, let origin = WebOrigin(text) { return origin }
         reader.wrongType(
             node, expected: settingType,
-            hint: node.scalar?.text == "*" ? "each origin is named, there is no '*'" : nil)
+            hint: node.scalar.flatMap { $0.isInterpolated ? nil : WebOrigin.hint(for: $0.text) })
         return nil
+    }
+
+    private static func hint(for text: String) -> String? {
+        if text.contains("*") { return "each origin is named, there is no '*'" }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count > 3, let origin = WebOrigin(parts.prefix(3).joined(separator: "/")) else { return nil }
+        return "write \(origin.text), without a path"
     }
 }

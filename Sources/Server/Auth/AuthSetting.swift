@@ -38,7 +38,16 @@ enum AuthSetting: SettingValue {
             reader.diagnostics.warning(
                 .unnamedKey, at: key.range,
                 "a key without a name has the user 'key-' and 12 digits made of the key; it was 'key-\(index + 1)', by its "
-                    + "place, and {key: …, user: key-\(index + 1)} keeps the rows of before")
+                    + "position, and {key: …, user: key-\(index + 1)} keeps the rows of before")
+        }
+        for (index, key) in credentials.keys.enumerated() {
+            let earlier = credentials.keys.prefix(index).first { $0.key.revealed == key.key.revealed }
+            if let earlier, earlier.user != key.user {
+                reader.diagnostics.warning(
+                    .badValue, at: node["keys"]?.elements?[index].range ?? node.range,
+                    "this key is given twice: whoever shows it is \(earlier.user.map { "'\($0)'" } ?? "the first"); "
+                        + "each user needs a key of their own", hidesLines: true)
+            }
         }
         if let jwt = credentials.jwt, jwt.hasProblem(at: node["jwt"] ?? node, with: &reader) { return nil }
         return .required(credentials)
@@ -61,6 +70,13 @@ struct APIKey: SettingValue {
 
     static func read(_ node: Node, with reader: inout SettingReader) -> APIKey? {
         let isNamed = node.entries != nil && node.secretFile == nil
+        if isNamed, let cure = cure(for: node) {
+            reader.diagnostics.error(
+                .wrongType, at: node.range,
+                "\(reader.subject) is a secret, or {file: PATH}, or {key, user}; write \(cure)",
+                hidesLines: node.isWritten)
+            return nil
+        }
         let named = isNamed ? Named.read(node, with: &reader) : nil
         guard let key = isNamed ? named?.key : Secret.read(node, with: &reader) else { return nil }
         guard !key.isEmpty else {
@@ -74,6 +90,18 @@ struct APIKey: SettingValue {
             return nil
         }
         return APIKey(key: key, user: named?.user)
+    }
+}
+
+extension APIKey {
+    /// How to write a mapping in which the key, or who has it, has another name: one mistake.
+    private static func cure(for node: Node) -> String? {
+        let names = Set((node.entries ?? []).compactMap(\.key.scalar?.text))
+        // What stands there may be the key itself, and is not shown.
+        if names.count == 1, names.isDisjoint(with: ["key", "user"]) { return "{key: …, user: …}" }
+        if names == ["file", "user"] { return "{key: {file: …}, user: …}" }
+        let others: Set = ["name", "username", "id", "owner", "client"]
+        return names.count == 2 && names.contains("key") && !names.isDisjoint(with: others) ? "{key: …, user: …}" : nil
     }
 }
 

@@ -20,6 +20,9 @@ package struct StoredTable {
         }
     }
 
+    /// The file of a store that has one and is not there yet: most often the command runs in another folder than the host.
+    package var missingFile: String? { (store as? any FileStore)?.missingFile }
+
     /// What works and is perhaps not meant, of the table and of its server, each in a sentence.
     package func advice() async throws -> [String] {
         try await store.advice(on: name) + store.serverAdvice()
