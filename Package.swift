@@ -13,6 +13,7 @@ let package = Package(
     name: "stagecoach",
     products: [
         .library(name: "Pipeline", targets: ["Pipeline"]),
+        .library(name: "Stages", targets: ["Stages"]),
         .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
         .library(name: "Stages", targets: ["Resources", "Stages"]),
         .library(name: "Host", targets: ["Host"]),
@@ -260,6 +261,7 @@ let package = Package(
             dependencies: [
                 "Cryptography",
                 "FuzzTargets",
+                "Host",
                 "Pipeline",
                 "PipelineCatalog",
                 "Resources",

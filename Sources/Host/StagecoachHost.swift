@@ -19,6 +19,19 @@ public protocol StagecoachHost: Sendable {
     /// Resources besides the built-in ones.
     static var resources: [any Resource.Type] { get }
 
+    /// Chains written in Swift, by name, which are served beside pipeline files, or without any:
+    ///
+    /// ```swift
+    /// static var chains: [String: Chain] {
+    ///     get throws { ["offline": try Chain(resources: ["model": Echo()]) { Receive(); Complete(); Respond() }] }
+    /// }
+    /// ```
+    ///
+    /// Every command takes the name of one as it takes a file's path. A reload leaves them as they are.
+    ///
+    /// - Throws: ``Pipeline/ChainError`` where one is not wired well, which every command then says.
+    static var chains: [String: Chain] { get throws }
+
     /// Takes the traces; asked once, when the host starts. Without one, OpenTelemetry's environment variables say.
     static var tracer: (any Tracer)? { get }
 
@@ -35,6 +48,9 @@ extension StagecoachHost {
 
     /// No further resources.
     public static var resources: [any Resource.Type] { [] }
+
+    /// No chains.
+    public static var chains: [String: Chain] { [:] }
 
     /// As the environment says.
     public static var tracer: (any Tracer)? { nil }

@@ -17,6 +17,8 @@ public enum StageConformance {
         case cancellation
         /// It runs for a message that has what it requires; what it says it provides is there then, and nothing else.
         case provides
+        /// What it says of itself is asked: a member such as `longestRun` counts only with its protocol.
+        case members
         /// What came in by a variable stays out of logs, errors and descriptions.
         case secrets
     }
@@ -51,7 +53,7 @@ public enum StageConformance {
         let trial = Trial(
             stage: stage, entry: entry ?? stage.name, stages: [stage] + others.filter { $0.name != stage.name },
             resources: resources, allowed: allowed, limit: limit)
-        return trial.documentation + trial.defaults + (await trial.run()) + (await trial.cancel())
+        return trial.documentation + trial.defaults + trial.members + (await trial.run()) + (await trial.cancel())
     }
 }
 
@@ -99,6 +101,18 @@ private struct Trial {
             } catch {
                 return Finding(rule: .defaults, message: "the default of '\(name)' is not taken: \(error)")
             }
+        }
+    }
+
+    /// Mirrors show stored properties alone: the engine's own defaults say whether they are called.
+    var members: [Finding] {
+        guard let test = try? test(), let stage = test.chain.stages.first else { return [] }
+        return stage.ignoredMembers(for: message(for: test)).map { member, name in
+            Finding(
+                rule: .members,
+                message: member == "run"
+                    ? "'run' is not async, and yet each message costs a task; add \(name)"
+                    : "'\(member)' is ignored without its protocol; add \(name), or take it away")
         }
     }
 

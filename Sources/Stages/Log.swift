@@ -3,7 +3,7 @@ public import Pipeline
 import Synchronization
 
 /// Writes a line to the log for each message.
-public struct Log: Stage {
+public struct Log: ImmediateStage, BoundedStage {
     public static let name = "log"
     public static let summary = "Writes a line to the log for each message; prompts and answers only where asked for."
     public static let example = "- log: {text: answered, level: info, include: [prompt]}"
@@ -39,16 +39,7 @@ public struct Log: Stage {
         output.logger.withLock { $0 = context.logger }
     }
 
-    public func run(_ message: inout Message) async throws {
-        log(message)
-    }
-
-    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        log(message)
-        return true
-    }
-
-    private func log(_ message: Message) {
+    public func run(_ message: inout Message) throws {
         guard let logger = output.logger.withLock(\.self), logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = ["message_id": "\(message.id)", "session_id": "\(message.session.id)"]
         for part in include { metadata[part.rawValue] = value(of: part, in: message).map { "\($0)" } }

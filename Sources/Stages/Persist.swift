@@ -2,9 +2,8 @@ public import Pipeline
 import Resources
 
 /// Stores the answered message as a row.
-public struct Persist: BatchStage {
+public struct Persist: StoringStage, BatchStage, PartialAnswerStage, BoundedStage {
     public static let name = "persist"
-    public static let takesPartialAnswers = true
     public static let summary = "Stores the prompt and its answer as a row of a table."
     public static let example = """
         - persist: {table: requests}
@@ -32,6 +31,8 @@ public struct Persist: BatchStage {
     /// What the database is called in the file.
     var databaseNames: [String] { _database.names }
 
+    public var store: any RowStore { database }
+
     public var requires: Fields { [.prompt, .completion] }
 
     public var longestRun: Duration? { database.longestInsert }
@@ -51,19 +52,7 @@ public struct Persist: BatchStage {
 
     private func row(_ message: Message) -> Row? {
         guard let completion = message.completion else { return nil }
-        return Row(
-            id: message.id, sessionID: message.session.id, prompt: Persist.storable(message.prompt),
-            response: Persist.storable(completion.text), tokensUsed: storable(completion.tokensUsed),
-            metadata: metadata(of: message, completion), username: Persist.storable(message.session.username),
-            userID: message.session.userID, createdAt: message.receivedAt)
-    }
-
-    /// The column is an INT; an API that counts more than two thousand million tokens in an answer counts wrong.
-    private func storable(_ tokens: Int?) -> Int? { tokens.flatMap { Int32(exactly: $0) }.map(Int.init) }
-
-    /// PostgreSQL takes no U+0000 in text, and SQLite's text ends there; its stand-in is U+FFFD, the same everywhere.
-    package static func storable(_ text: String) -> String {
-        text.holds(byte: 0) ? text.replacing("\u{0}", with: "\u{FFFD}") : text
+        return Row(message, metadata: metadata(of: message, completion))
     }
 
     /// The API's response as it came, with the client's own metadata added where that is asked for.

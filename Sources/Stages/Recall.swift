@@ -2,7 +2,7 @@ public import Pipeline
 import Resources
 
 /// Gives the model what was said before in the same conversation.
-public struct Recall: Stage {
+public struct Recall: BoundedStage {
     public static let name = "recall"
     public static let summary = "Gives the model the conversation's last turns, stored or still waiting to be stored."
     public static let example = "- recall: {turns: 10}"

@@ -1,14 +1,13 @@
 public import Pipeline
 
 /// Where messages come in: the path of the WebSocket and what is spoken on it.
-public struct Receive: Stage {
+public struct Receive: EntryStage, ImmediateStage, BoundedStage {
     public static let name = "receive"
     public static let summary = "Takes messages from clients, by WebSocket and by POST."
     public static let example = "- receive: {path: /ws, format: text}"
-    public static let role = StageRole.entry
 
     /// Where clients connect.
-    @Setting("Where clients connect.", problem: pathProblem) public var path = "/ws"
+    @Setting("Where clients connect.", problem: EntryPath.problem) public var path = "/ws"
 
     /// What is spoken where the client doesn't choose with `?format=`.
     @Setting("The format for clients that don't choose one with ?format=.") public var format = MessageFormat.text
@@ -38,37 +37,18 @@ public struct Receive: Stage {
 
     public var longestRun: Duration? { .zero }
 
-    public func run(_ message: inout Message) async throws {}
-
-    public func runWithoutWaiting(_ message: inout Message) throws -> Bool { true }
-}
-
-/// How messages look on a connection.
-public enum MessageFormat: String, CaseIterable, SettingValue {
-    /// Each frame is a prompt, an answer or an error's text.
-    case text
-    /// Each frame is a JSON object with a `type`.
-    case json
-}
-
-/// Paths that the host serves itself.
-private let reservedPaths = ["/", "/console", "/healthz", "/readyz", "/metrics"]
-
-private let pathProblem: @Sendable (String) -> String? = { path in
-    let isPlain = path.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"?#%\"<>\\{}|^`".utf8.contains($0) }
-    if !path.hasPrefix("/") || !isPlain { return "must be a path such as /ws" }
-    return reservedPaths.contains(path) || path.hasPrefix("/sessions/") ? "can't be \(path): the host serves it" : nil
+    public func run(_ message: inout Message) throws {}
 }
 
 extension Receive: ChainDependentStage {
     package func problem(among stages: [any Stage]) -> String? {
         guard remember == .stored else { return nil }
-        guard let persist = stages.firstIndex(where: { $0 is Persist }) else {
+        guard let persist = stages.firstIndex(where: { $0 is any StoringStage }) else {
             return
                 "'remember: stored' looks for answers in the table of a 'persist' stage, and there is none; add one, or "
                 + "give a time, as in 'remember: 10m'"
         }
-        let changing = stages[..<persist].first { !($0 is Receive) && $0.provides.contains(.prompt) }
+        let changing = stages[..<persist].first { !($0 is any EntryStage) && $0.provides.contains(.prompt) }
         return changing.map {
             "'remember: stored' compares what is asked with what is stored, but '\(type(of: $0).name)' changes the prompt "
                 + "before 'persist' stores it; put it below, or give a time, as in 'remember: 10m'"

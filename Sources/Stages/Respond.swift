@@ -1,11 +1,10 @@
 public import Pipeline
 
 /// Sends the answer to the client.
-public struct Respond: Stage {
+public struct Respond: ReplyStage, ImmediateStage, BoundedStage {
     public static let name = "respond"
     public static let summary = "Sends the answer back on the connection that the message came from."
     public static let example = "- respond: {stream: false}"
-    public static let role = StageRole.reply
 
     /// Whether an answer's pieces are sent as they come.
     @Setting("Whether pieces of the answer are sent as they come, to clients that speak JSON.")
@@ -24,13 +23,8 @@ public struct Respond: Stage {
 
     public var takesDeltas: Bool { stream }
 
-    public func run(_ message: inout Message) async throws {
-        message.reply?.answer(message)
-    }
-
-    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+    public func run(_ message: inout Message) throws {
         answer(message)
-        return true
     }
 
     /// Borrows what `inout` would have copied.

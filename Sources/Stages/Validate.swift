@@ -2,7 +2,7 @@ public import Pipeline
 import Synchronization
 
 /// Refuses a message that can't succeed, before it costs anything.
-public struct Validate: Stage {
+public struct Validate: OftenImmediateStage, BoundedStage {
     public static let name = "validate"
     public static let summary = "Checks that the prompt is acceptable and that resources are ready."
     public static let example = "- validate: {max_length: 8000}"

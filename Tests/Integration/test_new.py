@@ -136,6 +136,46 @@ def test_in_a_host_the_stage_joins_its_list(new, tmp_path, before, after):
     assert "- whisper: {marks: 1}" in (tmp_path / "whisper.yaml").read_text()
 
 
+@pytest.mark.parametrize("kind, types", [
+    ("model", ["struct Oracle: Model"]), ("store", ["struct Oracle: RowStore", "RowStoreConformance"]),
+    ("own", ["protocol OracleKind: Resource", "struct OracleReader: ImmediateStage", "@Uses"]),
+])
+def test_a_new_resource_has_a_test_and_a_pipeline_and_joins_the_host(new, run, tmp_path, kind, types):
+    said = new("resource", "Oracle", "--kind", kind, "--stagecoach", ROOT)
+    assert said.returncode == 0, said
+    package = tmp_path / "oracle"
+    text = "\n".join((package / path).read_text() for path in written(package) if path.endswith(".swift"))
+    assert all(part in text for part in types), text
+    host = (package / "Sources/OracleHost/OracleHost.swift").read_text()
+    assert "static let resources: [any Resource.Type] = [Oracle.self]" in host
+    assert ("OracleReader.self" in host) == (kind == "own")
+    assert "oracle" in (package / "oracle.yaml").read_text()
+    assert "a resource of its own, `oracle`" in (package / "README.md").read_text()
+    assert f"swift test --configuration release" in said.stdout
+
+
+def test_in_a_host_a_resource_joins_its_list_or_begins_one(new, tmp_path):
+    host = "import Host\n\n@main struct Mine: StagecoachHost {\n    static let stages: [any Stage.Type] = [Shout.self]\n}\n"
+    (tmp_path / "Sources/Mine").mkdir(parents=True)
+    (tmp_path / "Package.swift").write_text('let package = Package(name: "mine")')
+    file = tmp_path / "Sources/Mine/Mine.swift"
+    file.write_text(host)
+    assert new("resource", "Oracle").returncode == 0
+    assert "StagecoachHost {\n    static let resources: [any Resource.Type] = [Oracle.self]\n" in file.read_text()
+    assert new("resource", "Glossary", "--kind", "own").returncode == 0
+    assert "[Oracle.self, Glossary.self]" in file.read_text() and "[Shout.self, GlossaryReader.self]" in file.read_text()
+
+
+@pytest.mark.parametrize("name, way_out", [
+    ("oracle", "try 'Oracle'"), ("Sqlite", "try 'MySqlite'"), ("Model", "try 'MyModel'"), ("Complete", "try 'MyComplete'"),
+    ("7up", "no name for a resource"),
+])
+def test_a_resource_needs_a_name_that_is_free(new, tmp_path, name, way_out):
+    refused = new("resource", name)
+    assert refused.returncode == 1 and way_out in refused.stderr, refused.stderr
+    assert written(tmp_path) == []
+
+
 def test_in_a_host_without_a_list_it_says_the_line(new, tmp_path):
     said = in_package(tmp_path, new, "Whisper", "import Host\n\n@main struct Mine: StagecoachHost {}\n")
     assert "in Sources/Mine/Mine.swift: static let stages: [any Stage.Type] = [Whisper.self]" in said.stdout
@@ -151,6 +191,13 @@ def test_a_package_without_a_host_is_left_alone(new, tmp_path):
     refused = in_package(tmp_path, new, "Whisper", "print(1)\n")
     assert refused.returncode == 1 and "has no host" in refused.stderr
     assert written(tmp_path) == ["Package.swift", "Sources/Mine/Mine.swift"]
+
+
+@pytest.mark.custom_host
+def test_the_resources_that_new_wrote_are_in_its_host(run):
+    """scripts/test adds one of each kind to the package of the new stage, and runs their tests."""
+    listed = run("stages", variable="NEW_HOST").stdout
+    assert all(f"\n  {name} " in listed for name in ("good_model", "good_store", "good_own", "good_own_reader")), listed
 
 
 @pytest.mark.custom_host

@@ -75,6 +75,52 @@ struct BrokenRulesTests {
         func run(_ message: inout Message) async throws {}
     }
 
+    /// Has every member that counts only with its protocol, each as the default would be.
+    private struct Modest: Stage {
+        static let name = "modest"
+        static let takesPartialAnswers = false
+        var longestRun: Duration? { nil }
+        var sendsDeltas: Bool { false }
+        var takesDeltas: Bool { false }
+        func run(_ message: inout Message) async throws {}
+        func runWithoutWaiting(_ message: inout Message) throws -> Bool { false }
+    }
+
+    /// Never waits, and does not say so.
+    private struct Hasty: Stage {
+        static let name = "hasty"
+        func run(_ message: inout Message) throws { message.prompt += "!" }
+    }
+
+    /// The same with the protocols.
+    private struct Open: StreamingStage, ReplyStage, BoundedStage, PartialAnswerStage, OftenImmediateStage {
+        static let name = "open"
+        static let takesPartialAnswers = true
+        var longestRun: Duration? { nil }
+        var sendsDeltas: Bool { false }
+        var takesDeltas: Bool { false }
+        func run(_ message: inout Message) async throws {}
+        func runWithoutWaiting(_ message: inout Message) throws -> Bool { false }
+    }
+
+    @Test("a member without its protocol, also where it says what the default says")
+    func members() async {
+        let findings = await StageConformance.findings(of: Modest.self)
+        #expect(
+            findings.map(\.description) == [
+                "members: 'longestRun' is ignored without its protocol; add BoundedStage, or take it away",
+                "members: 'sendsDeltas' is ignored without its protocol; add StreamingStage, or take it away",
+                "members: 'takesDeltas' is ignored without its protocol; add ReplyStage, or take it away",
+                "members: 'runWithoutWaiting' is ignored without its protocol; add OftenImmediateStage, or take it away",
+                "members: 'takesPartialAnswers' is ignored without its protocol; add PartialAnswerStage, or take it away",
+            ])
+        #expect(await StageConformance.findings(of: Open.self) == [])
+        #expect(
+            await StageConformance.findings(of: Hasty.self).map(\.description) == [
+                "members: 'run' is not async, and yet each message costs a task; add ImmediateStage"
+            ])
+    }
+
     @Test("what is not documented")
     func documentation() async {
         let findings = await StageConformance.findings(of: Undocumented.self)

@@ -13,6 +13,16 @@ enum ChainBenchmarks {
         let unmetered = try makeFlow()
         try await flow.open()
         try await unmetered.open()
+        let shouting = try withMetricsFactory(metrics) {
+            try Chain {
+                Receive(); Shout()
+            }
+        }
+        let waiting = try withMetricsFactory(metrics) {
+            try Chain {
+                Receive(); ShoutWithAsync()
+            }
+        }
         let trivial = try withMetricsFactory(metrics) { try makeTrivial() }
         let bare = trivial.stages
         let reply = Nobody()
@@ -28,6 +38,16 @@ enum ChainBenchmarks {
                     var message = Message(prompt: "What is 2 + 2?", session: session, reply: reply)
                     _ = try unmetered.runWithoutWaiting(&message)
                 }
+            },
+            Microbenchmark(name: "shout") { count in
+                for _ in 0..<count {
+                    var message = Message(prompt: "What is 2 + 2?", session: session, reply: reply)
+                    let waits = try shouting.runWithoutWaiting(&message) != nil
+                    precondition(!waits, "a stage without 'async' costs a task")
+                }
+            },
+            Microbenchmark(name: "shout-with-async") { count in
+                for _ in 0..<count { try await runWithTask(through: waiting, reply) }
             },
             Microbenchmark(name: "plain-loop") { count in
                 var message = Message(prompt: "What is 2 + 2?", session: session)
@@ -80,6 +100,16 @@ enum ChainBenchmarks {
         }
     }
 
+    /// As a conversation does with a message that has to wait.
+    private static func runWithTask(through chain: Chain, _ reply: Nobody) async throws {
+        var message = Message(prompt: "What is 2 + 2?", session: session, reply: reply)
+        guard let next = try chain.runWithoutWaiting(&message) else { preconditionFailure("it did not wait") }
+        try await Task.immediate { [message] in
+            var message = message
+            try await chain.run(&message, from: next)
+        }.value
+    }
+
     private static let session = Session()
 
     private static func makeFlow() throws -> Chain {
@@ -104,22 +134,30 @@ enum ChainBenchmarks {
 }
 
 /// A stage that does next to nothing.
-private struct Trivial: BatchStage {
+private struct Trivial: BatchStage, ImmediateStage {
     static let name = "trivial"
 
-    func run(_ message: inout Message) async throws { try check(message) }
+    func run(_ message: inout Message) throws { try check(message) }
 
     func run(batch: [Message]) async throws {
         for message in batch { try check(message) }
     }
 
-    func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        try check(message)
-        return true
-    }
-
     private func check(_ message: borrowing Message) throws {
         if message.prompt.isEmpty { throw PipelineError(.invalidMessage, "The prompt is empty") }
+    }
+}
+
+/// ``Shout`` as it is with `async`: a task a message.
+private struct ShoutWithAsync: Stage {
+    static let name = "shout_with_async"
+
+    @Setting("How many exclamation marks to add.") var marks = 1
+
+    var requires: Fields { [.prompt] }
+
+    func run(_ message: inout Message) async throws {
+        message.prompt = message.prompt.uppercased() + String(repeating: "!", count: marks)
     }
 }
 

@@ -31,6 +31,8 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
             "Also check that the databases answer and have the columns, and that the issuer has keys for tokens.")
     var live = false
 
+    func validate() throws { try pipelines.validate(for: Host.self) }
+
     func run() async throws {
         let pipelines = try pipelines.withFilesOfFolders()
         var loaded = HostFiles.check(

@@ -1,5 +1,4 @@
 import Pipeline
-import Stages
 import Synchronization
 import Server
 
@@ -59,8 +58,9 @@ struct Doctor {
             return
         }
         var isModelWell = true
-        for complete in file.chain.stages.compactMap({ $0 as? Complete }) {
-            let finding = await examine(complete)
+        for stage in file.chain.stages.compactMap({ $0 as? any AskingStage }) {
+            guard let first = stage.asked.first else { continue }
+            let finding = await examine(first, as: stage)
             report(finding)
             isModelWell = isModelWell && finding.isWell
         }
@@ -135,16 +135,19 @@ struct Doctor {
         }
     }
 
-    private func examine(_ complete: Complete) async -> Finding {
+    /// - Parameter stage: The stage that asks it.
+    private func examine(_ asked: AskedModel, as stage: some AskingStage) async -> Finding {
         let start = ContinuousClock.now
         do {
-            let answer = try await complete.api.complete(
+            let answer = try await asked.model.complete(
                 CompletionRequest(
-                    model: complete.model, turns: [.init(.user, "Say yes.")], timeout: complete.timeout))
+                    model: stage.model, turns: [.init(.user, "Say yes.")], timeout: stage.timeout))
             let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
             return Finding(
                 what: "model", isWell: true,
-                seen: "'\(complete.model)' answered \"\(answer.text.prefix(60))\" in \(Int(milliseconds)) ms")
+                seen:
+                    "'\(stage.model.isEmpty ? asked.name : stage.model)' answered \"\(answer.text.prefix(60))\" in \(Int(milliseconds)) ms"
+            )
         } catch {
             return Finding(
                 what: "model", isWell: false, seen: "\(error)",

@@ -21,6 +21,8 @@ struct ExplainCommand<Host: StagecoachHost>: AsyncParsableCommand {
             valueName: "old pipeline"))
     var against: [String] = []
 
+    func validate() throws { try pipelines.validate(for: Host.self) }
+
     func run() async throws {
         LogOutput.silence()
         let files = try PipelineArguments.good(pipelines.loadEach(for: Host.self))

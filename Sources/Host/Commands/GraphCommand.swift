@@ -12,6 +12,8 @@ struct GraphCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Option(help: "text, mermaid, dot or svg.")
     var format = GraphFormat.text
 
+    func validate() throws { try pipelines.validate(for: Host.self) }
+
     func run() async throws {
         let files = try PipelineArguments.good(pipelines.loadEach(for: Host.self))
         print(format.draw(files.map { PipelineGraph($0) }))

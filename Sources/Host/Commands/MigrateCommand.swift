@@ -14,6 +14,8 @@ struct MigrateCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Flag(help: "Print the SQL instead of running it.")
     var print = false
 
+    func validate() throws { try pipelines.validate(for: Host.self) }
+
     func run() async throws {
         LogOutput.bootstrap()
         for file in try pipelines.loadGood(for: Host.self) {

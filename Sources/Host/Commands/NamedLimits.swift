@@ -1,5 +1,4 @@
 import Pipeline
-import Stages
 import Server
 
 /// Limits that count by names which clients choose: without authentication each new name has a limit of its own.
@@ -17,7 +16,7 @@ enum NamedLimits {
         var found = Diagnostics(source: source)
         let chain = file.chain
         for (index, stage) in chain.stages.enumerated() {
-            guard let limit = stage as? Limit, let what = limit.countsByName else { continue }
+            guard let what = (stage as? any NameCountingStage)?.countsByName else { continue }
             // A stage of a used file has its place there.
             let place = pipeline.usedSources.isEmpty ? chain.places[index] : chain.entryPlace
             guard let place = place ?? chain.entryPlace else { continue }
@@ -27,14 +26,6 @@ enum NamedLimits {
                     + "limit of its own; add 'auth' to 'host', or a limit with 'per: address'")
         }
         return pipeline.adding(found)
-    }
-}
-
-extension Limit {
-    /// The setting that goes by a user's name; `nil` where none does.
-    fileprivate var countsByName: String? {
-        if messages != nil, per == .user { return "'per: user'" }
-        return tokens == nil ? nil : "'tokens'"
     }
 }
 

@@ -23,49 +23,8 @@ struct NewStageCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         let taken = Set(try Host.registry().stages.keys).union(PipelineWords.modifiers)
-        do throws(NewProblem) {
-            let name = try StageName(name, besides: taken)
-            if let package = try HostPackage.find() {
-                try add(name, to: package)
-            } else {
-                try writePackage(name)
-            }
-        } catch {
-            StandardError.write("error: \(error)")
-            throw ExitCode.failure
+        try NewPartFiles(stagecoach: stagecoach).write { () throws(NewProblem) in
+            StageTemplate(name: try PartName(name, besides: taken))
         }
-    }
-
-    private func add(_ name: StageName, to package: HostPackage) throws(NewProblem) {
-        let files = package.files(for: name)
-        try files.write()
-        print(
-            """
-            \(files.all.map(\.path).joined(separator: "\n"))
-            \(package.list(name))
-
-            Next:
-              \(package.swift("test"))
-              \(package.swift("run")) \(package.target) stages \(name.inFiles)
-              \(package.swift("run")) \(package.target) serve \(name.ofPackage).yaml
-            """)
-    }
-
-    private func writePackage(_ name: StageName) throws(NewProblem) {
-        let template = HostTemplate(name: name, dependency: try StagecoachDependency(named: stagecoach))
-        let files = template.files
-        try files.write()
-        print(
-            """
-            \(files.all.map(\.path).joined(separator: "\n"))
-
-            \(template.dependency.words)
-
-            Next:
-              cd \(name.ofPackage)
-              \(template.dependency.swift("test"))
-              \(template.dependency.swift("run")) \(name.host) stages \(name.inFiles)
-              \(template.dependency.swift("run")) \(name.host) serve \(name.ofPackage).yaml
-            """)
     }
 }

@@ -7,7 +7,7 @@ import Server
 /// What every command that reads pipeline files takes, and the reading of them.
 struct PipelineArguments: ParsableArguments {
     @Argument(help: ArgumentHelp("The pipeline file or files.", valueName: "pipeline"))
-    var paths: [String]
+    var paths: [String] = []
 
     @Option(help: "A file with variables that the environment doesn't have. (default: .env, if it exists)")
     var envFile: String?
@@ -17,8 +17,26 @@ struct PipelineArguments: ParsableArguments {
 
     /// Reads and checks every file by itself, as commands do that look at files; those of a folder where one is named.
     func loadEach<Host: StagecoachHost>(for host: Host.Type) throws -> [LoadedPipeline] {
-        let files = try withFilesOfFolders()
+        let files = try withChains(of: host, beside: false).withFilesOfFolders()
         return try files.read(for: host, wrapping: nil)
+    }
+
+    /// Only a host that has chains of its own need be told of no file.
+    func validate<Host: StagecoachHost>(for host: Host.Type) throws {
+        if try paths.isEmpty && HostChains.all(of: host).isEmpty {
+            throw ValidationError("Missing expected argument '<pipeline> ...'")
+        }
+    }
+
+    /// With the names of the host's chains: where no file is named, or beside those that are.
+    ///
+    /// - Throws: `ExitCode.failure`, after saying so, where the chains are not good.
+    func withChains<Host: StagecoachHost>(of host: Host.Type, beside: Bool) throws -> PipelineArguments {
+        guard paths.isEmpty || beside else { return self }
+        let names = try HostChains.all(of: host).keys.sorted()
+        var copy = self
+        copy.paths += names.filter { !paths.contains($0) }
+        return copy
     }
 
     /// The same with the pipeline files of folders in the place of these.
@@ -47,7 +65,8 @@ struct PipelineArguments: ParsableArguments {
         for host: Host.Type, after former: [PipelineFile] = [], variables: FormerEnvironment = FormerEnvironment(),
         wrapping: ResourceWrapping? = nil
     ) throws -> [LoadedPipeline] {
-        SharedHost.check(try read(for: host, after: former, variables: variables, wrapping: wrapping))
+        let all = try withChains(of: host, beside: false)
+        return SharedHost.check(try all.read(for: host, after: former, variables: variables, wrapping: wrapping))
     }
 
     private func read<Host: StagecoachHost>(
@@ -56,15 +75,21 @@ struct PipelineArguments: ParsableArguments {
     ) throws -> [LoadedPipeline] {
         let (environment, diagnostics) = variables.next(Environment.load(envFile: envFile))
         let loader = try loader(for: host, with: environment, wrapping: wrapping)
+        let chains = try HostChains.all(of: host)
         // 'pipelines/*.yaml' has the tests beside the files, too.
         let paths = paths.contains { !$0.isTestFile } ? paths.filter { !$0.isTestFile } : paths
         let loaded = paths.enumerated().map { index, path in
             if path.isTestFile { return LoadedPipeline.refused(testFile: path) }
+            if let chain = chains[path] {
+                // What is written in Swift does not change while the program runs.
+                let same = former.first { $0.path == path }.map { LoadedPipeline(unchanged: $0) }
+                return same ?? LoadedPipeline(chain, named: path)
+            }
             let loaded = loader.load(path: path, after: former.indices.contains(index) ? former[index] : nil)
             return loaded.naming(fileLike: path)
         }
         let broken = LoadedPipeline(file: nil, diagnostics: diagnostics, source: nil)
-        return (diagnostics.isEmpty ? [] : [broken]) + loaded
+        return (diagnostics.isEmpty ? [] : [broken]) + loaded.map(EntryPaths.check)
     }
 
     /// The variables; what is wrong with their file goes to standard error.
@@ -107,7 +132,10 @@ struct PipelineArguments: ParsableArguments {
         // What is wrong with it shows now, and not when it is read again.
         _ = try Host.registry()
         let (paths, envFile) = (paths, envFile)
-        return PipelineSource(files: files, paths: paths + [envFile ?? ".env"]) { former in
+        let chains = try HostChains.all(of: host).keys
+        return PipelineSource(
+            files: files, paths: paths.filter { !chains.contains($0) } + [envFile ?? ".env"]
+        ) { former in
             var arguments = PipelineArguments()
             (arguments.paths, arguments.envFile) = (paths, envFile)
             return (try? arguments.load(for: host, after: former, variables: variables, wrapping: wrapping)) ?? []

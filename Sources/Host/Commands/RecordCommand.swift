@@ -26,6 +26,12 @@ struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Option(help: "Add the tests to a file, such as NAME.test.yaml. (default: standard output)")
     var output: String?
 
+    func validate() throws {
+        if try HostChains.all(of: Host.self)[path] != nil {
+            throw ValidationError("'\(path)' is a chain written in Swift; tests are written of a pipeline file.")
+        }
+    }
+
     func run() async throws {
         var pipelines = PipelineArguments()
         (pipelines.paths, pipelines.envFile) = ([path], envFile)

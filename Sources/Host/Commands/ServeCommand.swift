@@ -14,6 +14,8 @@ struct ServeCommand<Host: StagecoachHost>: AsyncParsableCommand {
         help: "Read the files again when they change, as SIGHUP does; they apply from the next message on.")
     var watch = false
 
+    func validate() throws { try pipelines.validate(for: Host.self) }
+
     func run() async throws {
         try await serving.serve(pipelines, as: Host.self, watches: watch) { line in
             print(line)

@@ -39,6 +39,8 @@ struct ServingArguments: ParsableArguments {
         announce: @escaping @Sendable (String) -> Void
     ) async throws {
         LogOutput.bootstrap()
+        // 'record' is about the one file that is named.
+        let pipelines = recorder == nil ? try pipelines.withChains(of: host, beside: true) : pipelines
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(
             Host.metrics.map { MultiplexMetricsHandler(factories: [metrics, $0]) } ?? metrics)

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Pipeline
-import Stages
 import Server
 
 struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
@@ -31,8 +30,8 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
         arguments.envFile = envFile
         let files = try arguments.loadGood(for: Host.self)
         do {
-            for persist in files.flatMap(\.chain.stages).compactMap({ $0 as? Persist }) {
-                if let id { try await show(id, persist) } else { try await list(persist) }
+            if let table = files.lazy.flatMap({ StoredTable.all(in: $0.chain) }).first {
+                if let id { try await show(id, table) } else { try await list(table) }
                 return
             }
         } catch let code as ExitCode {
@@ -45,8 +44,8 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
         throw ExitCode.failure
     }
 
-    private func list(_ persist: Persist) async throws {
-        let sessions = try await persist.database.sessions(in: persist.table, limit: limit)
+    private func list(_ table: StoredTable) async throws {
+        let sessions = try await table.store.sessions(in: table.name, limit: limit)
         print("session                               messages  last message                 username")
         for session in sessions {
             let count = String(session.messages)
@@ -56,8 +55,8 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
         }
     }
 
-    private func show(_ id: String, _ persist: Persist) async throws {
-        let rows = try await persist.database.rows(ofSession: id, in: persist.table, limit: limit)
+    private func show(_ id: String, _ table: StoredTable) async throws {
+        let rows = try await table.store.rows(ofSession: id, in: table.name, limit: limit)
         if rows.isEmpty {
             StandardError.write("error: no message of session '\(id)' is stored")
             throw ExitCode.failure

@@ -11,7 +11,8 @@ enum SharedHost {
         return loaded.map { pipeline in
             guard let file = pipeline.file, let source = pipeline.source else { return pipeline }
             var problems = Diagnostics(source: source)
-            if let served = ServedPipeline(file), let place = file.chain.entryPlace {
+            if let served = ServedPipeline(file) {
+                let place = file.chain.entryPlace ?? SourceRange(at: .start)
                 if let other = paths.updateValue(file.path, forKey: served.path) {
                     problems.error(.clash, at: place, "the path '\(served.path)' is taken by \(other)")
                 }

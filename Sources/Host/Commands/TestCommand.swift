@@ -19,6 +19,10 @@ struct TestCommand<Host: StagecoachHost>: AsyncParsableCommand {
     @Option(help: "Write the results to a file, as JUnit's XML.")
     var junit: String?
 
+    func validate() throws {
+        if pipelines.paths.isEmpty { throw ValidationError("Missing expected argument '<pipeline> ...'") }
+    }
+
     func run() async throws {
         LogOutput.silence()
         let environment = try pipelines.goodEnvironment()

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// The package in the working directory, where it is a host with stages of its own.
+/// The package in the working directory, where it is a host with parts of its own.
 struct HostPackage {
     /// The file that declares the host.
     let file: String
@@ -27,16 +27,16 @@ struct HostPackage {
                 + "go to another folder for a package of its own")
     }
 
-    /// The files of a stage in this package.
-    func files(for name: StageName) -> NewFiles {
-        let stage = StageTemplate(name: name)
+    /// The files of a stage or resource in this package.
+    func files(for part: some NewPart) -> NewFiles {
+        let name = part.name
         let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "Sources"
         var files = NewFiles()
-        files.add("\(folder)/\(name.type).swift", stage.stage)
+        files.add("\(folder)/\(name.type).swift", part.source)
         if FileManager.default.fileExists(atPath: "Tests/\(target)Tests") {
-            files.add("Tests/\(target)Tests/\(name.type)Tests.swift", stage.test(in: target))
+            files.add("Tests/\(target)Tests/\(name.type)Tests.swift", part.test(in: target))
         }
-        files.add("\(name.ofPackage).yaml", stage.pipeline)
+        files.add("\(name.ofPackage).yaml", part.pipeline)
         return files
     }
 
@@ -45,14 +45,14 @@ struct HostPackage {
 
     private var manifest: String { (try? String(contentsOfFile: "Package.swift", encoding: .utf8)) ?? "" }
 
-    /// Puts the stage into the host's list, and says so or what to write there.
-    func list(_ name: StageName) -> String {
+    /// Puts it into the host's lists, and says so or what to write there.
+    func list(_ part: some NewPart) -> String {
         let kit =
             manifest.contains("PipelineTesting") || !FileManager.default.fileExists(atPath: "Tests/\(target)Tests")
             ? ""
-            : "\nNow add to the target '\(target)Tests' in Package.swift, for the stage's test: "
+            : "\nNow add to the target '\(target)Tests' in Package.swift, for the \(part.noun)'s test: "
                 + ".product(name: \"PipelineTesting\", package: \"\(dependency)\")"
-        return listed(name) + kit
+        return part.lists.map { listed($0.type, in: $0.list) }.joined(separator: "\n") + kit
     }
 
     /// What the manifest calls the package that has the host.
@@ -61,32 +61,13 @@ struct HostPackage {
         return match.map { String($0.output.1) } ?? "stagecoach"
     }
 
-    private func listed(_ name: StageName) -> String {
+    private func listed(_ type: String, in list: HostList) -> String {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8),
-            let listed = Self.listing(name.type, in: text),
+            let listed = list.adding(type, to: text),
             (try? Data(listed.utf8).write(to: URL(filePath: file), options: .atomic)) != nil
         else {
-            return "Now write into the host, in \(file): static let stages: [any Stage.Type] = [\(name.type).self]"
+            return "Now write into the host, in \(file): \(list.declaration(of: type))"
         }
-        return "\(file)  has it in its list of stages now"
-    }
-
-    /// The text of a host with one more stage in its list; `nil` where no list is found.
-    static func listing(_ type: String, in text: String) -> String? {
-        guard let match = text.firstMatch(of: /stages\s*:\s*\[\s*any\s+Stage\.Type\s*\]\s*=\s*\[([^\]]*)\]/) else {
-            return nil
-        }
-        let inside = match.output.1
-        let end = inside.lastIndex { !$0.isWhitespace }
-        guard let end else { return text.replacingCharacters(of: inside, with: "\(type).self") }
-        let last = inside[...end]
-        let added = last.hasSuffix(",") ? "\(last) \(type).self," : "\(last), \(type).self"
-        return text.replacingCharacters(of: last, with: added)
-    }
-}
-
-extension String {
-    fileprivate func replacingCharacters(of part: Substring, with replacement: String) -> String {
-        String(self[..<part.startIndex]) + replacement + String(self[part.endIndex...])
+        return "\(file)  has it in its list of \(list.rawValue) now"
     }
 }

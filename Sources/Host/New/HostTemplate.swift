@@ -1,19 +1,20 @@
-/// The files of a package that is a host with one stage of its own.
-struct HostTemplate {
-    let name: StageName
+/// The files of a package that is a host with a stage or resource of its own.
+struct HostTemplate<Part: NewPart> {
+    let part: Part
     let dependency: StagecoachDependency
 
-    /// The files, in a folder named after the stage.
+    private var name: PartName { part.name }
+
+    /// The files, in a folder named after it.
     var files: NewFiles {
-        let stage = StageTemplate(name: name)
         let folder = name.ofPackage
         var files = NewFiles()
         files.add("\(folder)/Package.swift", manifest)
         if let versions = dependency.versions { files.add("\(folder)/Package.resolved", versions) }
-        files.add("\(folder)/Sources/\(name.host)/\(name.type).swift", stage.stage)
+        files.add("\(folder)/Sources/\(name.host)/\(name.type).swift", part.source)
         files.add("\(folder)/Sources/\(name.host)/\(name.host).swift", host)
-        files.add("\(folder)/Tests/\(name.host)Tests/\(name.type)Tests.swift", stage.test(in: name.host))
-        files.add("\(folder)/\(name.ofPackage).yaml", stage.pipeline)
+        files.add("\(folder)/Tests/\(name.host)Tests/\(name.type)Tests.swift", part.test(in: name.host))
+        files.add("\(folder)/\(name.ofPackage).yaml", part.pipeline)
         files.add("\(folder)/README.md", readme)
         files.add("\(folder)/.gitignore", ".build/\ndata/\n.env")
         return files
@@ -50,9 +51,9 @@ struct HostTemplate {
         """
         import Host
 
-        /// Every command of `stagecoach`, with `\(name.inFiles)` beside the built-in stages.
+        /// Every command of `stagecoach`, with `\(name.inFiles)` beside the built-in \(part.noun)s.
         @main struct \(name.host): StagecoachHost {
-            static let stages: [any Stage.Type] = [\(name.type).self]
+            \(part.lists.map { $0.list.declaration(of: $0.type) }.joined(separator: "\n    "))
         }
         """
     }
@@ -61,13 +62,13 @@ struct HostTemplate {
         """
         # \(name.type)
 
-        A Stagecoach host with a stage of its own, `\(name.inFiles)`.
+        A Stagecoach host with a \(part.noun) of its own, `\(name.inFiles)`.
 
         | file | what it is |
         | --- | --- |
-        | `Sources/\(name.host)/\(name.type).swift` | the stage |
-        | `Sources/\(name.host)/\(name.host).swift` | the host: its list of stages |
-        | `Tests/\(name.host)Tests/\(name.type)Tests.swift` | the stage's test |
+        | `Sources/\(name.host)/\(name.type).swift` | the \(part.noun) |
+        | `Sources/\(name.host)/\(name.host).swift` | the host: its list of \(part.noun)s |
+        | `Tests/\(name.host)Tests/\(name.type)Tests.swift` | the \(part.noun)'s test |
         | `\(name.ofPackage).yaml` | a pipeline that uses it |
 
         ```sh
@@ -77,7 +78,7 @@ struct HostTemplate {
         \(dependency.swift("run")) \(name.host) serve \(name.ofPackage).yaml
         ```
 
-        The first tests the stage, the second prints its settings. Once the last one says `listening on`, open
+        The first tests the \(part.noun), the second prints its settings. Once the last one says `listening on`, open
         <http://127.0.0.1:8080>, or `curl -d '{"prompt": "hello"}' http://127.0.0.1:8080/ws`.
         \(dependency.scratchWords)
         Another stage, in this folder:

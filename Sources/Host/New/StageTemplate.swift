@@ -1,18 +1,22 @@
 /// The files of a new stage: itself, its test, and a pipeline that uses it.
-struct StageTemplate {
-    let name: StageName
+struct StageTemplate: NewPart {
+    let name: PartName
 
-    var stage: String {
+    let noun = "stage"
+
+    var lists: [(list: HostList, type: String)] { [(.stages, name.type)] }
+
+    var source: String {
         """
         import Pipeline
 
-        struct \(name.type): Stage {
+        struct \(name.type): ImmediateStage {
             static let name = "\(name.inFiles)"
             static let summary = "Says the prompt louder."
             @Setting("How many exclamation marks it adds.") var marks = 1
             var requires: Fields { [.prompt] }
 
-            func run(_ message: inout Message) async throws {
+            func run(_ message: inout Message) throws {
                 message.prompt = message.prompt.uppercased() + String(repeating: "!", count: marks)
             }
         }

@@ -36,16 +36,21 @@ struct StageSection {
     }
 
     private func checkRoles(of steps: [Step], at place: SourceRange, with reader: inout SettingReader) {
-        let entryNames = registry.stages.filter { $0.value.role == .entry }.map { $0.key }.sorted()
-        var roles: [StageRole] = []
-        for step in steps { step.visit { roles.append(type(of: $0.stage).role) } }
-        if !roles.contains(.entry), let name = entryNames.first {
+        let entryNames = registry.stages.filter { $0.value is any EntryStage.Type }.map { $0.key }.sorted()
+        var (hasEntry, hasReply) = (false, false)
+        for step in steps {
+            step.visit {
+                hasEntry = hasEntry || $0.isEntry
+                hasReply = hasReply || $0.isReply
+            }
+        }
+        if !hasEntry, let name = entryNames.first {
             reader.diagnostics.error(
                 .missingEntry, at: place, "no stage receives messages: begin with '- \(name)'")
         }
         // Below a key that nobody knows there may be more of them.
-        if !roles.contains(.reply), !reader.diagnostics.items.contains(where: { $0.code == .unknownKey }) {
-            let name = registry.stages.filter { $0.value.role == .reply }.keys.min()
+        if !hasReply, !reader.diagnostics.items.contains(where: { $0.code == .unknownKey }) {
+            let name = registry.stages.filter { $0.value is any ReplyStage.Type }.keys.min()
             reader.diagnostics.warning(
                 .missingReply, at: place,
                 "no stage answers the client" + (name.map { "; end with '- \($0)'" } ?? ""))

@@ -110,7 +110,7 @@ struct UsedFile {
             return nil
         }
         let steps = reader.file.steps(elements, with: &reader)
-        let isEntry = steps.first.map { type(of: $0.stage).role == .entry } ?? false
+        let isEntry = steps.first.map { $0.isEntry } ?? false
         guard !isEntry || steps.count > 1 || !reader.stagesAreKnown else {
             reader.diagnostics.error(
                 .missingKey, at: elements[0].range, "the file has no stage after '\(steps[0].name)'")

@@ -103,7 +103,7 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
     }
 
     /// Makes a pipeline error of anything a stage throws, and says which step threw it.
-    init(_ error: any Error, stage label: String) {
+    package init(_ error: any Error, stage label: String) {
         switch error {
         case let error as PipelineError:
             self = error

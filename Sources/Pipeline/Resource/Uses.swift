@@ -115,6 +115,8 @@ protocol ResourceUse: Sendable {
     var isList: Bool { get }
     /// The names of the resources that were found.
     var names: [String] { get }
+    /// The resources that were found, in the order of their names.
+    var resources: [any Resource] { get }
     /// Whether they are all that there are, as the file names none.
     var isEverything: Bool { get }
     /// The same declaration with its resource; `nil` after reporting why there is none.
@@ -129,6 +131,11 @@ extension Uses: ResourceUse {
     var isList: Bool { declared.isList }
 
     var isOnlyNamed: Bool { declared.isOnlyNamed }
+
+    var resources: [any Resource] {
+        guard let value else { return [] }
+        return value as? [any Resource] ?? (value as? any Resource).map { [$0] } ?? []
+    }
 
     func resolved(_ request: ResourceRequest, with reader: inout SettingReader) -> (any ResourceUse)? {
         guard let found = declared.find(request, &reader) else { return nil }

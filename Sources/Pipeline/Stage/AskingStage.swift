@@ -1,10 +1,40 @@
-/// A stage that asks models, each where those before it fail.
-package protocol AskingStage: Stage {
-    /// The models in the order in which they are asked.
-    var asked: [AskedModel] { get }
+/// A stage that asks models: those of its `@Uses` properties, in the order of their declaration, each where those before it
+/// fail. `doctor` asks the first as the stage would, and a model that is down is no reason to refuse messages where another
+/// answers in its place.
+///
+/// ```swift
+/// struct Ask: AskingStage {
+///     static let name = "ask"
+///     @Uses("Who is asked.") var api: any Model
+///     @Setting("The model's name.") var model = "gpt-4o"
+///     …
+/// }
+/// ```
+public protocol AskingStage: Stage {
+    /// The model's name at its API; empty by default, for a model that needs none.
+    var model: String { get }
 
-    /// Their names, known as soon as the file is read.
-    var askedNames: [String] { get }
+    /// How long a call may take in all; 30 s by default.
+    var timeout: Duration { get }
+}
+
+extension AskingStage {
+    /// None.
+    public var model: String { "" }
+
+    /// 30 s.
+    public var timeout: Duration { .seconds(30) }
+}
+
+extension AskingStage {
+    /// The models in the order in which they are asked. Their names are known as soon as the file is read.
+    package var asked: [AskedModel] {
+        Property.all(of: self).compactMap(\.use).filter { !$0.isEverything }.flatMap { use in
+            zip(use.names, use.resources).compactMap { name, resource in
+                (resource as? any Model).map { AskedModel(name: name, model: $0) }
+            }
+        }
+    }
 }
 
 /// A model that a stage asks.

@@ -15,7 +15,7 @@ extension Chain {
                 let place = queue.survivesProcess ? "that outlives the process" : "in memory"
                 let words = queue.killedWords(isAnswered: isAnswered)
                 notes.append("'\(step.label)' runs behind a queue \(place): \(words)")
-            } else if type(of: step.stage).role == .reply {
+            } else if step.isReply {
                 isAnswered = true
             }
             let before = isAnswered

@@ -45,7 +45,7 @@ package struct Explanation: Sendable {
             ? "nobody waits"
             : isAnswered ? "the client has its answer; its next message waits for this" : "the client waits"
         var lines = ["\(step.label): \(words(for: step, who))"]
-        if type(of: step.stage).role == .reply { isAnswered = true }
+        if step.isReply { isAnswered = true }
         guard let composite = step.composite else { return lines }
         let (before, isInside) = (isAnswered, isBehindQueue || step.background != nil)
         for (name, branch) in zip(composite.branchNames, composite.branches) {
@@ -66,7 +66,7 @@ package struct Explanation: Sendable {
             let full = (step.modifiers.async?.whenFull ?? .wait).words
             return "runs in the background\(condition); the next stage begins \(handed); \(full)"
         }
-        if type(of: step.stage).role == .reply { return "the answer leaves\(condition)" }
+        if step.isReply { return "the answer leaves\(condition)" }
         let delay = LongestDelay(of: step)
         let bound = delay.isBounded ? delay.total : nil
         let time = bound.map { $0 == .zero ? "at once" : "at most \($0.words)" } ?? "as long as it takes"

@@ -17,7 +17,7 @@ struct LongestDelay {
     /// That of steps one after the other.
     init(of steps: [StepRunner]) {
         for step in steps {
-            if type(of: step.stage).role == .reply { return }
+            if step.isReply { return }
             add(LongestDelay(of: step))
             if step.background == nil, step.inner.contains(where: \.answers) { return }
         }
@@ -36,7 +36,7 @@ struct LongestDelay {
         }
         if let composite = step.composite {
             addBranches(of: composite)
-        } else if let bound = step.stage.longestRun {
+        } else if let bound = step.stage.bound {
             total = bound
             if let waits = (step.stage as? any WaitingStage)?.waits { exceptions.append(waits) }
         } else {
@@ -72,6 +72,6 @@ struct LongestDelay {
 extension StepRunner {
     /// Whether an answer leaves here, or in a step inside it, before it ends.
     fileprivate var answers: Bool {
-        type(of: stage).role == .reply || background == nil && inner.contains(where: \.answers)
+        isReply || background == nil && inner.contains(where: \.answers)
     }
 }

@@ -105,7 +105,7 @@ package struct PipelineGuarantees: Sendable {
             } else {
                 parts.append(part(step, way, state))
                 state.isAsked = state.isAsked || step.stage is any AskingStage
-                let answers = step.background == nil && type(of: step.stage).role == .reply
+                let answers = step.background == nil && step.isReply
                 state.isAnswered = state.isAnswered || answers
             }
             if !step.instead.isEmpty {
@@ -118,7 +118,7 @@ package struct PipelineGuarantees: Sendable {
 
     private mutating func part(_ step: StepRunner, _ way: Way, _ state: State) -> GuaranteedPart {
         let kind = type(of: step.stage)
-        let stores = step.stage is any BatchStage
+        let stores = step.stage.stores
         let own = (step.stage as? any Guaranteeing)?.guarantees ?? []
         var all = own
         let refuses = own.contains(where: \.refuses)
@@ -129,7 +129,7 @@ package struct PipelineGuarantees: Sendable {
             let stored = step.storingGuarantees(isAnswered: state.isAnswered, failure: way.failure)
             storingLosses += stored.losses(of: step)
             all += stored
-        } else if kind.role == .work {
+        } else if !step.isReply, !(step.stage is any EntryStage) {
             if !refuses {
                 all += step.directGuarantees(isAnswered: state.isAnswered, failure: way.failure)
             }
@@ -212,8 +212,8 @@ package struct PipelineGuarantees: Sendable {
         let wait = Guarantee(
             "longest wait", "a client waits \(delay.words)",
             .levels([-Double(delay.unbounded), -delay.total.inSeconds]), in: .unsaid)
-        let answers = steps.flatMap(\.all).contains { type(of: $0.stage).role == .reply }
-        let answersAll = steps.cover { type(of: $0).role == .reply }
+        let answers = steps.flatMap(\.all).contains(where: \.isReply)
+        let answersAll = steps.cover { $0 is any ReplyStage }
         let words =
             answersAll
             ? "every client gets an answer"
@@ -235,7 +235,7 @@ extension CompositeStage {
     fileprivate func answers(outsideBranch index: Int) -> Bool {
         flow == .all
             && branches.enumerated().contains { other, branch in
-                other != index && branch.track.steps.flatMap(\.all).contains { type(of: $0.stage).role == .reply }
+                other != index && branch.track.steps.flatMap(\.all).contains(where: \.isReply)
             }
     }
 }

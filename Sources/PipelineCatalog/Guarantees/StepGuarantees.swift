@@ -21,7 +21,7 @@ extension StepRunner {
         if let limit = modifiers.timeout {
             all.append(Guarantee(.slowRun, words(forRunsLongerThan: limit), .level(1), in: .losses))
         } else {
-            let isBounded = leaves.allSatisfy { $0.stage.longestRun != nil || $0.modifiers.timeout != nil }
+            let isBounded = leaves.allSatisfy { $0.stage.bound != nil || $0.modifiers.timeout != nil }
             all.append(
                 Guarantee(
                     .slowRun, isBounded ? "a run ends by itself" : "a run may take as long as it takes",
@@ -39,7 +39,7 @@ extension StepRunner {
 
     private func words(forRunsLongerThan limit: Duration) -> String {
         let run = "a run that takes longer than \(limit.words)"
-        if stage is any BatchStage {
+        if stage.stores {
             return "\(run) is an outage of where it stores: it is made again until it ends in time"
         }
         let retry = modifiers.async?.retry ?? modifiers.retry
@@ -84,7 +84,7 @@ extension StepRunner {
     /// The steps behind its queue that its guarantees are about: those that store, where there are any.
     var queueCarriers: [StepRunner] {
         let leaves = leaves
-        let storing = leaves.filter { $0.stage is any BatchStage }
+        let storing = leaves.filter { $0.stage.stores }
         return storing.isEmpty ? leaves : storing
     }
 

@@ -1,7 +1,7 @@
 package import Logging
 package import NIOCore
 package import Pipeline
-package import Stages
+import Stages
 
 /// One connection's messages: each is read, run through the chain in its turn, and answered in order.
 ///

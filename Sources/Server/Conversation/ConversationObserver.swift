@@ -1,5 +1,5 @@
 package import Pipeline
-package import Stages
+import Stages
 
 /// Hears what is said in conversations, on any event loop: what `record` makes tests of.
 package protocol ConversationObserver: AnyObject, Sendable {

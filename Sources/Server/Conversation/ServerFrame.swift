@@ -1,5 +1,4 @@
 package import Pipeline
-package import Stages
 
 /// What the host says to a client: text that is ready but for its place in the connection's sequence.
 package struct ServerFrame {
@@ -77,6 +76,20 @@ package struct ServerFrame {
         self.kind = kind
         self.text = text
         self.isNumbered = isNumbered
+    }
+
+    /// What it says to an entry stage that translates it: a frame of JSON that ends a message.
+    var answer: EntryAnswer {
+        guard case .object(let members)? = JSONValue(json: text(sequence: 0)) else {
+            return .answer("", tokensUsed: nil)
+        }
+        if case .error(let code) = kind {
+            guard case .object(let error)? = members["error"] else { return .failure(code: code.rawValue, message: "") }
+            return .failure(code: code.rawValue, message: error["message"]?.text ?? "")
+        }
+        var tokens: Int?
+        if case .int(let number)? = members["tokens_used"] { tokens = number }
+        return .answer(members["response"]?.text ?? "", tokensUsed: tokens)
     }
 
     /// About how many bytes it has.

@@ -15,6 +15,8 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
     private let session: Session
     private let key: SessionKey
     private let isEventStream: Bool
+    /// What the body is read by, and the answer written, where that is not JSON.
+    private let translator: (any TranslatingEntryStage)?
     /// Header fields that let a page of another origin read the answer.
     private let sharing: HTTPHeaders
     private let ended: (_ isLast: Bool) -> Void
@@ -50,9 +52,10 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
         self.ended = ended
         session = admission.session
         key = SessionKey(admission.pipeline, admission.session)
-        isEventStream = head.headers[canonicalForm: "accept"].contains {
-            $0.lowercased().hasPrefix("text/event-stream")
-        }
+        translator = admission.pipeline.entry.translator
+        isEventStream =
+            translator == nil
+            && head.headers[canonicalForm: "accept"].contains { $0.lowercased().hasPrefix("text/event-stream") }
         // Events have no length, which HTTP/1.0 can say by the connection's end alone.
         isLast = !head.isKeepAlive || isEventStream && head.version != .http1_1
         conversation = Conversation(
@@ -65,7 +68,15 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
     func begin(_ body: String) {
         loop.add(work: self)
         if isEventStream { lookForSilence(in: Self.headerDelay) }
-        conversation?.receive(body)
+        guard let translator else {
+            conversation?.receive(body)
+            return
+        }
+        do {
+            conversation?.receive(try translator.request(in: body).frame)
+        } catch {
+            conversation?.refuse(body, with: PipelineError(error, stage: type(of: translator).name))
+        }
     }
 
     /// Lets an event stream's client, and the proxies between, see that there is somebody.
@@ -145,8 +156,11 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
             if !hasBegun { write(.ok, "text/event-stream", length: nil) }
             write(body: "data: \(text)\n\n")
         } else {
-            write(frame.status, "application/json", length: text.utf8.count + 1, retryAfter: frame.retryAfter)
-            write(body: text + "\n")
+            let body = translator.map { $0.text(of: frame.answer) } ?? text + "\n"
+            write(
+                frame.status, translator?.contentType ?? "application/json", length: body.utf8.count,
+                retryAfter: frame.retryAfter)
+            write(body: body)
         }
         if isLast { end() } else { context.flush() }
     }

@@ -70,8 +70,10 @@ actor Reloader {
         report(loaded)
         let good = loaded.compactMap(\.file)
         guard good.count == files.count, !loaded.contains(where: \.hasErrors) else { return refuse("see above") }
-        let next = good.enumerated().compactMap {
-            ServedPipeline($1, index: $0, observer: routes.pipelines[$0].observer)
+        let next = good.enumerated().compactMap { index, file in
+            let served = routes.pipelines[index]
+            // A chain written in Swift stays as it is.
+            return file.chain === served.chain ? served : ServedPipeline(file, index: index, observer: served.observer)
         }
         guard next.count == routes.pipelines.count else { return refuse("no message could come in") }
         let said = HostSettings.of(good)
@@ -89,7 +91,8 @@ actor Reloader {
         report(auth, said)
         let keys = auth.authenticator?.issuerKeys
         await keys?.begin(unless: self.auth.authenticator?.issuerKeys)
-        for pipeline in next { pipeline.chain.takeOver() }
+        let added = next.filter { isNew($0) }
+        for pipeline in added { pipeline.chain.takeOver() }
         WeakerGuarantees.log(from: files, to: good, host: (host, now), logger)
         let isSame = zip(good, files).allSatisfy { $0.hasSameSection("host", as: $1) }
         let replaced = routes.pipelines
@@ -99,7 +102,7 @@ actor Reloader {
             routes, limits: isSame ? nil : said.limits.withinDescriptors,
             after: auth.authenticator === self.auth.authenticator ? nil : AccessReview(auth))
         await take(auth, now)
-        for pipeline in replaced { retire(pipeline) }
+        for (former, now) in zip(replaced, next) where former !== now { retire(former) }
         logger.notice("Reloaded", metadata: ["pipelines": "\(next.map(\.name).joined(separator: ", "))"])
     }
 
@@ -179,12 +182,15 @@ actor Reloader {
         return losses
     }
 
+    /// Whether it is not served already.
+    private func isNew(_ pipeline: ServedPipeline) -> Bool { !routes.pipelines.contains { $0 === pipeline } }
+
     private func open(_ next: [ServedPipeline]) async throws {
-        for (index, pipeline) in next.enumerated() {
+        for (index, pipeline) in next.enumerated() where isNew(pipeline) {
             do {
                 try await pipeline.chain.open(replacing: routes.pipelines[index].chain)
             } catch {
-                for opened in next[..<index].reversed() { await opened.chain.close(within: .zero) }
+                for opened in next[..<index].reversed() where isNew(opened) { await opened.chain.close(within: .zero) }
                 throw ServeError(description: "pipeline '\(pipeline.name)' can't start: \(error)")
             }
         }

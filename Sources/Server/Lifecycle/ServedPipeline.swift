@@ -1,5 +1,4 @@
 package import Pipeline
-import Stages
 import Synchronization
 
 /// A pipeline file as it was read once, and where it is served. Where the file is read again another takes its place.
@@ -10,7 +9,8 @@ package final class ServedPipeline: Sendable {
     }
 
     let name: String
-    let entry: Receive
+    /// Where its messages come in, and how.
+    let entry: EntrySettings
     let chain: Chain
     let meter: MessageMeter
     /// The file's place among those that are served.
@@ -24,16 +24,18 @@ package final class ServedPipeline: Sendable {
     /// For how long a session is kept without a client; `nil` where none is.
     var retention: Duration? { if case .hold(let time) = entry.onDisconnect { time } else { nil } }
 
-    init(name: String, entry: Receive, chain: Chain, index: Int = 0, observer: (any ConversationObserver)? = nil) {
-        (self.name, self.entry, self.chain, self.index) = (name, entry, chain, index)
+    init(
+        name: String, entry: some EntryStage, chain: Chain, index: Int = 0, observer: (any ConversationObserver)? = nil
+    ) {
+        (self.name, self.entry, self.chain, self.index) = (name, EntrySettings(entry), chain, index)
         self.observer = observer
         meter = MessageMeter(pipeline: name)
     }
 
     /// `nil` for a chain that no message can enter, which no pipeline file builds.
     package convenience init?(_ file: PipelineFile, index: Int = 0, observer: (any ConversationObserver)? = nil) {
-        guard let receive = file.chain.stages.first as? Receive else { return nil }
-        self.init(name: file.name, entry: receive, chain: file.chain, index: index, observer: observer)
+        guard let entry = file.chain.stages.first as? any EntryStage else { return nil }
+        self.init(name: file.name, entry: entry, chain: file.chain, index: index, observer: observer)
     }
 
     /// How many messages wait in one of its stages.
@@ -62,6 +64,23 @@ package final class ServedPipeline: Sendable {
             }
             if isIdle { continuation.resume() }
         }
+    }
+}
+
+/// What the host asks of an entry stage for each message, asked once.
+struct EntrySettings {
+    let path: String
+    let format: MessageFormat
+    let concurrency: Int
+    let onDisconnect: OnDisconnect
+    let remember: Remember
+    /// The stage, where it says itself what requests by `POST` look like.
+    let translator: (any TranslatingEntryStage)?
+
+    init(_ stage: some EntryStage) {
+        (path, format, concurrency) = (stage.path, stage.format, stage.concurrency)
+        (onDisconnect, remember) = (stage.onDisconnect, stage.remember)
+        translator = stage as? any TranslatingEntryStage
     }
 }
 

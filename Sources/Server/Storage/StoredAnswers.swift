@@ -44,7 +44,7 @@ enum StoredAnswers {
     }
 
     private static func check(_ prompt: String, _ userID: String?, against message: Message) throws(PipelineError) {
-        guard prompt.isExactly(Persist.storable(message.prompt)) || prompt.isExactly(message.prompt),
+        guard prompt.isExactly(Row.storable(message.prompt)) || prompt.isExactly(message.prompt),
             userID.isExactly(message.session.userID)
         else { throw .usedID }
     }

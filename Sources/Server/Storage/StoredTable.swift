@@ -1,5 +1,4 @@
 package import Pipeline
-import Stages
 
 /// A table that a pipeline stores in, and the database that has it.
 package struct StoredTable {
@@ -14,9 +13,10 @@ package struct StoredTable {
         var seen: Set<String> = []
         let stages = zip(chain.stages, zip(chain.labels, chain.places))
         return stages.compactMap { stage, naming in
-            guard let persist = stage as? Persist else { return nil }
-            let table = StoredTable(store: persist.database, name: persist.table, stage: naming.0, place: naming.1)
-            return seen.insert("\(type(of: table.store).name) \(table.name)").inserted ? table : nil
+            guard let stage = stage as? any StoringStage else { return nil }
+            let table = StoredTable(store: stage.store, name: stage.table, stage: naming.0, place: naming.1)
+            let kind = type(of: table.store).name
+            return seen.insert("\(kind) \(stage.storeName) \(table.name)").inserted ? table : nil
         }
     }
 

@@ -1,7 +1,7 @@
 public import Pipeline
 
 /// Asks a model for an answer.
-public struct Complete: Stage {
+public struct Complete: AskingStage, StreamingStage, OftenImmediateStage, BoundedStage {
     public static let name = "complete"
     public static let summary = "Asks a model for an answer to the prompt."
     public static let example = """
@@ -144,14 +144,6 @@ public struct Complete: Stage {
         return CompletionRequest(
             model: model, turns: turns, timeout: timeout, conversation: message.session.id, options: template.options)
     }
-}
-
-extension Complete: AskingStage {
-    package var asked: [AskedModel] {
-        zip(askedNames, [api] + fallback).map { AskedModel(name: $0, model: $1) }
-    }
-
-    package var askedNames: [String] { _api.names + _fallback.names }
 }
 
 extension Complete: Guaranteeing {

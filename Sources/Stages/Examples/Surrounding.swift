@@ -21,10 +21,10 @@ enum Surrounding {
     static func stages(around entry: String, of stage: any Stage.Type, keeping: Bool) -> [[String]] {
         let answers = entry.contains("complete") || stage.init().provides.contains(.completion)
         let kept = keeping && !entry.contains("persist") ? [Persist.example] : []
-        switch stage.role {
-        case .entry: return [[entry, "- complete"] + kept + ["- respond"]]
-        case .reply: return [["- receive", "- complete"] + kept + [entry]]
-        case .work:
+        switch stage {
+        case is any EntryStage.Type: return [[entry, "- complete"] + kept + ["- respond"]]
+        case is any ReplyStage.Type: return [["- receive", "- complete"] + kept + [entry]]
+        default:
             let alone = ["- receive", entry] + kept + ["- respond"]
             let before = ["- receive", entry, "- complete"] + kept + ["- respond"]
             let after = ["- receive", "- complete", entry] + kept + ["- respond"]

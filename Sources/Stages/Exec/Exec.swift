@@ -3,7 +3,7 @@ public import Pipeline
 /// Lets the user's own program work on messages: a pool of processes that read and write JSON lines.
 ///
 /// What goes over the pipes is written down in `docs/exec.md`.
-public struct Exec: Stage {
+public struct Exec: StreamingStage, BoundedStage {
     public static let name = "exec"
     public static let summary =
         "Runs a program of your own, in any language, on messages: it reads and writes JSON lines."

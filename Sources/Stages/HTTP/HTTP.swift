@@ -2,7 +2,7 @@ import HTTPClient
 public import Pipeline
 
 /// Calls an HTTP API, and takes parts of its answer into the message.
-public struct HTTP: Stage {
+public struct HTTP: BoundedStage {
     public static let name = "http"
     public static let summary = "Calls any HTTP API; parts of its answer go into fields of the message."
     public static let example = """

@@ -3,7 +3,7 @@ import Resources
 import Synchronization
 
 /// Refuses messages of clients that send too many, or have used up their tokens.
-public struct Limit: Stage {
+public struct Limit: OftenImmediateStage, BoundedStage {
     public static let name = "limit"
     public static let summary = "Limits how many messages a client may send, and how many tokens a user may use."
     public static let example = "- limit: {per: address, messages: 20, every: 1m}"
@@ -145,6 +145,13 @@ extension Limit: TableReader {
     var tableToRead: String? { tokens == nil ? nil : table }
 
     var databaseNames: [String] { _database.names }
+}
+
+extension Limit: NameCountingStage {
+    package var countsByName: String? {
+        if messages != nil, per == .user { return "'per: user'" }
+        return tokens == nil ? nil : "'tokens'"
+    }
 }
 
 extension Limit: WaitingStage {

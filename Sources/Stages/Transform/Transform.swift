@@ -1,7 +1,7 @@
 public import Pipeline
 
 /// Writes texts into a message's fields, made of its other fields.
-public struct Transform: AbbreviatedStage {
+public struct Transform: AbbreviatedStage, ImmediateStage, BoundedStage {
     public static let name = "transform"
     public static let summary = "Writes texts into fields, made of other fields: {prompt: \"In French: {{prompt}}\"}."
 
@@ -34,16 +34,7 @@ public struct Transform: AbbreviatedStage {
 
     public var longestRun: Duration? { .zero }
 
-    public func run(_ message: inout Message) async throws {
-        transform(&message)
-    }
-
-    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        transform(&message)
-        return true
-    }
-
-    private func transform(_ message: inout Message) {
+    public func run(_ message: inout Message) throws {
         let original = message
         for field in fields.all { field.path.set(.string(field.value.text(for: original)), in: &message) }
     }

@@ -6,7 +6,7 @@ import Testing
 @Suite("Answers in pieces")
 struct StreamingTests {
     /// Answers in pieces, and fails after some where it is told to.
-    private struct Pieces: Stage {
+    private struct Pieces: StreamingStage {
         static let name = "pieces"
         @Setting("What it says.") var says: [String] = ["a", "b"]
         @Setting("Whether it then fails.") var fails = false
@@ -21,9 +21,8 @@ struct StreamingTests {
     }
 
     /// Sends.
-    private struct Sender: Stage {
+    private struct Sender: ReplyStage {
         static let name = "sender"
-        static let role = StageRole.reply
         var requires: Fields { [.completion] }
         var takesDeltas: Bool { true }
         func run(_ message: inout Message) async throws { message.reply?.answer(message) }
@@ -48,9 +47,8 @@ struct StreamingTests {
     }
 
     /// Notes partial answers.
-    private struct Keeper: Stage {
+    private struct Keeper: PartialAnswerStage {
         static let name = "keeper"
-        static let takesPartialAnswers = true
         @State var journal = Journal<String>()
         var requires: Fields { [.completion] }
         func run(_ message: inout Message) async throws {

@@ -5,17 +5,23 @@ import Testing
 @Suite("Running without waiting")
 struct WithoutWaitingTests {
     /// Never waits.
-    private struct Quick: Stage {
+    private struct Quick: ImmediateStage {
         static let name = "quick"
         @Setting("What it adds.") var mark = "q"
 
-        func run(_ message: inout Message) async throws { message.prompt += mark }
-
-        func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+        func run(_ message: inout Message) throws {
             if message.prompt.hasPrefix("fail") { throw SomeError() }
             message.prompt += mark
-            return true
         }
+    }
+
+    /// Waits for the prompt "wait" alone.
+    private struct Sometimes: OftenImmediateStage {
+        static let name = "sometimes"
+
+        func run(_ message: inout Message) async throws { message.prompt += " waited" }
+
+        func runWithoutWaiting(_ message: inout Message) throws -> Bool { message.prompt != "wait" }
     }
 
     @Test("a chain whose stages never wait is run whole")
@@ -38,6 +44,25 @@ struct WithoutWaitingTests {
         #expect(message.prompt == "q")
         try await chain.run(&message, from: next)
         #expect(message.prompt == "qwq")
+    }
+
+    @Test("a stage that need not always wait is asked for each message")
+    func sometimes() async throws {
+        let chain = try Chain { Sometimes() }
+        var message = Message(prompt: "go")
+        #expect(try chain.runWithoutWaiting(&message) == nil)
+        message.prompt = "wait"
+        let next = try #require(try chain.runWithoutWaiting(&message))
+        try await chain.run(&message, from: next)
+        #expect(message.prompt == "wait waited")
+    }
+
+    @Test("a stage that never waits is run by who waits, too")
+    func waited() async throws {
+        let chain = try Chain { Quick() }
+        var message = Message(prompt: "")
+        try await chain.run(&message)
+        #expect(message.prompt == "q")
     }
 
     @Test("a step with a deadline, retries or an error policy is left to the task")

@@ -6,12 +6,9 @@ import Testing
 @Suite("Attempt and catch")
 struct AttemptTests {
     /// Fails without waiting.
-    private struct Fail: Stage {
+    private struct Fail: ImmediateStage {
         static let name = "fail"
-        func run(_ message: inout Message) async throws { throw PipelineError(.tooLong, "too long for us") }
-        func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-            throw PipelineError(.tooLong, "too long for us")
-        }
+        func run(_ message: inout Message) throws { throw PipelineError(.tooLong, "too long for us") }
     }
 
     private let waiting = Probe { $0.prompt += " waited" }

@@ -95,15 +95,14 @@ struct RouteTests {
 }
 
 /// Says that there is a prompt, without waiting.
-private struct Quick: Stage {
+private struct Quick: ImmediateStage {
     static let name = "quick"
     var provides: Fields { [.prompt] }
-    func run(_ message: inout Message) async throws {}
-    func runWithoutWaiting(_ message: inout Message) throws -> Bool { true }
+    func run(_ message: inout Message) throws {}
 }
 
 /// Adds a word to the prompt, without waiting.
-struct Mark: Stage {
+struct Mark: ImmediateStage {
     static let name = "mark"
     @Setting("The word.") var word = "mark"
 
@@ -111,10 +110,5 @@ struct Mark: Stage {
 
     init(_ word: String) { self.word = word }
 
-    func run(_ message: inout Message) async throws { message.prompt += " \(word)" }
-
-    func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        message.prompt += " \(word)"
-        return true
-    }
+    func run(_ message: inout Message) throws { message.prompt += " \(word)" }
 }

@@ -3,9 +3,9 @@ import Synchronization
 @testable import Pipeline
 
 /// Says that there is a prompt, as `receive` does.
-struct Entry: Stage {
+struct Entry: EntryStage {
     static let name = "entry"
-    static let role = StageRole.entry
+    var path: String { "/entry" }
     var provides: Fields { [.prompt] }
     func run(_ message: inout Message) async throws {}
 }
@@ -19,9 +19,8 @@ struct Answer: Stage {
 }
 
 /// Needs an answer, and sends it.
-struct Reply: Stage {
+struct Reply: ReplyStage {
     static let name = "reply"
-    static let role = StageRole.reply
     var requires: Fields { [.completion] }
     func run(_ message: inout Message) async throws { message.reply?.answer(message) }
 }

@@ -107,8 +107,7 @@ struct StageSpanTests {
     }
 }
 
-private struct Quick: Stage {
+private struct Quick: ImmediateStage {
     static let name = "quick"
-    func run(_ message: inout Message) async throws {}
-    func runWithoutWaiting(_ message: inout Message) throws -> Bool { true }
+    func run(_ message: inout Message) throws {}
 }

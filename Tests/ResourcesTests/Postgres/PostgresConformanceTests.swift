@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import PipelineTesting
 import Resources
 import Testing
 
@@ -10,10 +11,10 @@ struct PostgresConformanceTests {
         let server = try await PostgresServer.shared
         let store = Postgres(url: Secret(server.url()), connections: 2, timeout: .seconds(30))
         try await store.open(ResourceContext(name: "database"))
-        let subject = RowStoreSubject(store: store, table: newTable()) { _ = try await server.execute($0) }
-        let result = await Result { try await check.run(on: subject) }
+        let subject = RowStoreConformance.Subject(store: store, table: newTable()) { _ = try await server.execute($0) }
+        let result = await Result { try await check.findings(of: subject) }
         await store.close()
-        try result.get()
+        #expect(try result.get() == [])
     }
 
     @Test("conformance with create: true", arguments: [RowStoreConformance.missingTable, .missingColumn, .wrongType])
@@ -21,12 +22,12 @@ struct PostgresConformanceTests {
         let server = try await PostgresServer.shared
         let store = Postgres(url: Secret(server.url()), create: true, connections: 1, timeout: .seconds(30))
         try await store.open(ResourceContext(name: "database"))
-        let subject = RowStoreSubject(store: store, table: newTable(), makesTables: true) {
+        let subject = RowStoreConformance.Subject(store: store, table: newTable(), makesTables: true) {
             _ = try await server.execute($0)
         }
-        let result = await Result { try await check.run(on: subject) }
+        let result = await Result { try await check.findings(of: subject) }
         await store.close()
-        try result.get()
+        #expect(try result.get() == [])
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import PipelineTesting
 import Resources
 import Testing
 
@@ -10,15 +11,15 @@ struct SQLiteConformanceTests {
         let path = "/tmp/stagecoach-sqlite-\(UUID().uuidString).db"
         let store = SQLite(path: path)
         try await store.open(ResourceContext(name: "database"))
-        let subject = RowStoreSubject(
+        let subject = RowStoreConformance.Subject(
             store: store, table: "requests", isTyped: false, makesTables: true, missesTables: false
         ) { sql in
             try await shell("sqlite3 -bail \(path) <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
         }
-        let result = await Result { try await check.run(on: subject) }
+        let result = await Result { try await check.findings(of: subject) }
         await store.close()
         for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
-        try result.get()
+        #expect(try result.get() == [])
     }
 }
 

@@ -1,7 +1,7 @@
 import Host
 
-/// Every command of `stagecoach`, with `shout` beside the built-in stages and `parrot` beside the built-in models.
+/// Every command of `stagecoach`, with stages and resources of its own beside the built-in ones.
 @main struct CustomHost: StagecoachHost {
-    static let stages: [any Stage.Type] = [Shout.self]
-    static let resources: [any Resource.Type] = [Parrot.self]
+    static let stages: [any Stage.Type] = [Shout.self, Lines.self, Ask.self, Keep.self]
+    static let resources: [any Resource.Type] = [Parrot.self, Phrasebook.self, JSONLines.self]
 }

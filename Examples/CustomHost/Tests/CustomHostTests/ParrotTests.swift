@@ -28,18 +28,3 @@ struct ParrotTests {
         #expect(findings == [])
     }
 }
-
-/// A stage of one's own that asks a model.
-private struct Ask: Stage {
-    static let name = "ask"
-
-    @Uses("Who is asked.") var model: any Model
-
-    var requires: Fields { [.prompt] }
-    var provides: Fields { [.completion] }
-
-    func run(_ message: inout Message) async throws {
-        message.completion = try await model.complete(
-            CompletionRequest(model: "any", turns: [.init(.user, message.prompt)], timeout: .seconds(1)))
-    }
-}

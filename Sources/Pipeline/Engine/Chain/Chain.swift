@@ -19,6 +19,8 @@ public final class Chain: Sendable {
     package let alternatives: ModelAlternatives
 
     private let track: Track
+    /// What it was made of.
+    private let written: [Step]
     package let resources: [NamedResource]
     private let opened = OpenedParts()
 
@@ -33,6 +35,7 @@ public final class Chain: Sendable {
     /// - Parameter name: What it is called in metrics.
     init(checked steps: [Step], resources: [NamedResource], name: String) {
         alternatives = ModelAlternatives(of: steps.flatMap(\.allStages))
+        written = steps
         let surroundings = StepSurroundings(pipeline: name, pending: pending, alternatives: alternatives)
         track = StepRunner.track(of: steps, in: surroundings)
         let tracer = InstrumentationSystem.tracer
@@ -58,6 +61,10 @@ public final class Chain: Sendable {
         if !messages.isEmpty { throw ChainError(problems: messages) }
         self.init(checked: bound, resources: named, name: "chain")
     }
+
+    /// The same chain under another name, which metrics have. Neither is to be opened beside the other: they share what their
+    /// stages keep.
+    package func named(_ name: String) -> Chain { Chain(checked: written, resources: resources, name: name) }
 
     /// The stages in order, each before those that it holds.
     public var stages: [any Stage] { all.map(\.stage) }

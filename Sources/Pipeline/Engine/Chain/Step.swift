@@ -2,11 +2,29 @@
 public struct Step: Sendable {
     /// The stage.
     public var stage: any Stage {
-        didSet { isComposite = stage is any CompositeStage }
+        didSet { nature = Nature(of: stage) }
     }
 
-    /// Whether the stage holds others. The wiring asks again and again, and a cast that fails is slow.
-    private var isComposite: Bool
+    /// What the stage is. The wiring asks again and again, and a cast that fails is slow.
+    private var nature: Nature
+
+    private struct Nature {
+        let isComposite: Bool
+        let isEntry: Bool
+        let isReply: Bool
+
+        init(of stage: any Stage) {
+            isComposite = stage is any CompositeStage
+            isEntry = stage is any EntryStage
+            isReply = stage is any ReplyStage
+        }
+    }
+
+    /// Whether messages come in here.
+    var isEntry: Bool { nature.isEntry }
+
+    /// Whether the stage itself answers the client.
+    var isReply: Bool { nature.isReply }
 
     /// What the engine does around it.
     public var modifiers = Modifiers()
@@ -29,12 +47,12 @@ public struct Step: Sendable {
     /// A stage without modifiers.
     public init(_ stage: any Stage) {
         self.stage = stage
-        isComposite = stage is any CompositeStage
+        nature = Nature(of: stage)
         if let background = stage as? InBackground { modifiers.async = background.policy }
     }
 
     /// The stage, where it is one that holds others.
-    var composite: (any CompositeStage)? { isComposite ? stage as? any CompositeStage : nil }
+    var composite: (any CompositeStage)? { nature.isComposite ? stage as? any CompositeStage : nil }
 
     /// The stage and those inside it: those that it holds, and those of its error policy.
     var allStages: [any Stage] {

@@ -14,17 +14,17 @@ extension StepRunner {
     /// It and the steps inside it that store, but for those behind a queue of their own.
     package var storesInside: [StepRunner] {
         if background != nil { return [] }
-        return stage is any BatchStage ? [self] : inner.flatMap(\.storesInside)
+        return stage.stores ? [self] : inner.flatMap(\.storesInside)
     }
 
     /// Whether an answer may leave from behind a queue.
     var answersInBackground: Bool {
-        outermostQueues.flatMap(\.all).contains { type(of: $0.stage).role == .reply }
+        outermostQueues.flatMap(\.all).contains(where: \.isReply)
     }
 
     /// The steps in it that take an answer that broke off.
     func takersOfPart(of message: Message) -> [StepRunner] {
-        if type(of: stage).takesPartialAnswers { return [self] }
+        if stage is any PartialAnswerStage { return [self] }
         guard let composite, modifiers.when?.matches(message) != false else { return [] }
         return composite.branchesForPart(of: message).flatMap(\.track.steps).flatMap { $0.takersOfPart(of: message) }
     }

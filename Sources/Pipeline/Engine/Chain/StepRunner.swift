@@ -6,6 +6,12 @@ import Tracing
 package final class StepRunner: Sendable {
     package let label: String
     package let stage: any Stage
+    /// The stage, where it need not always wait.
+    private let immediate: any OftenImmediateStage
+    /// Whether the stage itself answers the client.
+    package let isReply: Bool
+    /// Whether the stage sends an answer's pieces as they come.
+    private let streams: Bool
     /// The stage, where it is one that holds others.
     package let composite: (any CompositeStage)?
     package let modifiers: Modifiers
@@ -35,6 +41,9 @@ package final class StepRunner: Sendable {
         self.route = route
         self.label = label
         self.stage = step.stage
+        immediate = step.stage as? any OftenImmediateStage ?? AlwaysWaiting()
+        isReply = step.isReply
+        streams = step.stage.streams
         composite = step.composite
         self.modifiers = step.modifiers
         self.place = step.place
@@ -48,11 +57,10 @@ package final class StepRunner: Sendable {
         isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
         isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
         isPlainWithoutRoute = isPlain && route == nil
-        stores = step.stage is any BatchStage
+        stores = step.stage.stores
         let inner = modifiers.timeout == nil ? [] : (step.composite?.branches ?? []).flatMap(\.track.steps)
         innerStores = inner.flatMap(\.storesInside)
-        let isReply = { (stage: any Stage) in type(of: stage).role == .reply }
-        let answers = step.all.contains { isReply($0.stage) } || instead.flatMap(\.all).contains { isReply($0.stage) }
+        let answers = step.all.contains(where: \.isReply) || instead.flatMap(\.all).contains(where: \.isReply)
         background = modifiers.async.map { [context] in
             Background(policy: $0, label: label, answers: answers, logger: context.logger)
         }
@@ -87,7 +95,7 @@ package final class StepRunner: Sendable {
         let outer = message.deltas
         if let route, let reply = message.reply, reply.takesDeltas {
             message.deltas = DeltaStream(reply, through: route.filters, inside: outer)
-        } else if outer != nil, stage.sendsDeltas {
+        } else if outer != nil, streams {
             message.deltas = nil
         }
         if let trace = message.trace {
@@ -207,7 +215,7 @@ package final class StepRunner: Sendable {
         _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
     ) throws(PipelineError) -> Bool {
         do {
-            guard try stage.runWithoutWaiting(&message) else { return false }
+            guard try immediate.runWithoutWaiting(&message) else { return false }
         } catch {
             throw arrivedAndFailed(error, since: &time)
         }

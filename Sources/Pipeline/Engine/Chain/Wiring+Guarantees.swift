@@ -9,7 +9,7 @@ extension Wiring {
     private mutating func checkGuarantees(of steps: [Step], answeredBy answered: Step?) {
         var answered = answered
         for step in steps {
-            let replies = step.all.filter { type(of: $0.stage).role == .reply }
+            let replies = step.all.filter(\.isReply)
             if step.modifiers.async?.guarantee.survivesProcess == true {
                 for reply in replies {
                     add(
@@ -44,6 +44,6 @@ extension Step {
         (composite?.branches ?? []).enumerated().filter { $0.offset != index }.flatMap {
             $0.element.steps.flatMap(\.all)
         }
-        .first { type(of: $0.stage).role == .reply }
+        .first(where: \.isReply)
     }
 }

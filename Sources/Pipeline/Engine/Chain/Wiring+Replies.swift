@@ -9,7 +9,7 @@ extension Wiring {
     private mutating func checkReplies(of steps: [Step], after answered: Step?) -> Step? {
         var answered = answered
         for step in steps {
-            if type(of: step.stage).role == .reply {
+            if step.isReply {
                 if let answered {
                     problems.append(
                         Problem(

@@ -32,8 +32,8 @@ struct Wiring {
     private init(all: [Step], registry: Registry?) {
         self.all = all
         self.registry = registry
-        let entries = registry?.stages.values.filter { $0.role == .entry } ?? []
-        let hasEntry = all.contains { step in step.all.contains { type(of: $0.stage).role == .entry } }
+        let entries = registry?.stages.values.filter { $0 is any EntryStage.Type } ?? []
+        let hasEntry = all.contains { step in step.all.contains(where: \.isEntry) }
         if !hasEntry { absent = Fields(entries.flatMap { Array($0.init().provides) }) }
     }
 
@@ -166,7 +166,7 @@ struct Wiring {
                     providers[field] = providers[field] ?? (index, inside)
                 }
             }
-            for inside in branch.steps.flatMap(\.all) where type(of: inside.stage).role == .reply {
+            for inside in branch.steps.flatMap(\.all) where inside.isReply {
                 if let other = replies, other.branch != index {
                     add(
                         .conflictingBranches, inside,
@@ -180,11 +180,11 @@ struct Wiring {
 
     private mutating func checkEntry() {
         var entries: [Step] = []
-        for step in all { step.visit { if type(of: $0.stage).role == .entry { entries.append($0) } } }
+        for step in all { step.visit { if $0.isEntry { entries.append($0) } } }
         for (index, entry) in entries.enumerated() {
             if index > 0 {
                 add(.misplacedEntry, entry, "a second '\(entry.name)': messages come in at one place")
-            } else if problems.isEmpty, let first = all.first, type(of: first.stage).role != .entry {
+            } else if problems.isEmpty, let first = all.first, !first.isEntry {
                 add(.misplacedEntry, entry, "'\(entry.shownName)' must be the first stage: messages come in there")
             }
         }
@@ -217,7 +217,7 @@ struct Wiring {
         for step in all.flatMap(\.all) {
             guard let stage = step.stage as? any AskingStage else { continue }
             var seen: Set<String> = []
-            for name in stage.askedNames where !seen.insert(name).inserted {
+            for name in stage.asked.map(\.name) where !seen.insert(name).inserted {
                 problems.append(
                     Problem(
                         code: .wiring, place: step.place,

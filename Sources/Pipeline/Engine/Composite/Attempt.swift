@@ -9,7 +9,7 @@ import Synchronization
 /// ```swift
 /// Attempt { Complete() } catch: { Apologize() }
 /// ```
-public struct Attempt: CompositeStage {
+public struct Attempt: CompositeStage, OftenImmediateStage {
     public static let name = "attempt"
     public static let summary = "Runs stages, and those of 'catch' where one of them fails."
 

@@ -10,7 +10,7 @@
 ///     StageList { Complete() }
 /// }
 /// ```
-public struct Parallel: CompositeStage {
+public struct Parallel: CompositeStage, OftenImmediateStage {
     public static let name = "parallel"
     public static let summary = "Runs branches of stages at the same time and goes on once all have ended."
 

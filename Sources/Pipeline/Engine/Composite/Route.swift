@@ -6,7 +6,7 @@
 ///     Route.Case { Complete() }
 /// }
 /// ```
-public struct Route: CompositeStage {
+public struct Route: CompositeStage, OftenImmediateStage {
     public static let name = "route"
     public static let summary = "Sends each message through the stages of the first case that it matches."
 

@@ -1,5 +1,5 @@
 /// Runs the stages of another pipeline file, as if they stood here.
-public struct Use: CompositeStage {
+public struct Use: CompositeStage, OftenImmediateStage {
     public static let name = "use"
     public static let summary = "Runs the stages of another pipeline file, with values for its variables."
 

@@ -9,7 +9,7 @@ struct DeltaRoute {
 
     /// The way from a step through those that come after it; `nil` where there is none.
     init?(from source: Step, to later: [ArraySlice<Step>]) {
-        guard source.stage.sendsDeltas, case .success(let route)? = DeltaRoute.search(from: source, to: later) else {
+        guard source.stage.streams, case .success(let route)? = DeltaRoute.search(from: source, to: later) else {
             return nil
         }
         self = route
@@ -24,11 +24,11 @@ struct DeltaRoute {
     /// Stages that are told to stream where no other one does its half.
     static func halves(of steps: [Step]) -> [Obstacle] {
         let all = steps.flatMap(\.all)
-        let (senders, takers) = (all.filter(\.stage.sendsDeltas), all.filter(\.stage.takesDeltas))
+        let (senders, takers) = (all.filter(\.stage.streams), all.filter(\.stage.takesPieces))
         func told(_ step: Step) -> Bool { type(of: step.stage).settings.contains { $0.name == "stream" } }
         if takers.isEmpty {
             return senders.filter { told($0) && $0.stage.provides.contains(.completion) }.map { step in
-                let reply = all.first { type(of: $0.stage).role == .reply }?.shownName ?? "respond"
+                let reply = all.first { $0.isReply }?.shownName ?? "respond"
                 return Obstacle(
                     step: step,
                     message: "'stream: true' of '\(step.shownName)' does nothing for clients: '\(reply)' sends answers "
@@ -62,8 +62,8 @@ struct DeltaRoute {
             let inside = (step.composite?.branches ?? []).flatMap {
                 obstacles(in: $0.steps, before: later, behind: isBehind)
             }
-            guard step.stage.sendsDeltas else { return inside }
-            if let queue, let end = later.joined().first(where: \.stage.takesDeltas) {
+            guard step.stage.streams else { return inside }
+            if let queue, let end = later.joined().first(where: \.stage.takesPieces) {
                 return inside + [obstacle(queue, "runs in the background", end: end)]
             }
             guard case .failure(let obstacle)? = search(from: step, to: later) else { return inside }
@@ -82,16 +82,16 @@ struct DeltaRoute {
     /// `nil` where no stage after it sends pieces.
     private static func search(from source: Step, to later: [ArraySlice<Step>]) -> Result<DeltaRoute, Obstacle>? {
         let rest = later.joined()
-        guard let end = rest.lazy.flatMap(\.all).first(where: \.stage.takesDeltas) else { return nil }
+        guard let end = rest.lazy.flatMap(\.all).first(where: \.stage.takesPieces) else { return nil }
         var filters: [any DeltaStage] = []
         func blocked(_ step: Step, _ reason: String) -> Result<DeltaRoute, Obstacle> {
             .failure(obstacle(step, reason, end: end))
         }
         if source.modifiers.async != nil { return blocked(source, "runs in the background") }
         for step in rest {
-            let isLast = step.stage.takesDeltas
+            let isLast = step.stage.takesPieces
             if step.modifiers.async != nil {
-                if isLast || step.all.contains(where: \.stage.takesDeltas) {
+                if isLast || step.all.contains(where: \.stage.takesPieces) {
                     return blocked(step, "runs in the background")
                 }
                 continue
@@ -103,7 +103,7 @@ struct DeltaRoute {
             if let filter = step.stage as? any DeltaStage {
                 filters.append(filter)
             } else if let needing = step.first(where: \.needsWholeAnswer) {
-                let isEnd = needing.stage.takesDeltas
+                let isEnd = needing.stage.takesPieces
                 return blocked(
                     needing, isEnd ? "stands inside '\(step.shownName)'" : "needs the whole answer before it")
             }

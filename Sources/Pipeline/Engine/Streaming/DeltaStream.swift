@@ -2,7 +2,7 @@ import Synchronization
 
 /// An answer's pieces on their way to the client, while the rest is still to come.
 ///
-/// The engine puts one into a message before a stage that ``Stage/sendsDeltas``, where the pipeline lets its pieces
+/// The engine puts one into a message before a stage that is a ``StreamingStage``, where the pipeline lets its pieces
 /// through to the client.
 public final class DeltaStream: Sendable {
     private let reply: any Reply

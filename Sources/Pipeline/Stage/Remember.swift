@@ -1,5 +1,3 @@
-public import Pipeline
-
 /// For how long a message is known by the client's own `id`, so that one which comes again is worked on once.
 public enum Remember: SettingValue, Hashable {
     /// Not at all: each message is worked on.

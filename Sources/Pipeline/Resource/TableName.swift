@@ -1,7 +1,8 @@
 /// Names of tables that need no quotes in any database.
-package enum TableName {
-    /// What is wrong with a name; `nil` where nothing is. PostgreSQL cuts names after 63 bytes.
-    package static let problem: @Sendable (String) -> String? = { table in
+public enum TableName {
+    /// What is wrong with a name, as the end of a sentence; `nil` where nothing is. For the setting's `problem`. PostgreSQL
+    /// cuts names after 63 bytes.
+    public static let problem: @Sendable (String) -> String? = { table in
         let isPlain = table.utf8.allSatisfy {
             $0 == UInt8(ascii: "_") || Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber
         }

@@ -1,6 +1,6 @@
-/// The name of a new stage in its three spellings: `WordCount` in Swift, `word_count` in pipeline files, `word-count` for
+/// The name of a new stage or resource in its three spellings: `WordCount` in Swift, `word_count` in pipeline files, `word-count` for
 /// files and packages.
-struct StageName {
+struct PartName {
     let type: String
     let words: [String]
 
@@ -12,19 +12,22 @@ struct StageName {
 
     /// Types that what is written names, and what Swift keeps for itself.
     private static let taken: Set<String> = [
-        "Any", "Chain", "Host", "Message", "Pipeline", "Protocol", "Resource", "Self", "Setting", "Stage",
+        "Any", "Chain", "Completion", "CompletionRequest", "Host", "Message", "Model", "Pipeline", "Protocol",
+        "Resource", "Row", "RowStore", "Self", "Setting", "Stage",
         "StagecoachHost", "State", "String", "Suite", "Test", "Type", "Uses",
     ]
 
     /// A name as it was typed.
     ///
-    /// - Parameter stages: The names in pipeline files that are taken.
-    init(_ typed: String, besides stages: Set<String>) throws(NewProblem) {
+    /// - Parameters:
+    ///   - noun: What it is the name of, such as `stage`.
+    ///   - others: The names in pipeline files that are taken.
+    init(_ typed: String, of noun: String = "stage", besides others: Set<String>) throws(NewProblem) {
         let words = Self.words(of: typed)
         let proposal = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
         guard let first = proposal.utf8.first, (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) else {
             throw NewProblem(
-                "'\(typed)' is no name for a stage: it begins with a letter of A to Z, such as 'WordCount'")
+                "'\(typed)' is no name for a \(noun): it begins with a letter of A to Z, such as 'WordCount'")
         }
         let isType = typed.utf8.allSatisfy(Self.isLetterOrDigit) && typed.first?.isUppercase == true
         guard isType else {
@@ -34,7 +37,7 @@ struct StageName {
         if Self.taken.contains(typed) {
             throw NewProblem("'\(typed)' is a type of Swift or Stagecoach; try 'My\(typed)'")
         }
-        if stages.contains(inFiles) {
+        if others.contains(inFiles) {
             throw NewProblem("pipeline files have '\(inFiles)' already; try 'My\(typed)'")
         }
     }

@@ -1,5 +1,3 @@
-public import Pipeline
-
 /// What happens to messages whose client leaves before their answer.
 public enum OnDisconnect: SettingValue, Hashable {
     /// They end where they are, a call of the model within it; what was answered is still stored.

@@ -1,0 +1,1 @@
+../../../Examples/CustomHost/Sources/CustomHost/Shout.swift
