@@ -6,7 +6,7 @@ import WebSocketCodec
 /// Says back every message.
 final class EchoSink: MessageSink {
     private var connection: WebSocketHandler?
-    var isHeld = false
+    var isBackpressured = false
     var pending: Int { 0 }
     var pendingBytes: Int { 0 }
 

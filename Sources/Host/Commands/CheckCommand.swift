@@ -37,7 +37,7 @@ struct CheckCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let pipelines = try pipelines.withFilesOfFolders()
         var loaded = HostFiles.check(
             try together ? pipelines.load(for: Host.self) : pipelines.loadEach(for: Host.self))
-        // Of files that are served together one says who may come in.
+        // Of files that are served together one says how clients authenticate.
         loaded = together ? NamedLimits.check(loaded) : loaded.flatMap { NamedLimits.check([$0]) }
         loaded = MissingSecrets.check(loaded, knowing: Environment.load(envFile: pipelines.envFile).environment)
         let tests = try pipelines.loadTests(for: Host.self)

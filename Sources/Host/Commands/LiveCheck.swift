@@ -20,16 +20,16 @@ enum LiveCheck {
         do {
             try await file.chain.openResources()
             for table in StoredTable.all(in: file.chain) {
-                let place = table.place ?? top
+                let range = table.place ?? top
                 do {
                     try await table.waitUntilReady()
                     for problem in try await table.store.problems(of: table.name) {
-                        found.error(.table, at: place, problem)
+                        found.error(.table, at: range, problem)
                     }
-                    for sentence in try await table.advice() { found.warning(.table, at: place, sentence) }
+                    for sentence in try await table.advice() { found.warning(.table, at: range, sentence) }
                 } catch {
                     found.error(
-                        .unreachable, at: place, "the database of stage '\(table.stage)' does not answer: \(error)")
+                        .unreachable, at: range, "the database of stage '\(table.stage)' does not answer: \(error)")
                 }
             }
         } catch {
@@ -43,9 +43,9 @@ enum LiveCheck {
     private static func look(at address: KeySetAddress, _ found: inout Diagnostics) async {
         do throws(KeySetProblem) {
             guard let notes = try await address.look().notes else { return }
-            found.warning(.keySet, at: address.place, "the key set has keys that are not used: \(notes)")
+            found.warning(.keySet, at: address.range, "the key set has keys that are not used: \(notes)")
         } catch {
-            found.error(.unreachable, at: address.place, "the issuer's keys can't be fetched: \(error)")
+            found.error(.unreachable, at: address.range, "the issuer's keys can't be fetched: \(error)")
         }
     }
 }

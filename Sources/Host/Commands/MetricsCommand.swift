@@ -17,7 +17,7 @@ struct MetricsCommand<Host: StagecoachHost>: AsyncParsableCommand {
 
     func run() async throws {
         switch format {
-        case .text: print(MetricDeclaration.all.map(\.words).joined(separator: "\n"))
+        case .text: print(MetricDeclaration.all.map(\.description).joined(separator: "\n"))
         case .json: print(JSONValue.array(MetricDeclaration.all.map(\.json)).json)
         case .grafana: print(try Board.json())
         case .alerts: print(AlertRule.file)
@@ -26,7 +26,7 @@ struct MetricsCommand<Host: StagecoachHost>: AsyncParsableCommand {
 }
 
 extension MetricDeclaration {
-    fileprivate var words: String {
+    fileprivate var description: String {
         let labels = labels.isEmpty ? "" : "{\(labels.joined(separator: ","))}"
         return "\(name)\(labels) (\(kind.rawValue))\n    \(help)"
     }

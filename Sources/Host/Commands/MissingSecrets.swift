@@ -19,16 +19,16 @@ enum MissingSecrets {
                     variable == nil
                     ? "write '\(secret.setting): \"${NAME}\"', and set the variable"
                     : "set it in the environment, or in .env"
-                let place = secret.place(in: source) ?? file.chain.entryPlace
-                guard let place else { continue }
-                found.warning(.missingSecret, at: place, "\(what), and \(secret.consequence); \(cure)")
+                let range = secret.place(in: source) ?? file.chain.entryPlace
+                guard let range else { continue }
+                found.warning(.missingSecret, at: range, "\(what), and \(secret.consequence); \(cure)")
             }
             for (problem, secret) in file.chain.addressProblems {
-                guard let place = secret.place(in: source) ?? file.chain.entryPlace,
+                guard let range = secret.place(in: source) ?? file.chain.entryPlace,
                     // '$DATABASE_URL' is no address, and one mistake.
-                    !pipeline.diagnostics.contains(where: { $0.range == place })
+                    !pipeline.diagnostics.contains(where: { $0.range == range })
                 else { continue }
-                found.warning(.badValue, at: place, problem)
+                found.warning(.badValue, at: range, problem)
             }
             return pipeline.adding(found)
         }

@@ -17,11 +17,11 @@ enum NamedLimits {
         let chain = file.chain
         for (index, stage) in chain.stages.enumerated() {
             guard let what = (stage as? any NameCountingStage)?.countsByName else { continue }
-            // A stage of a used file has its place there.
-            let place = pipeline.usedSources.isEmpty ? chain.places[index] : chain.entryPlace
-            guard let place = place ?? chain.entryPlace else { continue }
+            // A stage of a used file stands there.
+            let range = pipeline.usedSources.isEmpty ? chain.places[index] : chain.entryPlace
+            guard let range = range ?? chain.entryPlace else { continue }
             found.warning(
-                .unauthenticatedLimit, at: place,
+                .unauthenticatedLimit, at: range,
                 "\(what) of stage '\(chain.labels[index])' counts by names that clients choose, and each new name has a "
                     + "limit of its own; add 'auth' to 'host', or a limit with 'per: address'")
         }

@@ -39,7 +39,7 @@ struct PipelineArguments: ParsableArguments {
         return copy
     }
 
-    /// The same with the pipeline files of folders in the place of these.
+    /// The same with the pipeline files of folders instead of the folders.
     ///
     /// - Throws: `ExitCode.failure`, after saying so, where a folder has none.
     func withFilesOfFolders() throws -> PipelineArguments {
@@ -106,7 +106,7 @@ struct PipelineArguments: ParsableArguments {
     ///
     /// - Parameters:
     ///   - environment: The variables; as far as they can be read where it is left out.
-    ///   - standIns: What takes the place of resources.
+    ///   - standIns: What replaces resources.
     ///   - wrapping: What is put around each resource.
     func loader<Host: StagecoachHost>(
         for host: Host.Type, with environment: Environment? = nil, standIns: StandIns? = nil,

@@ -111,7 +111,7 @@ struct ServingArguments: ParsableArguments {
         }
     }
 
-    /// The files were good a moment ago; if they aren't now, that is said without their place.
+    /// The files were good a moment ago; if they aren't now, that is said without a position.
     private func credentials(_ settings: HostSettings) throws -> HostCredentials {
         do throws(Server.FileProblem) {
             return try HostCredentials(settings)

@@ -65,8 +65,8 @@ extension MetricDeclaration {
             return [("sum by (\(by)) (rate(\(name){\(filter)}[$__rate_interval]))\(some)", legend)]
         case (.usual, .histogram):
             let buckets = "sum by (le, \(by)) (rate(\(name)_bucket{\(filter)}[$__rate_interval]))"
-            return [(0.5, "median"), (0.99, "99th percentile")].map { share, words in
-                ("histogram_quantile(\(share), \(buckets))", "\(legend) \(words)")
+            return [(0.5, "median"), (0.99, "99th percentile")].map { share, name in
+                ("histogram_quantile(\(share), \(buckets))", "\(legend) \(name)")
             }
         case (.usual, .gauge), (.usual, .summary):
             return [("\(name){\(filter)}", labels.isEmpty ? legend : "\(legend) {{instance}}")]

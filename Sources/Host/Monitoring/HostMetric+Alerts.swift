@@ -87,7 +87,7 @@ extension HostMetric {
         AlertRule(
             name: "StagecoachFewFiles",
             expression:
-                "\(HostMetric.openFiles.rawValue) / \(HostMetric.mostFiles.rawValue) > 0.8 \(ofStagecoach)",
+                "\(HostMetric.openFiles.rawValue) / \(HostMetric.maxFiles.rawValue) > 0.8 \(ofStagecoach)",
             duration: "5m", severity: .warning,
             summary: "{{ $value | humanizePercentage }} of the files that {{ $labels.instance }} may open are open",
             action: "Raise LimitNOFILE in the unit.")

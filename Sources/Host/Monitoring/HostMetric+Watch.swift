@@ -28,7 +28,7 @@ extension HostMetric {
         case .processorTime: MetricWatch(row: .process, title: "Processors in use")
         case .memory: MetricWatch(row: .process, title: "Resident memory")
         case .openFiles: MetricWatch(row: .process, title: "Open files", alerts: alerts)
-        case .mostFiles: MetricWatch(row: .process, title: "Limit of open files")
+        case .maxFiles: MetricWatch(row: .process, title: "Limit of open files")
         case .startTime: MetricWatch(row: .process, title: "Uptime", expression: .age, alerts: alerts)
         case .spansExported: MetricWatch(row: .process, title: "Exported spans")
         case .spansDropped: MetricWatch(row: .process, title: "Dropped spans", alerts: alerts)

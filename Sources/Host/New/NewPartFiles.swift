@@ -47,7 +47,7 @@ struct NewPartFiles {
             """
             \(files.all.map(\.path).joined(separator: "\n"))
 
-            \(template.dependency.words)
+            \(template.dependency.description)
 
             Next:
               cd \(name.ofPackage)

@@ -29,7 +29,7 @@ enum StagecoachDependency {
     }
 
     /// A sentence for those who got the package.
-    var words: String {
+    var description: String {
         switch self {
         case .path(let path):
             "It takes stagecoach from the folder \(path); where others build it, change that in its Package.swift."

@@ -43,8 +43,8 @@ struct Recording {
             let outcome = try await SceneRun(loader: loader, source: source, scene: entry.test.scene).run()
             return SceneVerdict(of: outcome, in: entry.test.scene, at: entry.place).findings.map { finding in
                 let values = [finding.expected.map { "recorded \($0)" }, finding.got.map { "got \($0)" }]
-                let words = ["does not pass: \(finding.message)"] + values.compactMap(\.self)
-                return redact(words.joined(separator: "; ")).replacing("\n", with: " ")
+                let parts = ["does not pass: \(finding.message)"] + values.compactMap(\.self)
+                return redact(parts.joined(separator: "; ")).replacing("\n", with: " ")
             }
         } catch {
             return ["could not be run: \(error.message)"]

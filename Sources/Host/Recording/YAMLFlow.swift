@@ -31,8 +31,8 @@ indirect enum YAMLFlow {
     /// What a frame is about comes first.
     static func order(_ one: String, _ other: String) -> Bool {
         let first = ["type", "prompt", "id", "username"]
-        let places = (first.firstIndex(of: one) ?? first.count, first.firstIndex(of: other) ?? first.count)
-        return places.0 == places.1 ? one < other : places.0 < places.1
+        let ranks = (first.firstIndex(of: one) ?? first.count, first.firstIndex(of: other) ?? first.count)
+        return ranks.0 == ranks.1 ? one < other : ranks.0 < ranks.1
     }
 
     /// JSON's strings are YAML's in double quotes; `${` would be a variable.

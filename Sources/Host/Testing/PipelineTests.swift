@@ -48,7 +48,7 @@ struct PipelineTests {
     }
 
     private func run(
-        _ name: String, _ scene: TestScene, _ place: SourceRange, of file: PipelineFile, _ source: SourceFile,
+        _ name: String, _ scene: TestScene, _ range: SourceRange, of file: PipelineFile, _ source: SourceFile,
         in tests: SourceFile
     ) async -> TestResult {
         let start = ContinuousClock.now
@@ -56,10 +56,10 @@ struct PipelineTests {
         var log: [TestLog.Entry] = []
         do throws(SceneProblem) {
             let outcome = try await SceneRun(loader: loader, source: source, scene: scene).run()
-            findings = SceneVerdict(of: outcome, in: scene, at: place).findings
+            findings = SceneVerdict(of: outcome, in: scene, at: range).findings
             log = outcome.log
         } catch {
-            findings = [TestFinding(place: error.place ?? place, message: error.message)]
+            findings = [TestFinding(range: error.range ?? range, message: error.message)]
         }
         return TestResult(
             pipeline: file.name, name: name, source: tests, findings: findings, log: log,

@@ -19,7 +19,7 @@ struct SceneOutcome: Sendable {
 /// Why a test could not be run, in one sentence.
 struct SceneProblem: Error {
     let message: String
-    var place: SourceRange?
+    var range: SourceRange?
 }
 
 /// Runs a test: a pipeline of its own with scripted resources, and one conversation with it as a connection has it.
@@ -86,18 +86,18 @@ struct SceneRun {
         guard let script = scene.model else { return }
         if let replies = script.common {
             guard models.count == 1, let only = models.first else {
-                let words =
+                let problem =
                     models.isEmpty
                     ? "the pipeline has no model"
                     : "the pipeline has several models: name each, as in {\(models[0].name): […]}"
-                throw SceneProblem(message: "'model' has replies, and \(words)", place: script.place)
+                throw SceneProblem(message: "'model' has replies, and \(problem)", range: script.place)
             }
             only.resource.reply(replies.map(\.answer))
         }
         for (name, replies) in script.named.sorted(by: { $0.key < $1.key }) {
             guard let model = models.first(where: { $0.name == name }) else {
                 let near = Spelling.nearest(to: name, among: models.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
-                throw SceneProblem(message: "the pipeline has no model '\(name)'\(near)", place: script.place)
+                throw SceneProblem(message: "the pipeline has no model '\(name)'\(near)", range: script.place)
             }
             model.resource.reply(replies.map(\.answer))
         }

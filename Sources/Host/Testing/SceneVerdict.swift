@@ -6,8 +6,8 @@ import Server
 /// Something that is not as a test expects it.
 struct TestFinding: Sendable {
     /// Where the file says what it expects.
-    let place: SourceRange
-    /// In one sentence.
+    let range: SourceRange
+    /// What is not as expected, in one sentence.
     let message: String
     /// What is expected and what there is, where both can be shown.
     var expected: String?
@@ -19,11 +19,11 @@ struct SceneVerdict {
     private let scene: TestScene
     private let outcome: SceneOutcome
     /// Where the test begins.
-    private let place: SourceRange
+    private let range: SourceRange
     private(set) var findings: [TestFinding] = []
 
-    init(of outcome: SceneOutcome, in scene: TestScene, at place: SourceRange) {
-        (self.scene, self.outcome, self.place) = (scene, outcome, place)
+    init(of outcome: SceneOutcome, in scene: TestScene, at range: SourceRange) {
+        (self.scene, self.outcome, self.range) = (scene, outcome, range)
         compareFrames()
         compareRows()
         compareOrder()
@@ -65,13 +65,13 @@ struct SceneVerdict {
             let part = difference.path.isEmpty ? "" : ": '\(difference.path)'"
             findings.append(
                 TestFinding(
-                    place: difference.place, message: "\(what) \(index + 1) is not as expected\(part)",
+                    range: difference.place, message: "\(what) \(index + 1) is not as expected\(part)",
                     expected: wanted.json, got: wanted.part(of: value, text: text)))
         }
         for (index, surplus) in all.enumerated().dropFirst(expected.count) {
             findings.append(
                 TestFinding(
-                    place: expected.last?.node.range ?? sent ?? place, message: "\(what) \(index + 1) was not expected",
+                    range: expected.last?.node.range ?? sent ?? range, message: "\(what) \(index + 1) was not expected",
                     got: surplus.value.json))
         }
     }
@@ -83,7 +83,7 @@ struct SceneVerdict {
             guard let index = rest.firstIndex(of: event) else {
                 findings.append(
                     TestFinding(
-                        place: place, message: "'\(event.rawValue)' does not come in the order that 'order' has",
+                        range: range, message: "'\(event.rawValue)' does not come in the order that 'order' has",
                         expected: order.map(\.rawValue).joined(separator: ", "),
                         got: outcome.events.map(\.rawValue).joined(separator: ", ")))
                 return
@@ -99,7 +99,7 @@ struct SceneVerdict {
                 let all = outcome.log.map(\.value.json).joined(separator: "\n")
                 findings.append(
                     TestFinding(
-                        place: expected.node.range, message: "no such entry of the log, or not in this order",
+                        range: expected.node.range, message: "no such entry of the log, or not in this order",
                         expected: expected.json, got: all.isEmpty ? "nothing" : all))
                 return
             }
@@ -122,7 +122,7 @@ struct SceneVerdict {
             } else {
                 findings.append(
                     TestFinding(
-                        place: place, message: "an error was logged that nobody was told; 'errors' would expect it",
+                        range: range, message: "an error was logged that nobody was told; 'errors' would expect it",
                         got: entry.value.json))
             }
         }
@@ -136,7 +136,7 @@ struct SceneVerdict {
             if model.left > 0 || model.asked > replies.count {
                 findings.append(
                     TestFinding(
-                        place: script.place,
+                        range: script.place,
                         message: "'\(model.name)' was asked \(times), and the test has \(replies.count) replies"))
             }
         }
@@ -144,7 +144,7 @@ struct SceneVerdict {
 
     private mutating func add(_ wanted: Expected, _ message: String) {
         findings.append(
-            TestFinding(place: wanted.node.range, message: message, expected: wanted.json, got: "nothing"))
+            TestFinding(range: wanted.node.range, message: message, expected: wanted.json, got: "nothing"))
     }
 }
 

@@ -25,7 +25,7 @@ struct TestResult: Sendable {
 
     private func text(of finding: TestFinding) -> String {
         let diagnostic = Diagnostic(
-            severity: .error, code: .testFailed, message: finding.message, path: source.path, range: finding.place)
+            severity: .error, code: .testFailed, message: finding.message, path: source.path, range: finding.range)
         var lines = [DiagnosticFormatter.text(diagnostic, source: source)]
         if let expected = finding.expected { lines.append("    expected: \(PrintableText.indented(expected))") }
         if let got = finding.got { lines.append("    got:      \(PrintableText.indented(got))") }

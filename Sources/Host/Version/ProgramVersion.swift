@@ -3,7 +3,7 @@ import Resources
 
 /// Which Stagecoach this is: for `--version`, the log and `stagecoach_build_info`.
 struct ProgramVersion {
-    /// The only place where the version stands; `CHANGELOG.md` has a heading for it.
+    /// The version stands here alone; `CHANGELOG.md` has a heading for it.
     static let number = "0.1.0"
 
     /// The commit that was built, or `unknown`.

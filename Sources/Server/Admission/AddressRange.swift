@@ -9,9 +9,11 @@ package struct AddressRange: Hashable, Sendable, SettingValue {
     package init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(String(parts[0])) else { return nil }
-        let most = address.isIPv4 ? 32 : 128
-        guard let bits = parts.count == 1 ? most : Int(parts[1]), (0...most).contains(bits) else { return nil }
-        length = bits + 128 - most
+        let maxLength = address.isIPv4 ? 32 : 128
+        guard let bits = parts.count == 1 ? maxLength : Int(parts[1]), (0...maxLength).contains(bits) else {
+            return nil
+        }
+        length = bits + 128 - maxLength
         first = AddressRange.masked(address, length)
     }
 

@@ -11,7 +11,7 @@ struct Admission {
     let seen: Int?
     /// Who was authenticated, by what; `nil` where nobody is.
     let credential: ClientCredential?
-    /// What let the client in; `nil` where anybody may come in.
+    /// What let the client in; `nil` where there is no authentication.
     let authenticator: Authenticator?
     var identity: Identity? { credential?.identity }
     /// Whether the client named the session.
@@ -50,7 +50,7 @@ struct Admission {
         return admission
     }
 
-    /// The same for a client that has said who it is; without a credential where anybody may come in meanwhile.
+    /// The same for a client that has said who it is; without a credential where authentication has gone meanwhile.
     func identified(by credential: ClientCredential?, _ authenticator: Authenticator?) -> Admission {
         Admission(self, credential, authenticator)
     }

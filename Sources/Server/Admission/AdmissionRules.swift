@@ -8,7 +8,7 @@ import WebSocketCodec
 struct AdmissionRules: Sendable {
     var pipelines: [ServedPipeline]
     var access: AccessRules
-    /// `nil` where anybody may come in.
+    /// `nil` where there is no authentication.
     var authenticator: Authenticator?
     /// Whether permessage-deflate is taken where it is offered.
     var compression = false
@@ -100,7 +100,7 @@ struct AdmissionRules: Sendable {
         return authenticator?.question(about: token)
     }
 
-    /// Looks again at somebody who was let in, where a reload has changed meanwhile who may come in.
+    /// Looks again at somebody who was let in, where a reload has changed authentication meanwhile.
     ///
     /// - Throws: 401 for who may not any more.
     func confirm(_ admission: Admission) throws(HTTPRejection) {

@@ -5,12 +5,12 @@ import Stages
 final class ConnectionGate {
     let connections: Connections
     let loop: LoopConnections
-    private let place: AddressPlace?
-    /// Whether its place is that of a request which came by a proxy.
+    private let slot: AddressSlot?
+    /// Whether its slot is that of a request which came by a proxy.
     private var isForwarded = false
 
-    init(connections: Connections, loop: LoopConnections, place: AddressPlace?) {
-        (self.connections, self.loop, self.place) = (connections, loop, place)
+    init(connections: Connections, loop: LoopConnections, slot: AddressSlot?) {
+        (self.connections, self.loop, self.slot) = (connections, loop, slot)
     }
 
     /// What a client may take now.
@@ -19,7 +19,7 @@ final class ConnectionGate {
     /// Why this connection gets nothing, if it gets nothing.
     var refusal: HTTPRejection? {
         if connections.isStopping { return HTTPRejection(.serviceUnavailable, "the host is stopping", kind: .stopping) }
-        return place?.isRefused == true ? .tooManyOfAddress : nil
+        return slot?.isRefused == true ? .tooManyOfAddress : nil
     }
 
     /// Notes whose request came by a proxy: the client's are counted, not the proxy's. A connection that a proxy keeps
@@ -27,16 +27,16 @@ final class ConnectionGate {
     ///
     /// - Parameter mayStay: Whether it may be a WebSocket's, which is counted where there is no limit, too.
     func received(from sender: Sender, mayStay: Bool) {
-        guard let place, sender.isForwarded, mayStay || place.isLimited else { return }
+        guard let slot, sender.isForwarded, mayStay || slot.isLimited else { return }
         guard let address = sender.address.flatMap(IPAddress.init) else { return }
-        place.take(for: address)
+        slot.take(for: address)
         isForwarded = true
     }
 
     /// The request was answered, and its connection goes on.
     func answered() {
         guard isForwarded else { return }
-        place?.leave()
+        slot?.leave()
         isForwarded = false
     }
 }

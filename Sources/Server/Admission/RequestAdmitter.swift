@@ -6,7 +6,7 @@ import WebSocketCodec
 
 /// Lets a request in, or says why not. Whatever is asked for, the steps are these, in this order:
 ///
-/// 1. Address: who sends it, and for whom its connection counts (``sender(of:on:mayStay:)``, ``AddressPlaces``).
+/// 1. Address: who sends it, and for whom its connection counts (``sender(of:on:mayStay:)``, ``AddressSlots``).
 /// 2. Limits: whether the host, and the address, may have one more (``ConnectionGate/refusal``).
 /// 3. Host and origin (``AccessRules``).
 /// 4. Token (``Authenticator``). ``TokenQuestions`` keeps a request back whose token can't be judged yet.

@@ -4,7 +4,7 @@ import Pipeline
 import WebSocketCodec
 
 /// A WebSocket connection whose client has yet to say who it is: its first message is `{"type": "auth", "token": "…"}`,
-/// within the time of a handshake. Then ``WebSocketHandler`` takes its place; until then nothing else is worked on, and what
+/// within the time of a handshake. Then ``WebSocketHandler`` replaces it; until then nothing else is worked on, and what
 /// the client sends is bounded as its header fields were.
 final class TokenHandshake: ChannelDuplexHandler, RemovableChannelHandler, OpenConnection {
     typealias InboundIn = ByteBuffer
@@ -146,7 +146,7 @@ final class TokenHandshake: ChannelDuplexHandler, RemovableChannelHandler, OpenC
 
     private func identify(by token: String, _ context: ChannelHandlerContext) {
         do {
-            // Whoever says now who may come in: a reload may have changed it since the handshake.
+            // Authentication as it is now: a reload may have changed it since the handshake.
             let authenticator = admitter.rules.authenticator
             let admission = admission.identified(by: try authenticator?.credential(for: token), authenticator)
             // What followed the message is only known after this turn.

@@ -1,7 +1,7 @@
 import Pipeline
 import Synchronization
 
-/// Who may still be here after a reload that has changed who may come in.
+/// Which clients stay after a reload that has changed authentication.
 final class AccessReview: Sendable {
     private let authenticator: Authenticator?
     /// Whether tokens that were good are good.

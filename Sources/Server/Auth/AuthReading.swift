@@ -1,9 +1,9 @@
 import Pipeline
 
-/// Who may come in, as `auth:` and the files that it names said when they were last read. What says nothing new stays what it
+/// Authentication, as `auth:` and the files that it names said when they were last read. What says nothing new stays what it
 /// is: who was let in by it is not looked at again.
 struct AuthReading: Sendable {
-    /// `nil` where anybody may come in.
+    /// `nil` where there is no authentication.
     private(set) var authenticator: Authenticator?
     /// Whether tokens are judged as they were before.
     private(set) var keepsTokens = true
@@ -14,7 +14,7 @@ struct AuthReading: Sendable {
     private var settings: TextDigest?
     private var tokens: TextDigest?
 
-    /// Anybody may come in.
+    /// There is no authentication.
     init() {}
 
     /// - Throws: Where a file can't be used, and its setting is not that of before.
@@ -22,7 +22,7 @@ struct AuthReading: Sendable {
         guard let credentials = setting.credentials else { return }
         keys = TextDigest(credentials.keys.flatMap { [$0.key.revealed, $0.user == nil ? "" : "user", $0.user ?? ""] })
         let verifier = try verifier(credentials.jwt, after: former)
-        // Where anybody could come in before, there may be tokens of an `auth` before that.
+        // Where there was no authentication before, there may be tokens of an `auth` before that.
         keepsTokens = former.authenticator != nil && tokens == former.tokens
         let isSame = keepsTokens && keys == former.keys
         authenticator = isSame ? former.authenticator : Authenticator(keys: credentials.keys, tokens: verifier)

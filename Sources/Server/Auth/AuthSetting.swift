@@ -1,6 +1,6 @@
 import Pipeline
 
-/// Who may come in: `auth:` of the `host:` section.
+/// Authentication: `auth:` of the `host:` section.
 enum AuthSetting: SettingValue {
     /// Anybody who reaches the host.
     case none

@@ -1,9 +1,9 @@
 import Pipeline
 
-/// What somebody has shown to come in, and who that is: kept with what the client has, so that it can be looked at again when a
-/// reload has changed who may come in.
+/// What somebody has authenticated with, and who that is: kept with what the client has, so that it can be looked at again when a
+/// reload has changed authentication.
 final class ClientCredential: Sendable {
-    /// What was shown.
+    /// What the client has shown.
     enum Proof: Sendable {
         case key(TextDigest)
         case token(Secret)

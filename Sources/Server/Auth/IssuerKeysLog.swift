@@ -20,7 +20,7 @@ struct IssuerKeysLog {
     private var contents: String?
     private var notes: String?
 
-    /// Keys have come.
+    /// The issuer has sent keys.
     mutating func fetched(_ set: KeySet) -> [Entry] {
         var entries: [Entry] = []
         if isFailing {
@@ -36,7 +36,7 @@ struct IssuerKeysLog {
         return entries
     }
 
-    /// None have.
+    /// The issuer has sent no keys.
     ///
     /// - Parameters:
     ///   - hasKeys: Whether there are keys that count.

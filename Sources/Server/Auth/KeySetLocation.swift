@@ -14,7 +14,7 @@ enum KeySetLocation: SettingValue {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) \(problem)")
             return nil
         }
-        return .address(KeySetAddress(text: file.text, place: node.range))
+        return .address(KeySetAddress(text: file.text, range: node.range))
     }
 
     /// As it is written.
@@ -31,7 +31,7 @@ enum KeySetLocation: SettingValue {
 /// An `https` address, or one of `http` on loopback, and where the pipeline file names it.
 package struct KeySetAddress: Sendable {
     let text: String
-    package let place: SourceRange
+    package let range: SourceRange
 
     /// The address without its query, which may hold what is not for the log.
     package var shown: Substring { text.prefix { $0 != "?" } }

@@ -3,7 +3,7 @@ import Pipeline
 
 /// Asks for a JSON Web Key Set at its address.
 struct KeySetRequest: Sendable {
-    /// What came.
+    /// What the issuer has answered.
     struct Answer: Sendable {
         let set: KeySet
         /// For how long it is good, where the answer says so.

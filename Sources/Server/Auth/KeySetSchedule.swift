@@ -21,7 +21,7 @@ struct KeySetSchedule {
     private var failures = 0
     private var unknownKeyAsked: Instant?
 
-    /// Keys have come.
+    /// The issuer has sent keys.
     ///
     /// - Parameter maxAge: For how long they are good, by the answer.
     mutating func succeeded(at now: Instant, maxAge: Duration?) {
@@ -32,7 +32,7 @@ struct KeySetSchedule {
         due = now + (interval ?? KeySetSchedule.interval)
     }
 
-    /// None have.
+    /// The issuer has sent no keys.
     mutating func failed(at now: Instant) {
         let pause: Duration = hasKeys(at: now) ? KeySetSchedule.pauseWithKeys : .seconds(1 << min(failures, 8))
         failures += 1

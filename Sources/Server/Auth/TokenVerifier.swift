@@ -17,9 +17,9 @@ struct TokenVerifier: Sendable {
 
     /// Where keys come from.
     enum Source: Sendable {
-        /// They were read.
+        /// Keys that were read from a file.
         case fixed([Key])
-        /// They are asked for.
+        /// Keys that an issuer is asked for.
         case issuer(IssuerKeys)
     }
 

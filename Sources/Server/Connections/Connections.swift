@@ -12,7 +12,7 @@ final class Connections: Sendable {
     private let stopping = Atomic<Bool>(false)
     private let proxies: TrustedProxies
     private let rate: ConnectRate
-    private let places: AddressPlaces
+    private let slots: AddressSlots
     let owners = SessionOwners()
     let histories = HistoryBudget()
     let refusals = RefusalLog()
@@ -20,19 +20,19 @@ final class Connections: Sendable {
 
     init(
         group: any EventLoopGroup, limits: HostLimits, proxies: TrustedProxies, routes: HostRoutes,
-        mostRefused: Int = 64
+        maxRefused: Int = 64
     ) async throws {
         self.proxies = proxies
         rate = ConnectRate(perSecond: limits.connectsPerSecond)
-        places = AddressPlaces(limit: limits.connectionsPerAddress)
+        slots = AddressSlots(limit: limits.connectionsPerAddress)
         eventLoops = Array(group.makeIterator())
-        let share = max(2, mostRefused / max(1, eventLoops.count))
+        let share = max(2, maxRefused / max(1, eventLoops.count))
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for eventLoop in eventLoops {
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit { [metrics] in
                 NIOLoopBound(
                     LoopConnections(
-                        eventLoop, limits: limits, routes: routes, metrics: metrics, mostRefused: share),
+                        eventLoop, limits: limits, routes: routes, metrics: metrics, maxRefused: share),
                     eventLoop: eventLoop)
             }.get()
         }
@@ -64,31 +64,31 @@ final class Connections: Sendable {
             return .refused(.tooMany("the host has too many connections"), loop)
         }
         channel.closeFuture.whenComplete { _ in self.accepted.subtract(1, ordering: .relaxed) }
-        let place = place(of: channel)
+        let slot = slot(of: channel)
         guard rate.take() else { return .refused(.tooMany("too many clients connect at once"), loop) }
-        guard place?.isRefused != true else { return .refused(.tooManyOfAddress, loop) }
-        return .served(ConnectionGate(connections: self, loop: loop, place: place))
+        guard slot?.isRefused != true else { return .refused(.tooManyOfAddress, loop) }
+        return .served(ConnectionGate(connections: self, loop: loop, slot: slot))
     }
 
-    /// The connection's place among those of its address; a trusted proxy's is taken when a request says whose it is.
-    private func place(of channel: any Channel) -> AddressPlace? {
+    /// The connection's slot among those of its address; a trusted proxy's is taken when a request says whose it is.
+    private func slot(of channel: any Channel) -> AddressSlot? {
         guard let peer = channel.remoteAddress?.ipAddress.flatMap(IPAddress.init) else { return nil }
-        let place = AddressPlace(places)
-        let bound = NIOLoopBound(place, eventLoop: channel.eventLoop)
+        let slot = AddressSlot(slots)
+        let bound = NIOLoopBound(slot, eventLoop: channel.eventLoop)
         channel.closeFuture.whenComplete { _ in bound.value.leave() }
-        if !proxies.trusts(peer) { place.take(for: peer) }
-        return place
+        if !proxies.trusts(peer) { slot.take(for: peer) }
+        return slot
     }
 
     /// Serves something else from the next message on, also on connections that are open.
     ///
     /// - Parameters:
     ///   - limits: Those of connections, where they are others: for open ones, too.
-    ///   - review: Who may still be here, where others may come in than before.
+    ///   - review: Which clients stay, where authentication has changed.
     func serve(_ routes: HostRoutes, limits: HostLimits? = nil, after review: AccessReview? = nil) async {
         if let limits {
             rate.change(perSecond: limits.connectsPerSecond)
-            places.limit = limits.connectionsPerAddress
+            slots.limit = limits.connectionsPerAddress
         }
         await onEachLoop { loop in
             loop.routes = routes

@@ -57,11 +57,11 @@ package final class LoopConnections {
             metrics: HostMetrics())
     }
 
-    /// - Parameter mostRefused: Connections past a limit that are told so at the same time.
+    /// - Parameter maxRefused: Connections past a limit that are told so at the same time.
     init(
-        _ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes, metrics: HostMetrics, mostRefused: Int = 8
+        _ eventLoop: any EventLoop, limits: HostLimits, routes: HostRoutes, metrics: HostMetrics, maxRefused: Int = 8
     ) {
-        refused = RefusedConnections(limit: mostRefused)
+        refused = RefusedConnections(limit: maxRefused)
         self.limits = limits
         writeLimit = limits.write > .zero ? limits.write : nil
         self.routes = routes

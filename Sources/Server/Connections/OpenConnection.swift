@@ -9,7 +9,7 @@ protocol OpenConnection: AnyObject {
     /// What the client has shown; `nil` where it has nothing that goes on, or has shown nothing.
     var credential: ClientCredential? { get }
 
-    /// Who may come in has changed. Where the client may not be here any more, what it asked for ends as cancelled.
+    /// Authentication has changed. Where it refuses the client now, what the client asked for ends as cancelled.
     func cancel(unless review: AccessReview)
 
     /// Closes the connection of such a client, once everything is cancelled.

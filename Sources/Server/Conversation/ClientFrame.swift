@@ -23,7 +23,7 @@ package enum ClientFrame {
         package let id: String?
     }
 
-    /// Reads a frame.
+    /// Reads a frame in JSON format.
     package static func read(_ frame: String) throws(Refusal) -> ClientFrame {
         let members: Members
         do throws(JSONReader.Problem) {

@@ -13,14 +13,14 @@ final class ConnectedConversations: Sendable {
     private typealias Client = (id: ObjectIdentifier, conversation: NIOLoopBound<any ConnectedConversation>)
 
     /// Of a session with more connections those that came last are known: each `cancel` goes to all of them.
-    private static let mostOfSession = 8
+    private static let maxOfSession = 8
 
     private let clients = Mutex<[SessionKey: [Client]]>([:])
 
     func add(_ conversation: NIOLoopBound<any ConnectedConversation>, of key: SessionKey) {
         let id = ObjectIdentifier(conversation.value)
         clients.withLock { clients in
-            if let count = clients[key]?.count, count == Self.mostOfSession { clients[key]?.removeFirst() }
+            if let count = clients[key]?.count, count == Self.maxOfSession { clients[key]?.removeFirst() }
             clients[key, default: []].append((id, conversation))
         }
     }

@@ -12,13 +12,13 @@ extension Conversation {
     /// Answers a frame that is no message, in its turn.
     ///
     /// - Parameters:
-    ///   - place: Where it has waited, its place in the order of answers.
+    ///   - slot: Its slot in the order of answers, where it has waited.
     ///   - level: The log entry's, where it is not that of an error.
-    func refuse(_ refusal: ClientFrame.Refusal, as place: UniqueID? = nil, level: Logger.Level? = nil) {
+    func refuse(_ refusal: ClientFrame.Refusal, as slot: UniqueID? = nil, level: Logger.Level? = nil) {
         let now = Timestamp.now
         let message = Message(
-            id: place ?? .timeOrdered(at: now), receivedAt: now, session: session, clientID: refusal.id, prompt: "")
-        if place == nil { order.expect(message.id, size: refusal.id?.utf8.count ?? 0) }
+            id: slot ?? .timeOrdered(at: now), receivedAt: now, session: session, clientID: refusal.id, prompt: "")
+        if slot == nil { order.expect(message.id, size: refusal.id?.utf8.count ?? 0) }
         logger.failure(refusal.error, of: message, level: level)
         settle(message, .error(refusal.error, clientID: refusal.id, in: format))
     }

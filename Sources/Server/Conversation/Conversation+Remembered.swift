@@ -5,12 +5,12 @@ import Stages
 /// Messages that come again, by the clients' own ids.
 extension Conversation: AnswerWaiter {
     /// Begins a prompt; one that comes again gets the answer it had, or will get.
-    func begin(_ prompt: ClientFrame.Prompt, size: Int, as place: Inbox.WaitingFrame?) {
+    func begin(_ prompt: ClientFrame.Prompt, size: Int, as waiting: Inbox.WaitingFrame?) {
         let allocated = prompt.metadata?.footprint ?? 0
         let (name, remember) = pipeline.lend { ($0.name, $0.entry.remember) }
         guard let clientID = prompt.id, remember != .off else {
-            var message = message(prompt, as: place)
-            if place == nil { order.expect(message.id, size: size) }
+            var message = message(prompt, as: waiting)
+            if waiting == nil { order.expect(message.id, size: size) }
             return start(
                 &message,
                 AskedMessage(size: size, allocated: allocated, prompt: prompt.id.map { _ in PromptMark(prompt.prompt) })
@@ -22,7 +22,7 @@ extension Conversation: AnswerWaiter {
             pipeline: ExactText(name), session: session.id, user: session.userID.map { ExactText($0) },
             id: ExactText(clientID), prompt: isStored ? nil : mark)
         let id = isStored ? UniqueID(name, session: session.id, clientID: clientID) : nil
-        var message = message(prompt, as: place, id: id)
+        var message = message(prompt, as: waiting, id: id)
         let asked = AskedMessage(size: size, allocated: allocated, prompt: mark, isStored: isStored)
         let finding = kept.answers.begin(key, mark, for: owner, by: credential) {
             .init(
@@ -32,33 +32,34 @@ extension Conversation: AnswerWaiter {
         switch finding {
         case .new:
             remembered.append((message.id, key))
-            expect(message.id, size: size, as: place)
+            expect(message.id, size: size, as: waiting)
             start(&message, asked)
         case .asked:
-            if let place { vacate(place.id) }
+            if let waiting { vacate(waiting.id) }
         case .awaited:
-            expect(message.id, size: size, as: place)
+            expect(message.id, size: size, as: waiting)
             running.append(RunningMessage(message, asked))
             awaiting[message.id] = AwaitedAnswer(message: message, asked: asked, key: key)
         case .answered(let frame):
-            expect(message.id, size: size, as: place)
+            expect(message.id, size: size, as: waiting)
             settle(message.id, nil, frame)
         case .otherPrompt:
-            refuse(ClientFrame.Refusal(error: .usedID, id: clientID), as: place?.id)
+            refuse(ClientFrame.Refusal(error: .usedID, id: clientID), as: waiting?.id)
         }
     }
 
     /// Whose client gets the answers: that of this conversation, or whoever has the retained session.
     private var owner: ObjectIdentifier { retained.map { ObjectIdentifier($0) } ?? ObjectIdentifier(self) }
 
-    private func message(_ prompt: ClientFrame.Prompt, as place: Inbox.WaitingFrame?, id: UniqueID? = nil) -> Message {
+    private func message(_ prompt: ClientFrame.Prompt, as waiting: Inbox.WaitingFrame?, id: UniqueID? = nil) -> Message
+    {
         message(
             prompt.prompt, of: speaker(prompt.username), clientID: prompt.id, metadata: prompt.metadata ?? [:],
-            as: place, id: id)
+            as: waiting, id: id)
     }
 
-    private func expect(_ id: UniqueID, size: Int, as place: Inbox.WaitingFrame?) {
-        if let place { order.rename(place.id, to: id) } else { order.expect(id, size: size) }
+    private func expect(_ id: UniqueID, size: Int, as waiting: Inbox.WaitingFrame?) {
+        if let waiting { order.rename(waiting.id, to: id) } else { order.expect(id, size: size) }
     }
 
     /// Notes how the work on a message has ended.

@@ -107,9 +107,9 @@ extension Conversation {
         if !isAdvancing && pending == 0 { client?.conversationIsIdle() }
     }
 
-    /// Takes a place out of the order: what waited there is answered elsewhere.
-    func vacate(_ place: UniqueID) {
-        guard order.settle(place, nil) == .now else { return }
+    /// Takes a slot out of the order: what waited in it is answered elsewhere.
+    func vacate(_ slot: UniqueID) {
+        guard order.settle(slot, nil) == .now else { return }
         while let frame = order.next() { tell(frame) }
     }
 }

@@ -27,7 +27,7 @@ package final class Conversation {
     let observer: (any ConversationObserver)?
     let origin: TraceFields?
     let kept: Kept
-    /// What the client has shown to come in.
+    /// What the client has authenticated with.
     let credential: ClientCredential?
     /// Messages that came with an id of the client's, and what they are remembered by.
     @exclusivity(unchecked) var remembered: [(message: UniqueID, key: RememberedAnswers.Key)] = []
@@ -35,9 +35,9 @@ package final class Conversation {
     var awaiting: [UniqueID: AwaitedAnswer] = [:]
 
     /// While it is held, no further message is begun: the client takes too little of what it has been told.
-    var isHeld = false {
+    var isBackpressured = false {
         didSet {
-            guard !isHeld else { return }
+            guard !isBackpressured else { return }
             releaseWaiting()
             advance()
         }
@@ -56,7 +56,7 @@ package final class Conversation {
     ///   - origin: What the client's request is a part of.
     ///   - retained: The session, where it is kept beyond this connection.
     ///   - kept: What is kept of all clients.
-    ///   - credential: What the client has shown to come in.
+    ///   - credential: What the client has authenticated with.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: LoopPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
@@ -148,31 +148,31 @@ package final class Conversation {
 
     /// Reads a frame and begins what it asks for.
     ///
-    /// - Parameter place: Where it has waited, and has a place in the order of answers.
-    private func read(_ frame: String, as place: Inbox.WaitingFrame?) {
+    /// - Parameter waiting: What it was while it waited, with a slot in the order of answers.
+    private func read(_ frame: String, as waiting: Inbox.WaitingFrame?) {
         guard format == .json else {
-            var message = message(frame, as: place)
+            var message = message(frame, as: waiting)
             let asked = AskedMessage(size: frame.utf8.count)
-            if place == nil { order.expect(message.id, size: asked.size) }
+            if waiting == nil { order.expect(message.id, size: asked.size) }
             return start(&message, asked)
         }
         do throws(ClientFrame.Refusal) {
             switch try ClientFrame.read(frame) {
-            case .prompt(let prompt): begin(prompt, size: frame.utf8.count, as: place)
+            case .prompt(let prompt): begin(prompt, size: frame.utf8.count, as: waiting)
             case .cancel(let id): cancelAnywhere(id)
             }
         } catch {
-            refuse(error, as: place?.id)
+            refuse(error, as: waiting?.id)
         }
     }
 
     func message(
         _ prompt: String, of speaker: Session? = nil, clientID: String? = nil, metadata: [String: JSONValue] = [:],
-        as place: Inbox.WaitingFrame?, id: UniqueID? = nil
+        as waiting: Inbox.WaitingFrame?, id: UniqueID? = nil
     ) -> Message {
-        let now = place?.receivedAt ?? .now
+        let now = waiting?.receivedAt ?? .now
         return Message(
-            id: id ?? place?.id ?? .timeOrdered(at: now), receivedAt: now, session: speaker ?? session,
+            id: id ?? waiting?.id ?? .timeOrdered(at: now), receivedAt: now, session: speaker ?? session,
             clientID: clientID, prompt: prompt, metadata: metadata, reply: reply)
     }
 
@@ -186,7 +186,7 @@ package final class Conversation {
     /// Goes on with another client.
     func resume(with client: some ConversationClient) {
         self.client = client
-        isHeld = false
+        isBackpressured = false
     }
 
     /// Ends what was not answered yet: the client has gone. What was answered is still worked on to its end.
@@ -263,7 +263,7 @@ package final class Conversation {
 
     /// Several messages are worked on at once while they take no more than may wait, and one whatever it takes.
     private var mayBegin: Bool {
-        if isHeld { return false }
+        if isBackpressured { return false }
         return running.isEmpty
             || running.allocated < HostLimits.queuedBytes && running.count < pipeline.lend { $0.entry.concurrency }
     }
@@ -285,7 +285,7 @@ package final class Conversation {
     }
 
     /// Whether pieces of an answer need not wait.
-    var hasRoom: Bool { !isHeld || client == nil }
+    var hasRoom: Bool { !isBackpressured || client == nil }
 
     func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) {
         if hasRoom { return continuation.resume() }

@@ -60,9 +60,9 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
 
     var pendingBytes: Int { conversation?.pendingBytes ?? 0 }
 
-    var isHeld: Bool {
-        get { conversation?.isHeld ?? false }
-        set { conversation?.isHeld = newValue }
+    var isBackpressured: Bool {
+        get { conversation?.isBackpressured ?? false }
+        set { conversation?.isBackpressured = newValue }
     }
 
     func send(_ frame: ServerFrame) {

@@ -5,7 +5,7 @@ import Pipeline
 struct Inbox {
     /// A message, or a frame that is none: its turn will tell.
     struct WaitingFrame {
-        /// The message's id, by which its answer has a place in the order.
+        /// The message's id, by which its answer has a slot in the order.
         let id: UniqueID
         let receivedAt: Timestamp
         let text: String

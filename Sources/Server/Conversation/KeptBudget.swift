@@ -26,7 +26,7 @@ final class KeptBudget: Sendable {
     }
 
     /// How many bytes may be kept.
-    private let most: Atomic<Int>
+    private let maxBytes: Atomic<Int>
     private let answers = Tally()
     private let sessions = Tally()
     private let messages = Tally()
@@ -35,10 +35,10 @@ final class KeptBudget: Sendable {
     private let kinds = Mutex<[any KeptKind]>([])
 
     init(limit: Int) {
-        most = Atomic(limit)
+        maxBytes = Atomic(limit)
     }
 
-    var limit: Int { most.load(ordering: .relaxed) }
+    var limit: Int { maxBytes.load(ordering: .relaxed) }
 
     /// What is over another limit goes in steps, so that nobody who has something kept meanwhile lets all of it go himself.
     func change(limit: Int) async {
@@ -46,11 +46,11 @@ final class KeptBudget: Sendable {
         var next = min(total, self.limit)
         while next > limit {
             next = max(limit, next - step)
-            most.store(next, ordering: .relaxed)
+            maxBytes.store(next, ordering: .relaxed)
             trim()
             await Task.yield()
         }
-        most.store(limit, ordering: .relaxed)
+        maxBytes.store(limit, ordering: .relaxed)
     }
 
     func watch(_ kinds: [any KeptKind]) { self.kinds.withLock { $0 = kinds } }

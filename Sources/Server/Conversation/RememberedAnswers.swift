@@ -96,7 +96,7 @@ final class RememberedAnswers: KeptKind {
     ///
     /// - Parameters:
     ///   - owner: Whose client gets the answer: who asks twice is answered once.
-    ///   - credential: What that client has shown to come in.
+    ///   - credential: What that client has authenticated with.
     ///   - waiter: Made where the answer is to come from somebody else's work.
     func begin(
         _ key: Key, _ prompt: PromptMark, for owner: ObjectIdentifier, by credential: ClientCredential? = nil,

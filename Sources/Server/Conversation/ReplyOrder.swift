@@ -5,7 +5,7 @@ import Pipeline
 ///
 /// A pure value: it says which frames may leave now.
 struct ReplyOrder {
-    private struct Place {
+    private struct Slot {
         var id: UniqueID
         /// What the client's message takes while it waits.
         let bytes: Int
@@ -20,18 +20,18 @@ struct ReplyOrder {
         case nothing
     }
 
-    private var places = Deque<Place>()
+    private var slots = Deque<Slot>()
 
     /// What the messages take whose answers have not left.
     private(set) var bytes = 0
 
     /// How many messages have no answer yet or one that waits for those before it.
-    var count: Int { places.count }
+    var count: Int { slots.count }
 
     /// How many messages have no answer yet.
     var waiting: Int {
-        places.count { place in
-            if case .waiting = place.outcome { true } else { false }
+        slots.count { slot in
+            if case .waiting = slot.outcome { true } else { false }
         }
     }
 
@@ -39,20 +39,20 @@ struct ReplyOrder {
     ///
     /// - Parameter size: How many bytes the client sent.
     mutating func expect(_ id: UniqueID, size: Int) {
-        places.append(Place(id: id, bytes: size, outcome: .waiting))
+        slots.append(Slot(id: id, bytes: size, outcome: .waiting))
         bytes += size
     }
 
     /// Gives a message that will be answered another id.
     mutating func rename(_ id: UniqueID, to other: UniqueID) {
         guard id != other, let index = indexOfWaiting(id) else { return }
-        places[index].id = other
+        slots[index].id = other
     }
 
     /// The messages that have no answer yet.
     var waitingIDs: [UniqueID] {
-        places.compactMap { place in
-            if case .waiting = place.outcome { place.id } else { nil }
+        slots.compactMap { slot in
+            if case .waiting = slot.outcome { slot.id } else { nil }
         }
     }
 
@@ -61,20 +61,20 @@ struct ReplyOrder {
 
     /// A message that is tried again may have the id of one whose error has not left yet.
     private func indexOfWaiting(_ id: UniqueID) -> Int? {
-        places.firstIndex { place in
-            if case .waiting = place.outcome { place.id == id } else { false }
+        slots.firstIndex { slot in
+            if case .waiting = slot.outcome { slot.id == id } else { false }
         }
     }
 
-    private mutating func leave() { bytes -= places.removeFirst().bytes }
+    private mutating func leave() { bytes -= slots.removeFirst().bytes }
 
     /// Takes a piece of a message's answer; one after the answer is dropped.
     ///
     /// - Returns: The piece, where it may leave now.
     mutating func add(_ delta: ServerFrame, to id: UniqueID) -> ServerFrame? {
         guard let index = indexOfWaiting(id) else { return nil }
-        if index == places.startIndex { return delta }
-        places[index].deltas.append(delta)
+        if index == slots.startIndex { return delta }
+        slots[index].deltas.append(delta)
         return nil
     }
 
@@ -91,18 +91,18 @@ struct ReplyOrder {
     /// Takes a message's answer, `nil` for none. A second answer is dropped.
     mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) -> Leaving {
         guard let index = indexOfWaiting(id) else { return .never }
-        if index == places.startIndex, places[index].deltas.isEmpty {
+        if index == slots.startIndex, slots[index].deltas.isEmpty {
             leave()
             return .now
         }
-        places[index].outcome = frame.map(Outcome.frame) ?? .nothing
+        slots[index].outcome = frame.map(Outcome.frame) ?? .nothing
         return .later
     }
 
     /// Takes out the next frame that may leave now.
     mutating func next() -> ServerFrame? {
-        while let first = places.first {
-            if !first.deltas.isEmpty { return places[places.startIndex].deltas.removeFirst() }
+        while let first = slots.first {
+            if !first.deltas.isEmpty { return slots[slots.startIndex].deltas.removeFirst() }
             if case .waiting = first.outcome { return nil }
             leave()
             if case .frame(let frame) = first.outcome { return frame }

@@ -29,7 +29,7 @@ final class RetainedSession: Sendable {
         var expires: NIODeadline
         var stamp: Int
         var isForgotten = false
-        /// What the last client has shown to come in.
+        /// What the last client has authenticated with.
         var credential: ClientCredential?
     }
 
@@ -63,7 +63,7 @@ final class RetainedSession: Sendable {
         1_024 + (userID?.utf8.count ?? 0) + (credential?.size ?? 0)
     }
 
-    /// What the last client has shown to come in.
+    /// What the last client has authenticated with.
     var credential: ClientCredential? { state.withLock(\.credential) }
 
     /// When it was used last.
@@ -87,7 +87,7 @@ final class RetainedSession: Sendable {
         }
     }
 
-    /// Puts a client in the place of the one before, which is closed.
+    /// Gives a client the seat of the one before, which is closed.
     ///
     /// - Returns: What it missed after the frame that it saw last, and its generation.
     func attach(

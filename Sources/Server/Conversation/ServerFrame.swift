@@ -1,6 +1,6 @@
 package import Pipeline
 
-/// What the host says to a client: text that is ready but for its place in the connection's sequence.
+/// What the host says to a client: text that is ready but for its number in the connection's sequence.
 package struct ServerFrame {
     /// What a frame says.
     package enum Kind: Equatable, Sendable {
@@ -102,6 +102,6 @@ package struct ServerFrame {
 }
 
 extension Duration {
-    /// Rounded up.
+    /// The whole seconds, rounded up.
     fileprivate var wholeSeconds: Int64 { components.seconds + (components.attoseconds > 0 ? 1 : 0) }
 }

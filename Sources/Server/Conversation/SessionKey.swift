@@ -2,7 +2,7 @@ import Pipeline
 
 /// A session of a pipeline.
 struct SessionKey: Sendable, Hashable {
-    /// The file's place among those that are served.
+    /// The file's index among those that are served.
     let pipeline: Int
     let id: String
 

@@ -34,7 +34,7 @@ final class UnattendedConversations: KeptKind {
     private static let size = 16 << 10
 
     /// Of a session with more, `cancel` looks into those that were left last: each costs its event loop a turn.
-    private static let mostCancelled = 64
+    private static let maxCancelled = 64
 
     private let budget: KeptBudget
     private let state = Mutex(State())
@@ -67,7 +67,7 @@ final class UnattendedConversations: KeptKind {
     /// Cancels a message of a session, by the client's `id`, whichever conversation it is in.
     func cancel(_ clientID: String, of key: SessionKey, userID: String?) {
         let keepers = state.withLock { state in
-            (state.sessions[key] ?? []).suffix(Self.mostCancelled).compactMap { state.conversations[$0] }
+            (state.sessions[key] ?? []).suffix(Self.maxCancelled).compactMap { state.conversations[$0] }
                 .filter { $0.userID.isExactly(userID) }.map(\.keeper)
         }
         for keeper in keepers { keeper.eventLoop.execute { keeper.value.cancel(clientID) } }

@@ -108,9 +108,9 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
     }
 
     /// Whether the client takes what is written.
-    var isHeld: Bool {
-        get { conversation?.isHeld ?? false }
-        set { conversation?.isHeld = newValue }
+    var isBackpressured: Bool {
+        get { conversation?.isBackpressured ?? false }
+        set { conversation?.isBackpressured = newValue }
     }
 
     /// The client has gone.

@@ -90,7 +90,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        exchange?.isHeld = !context.channel.isWritable
+        exchange?.isBackpressured = !context.channel.isWritable
         if context.channel.isWritable, let isLast = unended { finish(context, isLast: isLast) }
         context.fireChannelWritabilityChanged()
     }

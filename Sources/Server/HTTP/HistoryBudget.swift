@@ -12,15 +12,15 @@ final class HistoryBudget: Sendable {
     }
 
     /// Most of what a host may hold for clients who ask and do not read.
-    private static let mostBytes = 32 << 20
+    private static let maxBytes = 32 << 20
     /// While rows are read they are there several times: as the database gives them, as rows and as text.
-    private static let mostReaders = 2
+    private static let maxReaders = 2
     /// How many may wait for their turn: far more than are read in the time for which a client waits.
-    static let mostWaiting = 1_000
+    static let maxWaiting = 1_000
 
     private let state = Mutex(State())
 
-    /// Reads in turn.
+    /// Reads once it is the caller's turn.
     ///
     /// - Parameter isWanted: Asked when the turn has come: clients may have left by then.
     /// - Returns: `nil` where too many wait, and where it is not wanted any more.
@@ -37,11 +37,11 @@ final class HistoryBudget: Sendable {
     private func enter() async throws -> Bool {
         let turn = FirstOutcome<Void>()
         let (mayWait, mayRead) = state.withLock { state in
-            guard state.readers == HistoryBudget.mostReaders else {
+            guard state.readers == HistoryBudget.maxReaders else {
                 state.readers += 1
                 return (true, true)
             }
-            guard state.waiting.count < HistoryBudget.mostWaiting else { return (false, false) }
+            guard state.waiting.count < HistoryBudget.maxWaiting else { return (false, false) }
             state.waiting.append(turn)
             return (true, false)
         }
@@ -75,7 +75,7 @@ final class HistoryBudget: Sendable {
     /// - Returns: What gives them back with its last reference; `nil` where too many wait.
     func take(_ bytes: Int) -> Reservation? {
         let isTaken = state.withLock { state in
-            guard bytes <= HistoryBudget.mostBytes - state.bytes else { return false }
+            guard bytes <= HistoryBudget.maxBytes - state.bytes else { return false }
             state.bytes += bytes
             return true
         }

@@ -68,8 +68,8 @@ struct HostRoutes: Sendable {
         let target = RequestTarget(head.uri)
         guard let id = UniqueID(String(target.path.dropFirst("/sessions/".count))) else { return nil }
         let limit = target.query["limit"].map { Int($0) ?? 0 } ?? 100
-        guard (1...SessionHistory.most).contains(limit) else {
-            throw HTTPRejection(.badRequest, "limit must be between 1 and \(SessionHistory.most)")
+        guard (1...SessionHistory.maxRows).contains(limit) else {
+            throw HTTPRejection(.badRequest, "limit must be between 1 and \(SessionHistory.maxRows)")
         }
         return SessionHistory(
             id: id.description, limit: limit, credential: credential, authenticator: rules.authenticator,

@@ -2,10 +2,10 @@ import Pipeline
 
 /// Who may see `/metrics`.
 enum MetricsRule: String, CaseIterable, SettingValue {
-    /// Programs of this machine, not by way of a proxy.
+    /// Programs of this machine may, but not by way of a proxy.
     case loopback
-    /// Who may come in.
+    /// Clients that have authenticated.
     case auth
-    /// Everybody.
+    /// Everybody may see them.
     case open
 }

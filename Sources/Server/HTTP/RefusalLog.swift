@@ -6,7 +6,7 @@ import Synchronization
 /// a log with.
 final class RefusalLog: Sendable {
     private static let pause = TimeAmount.minutes(1)
-    private static let most = 20
+    private static let maxReasons = 20
 
     private let said = Mutex<[String: NIODeadline]>([:])
 
@@ -14,8 +14,8 @@ final class RefusalLog: Sendable {
     func note(_ reason: String, logger: Logger, address: String?, now: NIODeadline = .now()) {
         let isNew = said.withLock { said in
             if let time = said[reason], now - time < RefusalLog.pause { return false }
-            if said.count >= RefusalLog.most { said = said.filter { now - $0.value < RefusalLog.pause } }
-            guard said.count < RefusalLog.most || said[reason] != nil else { return false }
+            if said.count >= RefusalLog.maxReasons { said = said.filter { now - $0.value < RefusalLog.pause } }
+            guard said.count < RefusalLog.maxReasons || said[reason] != nil else { return false }
             said[reason] = now
             return true
         }

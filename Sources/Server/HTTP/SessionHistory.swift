@@ -12,10 +12,10 @@ struct SessionHistory: Sendable {
     let pipelines: [ServedPipeline]
 
     /// How many rows are shown at most, the last ones.
-    static let most = 1_000
+    static let maxRows = 1_000
 
     /// How many bytes of rows are shown at most, the last ones: each may have more than a megabyte.
-    private static let mostBytes = 8 << 20
+    private static let maxBytes = 8 << 20
 
     /// How long it may take, waiting for its turn included: about as long as a client waits for an answer.
     private static let patience: Duration = .seconds(10)
@@ -45,10 +45,10 @@ struct SessionHistory: Sendable {
         for row in own.reversed() {
             let text = row.json(metadata: SessionHistory.json(row.metadata))
             bytes += text.utf8.count + 1
-            if bytes > SessionHistory.mostBytes, !shown.isEmpty { break }
+            if bytes > SessionHistory.maxBytes, !shown.isEmpty { break }
             shown.append(text)
         }
-        guard let reservation = budget.take(min(bytes, SessionHistory.mostBytes)) else {
+        guard let reservation = budget.take(min(bytes, SessionHistory.maxBytes)) else {
             return HTTPAnswer(.unavailable("too many stored sessions wait for their readers; try again"))
         }
         var answer = HTTPAnswer(.ok, "application/json", body: "[\(shown.reversed().joined(separator: ","))]\n")
@@ -66,8 +66,8 @@ struct SessionHistory: Sendable {
             let bytes = rows.reduce(0) { sum, row in
                 sum + row.prompt.utf8.count + row.response.utf8.count + (row.metadata?.utf8.count ?? 0)
             }
-            if number == limit || rows.count < number || bytes >= SessionHistory.mostBytes { return rows }
-            number = min(limit, max(number * 2, number * (SessionHistory.mostBytes / max(1, bytes))))
+            if number == limit || rows.count < number || bytes >= SessionHistory.maxBytes { return rows }
+            number = min(limit, max(number * 2, number * (SessionHistory.maxBytes / max(1, bytes))))
         }
     }
 

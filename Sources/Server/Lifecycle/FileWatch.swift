@@ -1,6 +1,6 @@
 import Pipeline
 
-/// Notices that files have changed, by looking twice a second: editors put a new file in the place of the old one, so
+/// Notices that files have changed, by looking twice a second: editors replace the old file by a new one, so
 /// that the old one never changes. Of a link the file counts that it leads to, and links on the way there: what Kubernetes
 /// mounts changes by one link alone.
 struct FileWatch {

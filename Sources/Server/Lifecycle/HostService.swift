@@ -25,7 +25,7 @@ package struct HostService: Service {
     ///   - source: Reads the pipelines' files again.
     ///   - watches: Whether they are read again when they have changed.
     ///   - credentials: What the settings name outside of their file.
-    ///   - isInsecure: Whether anybody may come in at an address that others can reach.
+    ///   - isInsecure: Whether an address that others can reach is served without authentication.
     ///   - metrics: What `/metrics` shows.
     ///   - exporter: Sends traces, where that is wanted.
     ///   - announce: Takes the one line that says where the host listens.
@@ -46,7 +46,7 @@ package struct HostService: Service {
         let routes = routes
         let connections = try await Connections(
             group: group, limits: settings.limits.withinDescriptors, proxies: proxies, routes: routes,
-            mostRefused: mostRefused)
+            maxRefused: maxRefused)
         let issuerKeys = credentials.auth.authenticator?.issuerKeys
         issuerKeys?.start()
         try await open()
@@ -64,8 +64,8 @@ package struct HostService: Service {
         let reloading = await reloadWhenTold(reloader)
         let tidying = Task { await giveBackMemory(of: connections, kept: routes.kept) }
         let exporting = exporter.map { exporter in Task { await exporter.run() } }
-        announce(places(of: channel))
-        ServiceManager.ready(places(of: channel))
+        announce(announcement(of: channel))
+        ServiceManager.ready(announcement(of: channel))
         try? await gracefulShutdown()
         logger.info("Stopping")
         ServiceManager.stopping()
@@ -116,7 +116,7 @@ package struct HostService: Service {
     }
 
     /// Connections past a limit that are told so at the same time: few, as they are more than half of what there is.
-    private var mostRefused: Int { min(64, ProcessLimits.raiseOpenFiles() / 32) }
+    private var maxRefused: Int { min(64, ProcessLimits.raiseOpenFiles() / 32) }
 
     private var proxies: TrustedProxies { TrustedProxies(ranges: settings.trustedProxies) }
 
@@ -173,12 +173,12 @@ package struct HostService: Service {
     }
 
     /// The one line that says that clients may come, and where.
-    private func places(of channel: any Channel) -> String {
+    private func announcement(of channel: any Channel) -> String {
         let port = channel.localAddress?.port ?? port
         let authority = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
         let secure = credentials.certificates == nil ? "" : "s"
-        let places = pipelines.map { "pipeline \($0.name) at ws\(secure)://\(authority)\($0.path)" }
-        return "listening on http\(secure)://\(authority), \(places.joined(separator: ", "))"
+        let addresses = pipelines.map { "pipeline \($0.name) at ws\(secure)://\(authority)\($0.path)" }
+        return "listening on http\(secure)://\(authority), \(addresses.joined(separator: ", "))"
     }
 
     private func exitAtSecondSignal() async {

@@ -1,7 +1,7 @@
 import Logging
 package import Pipeline
 
-/// Reads the files that are served again, and puts what is good in the place of what was there: for the next message of
+/// Reads the files that are served again, and replaces what was there by what is good: for the next message of
 /// every connection. What is not good changes nothing.
 actor Reloader {
     private let source: PipelineSource
@@ -13,7 +13,7 @@ actor Reloader {
     private let logger: Logger
     /// What holds of `host:` now.
     private var host: HostSettings
-    /// Who may come in.
+    /// Authentication, as it was read last.
     private var auth: AuthReading
     /// Looks again at who came by a token, once the issuer has answered.
     private var reviewing: Task<Void, Never>?

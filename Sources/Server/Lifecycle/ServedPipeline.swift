@@ -1,7 +1,7 @@
 package import Pipeline
 import Synchronization
 
-/// A pipeline file as it was read once, and where it is served. Where the file is read again another takes its place.
+/// A pipeline file as it was read once, and where it is served. Where the file is read again another replaces it.
 package final class ServedPipeline: Sendable {
     private struct State {
         var running = 0
@@ -13,7 +13,7 @@ package final class ServedPipeline: Sendable {
     let entry: EntrySettings
     let chain: Chain
     let meter: MessageMeter
-    /// The file's place among those that are served.
+    /// The file's index among those that are served.
     let index: Int
     /// Hears what is said; `nil` where nobody wants to know.
     let observer: (any ConversationObserver)?
@@ -44,7 +44,7 @@ package final class ServedPipeline: Sendable {
     /// Notes a message that waits in a stage, so that the stages stay open for it.
     func begin() { state.withLock { $0.running += 1 } }
 
-    /// Notes its end.
+    /// Notes the end of such a message.
     func end() {
         let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
             state.running -= 1

@@ -2,12 +2,12 @@ import Glibc
 
 /// Tells systemd how far the host is, where that started it with `Type=notify` (sd_notify(3)).
 enum ServiceManager {
-    /// Clients may come.
+    /// Says that clients may come.
     ///
     /// - Parameter status: What `systemctl status` shows.
     static func ready(_ status: String) { send("READY=1\nSTATUS=\(status)") }
 
-    /// The host drains.
+    /// Says that the host drains.
     static func stopping() { send("STOPPING=1\nSTATUS=Stopping") }
 
     /// Nobody may be waiting for it, so failures are ignored.

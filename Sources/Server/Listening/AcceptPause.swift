@@ -12,7 +12,7 @@ final class AcceptPause: ChannelDuplexHandler {
     typealias OutboundIn = Never
 
     /// Clients that have been taken and not been looked at.
-    private static let mostUnseen = 16
+    private static let maxUnseen = 16
 
     private static let pause = TimeAmount.seconds(1)
 
@@ -38,7 +38,7 @@ final class AcceptPause: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if unseen < Self.mostUnseen { context.read() } else { holdsRead = true }
+        if unseen < Self.maxUnseen { context.read() } else { holdsRead = true }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -28,7 +28,7 @@ package enum HostMetric: String, CaseIterable {
     case processorTime = "process_cpu_seconds_total"
     case memory = "process_resident_memory_bytes"
     case openFiles = "process_open_fds"
-    case mostFiles = "process_max_fds"
+    case maxFiles = "process_max_fds"
     case startTime = "process_start_time_seconds"
 
     /// What its values mean.
@@ -38,7 +38,7 @@ package enum HostMetric: String, CaseIterable {
             .spansExported, .spansDropped, .tokenKeyFetches, .processorTime:
             .counter
         case .buildInfo, .connections, .webSockets, .outbound, .inbound, .resourceReady, .keptBytes, .queueMessages,
-            .queueOldest, .queueUnreadable, .tokenKeysAge, .memory, .openFiles, .mostFiles, .startTime:
+            .queueOldest, .queueUnreadable, .tokenKeysAge, .memory, .openFiles, .maxFiles, .startTime:
             .gauge
         }
     }
@@ -56,7 +56,7 @@ package enum HostMetric: String, CaseIterable {
             ["pipeline", "stage"]
         case .tokenKeyFetches: ["outcome"]
         case .connections, .accepted, .webSockets, .outbound, .inbound, .spansExported, .tokenKeysAge, .processorTime,
-            .memory, .openFiles, .mostFiles, .startTime:
+            .memory, .openFiles, .maxFiles, .startTime:
             []
         }
     }
@@ -90,7 +90,7 @@ package enum HostMetric: String, CaseIterable {
         case .processorTime: "Processor time of the process, in user and kernel mode together."
         case .memory: "Resident memory of the process."
         case .openFiles: "Files and sockets that the process has open."
-        case .mostFiles: "Files and sockets that the process may have open."
+        case .maxFiles: "Files and sockets that the process may have open."
         case .startTime: "When the process started, in seconds since 1970."
         }
     }

@@ -36,7 +36,7 @@ struct MessageMeter: Sendable {
         }
     }
 
-    /// A message's place among those that wait is settled with this frame.
+    /// A message was settled with this frame.
     func settled(with frame: ServerFrame?) {
         switch frame?.kind {
         case .error(.cancelled): ended(.cancelled)

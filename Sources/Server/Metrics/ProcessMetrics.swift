@@ -16,7 +16,7 @@ enum ProcessMetrics {
         add(.openFiles, openFiles)
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        add(.mostFiles, Double(limit.rlim_cur))
+        add(.maxFiles, Double(limit.rlim_cur))
         add(.startTime, startTime)
     }
 

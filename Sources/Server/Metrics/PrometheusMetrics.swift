@@ -25,7 +25,7 @@ package final class PrometheusMetrics: MetricsFactory {
     /// By name, then by labels.
     private let families = Mutex<[String: [String: Value]]>([:])
 
-    /// No metric yet.
+    /// Makes a collection without metrics.
     package init() {}
 
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {

@@ -4,7 +4,7 @@ package import Pipeline
 /// A file that the host reads, and where the pipeline file names it.
 struct FilePath: SettingValue {
     let text: String
-    let place: SourceRange
+    let range: SourceRange
 
     static var settingType: SettingType { .named("path of a file", .string) }
 
@@ -14,7 +14,7 @@ struct FilePath: SettingValue {
             reader.diagnostics.error(.badValue, at: node.range, "\(reader.subject) must be a path, not empty")
             return nil
         }
-        return FilePath(text: text, place: node.range)
+        return FilePath(text: text, range: node.range)
     }
 
     var settingText: String? { text }
@@ -30,7 +30,7 @@ struct FilePath: SettingValue {
     }
 
     /// What is wrong with the file, in words that follow its name.
-    func problem(_ text: String) -> FileProblem { FileProblem(description: "'\(self.text)' \(text)", place: place) }
+    func problem(_ text: String) -> FileProblem { FileProblem(description: "'\(self.text)' \(text)", range: range) }
 }
 
 /// A file that the host can't use.
@@ -38,5 +38,5 @@ package struct FileProblem: Error, CustomStringConvertible {
     /// What is wrong, and what to do.
     package let description: String
     /// Where the pipeline file names it.
-    package let place: SourceRange
+    package let range: SourceRange
 }

@@ -43,7 +43,7 @@ extension HostRoutes {
 /// An address that others can reach is served with authentication alone, unless the operator says otherwise.
 package struct AddressRule {
     let address: String
-    /// Whether anybody may come in.
+    /// Whether clients need no authentication.
     let isInsecure: Bool
 
     package init(address: String, isInsecure: Bool) {

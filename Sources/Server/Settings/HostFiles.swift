@@ -2,7 +2,7 @@ package import Pipeline
 
 /// The check of what a `host:` section names outside of its file: certificates and keys.
 package enum HostFiles {
-    /// The same files; what can't be used is an error at the place where it is named.
+    /// The same files; what can't be used is an error where it is named.
     package static func check(_ loaded: [LoadedPipeline]) -> [LoadedPipeline] { loaded.map { check($0) } }
 
     /// The same files; what no host can do is an error, whatever the files hold.
@@ -18,8 +18,8 @@ package enum HostFiles {
     }
 
     private static func checkRules(_ settings: HostSettings, of file: PipelineFile, into found: inout Diagnostics) {
-        if settings.metrics == .auth, settings.auth.credentials == nil, let place = file.sectionPlaces["host"] {
-            found.error(.badValue, at: place, "'metrics: auth' needs 'auth': nobody could see the metrics")
+        if settings.metrics == .auth, settings.auth.credentials == nil, let range = file.sectionPlaces["host"] {
+            found.error(.badValue, at: range, "'metrics: auth' needs 'auth': nobody could see the metrics")
         }
     }
 
@@ -31,7 +31,7 @@ package enum HostFiles {
         do throws(FileProblem) {
             _ = try HostCredentials(settings)
         } catch {
-            found.error(.badFile, at: error.place, error.description)
+            found.error(.badFile, at: error.range, error.description)
         }
         checkRules(settings, of: file, into: &found)
         return pipeline.adding(found)

@@ -24,7 +24,7 @@ extension HostSettings: Guaranteeing {
                     ? "no X-Forwarded-For counts"
                     : "X-Forwarded-For of \(trustedProxies.map(\.text).joined(separator: ", ")) counts",
                 .atMost(trustedProxies.reduce(0) { $0 + $1.size }), otherwise: ""),
-            Guarantee("metrics", metrics.words, .level(metrics.rank), otherwise: ""),
+            Guarantee("metrics", metrics.description, .level(metrics.rank), otherwise: ""),
             Guarantee(
                 "history",
                 hasHistory
@@ -99,7 +99,7 @@ extension AuthSetting {
         guard let jwt = credentials.jwt else { return [who] }
         return [who] + [
             jwt.claim("issuer of tokens", "iss", jwt.issuer), jwt.claim("audience of tokens", "aud", jwt.audience),
-            Guarantee("signature of tokens", "tokens are checked by \(jwt.keyWords)", .unranked, otherwise: "")
+            Guarantee("signature of tokens", "tokens are checked by \(jwt.keyDescription)", .unranked, otherwise: "")
                 .comparedWherePromised,
         ]
     }
@@ -107,7 +107,7 @@ extension AuthSetting {
 
 extension JWTSettings {
     /// By what a token's signature is checked; an address without its query, which may hold what is not for the log.
-    fileprivate var keyWords: String {
+    fileprivate var keyDescription: String {
         if let publicKey { return "the public key in \(publicKey.text)" }
         guard let jwks else { return "a secret" }
         return "the key set at \(jwks.address.map { String($0.shown) } ?? jwks.text)"
@@ -122,7 +122,7 @@ extension JWTSettings {
 }
 
 extension MetricsRule {
-    fileprivate var words: String {
+    fileprivate var description: String {
         switch self {
         case .loopback: "/metrics is shown only to programs on this machine"
         case .auth: "/metrics is shown to authenticated clients"

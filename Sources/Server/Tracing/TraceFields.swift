@@ -22,7 +22,7 @@ struct TraceFields: Sendable {
     }
 }
 
-/// Reads them.
+/// Reads the fields for a tracer.
 struct TraceFieldReader: Extractor {
     func extract(key: String, from fields: TraceFields) -> String? {
         switch key {

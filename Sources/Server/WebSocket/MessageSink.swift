@@ -25,7 +25,7 @@ package protocol MessageSink: AnyObject {
     var pendingBytes: Int { get }
 
     /// While it is true, the client takes too little of what it has been told.
-    var isHeld: Bool { get set }
+    var isBackpressured: Bool { get set }
 
     /// The host stops now: whoever waits for an answer is told.
     ///
@@ -45,12 +45,12 @@ package protocol MessageSink: AnyObject {
     func willBeCut(because reason: String)
 }
 
-/// A sink whose client had to be let in.
+/// A sink whose client may have authenticated.
 protocol AdmittedSink: MessageSink {
-    /// What the client has shown to come in.
+    /// What the client has authenticated with.
     var credential: ClientCredential? { get }
 
-    /// Who may come in has changed. Where the client may not be here any more, what it asked for ends as cancelled.
+    /// Authentication has changed. Where it refuses the client now, what the client asked for ends as cancelled.
     ///
     /// - Returns: Whether that is so; the connection is closed once such messages have ended everywhere.
     func cancel(unless review: AccessReview) -> Bool

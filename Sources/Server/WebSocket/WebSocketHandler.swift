@@ -15,17 +15,17 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
     private static let share = 32
     /// Bytes of frames that are gathered before they leave.
-    private static let mostGathered = 16 << 10
+    private static let maxGathered = 16 << 10
     /// What a frame counts besides that comes too soon: its client is told so, and then waits with others like it.
     private static let refusalSize = 4
 
     let sink: any MessageSink
     let loop: LoopConnections
     /// Messages that may wait; past it nothing is read. Of the limits only what is needed is kept: there are many of these.
-    private var mostPending: Int
+    private var maxPending: Int
     private let limitsVersion: Int
     /// Bytes that may wait for the client.
-    private var mostWaiting: Int
+    private var maxWaiting: Int
 
     // Of each message, by code that doesn't call itself, on the event loop alone; see Conversation.
     @exclusivity(unchecked) var decoder: WebSocketDecoder
@@ -54,8 +54,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     /// Those of sizes hold from the next frame on.
     func limitsChanged() {
         let limits = loop.limits
-        if mostWaiting != limits.outbound.bytes { context?.channel.setWaterMark(of: limits) }
-        (mostPending, mostWaiting) = (limits.queued, limits.outbound.bytes)
+        if maxWaiting != limits.outbound.bytes { context?.channel.setWaterMark(of: limits) }
+        (maxPending, maxWaiting) = (limits.queued, limits.outbound.bytes)
         decoder.limits = .init(limits)
         clock.take(limits, now: .now())
         if (rate?.perSecond ?? 0) != limits.framesPerSecond {
@@ -74,8 +74,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     ) {
         self.sink = sink
         self.loop = loop
-        mostPending = limits.queued
-        mostWaiting = limits.outbound.bytes
+        maxPending = limits.queued
+        maxWaiting = limits.outbound.bytes
         frames = OutgoingFrames(compression: compression)
         decoder = WebSocketDecoder(limits: .init(limits), compression: compression)
         clock = ConnectionClock(limits: limits, expires: expires, now: .now())
@@ -170,7 +170,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     }
 
     /// Whether the client's next message may wait beside those it has sent.
-    private var hasRoom: Bool { sink.pending < mostPending && sink.pendingBytes < HostLimits.queuedBytes }
+    private var hasRoom: Bool { sink.pending < maxPending && sink.pendingBytes < HostLimits.queuedBytes }
 
     private func handle(_ event: WebSocketDecoder.Event) {
         switch event {
@@ -221,7 +221,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        sink.isHeld = !isWritable
+        sink.isBackpressured = !isWritable
         if isWritable {
             readOn()
             if frames.holdsPong { flush() }
@@ -263,7 +263,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         frames.text(text)
         guard !isReading, !isDecoding else { return }
         // What never ends has its flush, which shows whether the client takes it.
-        if frames.count > Self.mostGathered { flush() } else if isFirst { loop.flushSoon(self) }
+        if frames.count > Self.maxGathered { flush() } else if isFirst { loop.flushSoon(self) }
     }
 
     package func write(binary: ByteBuffer) {
@@ -284,7 +284,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         guard let context, var buffer = frames.take(isTaken: bytesWaiting == 0) else { return }
         if socket?.write(&buffer, behind: bytesWaiting) == true { return }
         context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
-        guard !isWritable, bytesWaiting > mostWaiting else { return }
+        guard !isWritable, bytesWaiting > maxWaiting else { return }
         loop.metrics.cut(.outbound)
         abort("the client takes too little of what waits for it")
     }

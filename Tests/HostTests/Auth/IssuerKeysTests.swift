@@ -79,7 +79,7 @@ struct IssuerKeysTests {
         script.answers.withLock { $0 = answers }
         let start = SourceLocation(line: 1, column: 1)
         let address = KeySetAddress(
-            text: "https://login.example/keys?a=b", place: SourceRange(start: start, end: start))
+            text: "https://login.example/keys?a=b", range: SourceRange(start: start, end: start))
         let logger = Logger(label: "test") { [log] label in
             LogOutput(label: label, level: .debug, format: .json) { line in log.all.withLock { $0.append(line) } }
         }
@@ -218,7 +218,7 @@ struct IssuerKeysTests {
     func stop() async throws {
         let begun = AsyncStream<Void>.makeStream()
         let start = SourceLocation(line: 1, column: 1)
-        let address = KeySetAddress(text: "https://login.example", place: SourceRange(start: start, end: start))
+        let address = KeySetAddress(text: "https://login.example", range: SourceRange(start: start, end: start))
         let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let keys = IssuerKeys(address, logger: silent, factory: metrics) { () async throws(KeySetProblem) in
             begun.continuation.yield()

@@ -28,13 +28,13 @@ final class HistoryBudgetTests: Sendable {
         async let first: Void = keepTurn()
         async let second: Void = keepTurn()
         while reads.withLock({ $0 < 2 }) { await Task.yield() }
-        let waiting = (0..<HistoryBudget.mostWaiting + 5).map { _ in Task { await self.read() } }
+        let waiting = (0..<HistoryBudget.maxWaiting + 5).map { _ in Task { await self.read() } }
         while refused.withLock({ $0 < 5 }) { await Task.yield() }
         #expect(reads.withLock(\.self) == 2)
         isBusy.withLock { $0 = false }
         var read = 0
         for task in waiting { read += await task.value ? 1 : 0 }
-        #expect(read == HistoryBudget.mostWaiting)
+        #expect(read == HistoryBudget.maxWaiting)
         _ = await (first, second)
         #expect(await self.read())
     }

@@ -36,7 +36,7 @@ struct PostDeadlineTests {
             let loop = LoopConnections(
                 channel.testingEventLoop, limits: HostLimits(), routes: routes, metrics: HostMetrics())
             let gate = ConnectionGate(
-                connections: connections, loop: loop, place: nil)
+                connections: connections, loop: loop, slot: nil)
             try channel.pipeline.syncOperations.addHandler(
                 HTTPRequestHandler(
                     gate: gate, feeder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))

@@ -28,7 +28,7 @@ struct StoppingTests {
         let channel = EmbeddedChannel()
         let loop = LoopConnections(group.next(), limits: HostLimits(), routes: routes, metrics: HostMetrics())
         let gate = ConnectionGate(
-            connections: connections, loop: loop, place: nil)
+            connections: connections, loop: loop, slot: nil)
         try channel.pipeline.syncOperations.addHandler(
             HTTPRequestHandler(gate: gate, feeder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         )

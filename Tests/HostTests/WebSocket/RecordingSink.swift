@@ -9,7 +9,7 @@ final class RecordingSink: MessageSink {
     private var connection: WebSocketHandler?
     private(set) var received: [String] = []
     private(set) var refused: [String] = []
-    var isHeld = false
+    var isBackpressured = false
     var pending: Int { 0 }
     var pendingBytes: Int { 0 }
 

@@ -3,19 +3,19 @@ import Synchronization
 
 /// How many connections each client has by its address; of IPv6 the network counts. They are counted also where there is no
 /// limit: one may be set while they are open.
-final class AddressPlaces: Sendable {
-    private let most: Atomic<Int>
+final class AddressSlots: Sendable {
+    private let maxCount: Atomic<Int>
     private let counts = Mutex<[IPAddress: Int]>([:])
 
     /// - Parameter limit: 0 is no limit.
     init(limit: Int) {
-        most = Atomic(limit)
+        maxCount = Atomic(limit)
     }
 
     /// How many connections an address may have; 0 is no limit. Those that it has stay where it is lowered.
     var limit: Int {
-        get { most.load(ordering: .relaxed) }
-        set { most.store(newValue, ordering: .relaxed) }
+        get { maxCount.load(ordering: .relaxed) }
+        set { maxCount.store(newValue, ordering: .relaxed) }
     }
 
     fileprivate func enter(_ network: IPAddress) -> Bool {
@@ -38,32 +38,32 @@ final class AddressPlaces: Sendable {
     var count: Int { counts.withLock(\.count) }
 }
 
-/// One connection's place among those of its client. Used on the connection's event loop alone.
-final class AddressPlace {
-    private let places: AddressPlaces
+/// One connection's slot among those of its client. Used on the connection's event loop alone.
+final class AddressSlot {
+    private let slots: AddressSlots
     private var network: IPAddress?
 
     /// Whether its client has too many connections.
     private(set) var isRefused = false
 
-    init(_ places: AddressPlaces) {
-        self.places = places
+    init(_ slots: AddressSlots) {
+        self.slots = slots
     }
 
     /// Whether there is a limit now.
-    var isLimited: Bool { places.limit > 0 }
+    var isLimited: Bool { slots.limit > 0 }
 
     /// Counts the connection for a client. Behind a proxy one connection may serve one client after the other.
     func take(for address: IPAddress) {
         guard address.network != network else { return }
         leave()
-        isRefused = !places.enter(address.network)
+        isRefused = !slots.enter(address.network)
         network = isRefused ? nil : address.network
     }
 
     /// Counts it no more.
     func leave() {
-        if let network { places.leave(network) }
+        if let network { slots.leave(network) }
         network = nil
         isRefused = false
     }
