@@ -4,7 +4,7 @@ import PipelineTesting
 import Resources
 import Testing
 
-@Suite("PostgreSQL does what every store of rows does")
+@Suite("PostgreSQL does what every store of rows does", .fewAtOnce)
 struct PostgresConformanceTests {
     @Test("conformance", arguments: RowStoreConformance.allCases)
     func conforms(_ check: RowStoreConformance) async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Resources
 
-@Suite("Connections to PostgreSQL")
+@Suite("Connections to PostgreSQL", .fewAtOnce)
 struct PostgresPoolTests {
     private func withPool(_ body: (PostgresPool) async throws -> Void) async throws {
         let server = try await PostgresServer.shared

@@ -4,7 +4,7 @@ import PipelineTesting
 import Resources
 import Testing
 
-@Suite("PostgreSQL's tables")
+@Suite("PostgreSQL's tables", .fewAtOnce)
 struct PostgresTableTests {
     @Test("a table with row-level security, which takes no COPY, takes large batches all the same")
     func rowLevelSecurity() async throws {

@@ -4,7 +4,7 @@ import Resources
 import Testing
 
 // One at a time: the stand-in is one Python process, and a project whose answers are late counts as down.
-@Suite("Supabase does what every store of rows does", .serialized)
+@Suite("Supabase does what every store of rows does", .serialized, .fewAtOnce)
 struct SupabaseConformanceTests {
     @Test("conformance", arguments: RowStoreConformance.allCases)
     func conforms(_ check: RowStoreConformance) async throws {
