@@ -15,11 +15,12 @@ struct PatternFuzzTests {
         "s", ":", "{2}", "{1,3}", "\n", "\0",
     ]
 
-    @Test("twenty thousand of them are accepted or refused with a place inside", arguments: 0..<8)
+    @Test("any of them is accepted or refused with a place inside", arguments: 0..<8)
     func anyText(seed: Int) async {
         var random = SplitMix(seed: UInt64(seed) + 77)
         var accepted = 0
-        for _ in 0..<2_500 {
+        let count = rounds(2_500, usually: 400)
+        for _ in 0..<count {
             await Task.yield()
             let pieces = (0..<Int.random(in: 1...7, using: &random)).map { _ in
                 Self.pieces.randomElement(using: &random) ?? ""
@@ -35,6 +36,6 @@ struct PatternFuzzTests {
                 #expect(range.lowerBound >= 0 && range.upperBound <= length, "\(expression.debugDescription)")
             }
         }
-        #expect(accepted > 500)
+        #expect(accepted > count / 5)
     }
 }

@@ -55,12 +55,12 @@ struct VendorAnswersTests {
     }
 
     @Test(
-        "10,000 mutations of them give an answer that is in it, or an error that says why",
+        "mutations of them give an answer that is in it, or an error that says why",
         arguments: 0..<8 as Range<UInt64>)
     func mutations(seed: UInt64) async {
         var random = SplitMix(seed: seed)
         let cases = VendorCase.all
-        for number in 0..<1_250 {
+        for number in 0..<rounds(1_250, usually: 250) {
             // Long loops that never wait would keep the other tests from running.
             await Task.yield()
             let vendorCase = cases[(number + Int(seed)) % cases.count]

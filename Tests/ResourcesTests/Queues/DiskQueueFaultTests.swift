@@ -180,7 +180,7 @@ struct DiskQueueFaultTests {
     }
 
     /// Values as nobody writes them, in every column; the night has a million rows.
-    private static let rows = ProcessInfo.processInfo.environment["STAGECOACH_ODD_ROWS"].flatMap(Int.init) ?? 20_000
+    private static let rows = ProcessInfo.processInfo.environment["STAGECOACH_ODD_ROWS"].flatMap(Int.init) ?? 5_000
 
     private struct Odd {
         var random: SplitMix

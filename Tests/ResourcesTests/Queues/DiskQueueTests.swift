@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import TestRandom
 import Testing
 
 @testable import Resources
@@ -131,7 +132,7 @@ struct DiskQueueTests {
             await disk.close()
             let whole = try Data(contentsOf: URL(filePath: path))
             var random = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-            for _ in 0..<12 {
+            for _ in 0..<rounds(12, usually: 4) {
                 var bytes = whole
                 random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 let place = Int((random >> 33) % UInt64(bytes.count))
