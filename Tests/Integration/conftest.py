@@ -5,6 +5,7 @@ import os
 import pathlib
 import queue
 import re
+import select
 import signal
 import socket
 import sqlite3
@@ -109,7 +110,14 @@ class Host:
 
     def wait(self):
         """Waits for the end, and for the last line of the log."""
-        code = self.process.wait(timeout=40)
+        if self.process.poll() is None:
+            # `wait` with a timeout looks every 50 ms, which is most of the time that a stop takes.
+            descriptor = os.pidfd_open(self.process.pid)
+            ended = select.poll()
+            ended.register(descriptor)
+            ended.poll(40_000)
+            os.close(descriptor)
+        code = self.process.wait(timeout=1)
         self.log_reader.join(timeout=DEADLINE)
         return code
 

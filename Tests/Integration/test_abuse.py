@@ -107,6 +107,7 @@ def settled(host, before):
     return now - before
 
 
+@pytest.mark.alone
 @pytest.mark.memory
 def test_every_kind_alone_leaves_memory_as_it_was(host):
     good(host, 1)
@@ -120,6 +121,7 @@ def test_every_kind_alone_leaves_memory_as_it_was(host):
     print("\nKiB more at most: " + ", ".join(f"{kind} {more >> 10}" for kind, more in grown.items()))
 
 
+@pytest.mark.alone
 @pytest.mark.memory
 def test_all_kinds_together_leave_memory_as_it_was_and_refuse_no_good_client(host):
     good(host, 2)

@@ -254,6 +254,7 @@ def test_conversations_take_turns_where_more_calls_wait_than_run_at_once(serve, 
     assert order.index("modest") <= 2 and len(order) == 11
 
 
+@pytest.mark.alone
 def test_a_call_whose_turn_does_not_come_in_time_is_a_timeout(serve, ai):
     text = FLOW.replace("complete: {}", "complete: {timeout: 1500ms}").replace("1234567890}", "1234567890, calls: 1}")
     host = serve(text, env={"OPENAI_BASE_URL": ai.url})

@@ -90,6 +90,7 @@ def test_branches_run_at_the_same_time_and_are_joined(ask):
     assert ask(stages, "x", head=head)[0] == ["one x about weather"]
 
 
+@pytest.mark.alone
 def test_two_models_at_once_take_as_long_as_one(serve):
     head = "pipeline: t\nresources:\n  a: {echo: {delay: 1s}}\n  b: {echo: {delay: 1s}}\n"
     stages = """

@@ -221,7 +221,7 @@ def test_the_end_of_a_websockets_stream_means_that_the_client_left(serve, ai):
         raw.connection.sendall(frame(1, b"x"))
         assert ai.arrived.acquire(timeout=DEADLINE)
         raw.connection.shutdown(socket.SHUT_WR)
-        assert ai.closed_by_client.wait(1)
+        assert ai.closed_by_client.wait(0.1 * DEADLINE)
         assert raw.ended()
 
 
@@ -234,7 +234,7 @@ def test_a_post_goes_on_after_an_end_and_ends_with_a_reset(serve, ai):
         assert ai.arrived.acquire(timeout=DEADLINE)
         raw.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raw.stream.close()
-    assert ai.closed_by_client.wait(1)
+    assert ai.closed_by_client.wait(0.1 * DEADLINE)
     ai.closed_by_client.clear()
     # A reset counts after an end, too.
     ai.script = ["hang"]
@@ -244,7 +244,7 @@ def test_a_post_goes_on_after_an_end_and_ends_with_a_reset(serve, ai):
         assert ai.arrived.acquire(timeout=DEADLINE) and not ai.closed_by_client.wait(0.2)
         raw.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raw.stream.close()
-    assert ai.closed_by_client.wait(1)
+    assert ai.closed_by_client.wait(0.1 * DEADLINE)
     # One that is just closed looks like one that has said all: what it asked is worked on.
     with Raw(host.raw()) as raw:
         raw.send("POST", "/ws", body={"prompt": "kept"})
@@ -379,9 +379,9 @@ def test_over_tls_a_sending_half_is_closed_by_a_goodbye_and_a_connection_without
         client.send(POST)
         assert ai.arrived.acquire(timeout=DEADLINE)
         connection.shutdown(socket.SHUT_WR)
-        assert ai.closed_by_client.wait(1)
+        assert ai.closed_by_client.wait(0.1 * DEADLINE)
         began = time.monotonic()
         while connection.recv(65536):
             pass
         # Not after the 5 s for which TLS waits for a goodbye.
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 0.2 * DEADLINE

@@ -181,7 +181,7 @@ def test_a_bad_program_harms_one_message(moody, prompt, code, detail):
             assert (error["code"], error["stage"]) == (code, "moody")
             start = time.monotonic()
             assert say(client, "hello")["response"] == "hello!"
-            assert time.monotonic() - start < 1.0
+            assert time.monotonic() - start < 0.1 * DEADLINE
     entries = wait_until(lambda: len(host.entries(code)) >= 2 and host.entries(code), "entries")
     assert len(entries) == 2
     assert all(detail is None or detail in entry["detail"] for entry in entries)
@@ -196,7 +196,7 @@ def test_a_second_answer_does_not_count(moody):
     wait_until(lambda: log_lines(host, "answered a line twice"), "the log's line")
 
 
-@pytest.mark.parametrize("prompt, settings, bound", [("hang", "timeout: 300ms", 2), ("spin", "cpu: 200ms", 4)])
+@pytest.mark.parametrize("prompt, settings, bound", [("hang", "timeout: 300ms", 1.5), ("spin", "cpu: 200ms", 3.5)])
 def test_a_program_that_never_answers_is_killed_with_its_group(moody, prompt, settings, bound):
     host = moody(f"{settings}, processes: 1, heartbeat: 10s")
     with host.connect() as client:
@@ -204,7 +204,7 @@ def test_a_program_that_never_answers_is_killed_with_its_group(moody, prompt, se
         pid = int(say(client, "pid")["response"])
         start = time.monotonic()
         assert say(client, prompt)["error"]["code"] == "timeout"
-        assert time.monotonic() - start < bound
+        assert time.monotonic() - start < bound + 0.05 * DEADLINE
         assert say(client, "hello")["response"] == "hello!"
     wait_until(lambda: not is_alive(pid), "the end of the process")
     if prompt == "hang":

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import ROOT, chat_yaml, receive, receive_json, wait_until
+from conftest import DEADLINE, ROOT, chat_yaml, receive, receive_json, wait_until
 from fakeai import FakeAI
 
 CANARY = "sk-canary-1234567890"
@@ -106,7 +106,7 @@ def test_a_client_that_leaves_ends_the_upstream_call_and_leaves_no_row(chat, ai)
                        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
                        b"\x81\x82\x00\x00\x00\x00hi")
         assert ai.arrived.acquire(timeout=10)
-    assert ai.closed_by_client.wait(timeout=1), "the upstream call goes on"
+    assert ai.closed_by_client.wait(0.1 * DEADLINE), "the upstream call goes on"
     with chat.connect() as other:
         other.send("next")
         assert receive(other) == "next"
@@ -125,7 +125,7 @@ def test_a_database_that_cannot_be_opened_is_told_and_comes_back(serve, tmp_path
             client.send("again")
             return receive(client) == "again"
 
-        wait_until(answered, "the database to be back", deadline=4)
+        wait_until(answered, "the database to be back", deadline=0.4 * DEADLINE)
     assert host.wait_for_rows(1)
 
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from conftest import receive_json, wait_until
+from conftest import DEADLINE, receive_json, wait_until
 
 FLOW = """
 pipeline: flow
@@ -66,7 +66,7 @@ def test_a_cancelled_message_ends_its_call_and_the_next_goes_on(serve, ai):
         cancel(connection, "second")
         cancel(connection, "nobody")
         cancel(connection, "first")
-        assert ai.closed_by_client.wait(1)
+        assert ai.closed_by_client.wait(0.1 * DEADLINE)
         frames = [receive_json(connection) for _ in range(3)]
         cancel(connection, "third")
         ask(connection, "fourth")

@@ -32,6 +32,7 @@ def say(connection, prompt="x" * 20, **more):
     return receive_json(connection)
 
 
+@pytest.mark.alone
 def test_a_session_may_send_so_many_messages_at_once_and_then_at_their_pace(serve):
     host = serve(FLOW.replace("LIMIT", "{messages: 3, every: 600ms}"))
     with host.connect() as connection, host.connect() as other:

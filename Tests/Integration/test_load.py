@@ -19,7 +19,7 @@ from test_metrics import Metrics
 from test_protocol import KEY, frame
 
 # Under a sanitizer nothing has the pace that is asked here.
-pytestmark = pytest.mark.memory
+pytestmark = [pytest.mark.memory, pytest.mark.alone]
 SECONDS = float(os.environ.get("LOAD_SECONDS", "5"))
 # An optimised build takes far more than 1,000 connections a second; the one for debugging about a fifth of that.
 STORM = float(os.environ.get("LOAD_STORM", "100"))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import chat_yaml, receive_json
+from conftest import DEADLINE, chat_yaml, receive_json
 
 COMPLETE = "  - complete: {model: gpt-3.5-turbo, timeout: 30s}\n"
 
@@ -34,7 +34,7 @@ def ask(serve, ai):
 def test_of_the_two_timeouts_the_shorter_wins(ask, ai, inside, beside, code):
     entry = f"  - complete: {{timeout: {inside}}}\n    timeout: {beside}\n"
     assert ask(entry, "slow", "next", script=["hang"])[0] == [code, "next"]
-    assert ai.closed_by_client.wait(timeout=2)
+    assert ai.closed_by_client.wait(0.2 * DEADLINE)
 
 
 def test_retry_tries_again_what_may_pass_and_nothing_else(ask, ai):

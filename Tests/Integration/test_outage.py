@@ -37,6 +37,7 @@ def proxy(stoppable_postgres):
     server.stop()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["stopped", "silent"])
 def test_no_client_notices_an_outage_and_all_rows_are_there_afterwards(stoppable_postgres, proxy, serve, kind):
     database, server = stoppable_postgres, stoppable_postgres.server
@@ -72,6 +73,7 @@ def test_no_client_notices_an_outage_and_all_rows_are_there_afterwards(stoppable
     assert all(numbers == sorted(numbers) for numbers in order.values())
 
 
+@pytest.mark.alone
 @pytest.mark.memory
 def test_a_backlog_drains_beside_what_copy_takes_for_the_same_rows(stoppable_postgres, serve):
     database, server = stoppable_postgres, stoppable_postgres.server

@@ -197,7 +197,7 @@ def test_a_client_that_resets_its_connection_ends_the_call(host, ai):
     assert ai.arrived.acquire(timeout=DEADLINE)
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
-    assert ai.closed_by_client.wait(0.5)
+    assert ai.closed_by_client.wait(0.05 * DEADLINE)
 
 
 def test_a_stop_lets_a_message_end(host, ai):

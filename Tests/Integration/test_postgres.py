@@ -125,6 +125,7 @@ def test_a_connection_cut_between_commit_and_answer_stores_each_row_once(postgre
         proxy.stop()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["stopped", "silent"])
 def test_with_the_database_validated_an_outage_is_heard_within_2_s_and_so_is_its_end(
         stoppable_postgres, ai, serve, kind):

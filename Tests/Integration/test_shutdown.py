@@ -168,7 +168,7 @@ def test_a_second_signal_ends_the_host_at_once(serve, ai):
             stopper.wait(0.05)
             return host.process.poll() is not None
 
-        wait_until(again, "the host to end", deadline=2)
+        wait_until(again, "the host to end", deadline=0.2 * DEADLINE)
         assert host.process.returncode == 1
 
 

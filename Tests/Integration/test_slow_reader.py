@@ -67,6 +67,7 @@ def closes(host):
     return sum("takes too little" in line or "nothing" in line for line in host.log)
 
 
+@pytest.mark.alone
 @pytest.mark.memory
 def test_a_client_that_hardly_reads_slows_nobody_and_is_closed(serve):
     host = serve(FLOW)

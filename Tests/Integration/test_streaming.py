@@ -165,7 +165,7 @@ def test_a_client_that_leaves_ends_the_call_and_its_part_is_stored(serve, ai):
         receive_json(connection)
         ask(connection)
         said = receive_json(connection)["text"] + receive_json(connection)["text"]
-    assert ai.closed_by_client.wait(1)
+    assert ai.closed_by_client.wait(0.1 * DEADLINE)
     row, = host.wait_for_rows(1)
     assert row["response"].startswith(said) and json.loads(row["metadata"])["partial"] is True
 
