@@ -14,7 +14,7 @@ struct SQLiteConformanceTests {
         let subject = RowStoreConformance.Subject(
             store: store, table: "requests", isTyped: false, makesTables: true, missesTables: false
         ) { sql in
-            try await shell("sqlite3 -bail \(path) <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
+            try await shell("sqlite3 -bail -cmd '.timeout 20000' \(path) <<'END OF SQL'\n\(sql)\nEND OF SQL\n")
         }
         let result = await Result { try await check.findings(of: subject) }
         await store.close()
