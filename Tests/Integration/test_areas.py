@@ -23,7 +23,7 @@ def tracked(*patterns):
     ("Sources/Stages/HTTP/URLTemplate.swift", ["http"]),
     ("Sources/Server/HTTP/HostRoutes.swift", ["post", "connections", "http_clients", "framing"]),
     ("Sources/Stages/Remember.swift", ["remember"]),
-    ("Sources/Pipeline/Catalog/SVG/SVGCanvas.swift", ["pages", "graph", "schema"]),
+    ("Sources/PipelineCatalog/Graph/SVG/SVGCanvas.swift", ["graph"]),
     ("Tests/StagesTests/Broken/typo.yaml", ["schema"]),
     ("Tests/Integration/test_tls.py", ["tls"]),
     ("Tests/Integration/issuer.py", ["auth_reload", "jwks"]),
