@@ -13,7 +13,6 @@ let package = Package(
     name: "stagecoach",
     products: [
         .library(name: "Pipeline", targets: ["Pipeline"]),
-        .library(name: "Stages", targets: ["Stages"]),
         .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
         .library(name: "Stages", targets: ["Resources", "Stages"]),
         .library(name: "Host", targets: ["Host"]),
