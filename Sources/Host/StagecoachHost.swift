@@ -29,7 +29,7 @@ public protocol StagecoachHost: Sendable {
     ///
     /// Every command takes the name of one as it takes a file's path. A reload leaves them as they are.
     ///
-    /// - Throws: ``Pipeline/ChainError`` where one is not wired well, which every command then says.
+    /// - Throws: `ChainError` where one is not wired well, which every command then says.
     static var chains: [String: Chain] { get throws }
 
     /// Takes the traces; asked once, when the host starts. Without one, OpenTelemetry's environment variables say.

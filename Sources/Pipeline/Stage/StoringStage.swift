@@ -34,7 +34,9 @@ extension StoringStage {
 extension Row {
     /// The row of an answered message; `nil` for one that has no answer.
     ///
-    /// - Parameter metadata: What stands in the row's `metadata`: the API's response as it came where it is left out.
+    /// - Parameters:
+    ///   - message: The message, at the stage that stores it.
+    ///   - metadata: What stands in the row's `metadata`: the API's response as it came where it is left out.
     public init?(_ message: Message, metadata: String? = nil) {
         guard let completion = message.completion else { return nil }
         self.init(
