@@ -28,9 +28,6 @@ public struct Persist: StoringStage, BatchStage, PartialAnswerStage, BoundedStag
         self.clientMetadata = clientMetadata
     }
 
-    /// What the database is called in the file.
-    var databaseNames: [String] { _database.names }
-
     public var store: any RowStore { database }
 
     public var requires: Fields { [.prompt, .completion] }

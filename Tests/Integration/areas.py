@@ -14,6 +14,9 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 EVERYTHING = "everything"
+# The unit tests that scripts/test runs only where they are asked for.
+LONG = {"+servers": "Postgres|Supabase|PostgREST|HTTPClientTests|ResourcesTests/Support",
+        "+computing": "Fuzz|Mutation|OddRows|/Pattern|DiskQueue|TestRandom"}
 
 
 def read(text):
@@ -36,6 +39,9 @@ def line_for(path, areas):
 def users_of(helper, folder=HERE):
     """The test files that import a helper of theirs."""
     used = re.compile(rf"(?m)^(?:from|import) {re.escape(helper)}\b")
+    # What conftest has, each test may use.
+    if used.search((folder / "conftest.py").read_text()):
+        return [EVERYTHING]
     return [file.stem.removeprefix("test_") for file in sorted(folder.glob("test_*.py")) if used.search(file.read_text())]
 
 
@@ -44,8 +50,10 @@ def words_for(path, areas):
     file = pathlib.PurePosixPath(path)
     if file.parent == pathlib.PurePosixPath("Tests/Integration") and file.suffix == ".py" and file.stem != "conftest":
         return [file.stem.removeprefix("test_")] if file.stem.startswith("test_") else users_of(file.stem)
-    # The unit tests are run in any case.
-    return [] if path.startswith("Tests/") and file.suffix == ".swift" else line_for(path, areas)
+    if path.startswith("Tests/") and file.suffix == ".swift":
+        # The other unit tests are run in any case.
+        return [word for word, names in LONG.items() if re.search(names, path)]
+    return line_for(path, areas)
 
 
 def changed(commit=None):

@@ -26,11 +26,12 @@ class PostgresServer:
         self.binaries = pathlib.Path(found[-1]).parent
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stagecoach-postgres-", dir="/tmp"))
         self.data = self.folder / "data"
-        self.port = free_port()
         self.databases = 0
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
         self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        # As late as can be: others look for free ports at the same time.
+        self.port = free_port()
         access = self.data / "pg_hba.conf"
         access.write_text("host all careful 127.0.0.1/32 scram-sha-256\n" + access.read_text())
         with open(self.data / "postgresql.conf", "a") as file:

@@ -233,7 +233,7 @@ def test_a_stop_takes_no_longer_than_drain_while_another_program_has_the_databas
             code = host.stop()
             took = time.monotonic() - began
             lock.execute("rollback")
-    assert took < 6, "20 s is how long the database is waited for"
+    assert took < 0.6 * DEADLINE, "20 s is how long the database is waited for"
     assert code == (0 if name == "disk" else 1), host.log
     left = {"disk": "1 messages stay in the queue", "memory": "1 messages waiting; they are lost", "first": "1"}[name]
     assert any(left in line for line in host.log), host.log

@@ -85,6 +85,15 @@ public struct LoadedPipeline: Sendable {
 
     /// The diagnostics as people read them, with the source lines.
     public var report: String {
-        diagnostics.map { DiagnosticFormatter.text($0, source: usedSources[$0.path] ?? source) }.joined(separator: "\n")
+        func line(_ diagnostic: Diagnostic) -> String? {
+            diagnostic.range.map { "\($0.start.line) \(diagnostic.path)" }
+        }
+        // What one diagnostic hides no other shows.
+        let hidden = Set(diagnostics.filter(\.hidesLines).compactMap(line))
+        return diagnostics.map { diagnostic in
+            let isHidden = line(diagnostic).map(hidden.contains) ?? false
+            return DiagnosticFormatter.text(
+                diagnostic, source: isHidden ? nil : usedSources[diagnostic.path] ?? source)
+        }.joined(separator: "\n")
     }
 }

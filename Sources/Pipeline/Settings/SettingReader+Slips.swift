@@ -40,7 +40,7 @@ extension SettingReader {
                 "'\(isSecret ? "{{…}}" : field)' is used literally by \(subject), which takes no fields of the message"
                     + (variable.map { "; a variable is written \"${\($0)}\"" } ?? ""),
                 hidesLines: isSecret)
-        } else if isSecret, text.hasPrefix("/"), access(text, F_OK) == 0 {
+        } else if isSecret, text.hasPrefix("/"), !Self.mayHoldPaths(subject), access(text, F_OK) == 0 {
             diagnostics.warning(
                 .literalVariable, at: range,
                 "the path of a file is used literally by \(subject): what the file holds is written {file: PATH}",
@@ -52,6 +52,11 @@ extension SettingReader {
         } else if scalar.style == .plain {
             lookAtPlain(text, range, isSecret: isSecret)
         }
+    }
+
+    /// Variables of a program and header fields may hold secrets, and paths as well.
+    private static func mayHoldPaths(_ subject: String) -> Bool {
+        ["'environment'", "'headers'"].contains { subject.hasPrefix($0) }
     }
 
     /// A secret's text is not shown, nor is its line: messages go to the host's log.

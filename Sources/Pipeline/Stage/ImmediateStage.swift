@@ -16,7 +16,7 @@ public protocol ImmediateStage: OftenImmediateStage {
 
 extension ImmediateStage {
     /// Always done.
-    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+    @inlinable public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
         try run(&message)
         return true
     }

@@ -68,7 +68,8 @@ struct FileObstacle: CustomStringConvertible {
     private static func isFull(_ folder: String) -> Bool {
         var system = statvfs()
         guard statvfs(folder, &system) == 0, system.f_blocks > 0 else { return false }
-        return system.f_bavail * system.f_frsize < neededBytes || system.f_files > 0 && system.f_favail == 0
+        return system.f_bavail < UInt(neededBytes) / max(1, UInt(system.f_frsize)) + 1
+            || system.f_files > 0 && system.f_favail == 0
     }
 
     private static func name(of user: uid_t) -> String {

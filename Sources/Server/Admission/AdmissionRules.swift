@@ -95,9 +95,21 @@ struct AdmissionRules: Sendable {
     /// What must be answered before it can be said who sends a request; `nil` where that is known now, or need not be.
     func question(about head: HTTPRequestHead) -> Task<Void, Never>? {
         guard authenticator?.issuerKeys != nil, let token = PresentedToken.find(in: head),
-            !head.isHealthCheck(of: RequestTarget(head.uri))
+            !head.isHealthCheck(of: RequestTarget(head.uri)), isOfKnownHost(head)
         else { return nil }
         return authenticator?.question(about: token)
+    }
+
+    /// Whether it gets as far as its token: who is refused before has no issuer asked.
+    private func isOfKnownHost(_ head: HTTPRequestHead) -> Bool {
+        var settled = head
+        do throws(HTTPRejection) {
+            try settled.settleHost()
+            try access.check(settled)
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// Looks again at somebody who was let in, where a reload has changed authentication meanwhile.

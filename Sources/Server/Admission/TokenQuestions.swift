@@ -20,7 +20,7 @@ final class TokenQuestions: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if kept != nil {
             kept?.append(Self.unwrapInboundIn(data))
-        } else if case .head(let head) = Self.unwrapInboundIn(data),
+        } else if case .head(let head) = Self.unwrapInboundIn(data), gate.refusal == nil,
             let question = gate.loop.routes.rules.question(about: head)
         {
             kept = [.head(head)]

@@ -129,8 +129,9 @@ struct JWTSettings: SettingGroup {
             return true
         }
         let place = node["secret"]?.range ?? node.range
+        let hidesLines = node["secret"]?.isWritten ?? false
         if let problem = secret?.keyProblem {
-            reader.diagnostics.error(.badValue, at: place, "'secret' \(problem)")
+            reader.diagnostics.error(.badValue, at: place, "'secret' \(problem)", hidesLines: hidesLines)
             return true
         }
         guard let secret, secret.revealed.utf8.count < 32 else { return false }
@@ -138,7 +139,8 @@ struct JWTSettings: SettingGroup {
             reader.diagnostics.error(.badValue, at: place, "'secret' must not be empty: anybody could sign a token")
         } else {
             reader.diagnostics.warning(
-                .badValue, at: place, "'secret' is shorter than the 32 bytes that HS256 asks for, and can be guessed")
+                .badValue, at: place, "'secret' is shorter than the 32 bytes that HS256 asks for, and can be guessed",
+                hidesLines: hidesLines)
         }
         return secret.isEmpty
     }

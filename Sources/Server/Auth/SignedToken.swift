@@ -18,7 +18,7 @@ struct SignedToken {
         guard parts.count == 3, let header = Base64URL.decode(parts[0]), let signature = Base64URL.decode(parts[2]),
             let members = try? JSONReader.members(["alg", "kid", "crit"], of: header),
             // Extensions that a reader must know: none is known here.
-            case .string(let algorithm) = members["alg"], members["crit"] ?? .null == .null
+            case .string(let algorithm) = members["alg"], members["crit"] == nil
         else { return nil }
         switch members["kid"] {
         case nil, .null: keyID = nil

@@ -141,6 +141,7 @@ struct PostgresFaultTests {
             cancelled.cancel()
             let wasCancelled = await cancelled.result
             #expect(throws: CancellationError.self) { try wasCancelled.get() }
+            #expect(.now - began < .patience(.milliseconds(2_500)), "it waited for the time limit of the statement")
             let error = await #expect(throws: PipelineError.self) {
                 try await store.insert([RowStoreConformance.row("x", at: 2)], into: table)
             }

@@ -16,7 +16,11 @@ struct JSONLines: RowStore {
     init(folder: String) { self.folder = folder }
 
     func prepare(table: String) async throws {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw PipelineError.databaseUnavailable("\(error)")
+        }
         try await tables.prepare(path(of: table))
     }
 

@@ -39,9 +39,9 @@ struct JSONLinesTests {
 
     @Test("a folder that can't be made is an outage, which passes")
     func outage() async {
-        let error = await #expect(throws: (any Error).self) {
+        let error = await #expect(throws: PipelineError.self) {
             try await JSONLines(folder: "/dev/null/rows").prepare(table: "requests")
         }
-        #expect(error != nil)
+        #expect(error?.code == .databaseUnavailable)
     }
 }
