@@ -251,6 +251,21 @@ def test_a_new_key_is_asked_for_when_its_first_token_comes_and_then_not_for_30_s
     assert len(issuer.asked) == 3
 
 
+def test_who_is_refused_for_its_page_or_host_has_no_issuer_asked(serve, issuer, keys):
+    host = guarded(serve, issuer.address)
+    assert status(host, keys["one"].token()) == 200
+    issuer.publish(keys["one"], keys["two"])
+    for header in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+        headers = {"Authorization": f"Bearer {keys['two'].token()}", **header}
+        request = urllib.request.Request(f"{host.http}/ws", data=b'{"prompt": "x"}', headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=DEADLINE)
+        assert refused.value.code in (403, 421), header
+    assert len(issuer.asked) == 1
+    assert status(host, keys["two"].token()) == 200
+    assert len(issuer.asked) == 2
+
+
 def test_many_who_come_with_a_new_key_are_all_let_in_by_one_question(serve, issuer, keys):
     host = guarded(serve, issuer.address)
     issuer.publish(keys["one"], keys["two"])
