@@ -30,7 +30,7 @@ public protocol RowStore: Resource {
     /// - Throws: ``PipelineError`` with the code `database_unavailable` where the store can't be reached.
     func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row?
 
-    /// The tokens of a user's rows from a time on.
+    /// The tokens of a user's rows from a time on; of a name that nobody authenticated, those of rows without a user.
     func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int
 
     /// Removes rows by their ids: what a trial left behind.

@@ -5,7 +5,8 @@ public import Pipeline
 /// ```swift
 /// @Test("keeps to the rules of stores", arguments: RowStoreConformance.withoutSQL)
 /// func rules(_ rule: RowStoreConformance) async {
-///     #expect(await rule.findings(of: JSONLines(folder: newFolder())) == [])
+///     let findings = await rule.findings(of: JSONLines(folder: newFolder()))
+///     #expect(findings == [])
 /// }
 /// ```
 public enum RowStoreConformance: String, CaseIterable, Sendable, CustomStringConvertible {

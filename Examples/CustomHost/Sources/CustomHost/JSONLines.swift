@@ -16,11 +16,6 @@ struct JSONLines: RowStore {
     init(folder: String) { self.folder = folder }
 
     func prepare(table: String) async throws {
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw PipelineError.databaseUnavailable("\(error)")
-        }
         try await tables.prepare(path(of: table))
     }
 
@@ -46,7 +41,7 @@ struct JSONLines: RowStore {
         try await tables.rows(path(of: table)).filter { row in
             let isOwn =
                 user.userID.map { id in row.userID.map { $0.utf8.elementsEqual(id.utf8) } ?? false }
-                ?? row.username.utf8.elementsEqual(user.username.utf8)
+                ?? (row.userID == nil && row.username.utf8.elementsEqual(user.username.utf8))
             return isOwn && row.createdAt >= time
         }.reduce(0) { $0 + ($1.tokensUsed ?? 0) }
     }
@@ -70,6 +65,10 @@ private actor Tables {
     func prepare(_ path: String) throws {
         if known[path] != nil { return }
         if !FileManager.default.fileExists(atPath: path) {
+            let folder = URL(filePath: path).deletingLastPathComponent()
+            do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+                throw unavailable(error)
+            }
             guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
             else { throw PipelineError.databaseUnavailable("'\(path)' can't be made") }
         }

@@ -28,7 +28,7 @@ struct AskTests {
 
     @Test("both keep to the rules of stages")
     func rules() async {
-        #expect(await StageConformance.findings(of: Ask.self) == [])
-        #expect(await StageConformance.findings(of: Keep.self) == [])
+        let findings = await StageConformance.findings(of: Ask.self) + StageConformance.findings(of: Keep.self)
+        #expect(findings == [])
     }
 }
