@@ -2,7 +2,6 @@
 
 import os
 import struct
-import uuid
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus

@@ -8,7 +8,7 @@ import pytest
 from postgrest import APIError, SyncPostgrestClient
 from postgrest.types import CountMethod
 
-from conftest import ROOT, receive_json, say, wait_until
+from conftest import DEADLINE, ROOT, receive_json, say, wait_until
 from postgrest_server import ANON, SERVICE, PostgREST
 
 FILE = ROOT / "pipelines/supabase.yaml"
