@@ -106,7 +106,7 @@ class Vendors:
     def ask(self, number, spare=False):
         path = ("streamed" if self.cases[number].stream else "whole") + ("-spare" if spare else "")
         with self.host.connect("format=json", path="/" + path) as connection:
-            receive_json(connection)
+            self.session = receive_json(connection)["session_id"]
             connection.send(json.dumps({"prompt": str(number)}))
             frames = [receive_json(connection)]
             while frames[-1]["type"] == "delta":
@@ -118,14 +118,14 @@ def check(vendors, number):
     """What a case gives: its frames and the log's entry."""
     case, host = vendors.cases[number], vendors.host
     expect = case.expect
-    before = len(host.log)
     *deltas, last = vendors.ask(number)
     text = "".join(delta["text"] for delta in deltas)
     if "error" in expect:
         assert (last["type"], last.get("error", {}).get("code")) == ("error", expect["error"]), last
         assert text == expect.get("deltas", "")
-        entry, = wait_until(lambda: [entry for entry in map(json.loads, host.log[before:])
-                                     if entry.get("code") == expect["error"]], "the log's entry")
+        entry, = wait_until(lambda: [entry for entry in map(json.loads, list(host.log))
+                                     if entry.get("code") == expect["error"] and entry.get("session_id") == vendors.session],
+                            "the log's entry")
         assert expect.get("log", "") in entry["detail"] != "", entry
     else:
         assert last["type"] == "response", (last, host.log[-3:])
