@@ -43,7 +43,7 @@ extension Conversation {
             var message = message
             var failure: PipelineError?
             do throws(PipelineError) {
-                let stored = asked.isStored ? try await StoredAnswers.completion(of: message, in: pipeline.chain) : nil
+                let stored = asked.isStored ? try await StoredAnswers.completion(of: message, in: pipeline) : nil
                 if let stored {
                     message.completion = stored
                     message.reply?.answer(message)

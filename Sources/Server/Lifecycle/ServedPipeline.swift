@@ -12,6 +12,8 @@ package final class ServedPipeline: Sendable {
     /// Where its messages come in, and how.
     let entry: EntrySettings
     let chain: Chain
+    /// Where the chain stores, looked for once.
+    let tables: [StoredTable]
     let meter: MessageMeter
     /// The file's index among those that are served.
     let index: Int
@@ -29,6 +31,7 @@ package final class ServedPipeline: Sendable {
     ) {
         (self.name, self.entry, self.chain, self.index) = (name, EntrySettings(entry), chain, index)
         self.observer = observer
+        tables = StoredTable.all(in: chain)
         meter = MessageMeter(pipeline: name)
     }
 

@@ -9,16 +9,17 @@ enum StoredAnswers {
     /// - Throws: `invalid_message` where its id was used for another prompt, `database_unavailable` where the table can't
     ///   be asked.
     @inline(never)
-    static func completion(of message: Message, in chain: Chain) async throws(PipelineError) -> Completion? {
+    static func completion(of message: Message, in pipeline: ServedPipeline) async throws(PipelineError) -> Completion?
+    {
         // The queues come first: a message that is stored in between is then found twice, not never.
-        for waiting in try await chain.pending.messages(message.id, ofSession: message.session.id) {
+        for waiting in try await pipeline.chain.pending.messages(message.id, ofSession: message.session.id) {
             guard var completion = waiting.completion, !completion.isPartial else { continue }
             try check(waiting.prompt, waiting.session.userID, against: message)
             completion.finishReason =
                 completion.finishReason ?? completion.response.flatMap(ChatResponse.finishReason(of:))
             return completion
         }
-        for table in StoredTable.all(in: chain) {
+        for table in pipeline.tables {
             guard let row = try await row(of: message, in: table) else { continue }
             try check(row.prompt, row.userID, against: message)
             if !row.isPartial {

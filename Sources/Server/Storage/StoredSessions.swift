@@ -24,6 +24,6 @@ enum StoredSessions {
     }
 
     private static func tables(of pipelines: [ServedPipeline]) -> [StoredTable] {
-        pipelines.flatMap { StoredTable.all(in: $0.chain) }
+        pipelines.flatMap(\.tables)
     }
 }

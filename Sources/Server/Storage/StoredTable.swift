@@ -1,7 +1,7 @@
 package import Pipeline
 
 /// A table that a pipeline stores in, and the database that has it.
-package struct StoredTable {
+package struct StoredTable: Sendable {
     package let store: any RowStore
     package let name: String
     /// The stage that stores there.
