@@ -242,7 +242,7 @@ def broken(token, algorithm):
 
 
 # What a reader must know, and none does here (RFC 7515 section 4.1.11).
-EXTENSIONS = [{"crit": ["exp"], "exp": 1}, {"crit": ["x"], "x": 1}, {"crit": []}, {"crit": ["b64"]}, {"crit": {}}]
+EXTENSIONS = [{"crit": ["exp"], "exp": 1}, {"crit": None}, {"crit": ["x"], "x": 1}, {"crit": []}, {"crit": ["b64"]}, {"crit": {}}]
 
 
 def misused(key, head, body):
