@@ -1,6 +1,5 @@
 import NIOHTTP1
 import Pipeline
-import Stages
 import WebSocketCodec
 
 /// What decides whether a request is let in: a pure function of the request and of what is served. ``RequestAdmitter`` asks

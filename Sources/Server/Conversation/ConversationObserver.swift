@@ -1,5 +1,4 @@
 package import Pipeline
-import Stages
 
 /// Hears what is said in conversations, on any event loop: what `record` makes tests of.
 package protocol ConversationObserver: AnyObject, Sendable {

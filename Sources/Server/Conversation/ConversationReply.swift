@@ -1,6 +1,5 @@
 import NIOCore
 import Pipeline
-import Stages
 
 /// The way back to a connection, from any thread. Most comes on the event loop, and needs no closure there.
 final class ConversationReply: Reply {

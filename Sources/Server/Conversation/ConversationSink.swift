@@ -1,7 +1,6 @@
 import Logging
 import NIOCore
 import Pipeline
-import Stages
 import WebSocketCodec
 
 /// Has a conversation over a WebSocket: text in, numbered frames out, and a session that may be come back to.

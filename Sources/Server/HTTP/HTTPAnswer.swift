@@ -1,7 +1,6 @@
 import NIOCore
 import NIOHTTP1
 import Pipeline
-import Stages
 
 /// A whole HTTP response.
 struct HTTPAnswer {

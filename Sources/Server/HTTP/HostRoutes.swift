@@ -1,6 +1,5 @@
 import NIOHTTP1
 import Pipeline
-import Stages
 
 /// What the host answers to HTTP requests: a pure function of the request and of what is served.
 struct HostRoutes: Sendable {

@@ -1,5 +1,4 @@
 import Pipeline
-import Stages
 
 /// What the databases of the pipelines know of a session.
 enum StoredSessions {
