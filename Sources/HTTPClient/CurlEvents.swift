@@ -98,7 +98,7 @@ final class CurlEvents {
     /// Waits until something is ready, for so many milliseconds at most, and has libcurl work on its sockets.
     ///
     /// - Parameter bell: A descriptor that is not libcurl's, and is hushed.
-    /// - Returns: How much was ready; there may be more where it is as many as ``most``.
+    /// - Returns: How much was ready; there may be more where it is as many as ``maxReady``.
     @discardableResult
     func work(waiting milliseconds: Int32, bell: Int32 = -1) -> Int {
         work(on: set, waiting: milliseconds, bell: bell)
@@ -119,7 +119,7 @@ final class CurlEvents {
     }
 
     /// So much is worked on at once.
-    var most: Int { ready.count }
+    var maxReady: Int { ready.count }
 
     private func act(on event: stagecoach_event) {
         let index = Int(event.descriptor)

@@ -132,7 +132,7 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
         work { count = events.workOnGathered() }
         pace.note(count, at: .now)
         // What is left over comes next, after what these have brought.
-        guard count < events.most, let wait = pace.wait else { return false }
+        guard count < events.maxReady, let wait = pace.wait else { return false }
         stagecoach_timer_set(timer, wait.nanoseconds)
         return true
     }

@@ -4,7 +4,7 @@
 /// for a few.
 struct SpareHandles<Handle> {
     /// Let go of where they are more, however they are used.
-    static var most: Int { 512 }
+    static var maxCount: Int { 512 }
 
     /// Kept, however long they have not been used.
     static var fewest: Int { 64 }
@@ -26,7 +26,7 @@ struct SpareHandles<Handle> {
 
     /// Takes one back, which is let go of where there are too many.
     mutating func put(_ handle: Handle) {
-        guard handles.count < Self.most else { return }
+        guard handles.count < Self.maxCount else { return }
         handles.append(handle)
         guard handles.count > Self.fewest, periodEnd == nil else { return }
         (unused, periodEnd) = (handles.count, .now + Self.period)

@@ -20,7 +20,7 @@ struct SpareHandlesTests {
 
     @Test("are let go of where there are too many")
     func bound() {
-        #expect(handles(Handles.most + 100).count == Handles.most)
+        #expect(handles(Handles.maxCount + 100).count == Handles.maxCount)
     }
 
     @Test("that no call has needed for a while are let go of, but for a few, which need no timer")

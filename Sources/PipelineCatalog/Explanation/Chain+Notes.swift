@@ -19,7 +19,7 @@ extension Chain {
                 isAnswered = true
             }
             let before = isAnswered
-            for list in (step.composite?.branches.map(\.track.steps) ?? []) + [step.instead] {
+            for list in (step.composite?.branches.map(\.stepList.steps) ?? []) + [step.errorSteps] {
                 var inner = before
                 notes += Self.notes(of: list, after: &inner)
                 if step.background == nil { isAnswered = isAnswered || inner }

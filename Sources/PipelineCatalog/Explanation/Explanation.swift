@@ -51,7 +51,7 @@ package struct Explanation: Sendable {
         for (name, branch) in zip(composite.branchNames, composite.branches) {
             var isAnsweredHere = before
             lines.append("  \(name):")
-            for inner in branch.track.steps {
+            for inner in branch.stepList.steps {
                 lines += words(for: inner, &isAnsweredHere, isBehindQueue: isInside).map { "    \($0)" }
             }
             isAnswered = isAnswered || isAnsweredHere

@@ -52,7 +52,7 @@ struct LongestDelay {
             // What an API asks to wait is waited for up to 'max_backoff', however short the waits of our own are.
             total = once * retry.attempts + retry.maxBackoff * (retry.attempts - 1)
         }
-        add(LongestDelay(of: step.instead))
+        add(LongestDelay(of: step.errorSteps))
     }
 
     private mutating func add(_ next: LongestDelay) {
@@ -62,7 +62,7 @@ struct LongestDelay {
     }
 
     private mutating func addBranches(of composite: any CompositeStage) {
-        let branches = composite.branches.map { LongestDelay(of: $0.track.steps) }
+        let branches = composite.branches.map { LongestDelay(of: $0.stepList.steps) }
         let longest = branches.map(\.total).max() ?? .zero
         for branch in branches { add(branch) }
         if composite.flow != .fallback { total = longest }

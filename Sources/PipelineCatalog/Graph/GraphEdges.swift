@@ -57,7 +57,7 @@ struct GraphEdges {
             }
             let after = addBranches(of: box, id)
             if box.queue == nil { exits = after }
-            for inner in box.instead {
+            for inner in box.errorSteps {
                 _ = add([inner], from: [Exit(id: id, label: "on error", style: .onError)])
             }
         }

@@ -22,8 +22,8 @@ enum GraphText {
             if isNamed { lines.append("\(indentation)│    \(branch.name):") }
             for inner in branch.boxes { append(inner, indentation: "\(indentation)│    ", to: &lines) }
         }
-        guard !box.instead.isEmpty else { return }
+        guard !box.errorSteps.isEmpty else { return }
         lines.append("\(indentation)│    on error:")
-        for inner in box.instead { append(inner, indentation: "\(indentation)│    ", to: &lines) }
+        for inner in box.errorSteps { append(inner, indentation: "\(indentation)│    ", to: &lines) }
     }
 }

@@ -13,7 +13,7 @@ package struct PipelineGraph: Sendable {
         let queueName: String?
         /// What the queue promises, a sentence each.
         let guarantee: [String]
-        let instead: [Box]
+        let errorSteps: [Box]
         /// What a composite stage holds, and how its branches stand to each other; `nil` in any other.
         let branches: [Branch]
         let flow: BranchFlow?
@@ -48,13 +48,13 @@ extension PipelineGraph.Box {
         queueName = step.queueName
         guarantee =
             (step.modifiers.async?.guarantee).map { [$0.whenKilled, $0.whenDown, $0.whenMachineLost] } ?? []
-        instead = step.instead.map { PipelineGraph.Box($0) }
+        errorSteps = step.errorSteps.map { PipelineGraph.Box($0) }
         let composite = step.composite
         flow = composite?.flow
         branches =
             composite.map { composite in
                 zip(composite.branchNames, composite.branches).map { name, branch in
-                    PipelineGraph.Branch(name: name, boxes: branch.track.steps.map { PipelineGraph.Box($0) })
+                    PipelineGraph.Branch(name: name, boxes: branch.stepList.steps.map { PipelineGraph.Box($0) })
                 }
             } ?? []
     }

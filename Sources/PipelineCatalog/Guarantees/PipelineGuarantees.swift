@@ -98,7 +98,7 @@ package struct PipelineGuarantees: Sendable {
                 for (index, branch) in composite.branches.enumerated() {
                     var inner = before
                     inner.isAnswered = inner.isAnswered || composite.answers(outsideBranch: index)
-                    walk(branch.track.steps, way.into(branch: index, of: composite), &inner)
+                    walk(branch.stepList.steps, way.into(branch: index, of: composite), &inner)
                     state.isAsked = state.isAsked || inner.isAsked
                     if step.background == nil { state.isAnswered = state.isAnswered || inner.isAnswered }
                 }
@@ -108,10 +108,10 @@ package struct PipelineGuarantees: Sendable {
                 let answers = step.background == nil && step.isReply
                 state.isAnswered = state.isAnswered || answers
             }
-            if !step.instead.isEmpty {
-                var (instead, inner) = (outer, state)
-                instead.isForAll = false
-                walk(step.instead, instead, &inner)
+            if !step.errorSteps.isEmpty {
+                var (errorWay, inner) = (outer, state)
+                errorWay.isForAll = false
+                walk(step.errorSteps, errorWay, &inner)
             }
         }
     }
@@ -235,7 +235,7 @@ extension CompositeStage {
     fileprivate func answers(outsideBranch index: Int) -> Bool {
         flow == .all
             && branches.enumerated().contains { other, branch in
-                other != index && branch.track.steps.flatMap(\.all).contains(where: \.isReply)
+                other != index && branch.stepList.steps.flatMap(\.all).contains(where: \.isReply)
             }
     }
 }
@@ -254,7 +254,7 @@ extension [StepRunner] {
         contains { step in
             guard step.modifiers.when == nil else { return false }
             guard let composite = step.composite else { return isSuch(step.stage) }
-            let branches = composite.branches.map { $0.track.steps.cover(isSuch) }
+            let branches = composite.branches.map { $0.stepList.steps.cover(isSuch) }
             return switch composite.flow {
             case .oneOf(let isExhaustive): isExhaustive && branches.allSatisfy(\.self)
             case .all: branches.contains(true)

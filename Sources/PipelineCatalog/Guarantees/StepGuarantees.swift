@@ -91,7 +91,7 @@ extension StepRunner {
     /// Itself, or the steps that it holds; those behind a queue of their own left out.
     private var leaves: [StepRunner] {
         guard let composite else { return [self] }
-        return composite.branches.flatMap(\.track.steps).flatMap { $0.background == nil ? $0.leaves : [] }
+        return composite.branches.flatMap(\.stepList.steps).flatMap { $0.background == nil ? $0.leaves : [] }
     }
 
     /// What a step without a queue has of the promises that a queue would weaken, where it stores nothing itself.

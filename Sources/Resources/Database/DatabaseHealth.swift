@@ -38,11 +38,11 @@ final class DatabaseHealth: Sendable {
             state.health = .failing(.databaseUnavailable("the database is closed"))
         }
         // What is read without being open has a connection of its own.
-        reads.goOn()
+        reads.resume()
     }
 
     func report(ready: Void) {
-        reads.goOn()
+        reads.resume()
         let logger: Logger? = state.withLock { state in
             guard state.health != .ready, state.logger != nil else { return nil }
             state.health = .ready

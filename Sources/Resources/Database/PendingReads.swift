@@ -53,7 +53,7 @@ final class PendingReads: Sendable {
     }
 
     /// The database is heard again, whatever it says.
-    func goOn() {
+    func resume() {
         state.withLock { $0.silence = nil }
     }
 }

@@ -37,7 +37,7 @@ final class PostgresLook {
     /// The server has said something.
     func hasAnswered() {
         (isHeard, wasHeard) = (true, true)
-        health.reads.goOn()
+        health.reads.resume()
     }
 
     /// Makes a new connection.
@@ -55,7 +55,7 @@ final class PostgresLook {
     func failed(_ failure: PostgresFailure) {
         wasHeard = isHeard
         guard failure.kind == .timeout, !isHeard, !isEnding() else {
-            if failure.kind != .timeout { health.reads.goOn() }
+            if failure.kind != .timeout { health.reads.resume() }
             return health.report(failing: failure.detail)
         }
         fellSilent(failure)

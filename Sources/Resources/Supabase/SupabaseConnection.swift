@@ -169,7 +169,7 @@ final class SupabaseConnection: Sendable {
             if failure.status == 0, let last = state.withLock(\.lastStored), last > start { return }
             // The API may be slow to look at a table, and answers.
             if failure.isSilence, !hasAnswered { return status.report(silent: failure.detail(for: probed)) }
-            status.reads.goOn()
+            status.reads.resume()
             report(failure, probed)
         } catch is CancellationError {
         } catch {

@@ -18,7 +18,7 @@ final class UnattendedConversations: KeptKind {
     static let kind = KeptBudget.Kind.messages
 
     private struct Unattended {
-        let keeper: NIOLoopBound<any UnattendedConversation>
+        let conversation: NIOLoopBound<any UnattendedConversation>
         let key: SessionKey
         let userID: String?
         let size: Int
@@ -44,9 +44,10 @@ final class UnattendedConversations: KeptKind {
     }
 
     /// - Parameter bytes: What its messages take.
-    func add(_ keeper: NIOLoopBound<any UnattendedConversation>, of key: SessionKey, userID: String?, bytes: Int) {
-        let id = ObjectIdentifier(keeper.value)
-        let unattended = Unattended(keeper: keeper, key: key, userID: userID, size: Self.size + bytes)
+    func add(_ conversation: NIOLoopBound<any UnattendedConversation>, of key: SessionKey, userID: String?, bytes: Int)
+    {
+        let id = ObjectIdentifier(conversation.value)
+        let unattended = Unattended(conversation: conversation, key: key, userID: userID, size: Self.size + bytes)
         state.withLock { state in
             state.conversations[id] = unattended
             state.sessions[key, default: []].append(id)
@@ -59,18 +60,18 @@ final class UnattendedConversations: KeptKind {
     }
 
     /// Notes that one has ended.
-    func remove(_ keeper: any UnattendedConversation) {
-        let freed = state.withLock { remove(ObjectIdentifier(keeper), &$0)?.size ?? 0 }
+    func remove(_ conversation: any UnattendedConversation) {
+        let freed = state.withLock { remove(ObjectIdentifier(conversation), &$0)?.size ?? 0 }
         budget.add(-freed, of: Self.kind)
     }
 
     /// Cancels a message of a session, by the client's `id`, whichever conversation it is in.
     func cancel(_ clientID: String, of key: SessionKey, userID: String?) {
-        let keepers = state.withLock { state in
+        let conversations = state.withLock { state in
             (state.sessions[key] ?? []).suffix(Self.maxCancelled).compactMap { state.conversations[$0] }
-                .filter { $0.userID.isExactly(userID) }.map(\.keeper)
+                .filter { $0.userID.isExactly(userID) }.map(\.conversation)
         }
-        for keeper in keepers { keeper.eventLoop.execute { keeper.value.cancel(clientID) } }
+        for conversation in conversations { conversation.eventLoop.execute { conversation.value.cancel(clientID) } }
     }
 
     var oldest: Int? {
@@ -84,8 +85,8 @@ final class UnattendedConversations: KeptKind {
         let dropped = state.withLock { state in state.order.popFirst().flatMap { remove($0.id, &state) } }
         guard let dropped else { return }
         budget.add(-dropped.size, of: Self.kind)
-        let keeper = dropped.keeper
-        keeper.eventLoop.execute { keeper.value.giveUp() }
+        let conversation = dropped.conversation
+        conversation.eventLoop.execute { conversation.value.giveUp() }
     }
 
     private func remove(_ id: ObjectIdentifier, _ state: inout State) -> Unattended? {

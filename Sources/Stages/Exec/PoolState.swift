@@ -5,7 +5,7 @@ import Pipeline
 /// clock, so that everything that can go wrong is tested without either.
 struct PoolState {
     /// What is to be done outside.
-    struct Orders {
+    struct Actions {
         /// Places where a process is to be started.
         var starts: [Int] = []
         /// Places whose process is to be killed, with all that it started.
@@ -29,7 +29,7 @@ struct PoolState {
     private(set) var slots: [ProgramSlot]
     private var waiting: Deque<Waiting> = []
     private var lastID = 0
-    private var orders = Orders()
+    private var actions = Actions()
     private(set) var deliveries: [(job: ProgramJob, outcome: ProgramJob.Outcome)] = []
 
     init(rules: ProgramRules, processes: Int) {
@@ -148,7 +148,7 @@ struct PoolState {
     mutating func kill(_ slot: Int, _ reason: ProgramEnd, now: UInt64) {
         guard slots[slot].phase == .up || slots[slot].phase == .silent else { return }
         slots[slot].phase = .ending
-        orders.kills.append((slot, reason))
+        actions.kills.append((slot, reason))
         release(slot, because: reason, now: now)
         dispatch(now: now)
     }
@@ -171,7 +171,7 @@ struct PoolState {
     }
 
     /// Everything that is to be done now.
-    mutating func takeOrders(now: UInt64) -> Orders {
+    mutating func takeActions(now: UInt64) -> Actions {
         var next: UInt64?
         func look(at time: UInt64) { next = min(next ?? time, time) }
         while let first = waiting.first, first.job.isSettled || first.deadline <= now {
@@ -186,7 +186,7 @@ struct PoolState {
             switch slots[slot].phase {
             case .down(let time) where time <= now:
                 slots[slot].phase = .starting
-                orders.starts.append(slot)
+                actions.starts.append(slot)
             case .down(let time): look(at: time)
             case .up, .silent:
                 if slots[slot].heldSince != nil { break }
@@ -201,12 +201,12 @@ struct PoolState {
             }
         }
         for slot in slots.indices where !slots[slot].outgoing.isEmpty {
-            orders.writes.append((slot, slots[slot].outgoing))
+            actions.writes.append((slot, slots[slot].outgoing))
             slots[slot].outgoing = []
         }
-        orders.wakeTime = next
-        defer { orders = Orders() }
-        return orders
+        actions.wakeTime = next
+        defer { actions = Actions() }
+        return actions
     }
 
     /// What has come for messages: pieces of their answers, and what became of them.

@@ -40,16 +40,16 @@ final class ProgramLoop {
         var failure: (any Error)?
         while true {
             let now = monotonicTime()
-            let (orders, deliveries, isStopping, onStart) = pool.shared.withLock { shared in
-                let orders = shared.pool.takeOrders(now: now)
+            let (actions, deliveries, isStopping, onStart) = pool.shared.withLock { shared in
+                let actions = shared.pool.takeActions(now: now)
                 let deliveries = shared.pool.takeDeliveries()
                 let isStopping = shared.phase != .running
-                if orders.isEmpty, deliveries.isEmpty, !isStopping { shared.bell = bell }
-                return (orders, deliveries, isStopping, orders.starts.isEmpty ? nil : shared.onStart.take())
+                if actions.isEmpty, deliveries.isEmpty, !isStopping { shared.bell = bell }
+                return (actions, deliveries, isStopping, actions.starts.isEmpty ? nil : shared.onStart.take())
             }
             for (job, outcome) in deliveries { job.deliver(outcome) }
             if isStopping { break }
-            obey(orders, failure: &failure)
+            perform(actions, failure: &failure)
             if let onStart {
                 if let failure {
                     onStart.resume(throwing: failure)
@@ -57,8 +57,8 @@ final class ProgramLoop {
                 }
                 onStart.resume()
             }
-            let isIdle = !releaseHeld() && orders.isEmpty && deliveries.isEmpty
-            wait(isIdle ? patience(until: orders.wakeTime, now: now) : 0)
+            let isIdle = !releaseHeld() && actions.isEmpty && deliveries.isEmpty
+            wait(isIdle ? patience(until: actions.wakeTime, now: now) : 0)
             measureCPU()
             endMute()
         }
@@ -66,12 +66,12 @@ final class ProgramLoop {
         pool.end(PipelineError.stopping)
     }
 
-    private func obey(_ orders: PoolState.Orders, failure: inout (any Error)?) {
-        for (slot, reason) in orders.kills {
+    private func perform(_ actions: PoolState.Actions, failure: inout (any Error)?) {
+        for (slot, reason) in actions.kills {
             processes[slot]?.kill()
             logger.warning("\(reason.reason)")
         }
-        for slot in orders.starts {
+        for slot in actions.starts {
             do throws(ProgramProcess.Failure) {
                 processes[slot] = try ProgramProcess(pool.program)
                 meters[slot] = CPUMeter()
@@ -84,7 +84,7 @@ final class ProgramLoop {
                 report(slot, words)
             }
         }
-        for (slot, bytes) in orders.writes { processes[slot]?.write(bytes) }
+        for (slot, bytes) in actions.writes { processes[slot]?.write(bytes) }
     }
 
     /// Says that a process is no more, and when the next starts.

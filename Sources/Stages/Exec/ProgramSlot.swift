@@ -58,8 +58,8 @@ struct ProgramSlot {
     /// Whether it may get another message.
     func hasRoom(_ rules: ProgramRules, alone: Bool) -> Bool {
         // A client that takes its pieces slowly would hold up the lines ahead.
-        let most = rules.streams ? rules.concurrency : max(rules.concurrency, ahead)
-        guard phase == .up, lines.count < most else { return false }
+        let maxLines = rules.streams ? rules.concurrency : max(rules.concurrency, ahead)
+        guard phase == .up, lines.count < maxLines else { return false }
         return alone ? lines.isEmpty : lines.first?.isAlone != true
     }
 

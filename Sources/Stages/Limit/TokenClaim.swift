@@ -20,11 +20,11 @@ final class TokenClaim: MessageClaim {
 
     /// The most that an answer may be said to cost, as many as a row may have: what is more counts as this, so that sums
     /// fit a number.
-    static let most = Int(Int32.max)
+    static let maxTokens = Int(Int32.max)
 
     /// A model that says nothing of tokens uses none, as its rows have none.
     func settle(tokens: Int?) {
-        let new = min(max(0, tokens ?? 0), TokenClaim.most)
+        let new = min(max(0, tokens ?? 0), TokenClaim.maxTokens)
         let before = cost.withLock { cost in
             defer { cost = new }
             return cost

@@ -110,7 +110,7 @@ final class TokenLedger: Sendable {
             for message in pending.flatMap({ $0.messages { $0.claims.isEmpty } }) {
                 guard let tokens = message.completion?.tokensUsed else { continue }
                 all[ClientKey(StoredUser(message.session)), default: []].append(
-                    (message.receivedAt, min(max(0, tokens), TokenClaim.most)))
+                    (message.receivedAt, min(max(0, tokens), TokenClaim.maxTokens)))
             }
             left = all
             return all[key] ?? []

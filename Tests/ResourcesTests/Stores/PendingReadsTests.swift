@@ -20,7 +20,7 @@ struct PendingReadsTests {
         let error = await #expect(throws: PipelineError.self) { try await waiting.value }
         #expect(error?.code == .databaseUnavailable)
         await #expect(throws: PipelineError.self) { try await reads.run { Issue.record("a read has begun") } }
-        reads.goOn()
+        reads.resume()
         #expect(try await reads.run { 7 } == 7)
     }
 }

@@ -10,7 +10,7 @@ struct PoolStateTests {
     /// A pool whose processes run.
     private func pool(_ rules: ProgramRules = ProgramRules(), processes: Int = 1) -> PoolState {
         var pool = PoolState(rules: rules, processes: processes)
-        for slot in pool.takeOrders(now: 0).starts { pool.started(slot, now: 0) }
+        for slot in pool.takeActions(now: 0).starts { pool.started(slot, now: 0) }
         return pool
     }
 
@@ -77,7 +77,7 @@ struct PoolStateTests {
         #expect(pool.ended(0, "ended with exit code 1", now: 0) == 0)
         let settled = pool.takeDeliveries()
         #expect(settled.map { settled in jobs.firstIndex { $0 === settled.job } } == [held[0]])
-        let starts = pool.takeOrders(now: 0).starts
+        let starts = pool.takeActions(now: 0).starts
         #expect(starts == [0])
         pool.started(0, now: 0)
         #expect(pool.slots[0].lines.first?.job === jobs[held[1]])
@@ -89,7 +89,7 @@ struct PoolStateTests {
         let jobs = add(4, to: &pool)
         _ = pool.ended(0, "ended", now: 0)
         #expect(pool.takeDeliveries().isEmpty)
-        _ = pool.takeOrders(now: 0)
+        _ = pool.takeActions(now: 0)
         pool.started(0, now: 0)
         #expect(pool.slots[0].lines.map { $0.job === jobs[0] } == [true])
         _ = pool.answered(0, [try answer(ids(in: pool)[0])], problem: nil, now: 0)
@@ -105,12 +105,12 @@ struct PoolStateTests {
         _ = add(8, to: &pool)
         for _ in 0..<2 { _ = pool.answered(0, try ids(in: pool).map(answer), problem: nil, now: 0) }
         #expect(ids(in: pool) == [4, 5, 6, 7])
-        #expect(pool.takeOrders(now: 0).wakeTime == 5 * Self.second)
+        #expect(pool.takeActions(now: 0).wakeTime == 5 * Self.second)
         _ = pool.answered(0, [try answer(4)], problem: nil, now: 4 * Self.second)
-        #expect(pool.takeOrders(now: 6 * Self.second).kills.isEmpty)
+        #expect(pool.takeActions(now: 6 * Self.second).kills.isEmpty)
         _ = pool.takeDeliveries()
-        let orders = pool.takeOrders(now: 9 * Self.second)
-        #expect(orders.kills.map(\.slot) == [0])
+        let actions = pool.takeActions(now: 9 * Self.second)
+        #expect(actions.kills.map(\.slot) == [0])
         #expect(errors(&pool) == [.timeout])
     }
 
@@ -119,10 +119,10 @@ struct PoolStateTests {
         var pool = pool(ProgramRules(timeout: 5 * Self.second))
         _ = add(1, to: &pool, now: 0)
         _ = add(1, to: &pool, now: Self.second)
-        let orders = pool.takeOrders(now: 2 * Self.second)
-        #expect(orders.wakeTime == 5 * Self.second)
-        _ = pool.takeOrders(now: 5 * Self.second)
-        _ = pool.takeOrders(now: 6 * Self.second)
+        let actions = pool.takeActions(now: 2 * Self.second)
+        #expect(actions.wakeTime == 5 * Self.second)
+        _ = pool.takeActions(now: 5 * Self.second)
+        _ = pool.takeActions(now: 6 * Self.second)
         #expect(errors(&pool) == [.timeout, .busy])
     }
 
@@ -140,7 +140,7 @@ struct PoolStateTests {
         var pool = pool()
         let delays = (0..<8).map { number in
             let delay = pool.ended(0, "ended", now: 0)
-            _ = pool.takeOrders(now: delay)
+            _ = pool.takeActions(now: delay)
             pool.started(0, now: 0)
             return delay / 1_000_000
         }
@@ -152,7 +152,7 @@ struct PoolStateTests {
         var pool = pool()
         for _ in 0..<4 {
             _ = pool.ended(0, "ended", now: 0)
-            _ = pool.takeOrders(now: Self.second)
+            _ = pool.takeActions(now: Self.second)
             pool.started(0, now: 0)
         }
         _ = add(2, to: &pool)
@@ -160,7 +160,7 @@ struct PoolStateTests {
         #expect(errors(&pool) == [.stageFailed, .stageFailed])
         _ = add(1, to: &pool)
         #expect(errors(&pool) == [.stageFailed])
-        _ = pool.takeOrders(now: Self.second)
+        _ = pool.takeActions(now: Self.second)
         pool.started(0, now: Self.second)
         _ = add(1, to: &pool)
         #expect(errors(&pool).isEmpty)
@@ -176,12 +176,12 @@ struct PoolStateTests {
         #expect(pool.isUp)
         #expect(pool.slots[0].lines.map { $0.job === jobs[0] } == [true])
         _ = pool.answered(0, [try answer(2)], problem: nil, now: 0)
-        #expect(pool.takeOrders(now: Self.second / 2).wakeTime == Self.second)
-        _ = pool.takeOrders(now: Self.second)
+        #expect(pool.takeActions(now: Self.second / 2).wakeTime == Self.second)
+        _ = pool.takeActions(now: Self.second)
         #expect(ids(in: pool) == [3])
         _ = add(1, to: &pool, now: Self.second)
-        let orders = pool.takeOrders(now: 2 * Self.second)
-        #expect(orders.kills.map(\.slot) == [0])
+        let actions = pool.takeActions(now: 2 * Self.second)
+        #expect(actions.kills.map(\.slot) == [0])
         _ = pool.takeDeliveries()
         #expect(pool.takeDeliveries().isEmpty)
     }
@@ -212,7 +212,7 @@ struct PoolStateTests {
         var pool = pool(rules)
         let jobs = add(2, to: &pool)
         _ = pool.answered(0, [try piece(2, "1234567890"), try piece(2, "1")], problem: nil, now: 0)
-        #expect(pool.takeOrders(now: 0).kills.map(\.slot) == [0])
+        #expect(pool.takeActions(now: 0).kills.map(\.slot) == [0])
         let failed = pool.takeDeliveries().filter { if case .failure = $0.outcome { true } else { false } }
         #expect(failed.map { $0.job === jobs[1] } == [true])
         #expect(!jobs[0].isSettled)
@@ -230,7 +230,7 @@ struct PoolStateTests {
         let ended = pool.takeDeliveries()
         #expect(Set(ended.map { ended in jobs.firstIndex { $0 === ended.job } }) == [0, 1])
         _ = pool.ended(0, "was killed", now: 4 * Self.second)
-        _ = pool.takeOrders(now: 4 * Self.second)
+        _ = pool.takeActions(now: 4 * Self.second)
         pool.started(0, now: 4 * Self.second)
         #expect(pool.slots[0].lines.map { $0.job === jobs[2] } == [true])
     }
@@ -239,9 +239,9 @@ struct PoolStateTests {
     func cancelling() throws {
         var pool = pool(Self.streaming)
         let jobs = add(2, to: &pool)
-        _ = pool.takeOrders(now: 0)
+        _ = pool.takeActions(now: 0)
         for _ in 0..<2 { pool.cancel(jobs[0]) }
-        let writes = pool.takeOrders(now: 0).writes.map { String(decoding: $0.bytes, as: UTF8.self) }
+        let writes = pool.takeActions(now: 0).writes.map { String(decoding: $0.bytes, as: UTF8.self) }
         #expect(writes == ["{\"protocol\":2,\"id\":1,\"cancel\":true}\n"])
         #expect(ids(in: pool) == [1])
         _ = pool.answered(0, [try answer(1)], problem: nil, now: 0)
@@ -255,7 +255,7 @@ struct PoolStateTests {
         let sign = try line.withUTF8 { try ProgramAnswer(UnsafeRawBufferPointer($0)) }
         _ = pool.answered(0, [sign], problem: nil, now: 0)
         #expect(pool.isUp && ids(in: pool).isEmpty)
-        #expect(pool.takeOrders(now: 0).kills.isEmpty)
+        #expect(pool.takeActions(now: 0).kills.isEmpty)
     }
 
     @Test("while a client takes too little, the clock of its message stands still")
@@ -265,10 +265,10 @@ struct PoolStateTests {
         _ = add(1, to: &pool)
         _ = pool.answered(0, [try piece(2, "a")], problem: nil, now: Self.second)
         pool.hold(0, now: 2 * Self.second)
-        #expect(pool.takeOrders(now: 60 * Self.second).kills.isEmpty)
+        #expect(pool.takeActions(now: 60 * Self.second).kills.isEmpty)
         pool.release(0, now: 60 * Self.second)
-        #expect(pool.takeOrders(now: 62 * Self.second).wakeTime == 63 * Self.second)
-        #expect(pool.takeOrders(now: 63 * Self.second).kills.count == 1)
+        #expect(pool.takeActions(now: 62 * Self.second).wakeTime == 63 * Self.second)
+        #expect(pool.takeActions(now: 63 * Self.second).kills.count == 1)
     }
 
     @Test("a process that answers nothing but what is over is ended")
@@ -277,9 +277,9 @@ struct PoolStateTests {
         _ = add(1, to: &pool)
         let late = try answer(1)
         for _ in 0..<10 { _ = pool.answered(0, Array(repeating: late, count: 1_000), problem: nil, now: Self.second) }
-        #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
+        #expect(pool.takeActions(now: Self.second).kills.isEmpty)
         _ = pool.answered(0, [late, late], problem: nil, now: Self.second)
-        #expect(pool.takeOrders(now: Self.second).kills.count == 1)
+        #expect(pool.takeActions(now: Self.second).kills.count == 1)
     }
 
     @Test("what is over is counted for each process, and for a new one from the beginning")
@@ -288,15 +288,15 @@ struct PoolStateTests {
         _ = add(2, to: &pool)
         let flood = Array(repeating: try answer(1), count: 6_000)
         for slot in [0, 1] { _ = pool.answered(slot, flood, problem: nil, now: Self.second) }
-        #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
+        #expect(pool.takeActions(now: Self.second).kills.isEmpty)
         _ = pool.answered(1, [try answer(2)], problem: nil, now: Self.second)
         _ = pool.answered(0, flood, problem: nil, now: Self.second)
-        #expect(pool.takeOrders(now: Self.second).kills.map(\.slot) == [0])
+        #expect(pool.takeActions(now: Self.second).kills.map(\.slot) == [0])
         _ = pool.ended(0, "was killed", now: Self.second)
-        #expect(pool.takeOrders(now: Self.second).starts == [0])
+        #expect(pool.takeActions(now: Self.second).starts == [0])
         pool.started(0, now: Self.second)
         _ = pool.answered(0, flood, problem: nil, now: Self.second)
-        #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
+        #expect(pool.takeActions(now: Self.second).kills.isEmpty)
     }
 
     @Test("an answer to what was answered does not count; one to what was never sent ends the process")
@@ -304,10 +304,10 @@ struct PoolStateTests {
         var pool = pool()
         _ = add(2, to: &pool)
         #expect(pool.answered(0, [try answer(1), try answer(1)], problem: nil, now: Self.second) == 1)
-        #expect(pool.takeOrders(now: Self.second).kills.isEmpty)
+        #expect(pool.takeActions(now: Self.second).kills.isEmpty)
         _ = pool.takeDeliveries()
         #expect(pool.answered(0, [try answer(99)], problem: nil, now: Self.second) == 0)
-        #expect(pool.takeOrders(now: Self.second).kills.count == 1)
+        #expect(pool.takeActions(now: Self.second).kills.count == 1)
         #expect(errors(&pool) == [.stageFailed])
     }
 }

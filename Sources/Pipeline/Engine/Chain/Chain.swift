@@ -18,14 +18,14 @@ public final class Chain: Sendable {
     /// Which of its models answer in place of which.
     package let alternatives: ModelAlternatives
 
-    private let track: Track
+    private let stepList: StepList
     /// What it was made of.
     private let written: [Step]
     package let resources: [NamedResource]
     private let opened = OpenedParts()
 
     /// The steps in order; ``all`` has those inside them, too.
-    package var steps: [StepRunner] { track.steps }
+    package var steps: [StepRunner] { stepList.steps }
 
     /// Every step, each before those inside it.
     package var all: [StepRunner] { steps.flatMap(\.all) }
@@ -37,11 +37,11 @@ public final class Chain: Sendable {
         alternatives = ModelAlternatives(of: steps.flatMap(\.allStages))
         written = steps
         let surroundings = StepSurroundings(pipeline: name, pending: pending, alternatives: alternatives)
-        track = StepRunner.track(of: steps, in: surroundings)
+        stepList = StepRunner.stepList(of: steps, in: surroundings)
         let tracer = InstrumentationSystem.tracer
         self.tracer = tracer is NoOpTracer ? nil : tracer
         self.resources = resources
-        answersInBackground = track.steps.contains(where: \.answersInBackground)
+        answersInBackground = stepList.steps.contains(where: \.answersInBackground)
         pending.watch(all.compactMap(\.background))
     }
 
@@ -211,7 +211,7 @@ public final class Chain: Sendable {
     ///   - first: The step to begin with: where ``runWithoutWaiting(_:)`` came to.
     /// - Throws: The first error that no step's `on_error` takes, with the label of the step it came from.
     public func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
-        try await track.run(&message, from: first)
+        try await stepList.run(&message, from: first)
     }
 
     /// Runs a message through the steps up to the first that has to wait.
@@ -221,7 +221,7 @@ public final class Chain: Sendable {
     public func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
         // With spans to make, a task more is nothing.
         if message.trace != nil { return 0 }
-        return try track.runWithoutWaiting(&message)
+        return try stepList.runWithoutWaiting(&message)
     }
 
     /// Lets the workers end what waits, but no longer than `limit`, then closes stages and resources in reverse order, which

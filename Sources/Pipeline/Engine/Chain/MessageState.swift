@@ -1,12 +1,12 @@
 /// What the engine carries along with a few messages.
 private final class MessageState: Sendable {
     struct Parts {
-        var pause: Pause?
+        var continuation: Continuation?
         var claims: [any MessageClaim] = []
         var deltas: DeltaStream?
         var trace: MessageTrace?
 
-        var isEmpty: Bool { pause == nil && claims.isEmpty && deltas == nil && trace == nil }
+        var isEmpty: Bool { continuation == nil && claims.isEmpty && deltas == nil && trace == nil }
     }
 
     let parts: Parts
@@ -39,9 +39,9 @@ extension Message {
     }
 
     /// What a composite stage has still to do with it; `nil` but between the run that stopped and the one that goes on.
-    var pause: Pause? {
-        get { state?.parts.pause }
-        set { if newValue !== pause { change { $0.pause = newValue } } }
+    var continuation: Continuation? {
+        get { state?.parts.continuation }
+        set { if newValue !== continuation { change { $0.continuation = newValue } } }
     }
 
     /// What has been reserved for it. A claim ends with the last copy of the message.
@@ -51,9 +51,9 @@ extension Message {
     }
 
     /// What is left to do, for the stage that goes on with it.
-    mutating func takePause() -> Pause? {
-        guard let rest = pause else { return nil }
-        pause = nil
+    mutating func takeContinuation() -> Continuation? {
+        guard let rest = continuation else { return nil }
+        continuation = nil
         return rest
     }
 

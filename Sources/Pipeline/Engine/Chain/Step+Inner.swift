@@ -2,7 +2,7 @@ extension Step {
     /// The lists of stages inside it, those that run after an error included.
     var inner: [[Step]] {
         var lists = composite?.branches.map(\.steps) ?? []
-        if case .run(let instead) = modifiers.onError { lists.append(instead) }
+        if case .run(let errorSteps) = modifiers.onError { lists.append(errorSteps) }
         return lists
     }
 

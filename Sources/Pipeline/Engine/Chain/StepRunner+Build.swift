@@ -1,22 +1,22 @@
 extension StepRunner {
     /// Steps made ready to run, with those inside them: names are given, queues and meters made.
-    static func track(of steps: [Step], in surroundings: StepSurroundings) -> Track {
-        var builder = TrackBuilder(labels: Labels(steps), surroundings: surroundings)
-        return builder.track(of: steps, before: [])
+    static func stepList(of steps: [Step], in surroundings: StepSurroundings) -> StepList {
+        var builder = StepListBuilder(labels: Labels(steps), surroundings: surroundings)
+        return builder.stepList(of: steps, before: [])
     }
 }
 
-private struct TrackBuilder {
+private struct StepListBuilder {
     var labels: Labels
     let surroundings: StepSurroundings
 
     /// - Parameter later: The steps that a message comes to after these, the innermost list first; `nil` where these are
     ///   behind a queue.
-    mutating func track(of steps: [Step], before later: [ArraySlice<Step>]?) -> Track {
+    mutating func stepList(of steps: [Step], before later: [ArraySlice<Step>]?) -> StepList {
         let runners = steps.enumerated().map { index, step in
             runner(of: step, before: later.map { [steps[(index + 1)...]] + $0 })
         }
-        return Track(runners, takesMetrics: surroundings.takesMetrics)
+        return StepList(runners, takesMetrics: surroundings.takesMetrics)
     }
 
     private mutating func runner(of step: Step, before later: [ArraySlice<Step>]?) -> StepRunner {
@@ -26,16 +26,16 @@ private struct TrackBuilder {
         if var composite = step.composite {
             composite.branches = composite.branches.map { branch in
                 var branch = branch
-                branch.track = track(of: branch.steps, before: step.modifiers.async == nil ? later : nil)
+                branch.stepList = stepList(of: branch.steps, before: step.modifiers.async == nil ? later : nil)
                 return branch
             }
             step.stage = composite
             // What has left from inside is known to whoever might begin again.
-            let isSource = composite.branches.flatMap(\.track.steps).contains { $0.route != nil }
+            let isSource = composite.branches.flatMap(\.stepList.steps).contains { $0.route != nil }
             if isSource { route = DeltaRoute(filters: []) }
         }
-        var instead: [StepRunner] = []
-        if case .run(let steps) = step.modifiers.onError { instead = track(of: steps, before: nil).steps }
-        return StepRunner(step, label: label, instead: instead, in: surroundings, route: route)
+        var errorSteps: [StepRunner] = []
+        if case .run(let steps) = step.modifiers.onError { errorSteps = stepList(of: steps, before: nil).steps }
+        return StepRunner(step, label: label, errorSteps: errorSteps, in: surroundings, route: route)
     }
 }

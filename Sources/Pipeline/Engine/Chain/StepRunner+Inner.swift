@@ -2,7 +2,7 @@
 extension StepRunner {
     /// The runners inside this step: those that a composite stage holds, and those of its error policy.
     package var inner: [StepRunner] {
-        (composite?.branches.flatMap(\.track.steps) ?? []) + instead
+        (composite?.branches.flatMap(\.stepList.steps) ?? []) + errorSteps
     }
 
     /// It and every runner inside it.
@@ -26,7 +26,7 @@ extension StepRunner {
     func takersOfPart(of message: Message) -> [StepRunner] {
         if stage is any PartialAnswerStage { return [self] }
         guard let composite, modifiers.when?.matches(message) != false else { return [] }
-        return composite.branchesForPart(of: message).flatMap(\.track.steps).flatMap { $0.takersOfPart(of: message) }
+        return composite.branchesForPart(of: message).flatMap(\.stepList.steps).flatMap { $0.takersOfPart(of: message) }
     }
 
     /// The names of the resources that the stage and its queue use.

@@ -29,7 +29,7 @@ package final class StepRunner: Sendable {
     /// The steps inside that store, those behind a queue of their own left out; known where there is a deadline to tell why
     /// it passed.
     private let innerStores: [StepRunner]
-    package let instead: [StepRunner]
+    package let errorSteps: [StepRunner]
     private let context: StageContext
     /// The way of the pieces that are made of an answer here, or in a stage inside it; `nil` where they are not to leave.
     let route: DeltaRoute?
@@ -37,7 +37,7 @@ package final class StepRunner: Sendable {
     let meter: StepMeter?
     private let quick: QuickMeter?
 
-    init(_ step: Step, label: String, instead: [StepRunner], in surroundings: StepSurroundings, route: DeltaRoute?) {
+    init(_ step: Step, label: String, errorSteps: [StepRunner], in surroundings: StepSurroundings, route: DeltaRoute?) {
         self.route = route
         self.label = label
         self.stage = step.stage
@@ -48,7 +48,7 @@ package final class StepRunner: Sendable {
         self.modifiers = step.modifiers
         self.place = step.place
         source = step.source
-        self.instead = instead
+        self.errorSteps = errorSteps
         context = StageContext(label: label, in: surroundings)
         meter = surroundings.meter(of: step.stage, label: label)
         quick = meter?.quick
@@ -58,9 +58,9 @@ package final class StepRunner: Sendable {
         isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
         isPlainWithoutRoute = isPlain && route == nil
         stores = step.stage.stores
-        let inner = modifiers.timeout == nil ? [] : (step.composite?.branches ?? []).flatMap(\.track.steps)
+        let inner = modifiers.timeout == nil ? [] : (step.composite?.branches ?? []).flatMap(\.stepList.steps)
         innerStores = inner.flatMap(\.storesInside)
-        let answers = step.all.contains(where: \.isReply) || instead.flatMap(\.all).contains(where: \.isReply)
+        let answers = step.all.contains(where: \.isReply) || errorSteps.flatMap(\.all).contains(where: \.isReply)
         background = modifiers.async.map { [context] in
             Background(policy: $0, label: label, answers: answers, logger: context.logger)
         }
@@ -118,7 +118,7 @@ package final class StepRunner: Sendable {
             return
         }
         // Whoever goes on with a message was chosen for it before, and may have changed it since.
-        if message.pause == nil, let condition = modifiers.when, !condition.matches(message) { return }
+        if message.continuation == nil, let condition = modifiers.when, !condition.matches(message) { return }
         do {
             if let background {
                 try await handOver(message, to: background)
@@ -252,7 +252,7 @@ package final class StepRunner: Sendable {
         case .run:
             context.logger.failure(error, of: message, note: "; other stages run instead")
             message.note(error)
-            for step in instead { try await step.run(&message) }
+            for step in errorSteps { try await step.run(&message) }
         }
     }
 

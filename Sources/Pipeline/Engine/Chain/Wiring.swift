@@ -71,10 +71,10 @@ struct Wiring {
             if let composite = step.composite {
                 provided = check(composite, of: step, in: here(with: available))
             }
-            if case .run(let instead) = step.modifiers.onError {
+            if case .run(let errorSteps) = step.modifiers.onError {
                 var fields = available
                 fields.formUnion(.ofError)
-                provided = provided.intersection(check(instead, in: here(with: fields)))
+                provided = provided.intersection(check(errorSteps, in: here(with: fields)))
             }
             if step.runsForEveryMessage { available.formUnion(provided) }
         }

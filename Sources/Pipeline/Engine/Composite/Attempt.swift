@@ -52,32 +52,32 @@ public struct Attempt: CompositeStage, OftenImmediateStage {
     }
 
     public func run(_ message: inout Message) async throws {
-        if let pause = message.takePause() { return try await pause.goOn(with: &message) }
+        if let continuation = message.takeContinuation() { return try await continuation.resume(with: &message) }
         let original = message
         do {
-            try await stages.track.run(&message)
+            try await stages.stepList.run(&message)
         } catch {
             try caught(error, &message, original)
-            try await `catch`.track.run(&message)
+            try await `catch`.stepList.run(&message)
         }
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
         let original = message
         do throws(PipelineError) {
-            if try stages.track.runOrPause(&message) { return true }
+            if try stages.stepList.runOrSuspend(&message) { return true }
         } catch {
             try caught(error, &message, original)
-            return try `catch`.track.runOrPause(&message)
+            return try `catch`.stepList.runOrSuspend(&message)
         }
-        let rest = message.takePause()
-        message.pause = Pause { message throws(PipelineError) in
+        let rest = message.takeContinuation()
+        message.continuation = Continuation { message throws(PipelineError) in
             do throws(PipelineError) {
-                message.pause = rest
-                try await stages.track.goOn(with: &message)
+                message.continuation = rest
+                try await stages.stepList.resume(with: &message)
             } catch {
                 try caught(error, &message, original)
-                try await `catch`.track.run(&message)
+                try await `catch`.stepList.run(&message)
             }
         }
         return false

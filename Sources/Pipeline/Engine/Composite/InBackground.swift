@@ -41,6 +41,6 @@ public struct InBackground: CompositeStage {
     package var flow: BranchFlow { .oneOf(isExhaustive: true) }
 
     public func run(_ message: inout Message) async throws {
-        try await stages.track.run(&message)
+        try await stages.stepList.run(&message)
     }
 }

@@ -53,8 +53,8 @@ public struct Parallel: CompositeStage, OftenImmediateStage {
     package var flow: BranchFlow { .all }
 
     public func run(_ message: inout Message) async throws {
-        if let pause = message.takePause() { return try await pause.goOn(with: &message) }
-        try await goOn(with: all.map { [message] _ in message }, into: &message)
+        if let continuation = message.takeContinuation() { return try await continuation.resume(with: &message) }
+        try await resume(with: all.map { [message] _ in message }, into: &message)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
@@ -62,22 +62,22 @@ public struct Parallel: CompositeStage, OftenImmediateStage {
         var isDone = true
         var ended: [Bool] = []
         for index in all.indices {
-            let hasEnded = try all[index].track.runOrPause(&copies[index])
+            let hasEnded = try all[index].stepList.runOrSuspend(&copies[index])
             ended.append(hasEnded)
             isDone = isDone && hasEnded
         }
         if isDone {
             message.join(copies)
         } else {
-            message.pause = Pause { [copies, ended] message throws(PipelineError) in
-                try await goOn(with: copies, ended: ended, into: &message)
+            message.continuation = Continuation { [copies, ended] message throws(PipelineError) in
+                try await resume(with: copies, ended: ended, into: &message)
             }
         }
         return isDone
     }
 
     /// Lets every branch that has not ended go on with its copy of the message, and joins the copies.
-    private func goOn(
+    private func resume(
         with copies: [Message], ended: [Bool] = [], into message: inout Message
     ) async throws(PipelineError) {
         var copies = copies
@@ -86,7 +86,7 @@ public struct Parallel: CompositeStage, OftenImmediateStage {
                 for (index, branch) in all.enumerated() where !(ended.indices.contains(index) && ended[index]) {
                     group.addTask { [copy = copies[index]] in
                         var copy = copy
-                        try await branch.track.goOn(with: &copy)
+                        try await branch.stepList.resume(with: &copy)
                         return (index, copy)
                     }
                 }

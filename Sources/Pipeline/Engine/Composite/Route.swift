@@ -82,11 +82,11 @@ public struct Route: CompositeStage, OftenImmediateStage {
     }
 
     public func run(_ message: inout Message) async throws {
-        if let pause = message.takePause() { return try await pause.goOn(with: &message) }
-        try await branch(for: message)?.track.run(&message)
+        if let continuation = message.takeContinuation() { return try await continuation.resume(with: &message) }
+        try await branch(for: message)?.stepList.run(&message)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        try branch(for: message)?.track.runOrPause(&message) ?? true
+        try branch(for: message)?.stepList.runOrSuspend(&message) ?? true
     }
 }

@@ -4,7 +4,7 @@ public struct StageList: Sendable {
     public var steps: [Step]
 
     /// The steps made ready to run, once the chain is made.
-    package var track = Track()
+    package var stepList = StepList()
 
     /// Stages in order.
     public init(@ChainBuilder _ steps: () -> [Step]) {

@@ -43,12 +43,12 @@ public struct Use: CompositeStage, OftenImmediateStage {
     package var flow: BranchFlow { .oneOf(isExhaustive: true) }
 
     public func run(_ message: inout Message) async throws {
-        if let pause = message.takePause() { return try await pause.goOn(with: &message) }
-        try await stages.track.run(&message)
+        if let continuation = message.takeContinuation() { return try await continuation.resume(with: &message) }
+        try await stages.stepList.run(&message)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        try stages.track.runOrPause(&message)
+        try stages.stepList.runOrSuspend(&message)
     }
 }
 

@@ -66,7 +66,7 @@ enum GraphSVG {
 extension PipelineGraph.Box {
     /// The resources that it and what it holds use.
     fileprivate var allUses: [String] {
-        uses + instead.flatMap(\.allUses) + branches.flatMap { $0.boxes.flatMap(\.allUses) }
+        uses + errorSteps.flatMap(\.allUses) + branches.flatMap { $0.boxes.flatMap(\.allUses) }
             + [queueName].compactMap(\.self)
     }
 }

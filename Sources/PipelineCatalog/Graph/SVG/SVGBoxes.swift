@@ -70,8 +70,8 @@ struct SVGBoxes {
 
     /// The stages that run after an error, to the right of the step.
     private func withErrors(_ box: PipelineGraph.Box, _ inner: SVGBlock) -> SVGBlock {
-        guard !box.instead.isEmpty else { return inner }
-        let handler = branch(PipelineGraph.Branch(name: "on error", boxes: box.instead))
+        guard !box.errorSteps.isEmpty else { return inner }
+        let handler = branch(PipelineGraph.Branch(name: "on error", boxes: box.errorSteps))
         let gap = 40
         return SVGBlock(
             left: inner.left, right: inner.right + gap + handler.width, height: max(inner.height, handler.height),

@@ -1,5 +1,5 @@
 /// Steps made ready to run, one after the other: those of a chain, or of one branch of a composite stage.
-package struct Track: Sendable {
+package struct StepList: Sendable {
     package let steps: [StepRunner]
     /// The same, which `steps` keeps alive.
     private let uncounted: [Uncounted<StepRunner>]
@@ -55,20 +55,20 @@ package struct Track: Sendable {
     /// Runs a message through the steps as far as that goes without waiting; what is left then travels in the message.
     ///
     /// - Returns: Whether every step has run.
-    func runOrPause(_ message: inout Message) throws(PipelineError) -> Bool {
+    func runOrSuspend(_ message: inout Message) throws(PipelineError) -> Bool {
         guard let index = try runWithoutWaiting(&message) else { return true }
-        let inner = message.pause
-        message.pause = Pause { message throws(PipelineError) in
-            message.pause = inner
+        let inner = message.continuation
+        message.continuation = Continuation { message throws(PipelineError) in
+            message.continuation = inner
             try await run(&message, from: index)
         }
         return false
     }
 
-    /// Goes on with what ``runOrPause(_:)`` left.
-    func goOn(with message: inout Message) async throws(PipelineError) {
-        guard let pause = message.takePause() else { return try await run(&message) }
-        try await pause.goOn(with: &message)
+    /// Goes on with what ``runOrSuspend(_:)`` left.
+    func resume(with message: inout Message) async throws(PipelineError) {
+        guard let continuation = message.takeContinuation() else { return try await run(&message) }
+        try await continuation.resume(with: &message)
     }
 
     /// Stores what has left for the client of an answer that broke off, whatever becomes of the message's own task.
