@@ -37,6 +37,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CEvents"),
         .target(name: "CMalloc"),
+        .target(name: "CPages", exclude: ["files"]),
         // Not by pkg-config: of its flags, SwiftPM takes no -pthread.
         .target(name: "CPattern", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CProcess"),
@@ -109,6 +110,8 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "CMalloc",
+                "CPages",
+                "CZlib",
                 "Cryptography",
                 "HTTPClient",
                 "Pipeline",
@@ -127,7 +130,6 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            resources: [.embedInCode("Pages/chat.html")],
             swiftSettings: strict
         ),
         .target(
