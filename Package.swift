@@ -37,7 +37,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CEvents"),
         .target(name: "CMalloc"),
-        .target(name: "CPages", exclude: ["files"]),
+        // Not linked, but loaded where it is used: its header is Debian's libnats-dev.
+        .target(name: "CNATS"),
         // Not by pkg-config: of its flags, SwiftPM takes no -pthread.
         .target(name: "CPattern", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CProcess"),
@@ -65,11 +66,13 @@ let package = Package(
         .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "Threads", dependencies: ["CEvents"], swiftSettings: strict),
         .target(name: "HTTPClient", dependencies: ["CCurl", "CEvents", "Threads"], swiftSettings: strict),
+        .target(name: "NATS", dependencies: ["CNATS", "Pipeline", "Threads"], swiftSettings: strict),
         .target(
             name: "Resources",
             dependencies: [
                 "CPostgres",
                 "HTTPClient",
+                "NATS",
                 "Pipeline",
                 "Threads",
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -110,8 +113,6 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "CMalloc",
-                "CPages",
-                "CZlib",
                 "Cryptography",
                 "HTTPClient",
                 "Pipeline",
@@ -130,6 +131,7 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
+            resources: [.embedInCode("Pages/chat.html")],
             swiftSettings: strict
         ),
         .target(
@@ -224,6 +226,8 @@ let package = Package(
             name: "CryptographyTests", dependencies: ["COpenSSL", "Cryptography", "TestSigning"], swiftSettings: strict),
         .testTarget(
             name: "HTTPClientTests", dependencies: ["CEvents", "HTTPClient", "TestPatience"], swiftSettings: strict),
+        .target(name: "TestNATS", path: "Tests/TestNATS", swiftSettings: strict),
+        .testTarget(name: "NATSTests", dependencies: ["NATS", "Pipeline", "TestNATS"], swiftSettings: strict),
         .testTarget(
             name: "ResourcesTests",
             dependencies: [

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <stddef.h>
+
+// NATS' C client, driven by one thread of ours a connection. The library is loaded when it is first used: a program that uses
+// no NATS neither needs nor touches it.
+
+// Loads the library. NULL, or why it can't be had.
+const char *stagecoach_nats_load(void);
+
+// A connection. Its functions are for one thread, where nothing else is said.
+struct stagecoach_nats;
+
+// A server's subscription, and a message of one.
+typedef void *stagecoach_nats_subscription;
+typedef void *stagecoach_nats_message;
+
+// What has become of a connection: bits of `what` in `changed`.
+enum { stagecoach_nats_connected = 1, stagecoach_nats_disconnected = 2, stagecoach_nats_closed = 3 };
+
+struct stagecoach_nats_options {
+    const char *const *servers;
+    int server_count;
+    const char *name;
+    // Paths; NULL where there is none.
+    const char *credentials, *authority, *certificate, *key;
+    // Whether TLS is asked for whatever the scheme of the servers is.
+    int secure;
+    int connect_milliseconds;
+    int ping_milliseconds, pings_unanswered;
+    int reconnect_milliseconds, reconnect_jitter_milliseconds;
+    void *context;
+    // Called on a thread of the library. `text` is why, where it says so; `closed` is the last call.
+    void (*changed)(void *context, int what, const char *text);
+};
+
+// Makes a connection, and tries once to reach a server, which takes a while; goes on trying by itself. NULL where it can't be
+// made, with the reason in `problem`. `is_connected` says how it is.
+struct stagecoach_nats *stagecoach_nats_open(const struct stagecoach_nats_options *options, int *is_connected, char *problem,
+                                             size_t problem_size);
+
+// Closes it. `changed` is called with `closed` when nothing else will come.
+void stagecoach_nats_close(struct stagecoach_nats *connection);
+
+// Ends a wait, or the next one. From any thread, until it is closed.
+void stagecoach_nats_ring(struct stagecoach_nats *connection);
+
+// Waits until something is ready, for so many milliseconds at most (-1: for ever), and reads and writes what can be.
+void stagecoach_nats_wait(struct stagecoach_nats *connection, int milliseconds);
+
+// How many bytes wait to be written.
+int stagecoach_nats_unwritten(struct stagecoach_nats *connection);
+
+// How large a message may be, as the server says.
+long long stagecoach_nats_max_payload(struct stagecoach_nats *connection);
+
+// Hands a message over. `headers` are names and values by turns. 0, or the library's status.
+int stagecoach_nats_publish(struct stagecoach_nats *connection, const char *subject, const char *reply,
+                            const char *const *headers, int header_count, const void *data, int length);
+
+// What a status means, and what the library says of the last failure on this thread.
+const char *stagecoach_nats_status(int status);
+
+// NULL where it fails. Of a group, each message comes to one alone; `group` may be NULL.
+stagecoach_nats_subscription stagecoach_nats_subscribe(struct stagecoach_nats *connection, const char *subject,
+                                                       const char *group);
+void stagecoach_nats_unsubscribe(stagecoach_nats_subscription subscription);
+
+// The next message that has come; NULL where there is none.
+stagecoach_nats_message stagecoach_nats_next(stagecoach_nats_subscription subscription);
+
+const char *stagecoach_nats_subject(stagecoach_nats_message message);
+// NULL where there is none.
+const char *stagecoach_nats_reply(stagecoach_nats_message message);
+const void *stagecoach_nats_data(stagecoach_nats_message message, int *length);
+// NULL where there is none. Not from several threads at once.
+const char *stagecoach_nats_header(stagecoach_nats_message message, const char *name);
+void stagecoach_nats_free(stagecoach_nats_message message);

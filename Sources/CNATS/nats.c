@@ -1,0 +1,300 @@
+#define _GNU_SOURCE
+#include "cnats.h"
+
+#include <dlfcn.h>
+#include <nats/nats.h>
+#include <nats/version.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define FUNCTIONS(each) \
+    each(natsConnection_Buffered) each(natsConnection_Close) each(natsConnection_Connect) each(natsConnection_Destroy) \
+    each(natsConnection_GetLastError) each(natsConnection_GetMaxPayload) each(natsConnection_ProcessReadEvent) \
+    each(natsConnection_ProcessWriteEvent) each(natsConnection_PublishMsg) each(natsConnection_PublishRequest) \
+    each(natsConnection_Publish) each(natsConnection_QueueSubscribeSync) each(natsConnection_SubscribeSync) each(natsMsgHeader_Get) each(natsMsgHeader_Set) \
+    each(natsMsg_Create) each(natsMsg_Destroy) each(natsMsg_GetData) each(natsMsg_GetDataLength) each(natsMsg_GetReply) \
+    each(natsMsg_GetSubject) each(natsOptions_Create) each(natsOptions_Destroy) each(natsOptions_LoadCATrustedCertificates) \
+    each(natsOptions_LoadCertificatesChain) each(natsOptions_SetClosedCB) each(natsOptions_SetDisconnectedCB) \
+    each(natsOptions_SetErrorHandler) each(natsOptions_SetEventLoop) each(natsOptions_SetMaxPingsOut) \
+    each(natsOptions_SetMaxReconnect) each(natsOptions_SetName) each(natsOptions_SetPingInterval) \
+    each(natsOptions_SetReconnectBufSize) each(natsOptions_SetReconnectJitter) each(natsOptions_SetReconnectWait) \
+    each(natsOptions_SetReconnectedCB) each(natsOptions_SetRetryOnFailedConnect) each(natsOptions_SetSecure) \
+    each(natsOptions_SetSendAsap) each(natsOptions_SetServers) each(natsOptions_SetTimeout) \
+    each(natsOptions_SetUserCredentialsFromFiles) each(natsStatus_GetText) each(natsSubscription_Destroy) \
+    each(natsSubscription_NextMsg) each(natsSubscription_QueuedMsgs) each(natsSubscription_SetPendingLimits) each(natsSubscription_Unsubscribe) \
+    each(nats_GetLastError)
+
+static struct {
+#define DECLARE(name) __typeof__(&name) name;
+    FUNCTIONS(DECLARE)
+#undef DECLARE
+} library;
+
+static pthread_once_t loaded = PTHREAD_ONCE_INIT;
+static char load_problem[512];
+
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+// The library's name has the version in it, as its functions may change with the second number.
+#define SONAME "libnats.so." TEXT(NATS_VERSION_MAJOR) "." TEXT(NATS_VERSION_MINOR)
+
+static void load(void) {
+    void *handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        snprintf(load_problem, sizeof load_problem,
+                 "the library of NATS is not here; install Debian's package 'libnats" TEXT(NATS_VERSION_MAJOR) "." TEXT(
+                     NATS_VERSION_MINOR) "' (%s)",
+                 dlerror());
+        return;
+    }
+#define FIND(name) \
+    if (!(library.name = (__typeof__(&name))dlsym(handle, #name))) \
+        snprintf(load_problem, sizeof load_problem, SONAME " has no '%s'", #name);
+    FUNCTIONS(FIND)
+#undef FIND
+}
+
+const char *stagecoach_nats_load(void) {
+    pthread_once(&loaded, load);
+    return *load_problem ? load_problem : NULL;
+}
+
+struct stagecoach_nats {
+    natsConnection *connection;
+    int set, bell, socket;
+    int reads, writes;
+    void *context;
+    void (*changed)(void *, int, const char *);
+};
+
+// The library calls these with its lock on the connection, one after the other.
+static natsStatus watch(struct stagecoach_nats *self) {
+    struct epoll_event event = {.events = (self->reads ? EPOLLIN | EPOLLRDHUP : 0u) | (self->writes ? EPOLLOUT : 0u)};
+    if (self->socket < 0) return NATS_OK;
+    if (!event.events) {
+        epoll_ctl(self->set, EPOLL_CTL_DEL, self->socket, &event);
+        return NATS_OK;
+    }
+    event.data.fd = self->socket;
+    if (epoll_ctl(self->set, EPOLL_CTL_MOD, self->socket, &event) == 0) return NATS_OK;
+    return epoll_ctl(self->set, EPOLL_CTL_ADD, self->socket, &event) == 0 ? NATS_OK : NATS_SYS_ERROR;
+}
+
+static natsStatus attach(void **user_data, void *loop, natsConnection *connection, natsSock socket) {
+    struct stagecoach_nats *self = loop;
+    *user_data = self;
+    self->connection = connection;
+    self->socket = socket;
+    self->reads = 1;
+    self->writes = 0;
+    return watch(self);
+}
+
+static natsStatus want_reads(void *user_data, bool add) {
+    struct stagecoach_nats *self = user_data;
+    self->reads = add;
+    return watch(self);
+}
+
+static natsStatus want_writes(void *user_data, bool add) {
+    struct stagecoach_nats *self = user_data;
+    self->writes = add;
+    return watch(self);
+}
+
+static natsStatus detach(void *user_data) {
+    (void)user_data;
+    return NATS_OK;
+}
+
+static void on_connected(natsConnection *connection, void *closure) {
+    (void)connection;
+    struct stagecoach_nats *self = closure;
+    self->changed(self->context, stagecoach_nats_connected, NULL);
+}
+
+static void on_disconnected(natsConnection *connection, void *closure) {
+    struct stagecoach_nats *self = closure;
+    const char *text = NULL;
+    library.natsConnection_GetLastError(connection, &text);
+    self->changed(self->context, stagecoach_nats_disconnected, text);
+}
+
+static void on_closed(natsConnection *connection, void *closure) {
+    (void)connection;
+    struct stagecoach_nats *self = closure;
+    self->changed(self->context, stagecoach_nats_closed, NULL);
+    close(self->set);
+    close(self->bell);
+    free(self);
+}
+
+// Without one the library prints to standard error.
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status, void *closure) {
+    (void)connection, (void)subscription, (void)status, (void)closure;
+}
+
+static natsStatus configure(natsOptions *to, const struct stagecoach_nats_options *from, struct stagecoach_nats *self) {
+    natsStatus status = library.natsOptions_SetServers(to, (const char **)from->servers, from->server_count);
+#define THEN(call) \
+    if (status == NATS_OK) status = library.call
+    THEN(natsOptions_SetName(to, from->name));
+    THEN(natsOptions_SetEventLoop(to, self, attach, want_reads, want_writes, detach));
+    THEN(natsOptions_SetSendAsap(to, true));
+    THEN(natsOptions_SetTimeout(to, from->connect_milliseconds));
+    THEN(natsOptions_SetPingInterval(to, from->ping_milliseconds));
+    THEN(natsOptions_SetMaxPingsOut(to, from->pings_unanswered));
+    THEN(natsOptions_SetMaxReconnect(to, -1));
+    THEN(natsOptions_SetReconnectWait(to, from->reconnect_milliseconds));
+    THEN(natsOptions_SetReconnectJitter(to, from->reconnect_jitter_milliseconds, from->reconnect_jitter_milliseconds));
+    // What is published while it is away is kept by us.
+    THEN(natsOptions_SetReconnectBufSize(to, 64 << 10));
+    THEN(natsOptions_SetRetryOnFailedConnect(to, true, on_connected, self));
+    THEN(natsOptions_SetReconnectedCB(to, on_connected, self));
+    THEN(natsOptions_SetDisconnectedCB(to, on_disconnected, self));
+    THEN(natsOptions_SetClosedCB(to, on_closed, self));
+    THEN(natsOptions_SetErrorHandler(to, on_error, self));
+    if (from->secure) THEN(natsOptions_SetSecure(to, true));
+    if (from->authority) THEN(natsOptions_LoadCATrustedCertificates(to, from->authority));
+    if (from->certificate) THEN(natsOptions_LoadCertificatesChain(to, from->certificate, from->key));
+    if (from->credentials) THEN(natsOptions_SetUserCredentialsFromFiles(to, from->credentials, NULL));
+#undef THEN
+    return status;
+}
+
+struct stagecoach_nats *stagecoach_nats_open(const struct stagecoach_nats_options *options, int *is_connected, char *problem,
+                                             size_t problem_size) {
+    struct stagecoach_nats *self = calloc(1, sizeof *self);
+    natsOptions *settings = NULL;
+    natsStatus status = NATS_NO_MEMORY;
+    if (!self) goto failed;
+    *self = (struct stagecoach_nats){.socket = -1, .context = options->context, .changed = options->changed};
+    self->set = epoll_create1(EPOLL_CLOEXEC);
+    self->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = -1};
+    status = NATS_SYS_ERROR;
+    if (self->set < 0 || self->bell < 0 || epoll_ctl(self->set, EPOLL_CTL_ADD, self->bell, &event) < 0) goto failed;
+    status = library.natsOptions_Create(&settings);
+    if (status == NATS_OK) status = configure(settings, options, self);
+    if (status == NATS_OK) status = library.natsConnection_Connect(&self->connection, settings);
+    if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED) goto failed;
+    *is_connected = status == NATS_OK;
+    library.natsOptions_Destroy(settings);
+    return self;
+
+failed:;
+    natsStatus last = status;
+    const char *text = settings ? library.nats_GetLastError(&last) : NULL;
+    snprintf(problem, problem_size, "%s", text && *text ? text : library.natsStatus_GetText(status));
+    if (settings) library.natsOptions_Destroy(settings);
+    if (self) {
+        if (self->set >= 0) close(self->set);
+        if (self->bell >= 0) close(self->bell);
+        free(self);
+    }
+    return NULL;
+}
+
+void stagecoach_nats_close(struct stagecoach_nats *self) {
+    // `self` is gone once the last callback was made.
+    natsConnection *connection = self->connection;
+    library.natsConnection_Close(connection);
+    library.natsConnection_Destroy(connection);
+}
+
+void stagecoach_nats_ring(struct stagecoach_nats *self) {
+    eventfd_write(self->bell, 1);
+}
+
+void stagecoach_nats_wait(struct stagecoach_nats *self, int milliseconds) {
+    struct epoll_event events[2];
+    int count = epoll_wait(self->set, events, 2, milliseconds);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd < 0) {
+            eventfd_t rings;
+            eventfd_read(self->bell, &rings);
+            continue;
+        }
+        // An end or an error is found by reading. The library asks itself whether the socket is still there.
+        if (events[i].events & ~(uint32_t)EPOLLOUT) library.natsConnection_ProcessReadEvent(self->connection);
+        if (events[i].events & EPOLLOUT) library.natsConnection_ProcessWriteEvent(self->connection);
+    }
+}
+
+int stagecoach_nats_unwritten(struct stagecoach_nats *self) {
+    return library.natsConnection_Buffered(self->connection);
+}
+
+long long stagecoach_nats_max_payload(struct stagecoach_nats *self) {
+    return library.natsConnection_GetMaxPayload(self->connection);
+}
+
+int stagecoach_nats_publish(struct stagecoach_nats *self, const char *subject, const char *reply, const char *const *headers,
+                            int header_count, const void *data, int length) {
+    if (header_count == 0) {
+        return reply ? library.natsConnection_PublishRequest(self->connection, subject, reply, data, length)
+                     : library.natsConnection_Publish(self->connection, subject, data, length);
+    }
+    natsMsg *message = NULL;
+    natsStatus status = library.natsMsg_Create(&message, subject, reply, data, length);
+    for (int i = 0; i + 1 < header_count && status == NATS_OK; i += 2)
+        status = library.natsMsgHeader_Set(message, headers[i], headers[i + 1]);
+    if (status == NATS_OK) status = library.natsConnection_PublishMsg(self->connection, message);
+    library.natsMsg_Destroy(message);
+    return status;
+}
+
+const char *stagecoach_nats_status(int status) {
+    return library.natsStatus_GetText(status);
+}
+
+stagecoach_nats_subscription stagecoach_nats_subscribe(struct stagecoach_nats *self, const char *subject, const char *group) {
+    natsSubscription *subscription = NULL;
+    natsStatus status = group ? library.natsConnection_QueueSubscribeSync(&subscription, self->connection, subject, group)
+                              : library.natsConnection_SubscribeSync(&subscription, self->connection, subject);
+    if (status != NATS_OK) return NULL;
+    // They are taken at once, and the caller bounds what it asks for.
+    library.natsSubscription_SetPendingLimits(subscription, -1, -1);
+    return subscription;
+}
+
+void stagecoach_nats_unsubscribe(stagecoach_nats_subscription subscription) {
+    library.natsSubscription_Unsubscribe(subscription);
+    library.natsSubscription_Destroy(subscription);
+}
+
+stagecoach_nats_message stagecoach_nats_next(stagecoach_nats_subscription subscription) {
+    natsMsg *message = NULL;
+    uint64_t queued = 0;
+    // The library's error for an empty one costs more than the question.
+    if (library.natsSubscription_QueuedMsgs(subscription, &queued) != NATS_OK || queued == 0) return NULL;
+    return library.natsSubscription_NextMsg(&message, subscription, 0) == NATS_OK ? message : NULL;
+}
+
+const char *stagecoach_nats_subject(stagecoach_nats_message message) {
+    return library.natsMsg_GetSubject(message);
+}
+
+const char *stagecoach_nats_reply(stagecoach_nats_message message) {
+    return library.natsMsg_GetReply(message);
+}
+
+const void *stagecoach_nats_data(stagecoach_nats_message message, int *length) {
+    *length = library.natsMsg_GetDataLength(message);
+    return library.natsMsg_GetData(message);
+}
+
+const char *stagecoach_nats_header(stagecoach_nats_message message, const char *name) {
+    const char *value = NULL;
+    return library.natsMsgHeader_Get(message, name, &value) == NATS_OK ? value : NULL;
+}
+
+void stagecoach_nats_free(stagecoach_nats_message message) {
+    library.natsMsg_Destroy(message);
+}

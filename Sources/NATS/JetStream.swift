@@ -1,0 +1,172 @@
+package import Pipeline
+
+/// What NATS keeps: streams, and the consumers that read them. Its interface is requests with JSON.
+package struct JetStream: Sendable {
+    package let connection: NATSConnection
+
+    package init(_ connection: NATSConnection) {
+        self.connection = connection
+    }
+
+    /// Error codes of JetStream's own.
+    package enum Code {
+        package static let consumerNotFound = 10_014
+        package static let streamNotFound = 10_059
+        package static let wrongLastSequence = 10_071
+        package static let streamStoreFailed = 10_077
+        package static let messageNotFound = 10_037
+        package static let notUnique = 10_100
+    }
+
+    /// Calls the interface: `STREAM.INFO.orders`.
+    ///
+    /// - Throws: Where there is no answer, or JetStream refuses.
+    package func call(
+        _ function: String, _ body: [UInt8] = [], timeout: Duration = .seconds(5)
+    ) async throws(NATSError) -> [String: JSONValue] {
+        try JetStream.members(of: await connection.request(body, to: "$JS.API.\(function)", timeout: timeout))
+    }
+
+    /// The answer's object.
+    ///
+    /// - Throws: The error that it is.
+    package static func members(of message: NATSMessage) throws(NATSError) -> [String: JSONValue] {
+        if message.status == 503 { throw .noResponders }
+        let value = message.withPayload { try? JSONReader.value(of: $0, deepest: JSONReader.deepest) }
+        guard case .object(let members) = value else { throw .library("JetStream's answer is no JSON object") }
+        if case .object(let error) = members["error"] {
+            throw .api(
+                code: error["err_code"]?.whole ?? 0, status: error["code"]?.whole ?? 0,
+                description: error["description"]?.string ?? "")
+        }
+        return members
+    }
+
+    /// A stream; `nil` where there is none.
+    ///
+    /// - Parameter filter: The subjects whose messages are counted each.
+    package func stream(_ name: String, counting filter: String? = nil) async throws(NATSError) -> StreamInfo? {
+        var body: [UInt8] = []
+        if let filter {
+            var text = JSONText()
+            text.add("subjects_filter", filter)
+            body = text.finishedBytes
+        }
+        do {
+            return StreamInfo(try await call("STREAM.INFO.\(name)", body))
+        } catch {
+            if case .api(Code.streamNotFound, _, _) = error { return nil }
+            throw error
+        }
+    }
+
+    /// Makes a stream; one that is there with the same settings is as good.
+    package func create(_ stream: StreamConfiguration) async throws(NATSError) {
+        _ = try await call("STREAM.CREATE.\(stream.name)", stream.json)
+    }
+
+    /// Makes a consumer whose messages are pulled.
+    package func create(_ consumer: ConsumerConfiguration, of stream: String) async throws(NATSError) {
+        var body = JSONText()
+        body.add("stream_name", stream)
+        body.add("config", raw: String(decoding: consumer.json, as: UTF8.self))
+        _ = try await call("CONSUMER.DURABLE.CREATE.\(stream).\(consumer.name)", body.finishedBytes)
+    }
+
+    /// Removes a consumer; one that is not there is as good.
+    package func delete(consumer: String, of stream: String, timeout: Duration = .seconds(5)) async throws(NATSError) {
+        do {
+            _ = try await call("CONSUMER.DELETE.\(stream).\(consumer)", timeout: timeout)
+        } catch {
+            if case .api(Code.consumerNotFound, _, _) = error { return }
+            throw error
+        }
+    }
+
+    /// The first message of a subject, wildcards included, from a number on; `nil` where there is none.
+    package func next(
+        of subject: String, from sequence: UInt64 = 1, in stream: String
+    ) async throws(NATSError) -> StoredMessage? {
+        var body = JSONText()
+        body.add("seq", .int(Int(clamping: sequence)))
+        body.add("next_by_subj", subject)
+        return try await message(body, in: stream)
+    }
+
+    /// The last message of a subject; `nil` where there is none.
+    package func last(of subject: String, in stream: String) async throws(NATSError) -> StoredMessage? {
+        var body = JSONText()
+        body.add("last_by_subj", subject)
+        return try await message(body, in: stream)
+    }
+
+    /// Of a stream that allows direct access.
+    private func message(_ body: JSONText, in stream: String) async throws(NATSError) -> StoredMessage? {
+        let message = try await connection.request(body.finishedBytes, to: "$JS.API.DIRECT.GET.\(stream)")
+        if message.status == 404 { return nil }
+        return StoredMessage(message)
+    }
+
+    /// Adds a message to the stream that takes its subject.
+    ///
+    /// - Parameters:
+    ///   - id: A second message with the same one is taken for the first.
+    ///   - expectedLast: The number that the subject's last message must have; 0 where it must have none.
+    /// - Throws: Also where it may have been added, as the answer is missing: try again with the same id.
+    package func publish(
+        _ payload: [UInt8], to subject: String, id: String? = nil, expectedLast: UInt64? = nil,
+        headers: [NATSHeader] = [], timeout: Duration = .seconds(5)
+    ) async throws(NATSError) -> PublishAcknowledgement {
+        var headers = headers
+        if let id { headers.append(("Nats-Msg-Id", id)) }
+        if let expectedLast { headers.append(("Nats-Expected-Last-Subject-Sequence", String(expectedLast))) }
+        let message = try await connection.request(payload, to: subject, headers: headers, timeout: timeout)
+        return PublishAcknowledgement(try JetStream.members(of: message))
+    }
+}
+
+/// What a stream says when it has a message.
+package struct PublishAcknowledgement: Sendable, Equatable {
+    /// The stream.
+    package let stream: String
+    /// The message's number in it.
+    package let sequence: UInt64
+    /// Whether it was there already.
+    package let isDuplicate: Bool
+
+    init(_ members: [String: JSONValue]) {
+        stream = members["stream"]?.string ?? ""
+        sequence = UInt64(clamping: members["seq"]?.whole ?? 0)
+        isDuplicate = members["duplicate"] == .bool(true)
+    }
+}
+
+/// A message as a stream keeps it.
+package struct StoredMessage: Sendable {
+    /// Its number.
+    package let sequence: UInt64
+    /// Its subject.
+    package let subject: String
+    /// When the stream took it, as RFC 3339 has it.
+    package let time: String
+    /// The message, with its own headers and those of the stream.
+    package let message: NATSMessage
+
+    /// What it holds.
+    package var payload: [UInt8] { message.payload }
+
+    init?(_ message: NATSMessage) {
+        guard let sequence = message.header("Nats-Sequence").flatMap({ UInt64($0) }),
+            let subject = message.header("Nats-Subject")
+        else { return nil }
+        (self.sequence, self.subject, self.message) = (sequence, subject, message)
+        time = message.header("Nats-Time-Stamp") ?? ""
+    }
+}
+
+extension JSONValue {
+    /// The number; `nil` for anything else.
+    package var whole: Int? { if case .int(let number) = self { number } else { nil } }
+    /// The text; `nil` for anything else.
+    var string: String? { if case .string(let text) = self { text } else { nil } }
+}
