@@ -12,5 +12,6 @@ public enum BuiltIn {
     /// Models first, then databases, then queues.
     public static let resources: [any Resource.Type] = [
         OpenAI.self, Echo.self, SQLite.self, Postgres.self, Supabase.self, Memory.self, Disk.self,
+        NATSQueue.self,
     ]
 }

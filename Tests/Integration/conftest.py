@@ -18,6 +18,7 @@ import pytest
 from websockets.sync.client import connect
 
 from fakeai import FakeAI
+from natsserver import NATSServer
 from postgres import PostgresServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -172,6 +173,14 @@ def stoppable_postgres():
     """An empty database of a server that the test may stop."""
     server = PostgresServer()
     yield server.new_database()
+    server.end()
+
+
+@pytest.fixture
+def nats():
+    """A NATS server with JetStream, which the test may stop and start again."""
+    server = NATSServer()
+    yield server
     server.end()
 
 

@@ -42,10 +42,18 @@ public struct QueueOptions: Sendable {
     /// one.
     public let lanes: Int
 
+    /// The pipeline of the step: what several processes share is told apart by it and the step's label.
+    public let pipeline: String
+
+    /// Whether this process works on the messages; where it doesn't, it only hands them over.
+    public let isWorkedOn: Bool
+
     /// Wishes.
-    public init(capacity: Int?, lanes: Int) {
+    public init(capacity: Int?, lanes: Int, pipeline: String = "", isWorkedOn: Bool = true) {
         self.capacity = capacity
         self.lanes = lanes
+        self.pipeline = pipeline
+        self.isWorkedOn = isWorkedOn
     }
 }
 
@@ -197,6 +205,9 @@ public struct QueueGuarantee: Sendable, Hashable {
     /// What happens when the machine is lost.
     public let whenMachineLost: String
 
+    /// Whether other processes, on other machines too, may work on what waits.
+    public let isShared: Bool
+
     /// How many bytes of messages may wait; `nil` where nothing of its own bounds it.
     public let room: Int?
 
@@ -211,17 +222,19 @@ public struct QueueGuarantee: Sendable, Hashable {
     ///   - whenKilled: What happens when the process is killed.
     ///   - whenDown: What happens while what the step needs is down.
     ///   - whenMachineLost: What happens when the machine is lost.
+    ///   - isShared: Whether other processes, on other machines too, may work on what waits.
     ///   - room: How many bytes of messages may wait; `nil` where nothing of its own bounds it.
     ///   - capacity: How many messages may wait; `nil` where nothing of its own bounds it.
     public init(
         survivesProcess: Bool, survivesMachine: Bool = false, whenKilled: String, whenDown: String,
-        whenMachineLost: String, room: Int? = nil, capacity: Int? = nil
+        whenMachineLost: String, isShared: Bool = false, room: Int? = nil, capacity: Int? = nil
     ) {
         self.survivesProcess = survivesProcess
         self.survivesMachine = survivesMachine
         self.whenKilled = whenKilled
         self.whenDown = whenDown
         self.whenMachineLost = whenMachineLost
+        self.isShared = isShared
         self.room = room
         self.capacity = capacity
     }

@@ -62,7 +62,10 @@ package struct Explanation: Sendable {
     private func words(for step: StepRunner, _ who: String) -> String {
         let condition = step.modifiers.when == nil ? "" : " (only for messages that 'when' selects)"
         if let background = step.background {
-            let handed = background.guarantee.survivesProcess ? "once the message is on disk, synced" : "at once"
+            let handed =
+                background.guarantee.isShared
+                ? "once NATS has acknowledged the message"
+                : background.guarantee.survivesProcess ? "once the message is on disk, synced" : "at once"
             let full = (step.modifiers.async?.whenFull ?? .wait).words
             return "runs in the background\(condition); the next stage begins \(handed); \(full)"
         }

@@ -29,7 +29,9 @@ struct LongestDelay {
             if step.modifiers.async?.whenFull == .wait {
                 exceptions.append("while the queue of '\(step.label)' is full, as long as that lasts")
             }
-            if background.guarantee.survivesProcess {
+            if background.guarantee.isShared {
+                exceptions.append("one acknowledgement of NATS for '\(step.label)'")
+            } else if background.guarantee.survivesProcess {
                 exceptions.append("one synced commit to disk for '\(step.label)'")
             }
             return

@@ -1,3 +1,4 @@
+import Synchronization
 package import Tracing
 
 /// Steps in order, with the resources they share: what a pipeline file builds into.
@@ -23,6 +24,8 @@ public final class Chain: Sendable {
     private let written: [Step]
     package let resources: [NamedResource]
     private let opened = OpenedParts()
+    /// Whether what other processes can work on is left to them.
+    private let leavesShared = Atomic<Bool>(false)
 
     /// The steps in order; ``all`` has those inside them, too.
     package var steps: [StepRunner] { stepList.steps }
@@ -106,6 +109,10 @@ public final class Chain: Sendable {
         resources.compactMap { named in (named.resource as? Kind).map { (named.name, $0) } }
     }
 
+    /// Leaves what waits in queues that other processes share to them; before it is opened. A chain that replaces this one
+    /// does the same.
+    package func leaveSharedQueues() { leavesShared.store(true, ordering: .relaxed) }
+
     /// Opens the resources, then the stages, and starts the workers.
     ///
     /// - Parameter former: The chain that this one is to replace, which goes on. Resources that both have stay open, and
@@ -121,8 +128,13 @@ public final class Chain: Sendable {
                 opened.add { await step.close() }
                 try await step.openStage()
             }
+            if former?.leavesShared.load(ordering: .relaxed) == true { leaveSharedQueues() }
+            let leavesShared = leavesShared.load(ordering: .relaxed)
             // The first message may be there already, and come to any stage.
-            for step in all { try await step.startWorkers(inheriting: former?.background(like: step, of: self)) }
+            for step in all {
+                try await step.startWorkers(
+                    inheriting: former?.background(like: step, of: self), leavesShared: leavesShared)
+            }
             for queue in resources(of: (any QueueStore).self) { await queue.reportAbandoned() }
         } catch {
             await close(within: .zero)
@@ -197,7 +209,9 @@ public final class Chain: Sendable {
     /// How each asynchronous step's queue is.
     public var queues: [QueueStatus] {
         all.compactMap { step in
-            step.background.map { QueueStatus(label: step.label, depth: $0.depth, counts: $0.counts) }
+            step.background.map {
+                QueueStatus(label: step.label, depth: $0.depth, counts: $0.counts, sharing: $0.sharing)
+            }
         }
     }
 

@@ -88,7 +88,9 @@ public struct AsyncPolicy: SettingGroup {
     /// A queue of 1,000 messages in memory, one worker.
     public init() {}
 
-    var queueOptions: QueueOptions { QueueOptions(capacity: capacity, lanes: workers) }
+    func queueOptions(pipeline: String = "", isWorkedOn: Bool = true) -> QueueOptions {
+        QueueOptions(capacity: capacity, lanes: workers, pipeline: pipeline, isWorkedOn: isWorkedOn)
+    }
 
     /// The queue's type and what it holds, for drawings.
     package var queueWords: String {

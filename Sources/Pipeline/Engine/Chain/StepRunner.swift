@@ -62,7 +62,8 @@ package final class StepRunner: Sendable {
         innerStores = inner.flatMap(\.storesInside)
         let answers = step.all.contains(where: \.isReply) || errorSteps.flatMap(\.all).contains(where: \.isReply)
         background = modifiers.async.map { [context] in
-            Background(policy: $0, label: label, answers: answers, logger: context.logger)
+            Background(
+                policy: $0, label: label, pipeline: surroundings.pipeline, answers: answers, logger: context.logger)
         }
     }
 
@@ -75,9 +76,11 @@ package final class StepRunner: Sendable {
 
     /// Opens its queue, where it has one.
     ///
-    /// - Parameter former: The asynchronous step whose queue goes on here.
-    func startWorkers(inheriting former: Background?) async throws {
-        try await background?.start(self, inheriting: former)
+    /// - Parameters:
+    ///   - former: The asynchronous step whose queue goes on here.
+    ///   - leavesShared: Whether what other processes can work on is left to them.
+    func startWorkers(inheriting former: Background?, leavesShared: Bool) async throws {
+        try await background?.start(self, inheriting: former, leavesShared: leavesShared)
     }
 
     func close() async {

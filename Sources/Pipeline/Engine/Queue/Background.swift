@@ -15,6 +15,7 @@ package final class Background: PendingQueue {
 
     private let policy: AsyncPolicy
     private let label: String
+    private let pipeline: String
     private let logger: Logger
     /// Whether clients get their answer from behind this queue.
     private let answers: Bool
@@ -26,6 +27,9 @@ package final class Background: PendingQueue {
     private let counters = Mutex(Counts())
     private let isStopping = Atomic<Bool>(false)
     private let isReplaced = Atomic<Bool>(false)
+    /// Whether others work on what waits, and this process doesn't.
+    private let isLeft = Atomic<Bool>(false)
+    private let hasSeenUnfit = Atomic<Bool>(false)
     /// Whether the time is over in which what waits may be worked on.
     private let isGivingUp = Atomic<Bool>(false)
     private let succession = Mutex(Succession.none)
@@ -41,12 +45,13 @@ package final class Background: PendingQueue {
         case begun(Task<Void, Never>)
     }
 
-    init(policy: AsyncPolicy, label: String, answers: Bool, logger: Logger) {
+    init(policy: AsyncPolicy, label: String, pipeline: String, answers: Bool, logger: Logger) {
         self.policy = policy
         self.label = label
+        self.pipeline = pipeline
         self.answers = answers
         self.logger = logger
-        queue = Mutex(MemoryQueue(policy.queueOptions))
+        queue = Mutex(MemoryQueue(policy.queueOptions()))
         lanes = Mutex(policy.workers)
         letters = policy.deadLetter.map { DeadLetterWriter(DeadLetterFile(path: $0), logger: logger) }
     }
@@ -59,6 +64,14 @@ package final class Background: PendingQueue {
 
     /// How full the queue is.
     var depth: QueueDepth { current.depth }
+
+    /// What the queue counts besides; `nil` where no other process works on it.
+    var sharing: QueueSharing? { shared?.sharing }
+
+    /// The queue, where several processes work on it.
+    package var shared: (any SharedMessageQueue)? {
+        guarantee.isShared ? current as? any SharedMessageQueue : nil
+    }
 
     private var current: any MessageQueue { queue.withLock(\.self) }
 
@@ -120,10 +133,13 @@ package final class Background: PendingQueue {
 
     /// Opens the queue and starts the workers.
     ///
-    /// - Parameter former: The step whose queue goes on here, as it is; its workers go on until ``takeOver()``.
+    /// - Parameters:
+    ///   - former: The step whose queue goes on here, as it is; its workers go on until ``takeOver()``.
+    ///   - leavesShared: Whether what other processes can work on is left to them.
     /// - Throws: What the queue throws that can't be opened.
-    func start(_ step: StepRunner, inheriting former: Background?) async throws {
+    func start(_ step: StepRunner, inheriting former: Background?, leavesShared: Bool) async throws {
         isStopping.store(false, ordering: .relaxed)
+        isLeft.store(leavesShared && guarantee.isShared, ordering: .relaxed)
         letters?.start()
         if let former {
             queue.withLock { $0 = former.current }
@@ -133,7 +149,8 @@ package final class Background: PendingQueue {
             return
         }
         // One that was closed stays closed, and a chain may be opened again.
-        let queue = try await policy.queue?.queue(for: label, policy.queueOptions) ?? MemoryQueue(policy.queueOptions)
+        let options = policy.queueOptions(pipeline: pipeline, isWorkedOn: !isLeft.load(ordering: .relaxed))
+        let queue = try await policy.queue?.queue(for: label, options) ?? MemoryQueue(options)
         self.queue.withLock { $0 = queue }
         startWorkers(step)
     }
@@ -152,13 +169,19 @@ package final class Background: PendingQueue {
     }
 
     private func startWorkers(_ step: StepRunner) {
+        if isLeft.load(ordering: .relaxed) { return }
         let queue = current
+        let shared = shared
         let worker = BackgroundWorker(step: step, policy: policy, logger: logger, background: self)
         let tasks = (0..<lanes.withLock(\.self)).map { lane in
             Task {
                 while true {
-                    let batch = await queue.next(lane: lane, upTo: worker.batchSize, lingering: BackgroundWorker.linger)
+                    var batch = await queue.next(lane: lane, upTo: worker.batchSize, lingering: BackgroundWorker.linger)
                     if batch.isEmpty { return }
+                    if let shared, !isReplaced.load(ordering: .relaxed) {
+                        batch = worker.giveBackUnfit(of: batch, to: shared, lane: lane)
+                        if batch.isEmpty { continue }
+                    }
                     if isReplaced.load(ordering: .relaxed) { return queue.putBack(batch, lane: lane) }
                     let result = await worker.work(on: batch, from: queue, lane: lane)
                     queue.finish(result.done, lane: lane)
@@ -195,6 +218,9 @@ package final class Background: PendingQueue {
         isReplaced.load(ordering: .relaxed) || isGivingUp.load(ordering: .relaxed)
             || isStopping.load(ordering: .relaxed) && guarantee.survivesProcess
     }
+
+    /// Whether no message of another version of the file has been seen before.
+    func isFirstUnfit() -> Bool { !hasSeenUnfit.exchange(true, ordering: .relaxed) }
 
     func count(_ change: (inout Counts) -> Void) {
         counters.withLock { change(&$0) }
@@ -236,6 +262,11 @@ package final class Background: PendingQueue {
         let left = queue.depth.messages
         guard left > 0 else { return 0 }
         if let letters { return await keepRest(of: queue, in: letters, within: limit - patience) }
+        if guarantee.isShared {
+            let place = queue.location ?? "the queue"
+            logger.info("\(left) messages wait in \(place), for any worker", metadata: ["waiting": "\(left)"])
+            return 0
+        }
         if guarantee.survivesProcess {
             let place = queue.location.map { ": they are in \($0)" } ?? ""
             logger.notice(

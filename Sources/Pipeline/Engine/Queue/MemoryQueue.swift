@@ -192,6 +192,25 @@ package final class MemoryQueue: MessageQueue {
         }
     }
 
+    /// Takes out messages that wait and pass a test: somebody else works on them.
+    package func withdraw(where passes: (QueuedMessage) -> Bool) -> [QueuedMessage] {
+        state.withLock { state in
+            var withdrawn: [QueuedMessage] = []
+            for lane in state.lanes.indices {
+                let taken = state.lanes[lane].waiting.filter(passes)
+                if taken.isEmpty { continue }
+                state.lanes[lane].waiting.removeAll(where: passes)
+                for queued in taken {
+                    state.bytes -= queued.footprint
+                    state.leave(queued.message.session)
+                }
+                state.count -= taken.count
+                withdrawn += taken
+            }
+            return withdrawn
+        }
+    }
+
     package func wakeWorkers() {
         let workers = state.withLock { state in
             state.lanes.indices.compactMap { state.lanes[$0].worker.take() }

@@ -10,12 +10,15 @@ public struct QueueStatus: Sendable {
     public let dropped: Int
     /// Messages that failed for good, since the start.
     public let failed: Int
+    /// What else is counted where several processes work on it; `nil` where they don't.
+    package let sharing: QueueSharing?
 
-    init(label: String, depth: QueueDepth, counts: Background.Counts) {
+    init(label: String, depth: QueueDepth, counts: Background.Counts, sharing: QueueSharing?) {
         self.label = label
         self.depth = depth
         retries = counts.retries
         dropped = counts.dropped
         failed = counts.failed
+        self.sharing = sharing
     }
 }

@@ -1,0 +1,170 @@
+import Logging
+import NATS
+import Pipeline
+import Synchronization
+
+/// What a `nats` resource has while it is open: its connection, the check of its stream, and the queues of its steps.
+final class NATSLink: Sendable {
+    private struct State {
+        var connection: NATSConnection?
+        var settings: NATSSettings?
+        var stream: StreamConfiguration?
+        var creates = true
+        var logger: Logger?
+        /// Whether the stream was found to be as the file says.
+        var isChecked = false
+        /// What is wrong with it.
+        var problem: String?
+        var checking: Task<Void, Never>?
+        var queues: [PartitionedQueue] = []
+    }
+
+    /// How long the start waits for a server; after that it goes on without.
+    private static let patience = Duration.seconds(2)
+
+    private let state = Mutex(State())
+
+    var connection: NATSConnection? { state.withLock(\.connection) }
+
+    var health: Health {
+        let (connection, isChecked, problem) = state.withLock { ($0.connection, $0.isChecked, $0.problem) }
+        guard let connection else { return .failing(.databaseUnavailable("the queue is not open")) }
+        if let problem { return .failing(.databaseUnavailable(problem)) }
+        if let problem = connection.problem { return .failing(.databaseUnavailable("NATS: \(problem)")) }
+        return isChecked ? .ready : .failing(.databaseUnavailable("the stream was not looked at yet"))
+    }
+
+    /// Connects in the background, and looks at the stream once there is a connection.
+    ///
+    /// - Throws: ``NATSStreamProblem`` where the stream is there, or is not, as the file doesn't want it.
+    func open(
+        _ settings: NATSSettings, _ stream: StreamConfiguration, creates: Bool, logger: Logger
+    ) async throws {
+        try NATSFiles.check(settings)
+        let connection: NATSConnection
+        do throws(NATSError) {
+            connection = try NATSConnection.shared(settings)
+        } catch {
+            throw NATSStreamProblem("NATS can't be used: \(error)")
+        }
+        state.withLock { state in
+            state = State()
+            (state.connection, state.settings, state.stream) = (connection, settings, stream)
+            (state.creates, state.logger) = (creates, logger)
+        }
+        if await connection.waitUntilConnected(within: NATSLink.patience) {
+            if try await check() { return }
+        } else if connection.isOver {
+            throw NATSStreamProblem("NATS can't be used: \(connection.problem ?? "")")
+        }
+        logger.warning("NATS can't be reached; it is tried again", metadata: ["detail": "\(connection.problem ?? "")"])
+        let checking = Task { await self.checkUntilDone() }
+        state.withLock { $0.checking = checking }
+    }
+
+    /// Looks at the stream, and makes it where the file says so.
+    ///
+    /// - Returns: Whether it is known how the stream is.
+    /// - Throws: Where it isn't as the file says.
+    private func check() async throws(NATSStreamProblem) -> Bool {
+        let (connection, stream, creates) = state.withLock { ($0.connection, $0.stream, $0.creates) }
+        guard let connection, let stream else { return false }
+        let jetStream = JetStream(connection)
+        var problem: NATSStreamProblem?
+        do throws(NATSError) {
+            if let found = try await jetStream.stream(stream.name) {
+                problem = NATSStreamProblem(found.configuration, wanted: stream)
+            } else if creates {
+                try await jetStream.create(stream)
+            } else {
+                problem = NATSStreamProblem(missing: stream)
+            }
+        } catch {
+            if error.isTransient { return false }
+            problem = NATSStreamProblem("the stream '\(stream.name)' can't be had: \(error)")
+        }
+        if let problem { throw problem }
+        state.withLock { ($0.isChecked, $0.problem) = (true, nil) }
+        return true
+    }
+
+    /// The host has started without NATS, so that what is wrong later can only be said.
+    private func checkUntilDone() async {
+        var said: String?
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(250))
+            guard let connection, connection.isConnected else { continue }
+            do throws(NATSStreamProblem) {
+                if try await check() { break }
+            } catch {
+                let logger = state.withLock { state in
+                    state.problem = error.description
+                    return state.logger
+                }
+                if said != error.description { logger?.error("\(error)") }
+                said = error.description
+                try? await Task.sleep(for: .seconds(2))
+            }
+        }
+        let (logger, queues) = state.withLock { ($0.logger, $0.queues) }
+        if Task.isCancelled { return }
+        logger?.notice("NATS is there")
+        for queue in queues { queue.streamIsReady() }
+    }
+
+    /// The queue of a step.
+    func queue(for label: String, _ options: QueueOptions) throws(NATSStreamProblem) -> PartitionedQueue {
+        let (connection, stream, settings, logger, isChecked) = state.withLock {
+            ($0.connection, $0.stream, $0.settings, $0.logger, $0.isChecked)
+        }
+        guard let connection, let stream, let settings, let logger else {
+            throw NATSStreamProblem("the queue is not open")
+        }
+        let servers = settings.servers.map(NATSAddresses.shown).joined(separator: ",")
+        let queue = PartitionedQueue(
+            JetStream(connection), stream: stream.name, label: label, options: options,
+            location: "the stream '\(stream.name)' at \(servers)", logger: logger)
+        state.withLock { $0.queues.append(queue) }
+        queue.start(isReady: isChecked)
+        return queue
+    }
+
+    /// Says what waits for steps of this file's pipelines that there are no more.
+    func reportAbandoned() async {
+        let (connection, stream, queues, logger) = state.withLock {
+            ($0.connection, $0.stream, $0.queues, $0.logger)
+        }
+        guard let connection, connection.isConnected, let stream, let first = queues.first else { return }
+        let pipeline = first.pipelineSubject
+        guard let info = try? await JetStream(connection).stream(stream.name, counting: "\(pipeline).>") else { return }
+        let known = Set(queues.map(\.subject))
+        var waiting: [String: Int] = [:]
+        for (subject, count) in info.subjects {
+            guard let dot = subject.lastIndex(of: "."), !known.contains(String(subject[..<dot])) else { continue }
+            waiting[String(subject[..<dot].dropFirst(pipeline.utf8.count + 1)), default: 0] += count
+        }
+        for (token, count) in waiting.sorted(by: { $0.key < $1.key }) {
+            let label = NATSName.unescaped(token) ?? token
+            logger?.warning(
+                """
+                \(count) messages wait for a stage '\(label)', which this file doesn't have behind this queue; a worker of a \
+                file that has it works on them
+                """,
+                metadata: ["step": "\(label)", "stream": "\(stream.name)"])
+        }
+    }
+
+    /// Gives back what the workers had, so that others have it at once, and the connection.
+    func close() async {
+        let (connection, queues, checking) = state.withLock { state in
+            defer { state.queues = [] }
+            return (state.connection, state.queues, state.checking)
+        }
+        checking?.cancel()
+        await withTaskGroup(of: Void.self) { group in
+            for queue in queues { group.addTask { await queue.leave() } }
+        }
+        state.withLock { $0.connection = nil }
+        connection?.close()
+    }
+}

@@ -1,0 +1,128 @@
+import Logging
+import NATS
+import Pipeline
+import Synchronization
+
+/// What comes from the stream. Called on the connection's thread, one message after the other.
+extension PartitionedQueue {
+    private enum Verdict {
+        case taken
+        /// It is done already, or can't be read.
+        case acknowledge(Delivery.Acknowledgement)
+        /// Of an earlier consumer, or to be delivered again later.
+        case ignored
+    }
+
+    func delivered(_ message: NATSMessage) {
+        if message.status != nil { return told(message) }
+        guard let delivery = Delivery(message),
+            let partition = message.subject.split(separator: ".").last.flatMap({ Int($0) }),
+            (0..<Partition.count).contains(partition)
+        else { return }
+        let ticket = Int64(clamping: delivery.sequence)
+        let content = PartitionedQueue.record(of: message)
+        let (verdict, isFirstUnreadable): (Verdict, Bool) = state.withLock { state in
+            guard state.partitions[partition].consumer == delivery.consumer, state.partitions[partition].takes else {
+                return (.ignored, false)
+            }
+            state.partitions[partition].requested = max(0, state.partitions[partition].requested - 1)
+            if delivery.deliveries > 1 { state.counts.redeliveries += 1 }
+            if state.finished.contains(ticket) { return (.acknowledge(.done), false) }
+            if state.taken[ticket] != nil {
+                // It is being worked on, and what was to acknowledge it is of no use any more.
+                state.taken[ticket]?.acknowledgement = delivery.acknowledgementSubject
+                state.taken[ticket]?.consumer = delivery.consumer
+                return (.ignored, false)
+            }
+            guard memory.bytes < PartitionedQueue.memoryLimit else {
+                // Those that follow must not overtake it: the partition begins anew when there is room.
+                state.partitions[partition].takes = false
+                return (.ignored, false)
+            }
+            guard let content else {
+                let isFirst = state.unreadable.isEmpty
+                state.unreadable.insert(ticket)
+                return (.acknowledge(.again(after: Partition.patience)), isFirst)
+            }
+            state.taken[ticket] = Taken(
+                partition: partition, acknowledgement: delivery.acknowledgementSubject, consumer: delivery.consumer,
+                nextSign: .now + Partition.sign)
+            state.partitions[partition].here += 1
+            _ = memory.push(QueuedMessage(content, ticket: ticket, size: message.withPayload(\.count)))
+            return (.taken, false)
+        }
+        if case .acknowledge(let word) = verdict {
+            connection.acknowledge([delivery.acknowledgementSubject], word)
+        }
+        if isFirstUnreadable {
+            logger.warning(
+                "A message in the stream can't be read; it stays there for a worker of another version",
+                metadata: ["stream": "\(stream)", "sequence": "\(ticket)"])
+        }
+    }
+
+    private static func record(of message: NATSMessage) -> Message? {
+        // What a client sent is some levels further in.
+        let value = message.withPayload { try? JSONReader.value(of: $0, deepest: JSONReader.deepest + 8) }
+        return value.flatMap(MessageRecord.init(json:))?.message
+    }
+
+    /// What the server says instead of a message, to the inbox of a pull.
+    private func told(_ message: NATSMessage) {
+        let tokens = message.subject.dropFirst(inbox.utf8.count).split(separator: ".")
+        guard tokens.count == 2, let partition = Int(tokens[0]), let number = Int(tokens[1]) else { return }
+        let text = message.header("Description")?.lowercased() ?? ""
+        let isLost = message.status == 503 || message.status == 409 && text.contains("consumer deleted")
+        state.withLock { state in
+            guard state.partitions[partition].number == number, state.partitions[partition].consumer != nil else {
+                return
+            }
+            if isLost {
+                loseLocked(partition, &state)
+                state.kick()
+            } else if message.status == 409 {
+                state.partitions[partition].requested = 0
+            }
+        }
+    }
+
+    /// Lets go of a partition that is another worker's, or whose consumer is to be made anew.
+    func loseLocked(_ partition: Int, _ state: inout State) {
+        if let consumer = state.partitions[partition].consumer { state.leftovers.append(consumer) }
+        state.partitions[partition].consumer = nil
+        state.partitions[partition].takes = false
+        state.partitions[partition].isLeaving = false
+        state.partitions[partition].requested = 0
+        withdrawLocked(partition, &state)
+    }
+
+    /// Takes what waits of a partition out of memory.
+    func withdrawLocked(_ partition: Int, _ state: inout State) {
+        let withdrawn = memory.withdraw { queued in state.taken[queued.ticket]?.partition == partition }
+        for queued in withdrawn { state.taken[queued.ticket] = nil }
+        state.partitions[partition].here -= withdrawn.count
+    }
+
+    /// The connection came or went.
+    func connectionChanged(_ isConnected: Bool) {
+        state.withLock { state in
+            if !isConnected {
+                // Another worker may have what was this one's before there is a connection again.
+                for partition in state.partitions.indices where state.partitions[partition].consumer != nil {
+                    loseLocked(partition, &state)
+                }
+                state.lastHello = nil
+            }
+            state.kick()
+        }
+    }
+
+    func pull(_ pulls: [(consumer: String, count: Int, partition: Int)]) {
+        for pull in pulls {
+            let number = state.withLock { $0.partitions[pull.partition].number }
+            jetStream.pull(
+                pull.count, of: pull.consumer, in: stream, within: Partition.pull,
+                to: "\(inbox).\(pull.partition).\(number)")
+        }
+    }
+}

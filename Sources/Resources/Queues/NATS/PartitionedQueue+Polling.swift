@@ -1,0 +1,72 @@
+import NATS
+import Pipeline
+import Synchronization
+
+/// How full the stream is.
+extension PartitionedQueue {
+    private static let pace = Duration.seconds(2)
+
+    func poll() async {
+        let now = ContinuousClock.now
+        let isDue = state.withLock { state in
+            guard now >= state.nextPoll else { return false }
+            state.nextPoll = now + PartitionedQueue.pace
+            return true
+        }
+        guard isDue, let info = try? await jetStream.stream(stream, counting: "\(subject).*") else { return }
+        let count = info.subjects.values.reduce(0, +)
+        var oldest: Timestamp?
+        if count > 0, let first = try? await jetStream.next(of: "\(subject).*", in: stream) {
+            oldest = first.receivedAt
+        }
+        state.withLock { state in
+            let now = ContinuousClock.now
+            // What has just been acknowledged may be counted yet: while much happens, what was counted here is as good.
+            guard now > state.lastChange + .milliseconds(200) || now > state.lastPolled + .seconds(6) else {
+                state.nextPoll = now + .milliseconds(250)
+                return
+            }
+            state.lastPolled = now
+            state.polled = QueueDepth(messages: count, oldest: oldest)
+            (state.pushed, state.ended) = (0, 0)
+            if count == 0 { state.unreadable = [] }
+        }
+        await beginAnewWhereLeft(info.subjects)
+    }
+
+    /// A stream has kept messages that were acknowledged, and its consumer doesn't deliver them again. Where a partition has had
+    /// messages for some time and none of them comes, its consumer is made anew, and they do.
+    private func beginAnewWhereLeft(_ counts: [String: Int]) async {
+        state.withLock { state in
+            for partition in state.partitions.indices {
+                let isLeft =
+                    (counts["\(subject).\(partition)"] ?? 0) > 0 && state.partitions[partition].takes
+                    && state.partitions[partition].here == 0
+                state.partitions[partition].polledLeft = isLeft ? state.partitions[partition].polledLeft + 1 : 0
+                guard state.partitions[partition].polledLeft >= 4 + (state.unreadable.isEmpty ? 0 : 8) else { continue }
+                state.partitions[partition].polledLeft = 0
+                loseLocked(partition, &state)
+                state.kick()
+            }
+        }
+    }
+
+    func wakeProducers() {
+        let isAtCapacity = isAtCapacity
+        let producers = state.withLock { state in
+            // One of them finds out whether there is room again.
+            if isAtCapacity { return [CheckedContinuation<Void, Never>]() }
+            return state.isFull ? state.producers.take(1) : state.producers.take()
+        }
+        for producer in producers { producer.resume() }
+    }
+}
+
+extension StoredMessage {
+    /// When the message was received, as it says itself.
+    fileprivate var receivedAt: Timestamp? {
+        let value = message.withPayload { try? JSONReader.value(of: $0, deepest: JSONReader.deepest + 8) }
+        guard case .object(let members) = value else { return nil }
+        return members["received_at"]?.whole.map { Timestamp(microseconds: Int64($0)) }
+    }
+}

@@ -1,0 +1,228 @@
+import Logging
+import NATS
+import Pipeline
+import Synchronization
+
+/// One step's part of a stream, split by session into ``Partition``s. Those that this process has are read ahead into memory;
+/// a message leaves the stream once it was worked on.
+final class PartitionedQueue: SharedMessageQueue {
+    /// A message that is here.
+    struct Taken {
+        let partition: Int
+        /// Where its acknowledgement goes; another after it was delivered again.
+        var acknowledgement: String
+        var consumer: String
+        /// When the server is told again that it is being worked on.
+        var nextSign: ContinuousClock.Instant
+    }
+
+    struct State {
+        var partitions = [Partition](repeating: Partition(), count: Partition.count)
+        var taken: [Int64: Taken] = [:]
+        /// What was finished lately: it may come again where its acknowledgement was lost.
+        var finished = RecentNumbers(limit: 20_000)
+        /// What this process has handed over and not finished itself, for the history of its sessions.
+        var handedOver = HandedOver()
+        var isClosed = false
+        var isReady = false
+        var isFull = false
+        var producers = RoomWaiters()
+        var workingWaits: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var hasShare = false
+        /// What the stream held when it was last asked, and what has changed here since.
+        var polled = QueueDepth(messages: 0, oldest: nil)
+        var pushed = 0
+        var ended = 0
+        var lastChange = ContinuousClock.now
+        var lastPolled = ContinuousClock.now
+        var unreadable: Set<Int64> = []
+        var counts = QueueSharing()
+        var group = WorkerGroup()
+        var lastHello: ContinuousClock.Instant?
+        var nextPoll = ContinuousClock.now
+        /// Consumers that are to be removed.
+        var leftovers: [String] = []
+        var observations: [NATSObservation] = []
+        var manager: Task<Void, Never>?
+        var isKicked = false
+        var sleeper: CheckedContinuation<Void, Never>?
+    }
+
+    /// How many bytes of memory what is read ahead may take.
+    static let memoryLimit = 32 << 20
+
+    let jetStream: JetStream
+    let stream: String
+    /// `STREAM.PIPELINE`, and with the label behind it.
+    let pipelineSubject: String
+    let subject: String
+    /// What makes a message's id one of this step's.
+    let idSuffix: String
+    /// What this worker is called among those of the step.
+    let worker: String
+    let isWorkedOn: Bool
+    let location: String?
+    let memory: MemoryQueue
+    let logger: Logger
+    let inbox: String
+    private let capacity: Int
+    let state = Mutex(State())
+    let tickets = Atomic<UInt64>(0)
+
+    var connection: NATSConnection { jetStream.connection }
+
+    init(
+        _ jetStream: JetStream, stream: String, label: String, options: QueueOptions, location: String, logger: Logger
+    ) {
+        (self.jetStream, self.stream, self.location) = (jetStream, stream, location)
+        pipelineSubject = "\(stream).\(NATSName.escaped(options.pipeline))"
+        subject = "\(pipelineSubject).\(NATSName.escaped(label))"
+        idSuffix = ":\(NATSName.escaped(options.pipeline)):\(NATSName.escaped(label))"
+        worker = String(UInt64.random(in: .min ... .max), radix: 36)
+        isWorkedOn = options.isWorkedOn
+        memory = MemoryQueue(QueueOptions(capacity: .max, lanes: options.lanes))
+        var logger = logger
+        logger[metadataKey: "step"] = "\(label)"
+        self.logger = logger
+        inbox = jetStream.connection.newInbox()
+        capacity = options.capacity ?? .max
+    }
+
+    var depth: QueueDepth {
+        let here = memory.depth
+        return state.withLock { state in
+            var depth = state.polled
+            depth.messages = max(here.messages, depth.messages + state.pushed - state.ended)
+            if depth.messages == 0 { depth.oldest = nil }
+            if depth.messages > 0, depth.oldest == nil { depth.oldest = here.oldest }
+            depth.unreadable = state.unreadable.count
+            return depth
+        }
+    }
+
+    var sharing: QueueSharing {
+        state.withLock { state in
+            var counts = state.counts
+            counts.partitions = state.partitions.count { $0.consumer != nil }
+            return counts
+        }
+    }
+
+    /// Whether no more may be handed over, as the step's own limit is reached.
+    var isAtCapacity: Bool { capacity < .max && depth.messages >= capacity }
+
+    /// A message must reach the stream first.
+    func pushWithoutWaiting(_ message: Message) -> PushOutcome? { nil }
+
+    func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage] {
+        await memory.next(lane: lane, upTo: limit, lingering: linger)
+    }
+
+    func finish(_ messages: [QueuedMessage], lane: Int) {
+        memory.finish(messages, lane: lane)
+        let (acknowledgements, pulls, producers) = state.withLock { state in
+            var acknowledgements: [String] = []
+            var partitions: Set<Int> = []
+            for queued in messages {
+                state.finished.insert(queued.ticket)
+                state.handedOver.remove(queued.ticket, of: queued.message.session.id)
+                guard let taken = state.taken.removeValue(forKey: queued.ticket) else { continue }
+                acknowledgements.append(taken.acknowledgement)
+                state.partitions[taken.partition].here -= 1
+                partitions.insert(taken.partition)
+            }
+            state.ended += messages.count
+            state.lastChange = .now
+            if partitions.contains(where: { state.partitions[$0].isLeaving }) { state.kick() }
+            return (acknowledgements, state.pulls(of: partitions), state.producers.take(messages.count))
+        }
+        connection.acknowledge(acknowledgements, .done)
+        pull(pulls)
+        for producer in producers { producer.resume() }
+    }
+
+    func putBack(_ messages: [QueuedMessage], lane: Int) {
+        // What belongs to another worker by now is not to be worked on here.
+        let lost = state.withLock { state in messages.filter { !state.isHere($0.ticket) } }
+        memory.putBack(messages, lane: lane)
+        if !lost.isEmpty {
+            let tickets = Set(lost.map(\.ticket))
+            withdraw { tickets.contains($0.ticket) }
+        }
+    }
+
+    func giveBack(_ messages: [QueuedMessage], lane: Int) {
+        memory.finish(messages, lane: lane)
+        let acknowledgements = state.withLock { state in
+            var acknowledgements: [String] = []
+            for queued in messages {
+                state.counts.givenBack += 1
+                guard let taken = state.taken.removeValue(forKey: queued.ticket) else { continue }
+                acknowledgements.append(taken.acknowledgement)
+                state.partitions[taken.partition].here -= 1
+                state.group.isOfferedTo(others: taken.partition, until: .now + PartitionedQueue.offer)
+            }
+            state.kick()
+            return acknowledgements
+        }
+        connection.acknowledge(acknowledgements, .again(after: PartitionedQueue.offer))
+    }
+
+    /// How long messages of another version of the file are left to other workers, before they are looked at again.
+    static let offer = Duration.seconds(10)
+
+    func wakeWorkers() { memory.wakeWorkers() }
+
+    /// Takes what waits in memory out of it, as others work on it.
+    func withdraw(where passes: (QueuedMessage) -> Bool) {
+        state.withLock { state in
+            for queued in memory.withdraw(where: passes) {
+                guard let taken = state.taken.removeValue(forKey: queued.ticket) else { continue }
+                state.partitions[taken.partition].here -= 1
+            }
+        }
+    }
+
+    /// What was read ahead is still handed out; what is in the stream alone stays there.
+    func close() {
+        let (producers, waits) = state.withLock { state in
+            state.isClosed = true
+            for index in state.partitions.indices {
+                state.partitions[index].takes = false
+                state.partitions[index].isLeaving = true
+            }
+            state.kick()
+            defer { state.workingWaits = [:] }
+            return (state.producers.take(), state.workingWaits.values)
+        }
+        memory.close()
+        for producer in producers { producer.resume() }
+        for wait in waits { wait.resume() }
+    }
+
+    func giveUp() -> [Message] { [] }
+}
+
+extension PartitionedQueue.State {
+    /// Whether a message is still this worker's: its partition has the consumer that delivered it.
+    func isHere(_ ticket: Int64) -> Bool {
+        guard let taken = taken[ticket] else { return false }
+        return partitions[taken.partition].consumer == taken.consumer
+    }
+
+    /// Has the manager look at once.
+    mutating func kick() {
+        isKicked = true
+        sleeper.take()?.resume()
+    }
+
+    /// What to ask for of some partitions.
+    mutating func pulls(of indices: some Sequence<Int>) -> [(consumer: String, count: Int, partition: Int)] {
+        let now = ContinuousClock.now
+        return indices.compactMap { index in
+            let count = partitions[index].pull(at: now)
+            guard count > 0, let consumer = partitions[index].consumer else { return nil }
+            return (consumer, count, index)
+        }
+    }
+}

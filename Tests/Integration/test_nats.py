@@ -1,0 +1,56 @@
+"""A queue in NATS JetStream: the flow over it, what is on the wire, and what is said where it isn't as the file says."""
+
+from conftest import receive_json, say, wait_until, waiting
+
+SHARED = """
+pipeline: chat
+resources:
+  model: echo
+  database: {sqlite: {path: data/stagecoach.db}}
+  outbox: {nats: {url: "${NATS_URL}", size: 64MiB}}
+stages:
+  - receive: {format: json}
+  - complete
+  - persist
+    async: {queue: outbox}
+  - respond
+""".replace("- persist\n", "- persist: {table: requests}\n")
+PARTITIONS = 16
+
+
+def environment(server):
+    return {"NATS_URL": server.url}
+
+
+def index(session):
+    """The partition of a session, by the rule of the documents: FNV-1a, folded."""
+    number = 0xCBF29CE484222325
+    for byte in session.encode():
+        number = (number ^ byte) * 0x100000001B3 % 2**64
+    return (number ^ number >> 32) % PARTITIONS
+
+
+def test_an_answer_leaves_once_the_stream_has_its_message_and_a_row_follows(serve, nats):
+    host = serve(SHARED, env=environment(nats))
+    with host.connect() as client, nats.client() as wire:
+        receive_json(client)
+        for number in range(20):
+            assert say(client, f"prompt {number}")["type"] == "response"
+        assert [row["prompt"] for row in host.wait_for_rows(20)] == [f"prompt {number}" for number in range(20)]
+        wait_until(lambda: wire.count() == 0, "the stream to be empty")
+        wait_until(lambda: waiting(host) == 0, "the metric")
+        assert wire.stream()["state"]["last_seq"] == 20, "each message once"
+
+
+def test_a_stream_of_work_is_made_that_drops_nothing_by_age_or_count(serve, nats):
+    serve(SHARED.replace("size: 64MiB", "size: 64MiB, stream: orders-1"), env=environment(nats))
+    with nats.client() as wire:
+        made = wire.stream("orders-1")["config"]
+        consumers = wait_until(lambda: len(found := wire.consumers("orders-1")) == PARTITIONS and found, "the consumers")
+    assert made["subjects"] == ["orders-1.>"] and made["retention"] == "workqueue" and made["discard"] == "new"
+    assert made["max_bytes"] == 64 << 20 and made["storage"] == "file" and made["num_replicas"] == 1
+    assert made["max_age"] == 0 and made["max_msgs"] == -1
+    for consumer in consumers:
+        assert consumer["config"]["ack_policy"] == "explicit" and consumer["config"].get("max_deliver", -1) == -1
+    assert {consumer["config"]["filter_subject"] for consumer in consumers} == {
+        f"orders-1.chat.persist.{number}" for number in range(PARTITIONS)}
