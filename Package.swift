@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "CMalloc"),
         // Not linked, but loaded where it is used: its header is Debian's libnats-dev.
         .target(name: "CNATS"),
+        .target(name: "CPages", exclude: ["files"]),
         // Not by pkg-config: of its flags, SwiftPM takes no -pthread.
         .target(name: "CPattern", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CProcess"),
@@ -113,6 +114,8 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "CMalloc",
+                "CPages",
+                "CZlib",
                 "Cryptography",
                 "HTTPClient",
                 "Pipeline",
@@ -131,7 +134,6 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            resources: [.embedInCode("Pages/chat.html")],
             swiftSettings: strict
         ),
         .target(

@@ -3,7 +3,7 @@
 
 #include <zlib.h>
 
-/* These two are macros in zlib.h, which Swift doesn't see. Negative window bits mean raw deflate, without zlib's
+/* These are macros in zlib.h, which Swift doesn't see. Negative window bits mean raw deflate, without zlib's
    header and checksum. */
 
 static inline int zlib_begin_deflate(z_stream *stream, int level, int window_bits, int memory_level) {
@@ -12,6 +12,11 @@ static inline int zlib_begin_deflate(z_stream *stream, int level, int window_bit
 
 static inline int zlib_begin_inflate(z_stream *stream, int window_bits) {
     return inflateInit2(stream, -window_bits);
+}
+
+/* A whole file of gzip, as small as it gets. */
+static inline int zlib_begin_gzip(z_stream *stream) {
+    return deflateInit2(stream, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + 16, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY);
 }
 
 #endif

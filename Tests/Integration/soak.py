@@ -56,31 +56,38 @@ AI = FLOW.replace("NAME", "ai").replace("MODEL", 'openai: {url: "${OPENAI_BASE_U
 class Figures:
     """What the process holds while nobody is there.
 
-    Connections to the database are not counted: of a fixed number each is made when it is needed, so how many there are
-    depends on what came since the last restart of the database.
+    Connections to the database and to the model are counted by themselves: each is made when it is needed and kept, so how many
+    there are depends on how many were needed at once since the last restart of the database, or the last reload.
     """
 
-    def __init__(self, process, database_port):
+    def __init__(self, process, pools):
         folder = pathlib.Path(f"/proc/{process}")
         self.memory = int(re.search(r"VmRSS:\s+(\d+)", (folder / "status").read_text())[1])
         sockets = [line.split() for line in (folder / "net/tcp").read_text().splitlines()[1:]]
-        pool = {f"socket:[{field[9]}]" for field in sockets if int(field[2].split(":")[1], 16) == database_port}
-        self.files = sum(self.target(file) not in pool for file in (folder / "fd").iterdir())
+        names = {
+            f"socket:[{field[9]}]": pools[port]
+            for field in sockets if (port := int(field[2].split(":")[1], 16)) in pools}
+        kinds = collections.Counter(
+            names.get(target := self.target(file)) or re.sub(r"\d+", "N", target) for file in (folder / "fd").iterdir())
+        self.pooled = {name: kinds.pop(name, 0) for name in pools.values()}
+        self.kinds = dict(sorted(kinds.items()))
+        self.files = kinds.total()
 
     @staticmethod
     def target(file):
         try:
             return os.readlink(file)
         except FileNotFoundError:
-            return None  # closed this instant
+            return "closed this instant"
 
     def __str__(self):
-        return f"{self.memory} KiB, {self.files} descriptors"
+        return f"{self.memory} KiB, {self.files} descriptors ({self.kinds}), pools {self.pooled}"
 
 
 class Soak:
-    def __init__(self, host, database):
+    def __init__(self, host, database, model):
         self.host, self.database = host, database
+        self.pools = {database.server.port: "database", model.port: "model"}
         self.said = {}  # what each answered message said, by its id
         self.counts = collections.Counter()
         self.faults = []
@@ -257,7 +264,7 @@ class Soak:
         figures = []
 
         def rests():
-            figures.append(Figures(self.host.process.pid, self.database.server.port))
+            figures.append(Figures(self.host.process.pid, self.pools))
             return len(figures) > 2 and abs(figures[-1].memory - figures[-3].memory) < figures[-1].memory / 200
 
         wait_until(rests, "the memory to stay the same", deadline=120, pause=6)
@@ -280,10 +287,12 @@ class Soak:
 def test_the_host_is_after_a_long_time_what_it_was(serve, ai, stoppable_postgres):
     host = serve(ECHO, AI, env={
         "DATABASE_URL": stoppable_postgres.url(), "OPENAI_BASE_URL": ai.url, "LOG_LEVEL": "error"})
-    soak = Soak(host, stoppable_postgres)
+    soak = Soak(host, stoppable_postgres, ai)
     before = soak.run(SECONDS / 4)
     after = soak.run(SECONDS * 3 / 4)
     print(f"soak: {before}, then {after}; {dict(soak.counts)}")
     assert soak.counts["answers"] > SECONDS and soak.counts["restarts"] > 0, soak.counts
     assert abs(after.memory - before.memory) <= before.memory * ALLOWED_MEMORY, f"{before}, then {after}"
     assert abs(after.files - before.files) <= max(2, before.files * ALLOWED), f"{before}, then {after}"
+    # A client that left may have its call go on while it makes the next.
+    assert after.pooled["model"] <= 2 * (GOOD + BAD), f"{before}, then {after}"

@@ -63,7 +63,8 @@ def test_everything_that_is_linked_in_has_its_licence(packed):
     assert {f"{path.parent.name}-NOTICE.txt" for path in (ROOT / ".build/checkouts").glob("*/NOTICE.txt")} <= set(files)
     for name, words in {"Swift.txt": "Runtime Library Exception", "ICU.txt": "UNICODE, INC. LICENSE",
                         "libre2.txt": "The RE2 Authors", "libyaml.txt": "Kirill Simonov", "swift-nio-llhttp.txt": "MIT",
-                        "other-notices.txt": "WIDE Project"}.items():
+                        "other-notices.txt": "WIDE Project", "marked.txt": "Christopher Jeffrey",
+                        "DOMPurify.txt": "Apache License"}.items():
         assert words in files[name], name
 
 

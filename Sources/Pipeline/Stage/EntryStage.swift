@@ -51,11 +51,14 @@ public enum MessageFormat: String, CaseIterable, SettingValue {
 public enum EntryPath {
     /// Paths that the host serves itself.
     private static let reserved = ["/", "/console", "/healthz", "/readyz", "/metrics"]
+    /// What paths that it serves itself begin with.
+    private static let reservedFolders = ["/assets/", "/sessions/"]
 
     /// What is wrong with a path, as the end of a sentence; `nil` where nothing is. For the setting's `problem`.
     public static let problem: @Sendable (String) -> String? = { path in
         let isPlain = path.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"?#%\"<>\\{}|^`".utf8.contains($0) }
         if !path.hasPrefix("/") || !isPlain { return "must be a path such as /ws" }
-        return reserved.contains(path) || path.hasPrefix("/sessions/") ? "can't be \(path): the host serves it" : nil
+        let isReserved = reserved.contains(path) || reservedFolders.contains { path.hasPrefix($0) }
+        return isReserved ? "can't be \(path): the host serves it" : nil
     }
 }

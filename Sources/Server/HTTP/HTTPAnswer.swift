@@ -7,6 +7,8 @@ struct HTTPAnswer {
     var status: HTTPResponseStatus = .ok
     var contentType = "text/plain; charset=utf-8"
     var body: String
+    /// What stands for ``body`` where there are bytes that are ready to be sent.
+    var content: ByteBuffer?
     var headers: HTTPHeaders = [:]
     /// Why nothing is served, where nothing is.
     private(set) var refusal: RefusalReason?
@@ -41,14 +43,15 @@ struct HTTPAnswer {
     ) -> (HTTPResponseHead, ByteBuffer?) {
         var fields = headers
         // RFC 9110 section 8.6: an answer without content has no length.
-        if status != .noContent {
+        if status != .noContent, status != .notModified {
             fields.replaceOrAdd(name: "content-type", value: contentType)
-            fields.replaceOrAdd(name: "content-length", value: String(body.utf8.count))
+            fields.replaceOrAdd(name: "content-length", value: String(content?.readableBytes ?? body.utf8.count))
         }
-        fields.replaceOrAdd(name: "cache-control", value: "no-store")
+        if !fields.contains(name: "cache-control") { fields.add(name: "cache-control", value: "no-store") }
         fields.replaceOrAdd(name: "x-content-type-options", value: "nosniff")
         if isLast { fields.replaceOrAdd(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: request.version, status: status, headers: fields)
-        return (head, request.method == .HEAD || body.isEmpty ? nil : allocator.buffer(string: body))
+        if request.method == .HEAD { return (head, nil) }
+        return (head, content ?? (body.isEmpty ? nil : allocator.buffer(string: body)))
     }
 }

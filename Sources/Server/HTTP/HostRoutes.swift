@@ -40,17 +40,19 @@ struct HostRoutes: Sendable {
                 answer.headers.add(name: "allow", value: "GET, HEAD, OPTIONS")
                 return answer
             }
-            guard ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
+            let file = PageFile(at: target.path)
+            guard file != nil || ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
                 throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
             }
             guard head.method == .GET || head.method == .HEAD else {
                 throw HTTPRejection(.methodNotAllowed, "only GET is served here", headers: ["allow": "GET, HEAD"])
             }
+            if let file { return file.answer(to: head) }
             switch target.path {
             case "/healthz": return HTTPAnswer(body: "ok\n")
             case "/readyz": return readiness(isStopping: isStopping)
             case "/metrics": return try metrics(for: head, from: sender)
-            default: return ChatPage.answer(for: pipelines, needsToken: rules.authenticator != nil)
+            default: return chatPage(for: head)
             }
         } catch {
             return HTTPAnswer(error)

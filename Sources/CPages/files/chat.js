@@ -1,0 +1,456 @@
+// The chat page: conversations with the pipelines of this host.
+import { Connection } from "./connection.js";
+import { Rendering, copy } from "./markdown.js";
+import * as sessions from "./sessions.js";
+
+const byId = (id) => document.getElementById(id);
+const given = (id) => JSON.parse(byId(id).textContent);
+const pipelines = given("pipelines"), needsToken = given("needs-token"), hasHistory = given("has-history");
+const log = byId("log"), prompt = byId("prompt"), choice = byId("pipeline"), token = byId("token");
+let current; // the chat that is shown
+const chats = new Map(); // those that are connected, by session
+
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+function button(text, action, properties = {}) {
+  const made = element("button", { type: "button", textContent: text, ...properties });
+  made.addEventListener("click", () => action(made));
+  return made;
+}
+
+// Said to a screen reader once, when something is complete, and not word by word.
+const announce = (text) => (byId("announcer").textContent = text);
+
+// Random also where the page did not come by HTTPS.
+const newID = () => "c-" + [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// What to do about an error, for whoever sees it. The host's own text stands before it.
+const ADVICE = {
+  model_key_missing: "Whoever runs this host sets the model's key (for OpenAI: OPENAI_API_KEY, in the environment or in .env) and starts it again.",
+  model_unauthorized: "The model's API does not accept the host's key. Whoever runs the host sets a valid one.",
+  model_rate_limited: "The model's API is asked too often. Try again in a moment.",
+  model_timeout: "Try again, or ask for a shorter answer. The pipeline file can give the model more time: complete: {timeout: …}.",
+  model_unavailable: "Try again. If it stays so, “stagecoach doctor” on the host says what can't be reached.",
+  model_bad_response: "Try again, or ask in other words. The host's log has the details.",
+  model_filtered: "Ask in other words: the model's provider keeps this answer back.",
+  database_unavailable: "Try again in a moment. “/readyz” on the host says which database is missing.",
+  too_long: "Shorten the message and send it again.",
+  invalid_message: "Change the message and send it again.",
+  budget_spent: "Wait until there is a new budget, or ask whoever runs the host for more.",
+  rate_limited: "Wait a moment and try again.",
+  busy: "The host has more to do than it can take. Try again in a moment.",
+  timeout: "Try again. The stage took longer than the pipeline file lets it.",
+  stopping: "The host stops. Try again when it is back.",
+};
+const EDITED = ["too_long", "invalid_message", "model_filtered"];
+
+function advice(error) {
+  const seconds = error.retry_after;
+  if (seconds) return `Try again in ${seconds < 120 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`}.`;
+  return ADVICE[error.code] ?? (error.retryable ? "Try again." : "The host's log says more, under this session.");
+}
+
+/** A message and its answer, as they are seen. */
+class Exchange {
+  constructor(chat, entry) {
+    Object.assign(this, { chat, entry });
+    this.answer = element("div", { className: "answer waiting" });
+    this.tools = element("div", { className: "tools" });
+    const asked = element("div", { className: "prompt", dir: "auto", textContent: entry.prompt });
+    this.element = element("article", {}, element("h2", { className: "visually-hidden", textContent: "Message and answer" }), asked, this.answer, this.tools);
+    this.rendering = new Rendering(this.answer, () => chat.follow());
+    if (entry.answer) this.rendering.add(entry.answer);
+    if (entry.state !== "waiting") this.settle(false);
+    else this.answer.setAttribute("aria-busy", "true");
+  }
+
+  add(text) {
+    if (this.isAskedAgain) {
+      this.rendering.reset();
+      this.entry.answer = "";
+      this.isAskedAgain = false;
+      this.note("");
+    }
+    this.entry.answer = (this.entry.answer ?? "") + text;
+    this.rendering.add(text);
+  }
+
+  note(text) {
+    this.tools.replaceChildren(...(text ? [element("span", { textContent: text })] : []));
+  }
+
+  /** Shows how it has ended: `done`, `broken` with what had come, or `failed` with nothing. */
+  async settle(isNew = true) {
+    const { entry, answer } = this;
+    const ended = this.rendering.end(entry.answer ?? "");
+    if (entry.state === "failed" && !entry.answer) answer.remove();
+    await ended;
+    answer.classList.remove("waiting");
+    answer.removeAttribute("aria-busy");
+    answer.classList.toggle("broken", entry.state === "broken");
+    this.tools.replaceChildren();
+    if (entry.answer) {
+      this.tools.append(button("Copy", (pressed) => copy(entry.answer, pressed), { ariaLabel: "Copy the answer" }));
+    }
+    if (entry.isCut) this.tools.append(element("span", { textContent: "Only its beginning is kept in this browser." }));
+    if (entry.state === "done") {
+      if (entry.finish === "length") this.tools.append(element("span", { textContent: "The model stopped at its longest answer." }));
+      if (isNew) announce("Answer: " + entry.answer.slice(0, 500));
+    } else this.complain(isNew);
+    this.chat.follow();
+  }
+
+  complain(isNew) {
+    const { error } = this.entry;
+    const start = this.entry.state === "broken" ? "Broken off: " : "";
+    if (error?.code === "cancelled") {
+      const text = this.entry.answer ? "Stopped. This is what had come." : "Stopped before an answer came.";
+      this.tools.append(element("span", { className: "stopped", textContent: text }));
+      if (isNew) announce(text);
+    } else {
+      const text = error ? `${start}${error.message}` : `${start}this is what the host has stored of the answer.`;
+      const box = element("div", { className: "error" }, element("p", { textContent: text }));
+      if (error) box.append(element("p", { textContent: advice(error) }));
+      if (EDITED.includes(error?.code)) box.append(button("Edit the message", () => edit(this.entry.prompt)));
+      else box.append(button("Try again", () => this.chat.ask(this.entry.prompt)));
+      this.tools.before(box);
+      if (isNew) announce(error ? `${text}. ${advice(error)}` : text);
+    }
+  }
+}
+
+/** A conversation: what was said, and its connection while there is one. */
+class Chat {
+  constructor({ id, title, path, time }) {
+    Object.assign(this, { id, title, path, time, exchanges: new Map(), isFollowed: true });
+    this.element = element("div");
+    const stored = id ? sessions.load(id) : { seq: 0, entries: [] };
+    this.entries = stored.entries;
+    for (const entry of this.entries) this.show(entry);
+    this.connection = new Connection({ path, session: id, seq: stored.seq, needsToken }, {
+      state: (state, text) => this.changed(state, text),
+      session: (session) => this.greeted(session),
+      again: (id) => this.again(id),
+      frame: (frame) => this.receive(frame),
+    });
+    for (const entry of this.waiting) this.connection.unanswered.set(entry.id, entry.prompt);
+  }
+
+  get waiting() {
+    return this.entries.filter((entry) => entry.state === "waiting");
+  }
+
+  show(entry) {
+    const exchange = new Exchange(this, entry);
+    this.exchanges.set(entry.id, exchange);
+    this.element.append(exchange.element);
+  }
+
+  connect() {
+    if (needsToken && !token.value) return this.changed("unknown");
+    this.connection.token = token.value;
+    this.connection.connect();
+  }
+
+  /** Adds what the host has stored of it. */
+  async recall() {
+    if (!hasHistory || !this.id || (needsToken && !token.value)) return;
+    const rows = await sessions.rows(this.id, token.value);
+    if (!rows) return;
+    this.entries = sessions.merge(this.entries, rows);
+    const shown = new Set(this.entries.map((entry) => entry.id));
+    for (const [id, exchange] of this.exchanges) if (!shown.has(id)) exchange.element.remove();
+    for (const entry of this.entries) {
+      const known = this.exchanges.get(entry.id);
+      if (!known) this.show(entry);
+      else if (known.entry.answer !== entry.answer && known.entry.state !== "waiting") {
+        known.element.remove();
+        this.show(entry);
+      } else {
+        if (known.entry.state === "waiting") Object.assign(entry, { answer: known.entry.answer });
+        known.entry = entry;
+      }
+      this.element.append(this.exchanges.get(entry.id).element);
+    }
+    update();
+  }
+
+  greeted(session) {
+    this.id = session;
+    chats.set(session, this);
+    if (this === current) remember(session);
+    if (this.entries.length) this.keep();
+  }
+
+  ask(text) {
+    const entry = { id: newID(), prompt: text, answer: "", state: "waiting", time: Date.now() };
+    this.title ??= text.trim().slice(0, 80);
+    this.time = entry.time;
+    this.entries.push(entry);
+    this.isFollowed = true;
+    this.show(entry);
+    this.connection.ask(entry.id, text);
+    this.keep();
+    announce("Sent. Waiting for the answer.");
+    update();
+  }
+
+  stop() {
+    for (const entry of this.waiting) {
+      if (!this.connection.cancel(entry.id)) this.end(entry, { code: "cancelled", message: "Stopped" });
+    }
+  }
+
+  again(id) {
+    const exchange = this.exchanges.get(id);
+    exchange.isAskedAgain = true;
+    if (exchange.entry.answer) exchange.note("The connection was lost; the message is asked again.");
+  }
+
+  receive(frame) {
+    const entry = this.exchanges.get(frame.id)?.entry;
+    if (!entry) return;
+    if (frame.type === "delta") return this.exchanges.get(frame.id).add(frame.text);
+    if (frame.type === "error") return this.end(entry, frame.error);
+    if (frame.type !== "response") return;
+    Object.assign(entry, { state: "done", answer: frame.response, messageID: frame.message_id, finish: frame.finish_reason });
+    // Its row may have been shown already.
+    const twin = this.entries.find((other) => other !== entry && other.messageID === entry.messageID);
+    if (twin) {
+      this.exchanges.get(twin.id)?.element.remove();
+      this.entries = this.entries.filter((other) => other !== twin);
+    }
+    this.settled(entry);
+  }
+
+  end(entry, error) {
+    Object.assign(entry, { state: entry.answer ? "broken" : "failed", error });
+    this.settled(entry);
+  }
+
+  settled(entry) {
+    this.exchanges.get(entry.id).settle();
+    this.keep();
+    update();
+    // Nobody looks at it, and nothing is to come.
+    if (this !== current && !this.waiting.length) this.leave();
+  }
+
+  leave() {
+    this.connection.close();
+    chats.delete(this.id);
+  }
+
+  keep() {
+    if (!this.id || !this.entries.length) return;
+    this.seq = this.connection.seq;
+    sessions.keep(this);
+    list();
+  }
+
+  changed(state, text) {
+    this.state = [state, text];
+    if (this === current) tell(state, text);
+  }
+
+  /** Keeps the end in sight while the reader is there. */
+  follow() {
+    if (this !== current) return;
+    if (this.isFollowed) log.scrollTop = log.scrollHeight;
+    byId("latest").hidden = this.isFollowed;
+  }
+}
+
+// What the connection is, in words; and what somebody can do where it does not mend itself.
+function tell(state, text) {
+  const said = {
+    connecting: "connecting …", open: "session " + current.id, lost: "not connected; trying again …",
+    idle: "not connected; it connects when you write", unknown: "not connected: this host wants a key",
+    refused: text || "refused", elsewhere: text || "not connected",
+  }[state];
+  if (state === "lost" && byId("state").textContent !== said) announce("The connection was lost. It is tried again.");
+  byId("state").textContent = said;
+  const problem = byId("problem"), solve = byId("solve");
+  let [what, label, action] = [];
+  if (state === "refused" && needsToken) {
+    what = `The host did not let you in: ${text}. Enter another key or token above.`;
+    if (current.id) [label, action] = ["New conversation", () => start()];
+    token.focus();
+  } else if (state === "refused" || state === "elsewhere") {
+    const isOther = /another connection/.test(text);
+    what = isOther ? "This conversation goes on in another tab or window." : `The host closed the connection: ${text}.`;
+    [label, action] = [isOther ? "Continue here" : "Connect again", () => current.connect()];
+  } else if (state === "lost" && text && !current.connection.isGreeted) {
+    what = `The connection was lost: ${text}. It is tried again; what you wrote is not sent twice.`;
+  }
+  problem.hidden = !what;
+  problem.firstElementChild.textContent = what ?? "";
+  solve.hidden = !label;
+  solve.textContent = label ?? "";
+  solve.onclick = action ?? null;
+}
+
+function update() {
+  const isEmpty = !current.entries.length;
+  byId("empty").hidden = !isEmpty;
+  byId("stop").hidden = !current.waiting.length;
+  list();
+}
+
+function list() {
+  const known = sessions.list().filter((session) => pipelines.some((pipeline) => pipeline.path === session.path));
+  const rows = known.map((session) => {
+    const open = button(session.title || "Untitled", () => choose(session), { className: "open", dir: "auto" });
+    if (session.id === current?.id) open.setAttribute("aria-current", "true");
+    const drop = button("✕", () => forget(session), { className: "delete", ariaLabel: `Forget “${session.title}”` });
+    return element("li", {}, open, drop);
+  });
+  // Whoever is in the list stays there.
+  const focused = [...byId("sessions").querySelectorAll("button")].indexOf(document.activeElement);
+  byId("sessions").replaceChildren(...rows);
+  if (focused >= 0) byId("sessions").querySelectorAll("button")[focused]?.focus();
+  byId("forget").hidden = !known.length;
+}
+
+function remember(session) {
+  try {
+    if (session) sessionStorage.setItem("stagecoach.current", session);
+    else sessionStorage.removeItem("stagecoach.current");
+  } catch {
+    // Then a reload begins anew.
+  }
+}
+
+/** Shows a conversation; the one before stays connected while it waits for an answer. */
+function show(chat) {
+  const before = current;
+  current = chat;
+  if (before && before !== chat && !before.waiting.length) before.leave();
+  log.replaceChildren(chat.element);
+  const index = pipelines.findIndex((pipeline) => pipeline.path === chat.path);
+  if (index >= 0) choice.selectedIndex = index;
+  remember(chat.id);
+  if (chat.state) tell(...chat.state);
+  else chat.connect();
+  chat.isFollowed = true;
+  chat.follow();
+  update();
+}
+
+function start(path = pipelines[Math.max(0, choice.selectedIndex)].path) {
+  show(new Chat({ path }));
+}
+
+function choose(session) {
+  if (session.id !== current.id) {
+    const chat = chats.get(session.id) ?? new Chat(session);
+    show(chat);
+    chat.recall();
+  }
+  toggleList(false);
+  if (document.activeElement !== token) prompt.focus();
+}
+
+function forget(session) {
+  chats.get(session.id)?.leave();
+  sessions.forget(session.id);
+  if (session.id === current.id) start();
+  list();
+  byId("new").focus();
+}
+
+function toggleList(isShown) {
+  byId("list").classList.toggle("shown", isShown);
+  byId("list-toggle").setAttribute("aria-expanded", String(isShown));
+}
+
+function edit(text) {
+  prompt.value = text;
+  prompt.focus();
+}
+
+function send(text) {
+  if (!text.trim()) return;
+  if (needsToken && !token.value) return void token.focus();
+  current.ask(text);
+  prompt.value = "";
+  prompt.focus();
+}
+
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send(prompt.value);
+});
+prompt.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    send(prompt.value);
+  }
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.isComposing) return;
+  if (byId("list").classList.contains("shown")) {
+    toggleList(false);
+    byId("list-toggle").focus();
+  } else current.stop();
+});
+byId("stop").addEventListener("click", () => {
+  current.stop();
+  prompt.focus();
+});
+byId("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  for (const chat of chats.values()) if (chat !== current) chat.leave();
+  current.connect();
+  current.recall();
+});
+byId("new").addEventListener("click", () => {
+  start();
+  toggleList(false);
+  prompt.focus();
+});
+byId("forget").addEventListener("click", () => {
+  if (!confirm("Forget all conversations in this browser? What the host has stored stays there.")) return;
+  for (const session of sessions.list()) sessions.forget(session.id);
+  start();
+});
+byId("list-toggle").addEventListener("click", () => toggleList(!byId("list").classList.contains("shown")));
+byId("latest").addEventListener("click", () => {
+  current.isFollowed = true;
+  current.follow();
+  prompt.focus();
+});
+let top = 0;
+log.addEventListener("scroll", () => {
+  // Who scrolls up reads there; what grows below does not count.
+  if (log.scrollHeight - log.scrollTop - log.clientHeight < 60) current.isFollowed = true;
+  else if (log.scrollTop < top - 5) current.isFollowed = false;
+  top = log.scrollTop;
+  byId("latest").hidden = current.isFollowed;
+}, { passive: true });
+choice.addEventListener("change", () => start());
+for (const suggestion of byId("try").querySelectorAll("button")) {
+  suggestion.addEventListener("click", () => send(suggestion.textContent));
+}
+addEventListener("pagehide", () => {
+  for (const chat of chats.values()) chat.keep();
+});
+
+for (const pipeline of pipelines) choice.add(new Option(pipeline.name));
+byId("pipeline-label").hidden = pipelines.length < 2;
+byId("token-form").hidden = !needsToken;
+byId("pages").hidden = !given("has-console");
+sessions.watch(list);
+
+// A reload goes on with the conversation of its tab.
+const last = sessionStorage.getItem("stagecoach.current");
+const known = sessions.list().find((session) => session.id === last && pipelines.some((one) => one.path === session.path));
+if (known) {
+  show(new Chat(known));
+  current.recall();
+} else start();
+(needsToken ? token : prompt).focus();

@@ -1,0 +1,112 @@
+// One session over a WebSocket. After a loss it comes back to where it was (`session`, `after`), and sends what has no answer
+// again under the same id: the host works on it once.
+
+/** States: connecting, open, lost (it tries again), idle (it connects when asked), refused and elsewhere (somebody must act). */
+export class Connection {
+  /**
+   * @param at `{path, session, seq, token, needsToken}`
+   * @param on `state(name, text)`, `session(id)`, `again(id)` for a message that is asked anew, and `frame(frame)`
+   */
+  constructor(at, on) {
+    Object.assign(this, at, { on, seq: at.seq ?? 0, unanswered: new Map(), cancelled: new Set(), delay: 500, failures: 0 });
+    this.online = () => this.state === "lost" && this.connect();
+    addEventListener("online", this.online);
+  }
+
+  say(state, text = "") {
+    this.state = state;
+    this.on.state(state, text);
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    const url = new URL(this.path, location.href);
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    url.searchParams.set("format", "json");
+    if (this.session) {
+      url.searchParams.set("session", this.session);
+      if (this.seq) url.searchParams.set("after", this.seq);
+    }
+    const before = this.socket;
+    const socket = (this.socket = new WebSocket(url));
+    before?.close();
+    this.isGreeted = false;
+    this.say("connecting");
+    socket.onopen = () => {
+      if (this.needsToken) socket.send(JSON.stringify({ type: "auth", token: this.token }));
+    };
+    socket.onmessage = (event) => socket === this.socket && this.receive(JSON.parse(event.data));
+    socket.onclose = (event) => socket === this.socket && this.lost(event);
+  }
+
+  receive(frame) {
+    if (frame.type === "session") return this.greet(frame);
+    // What a resumed session says again has been seen.
+    if (frame.seq && frame.seq <= this.seq) return;
+    if (frame.seq) this.seq = frame.seq;
+    if (!this.unanswered.has(frame.id)) return;
+    if (frame.type === "response" || frame.type === "error") this.unanswered.delete(frame.id);
+    this.on.frame(frame);
+  }
+
+  greet(frame) {
+    this.session = frame.session_id;
+    if (!frame.resumed) this.seq = frame.seq ?? 0;
+    Object.assign(this, { isGreeted: true, delay: 500, failures: 0 });
+    this.on.session(this.session);
+    this.say("open");
+    for (const id of this.cancelled) this.write({ type: "cancel", id });
+    this.cancelled.clear();
+    for (const [id, prompt] of this.unanswered) {
+      if (!frame.resumed) this.on.again(id);
+      this.write({ prompt, id });
+    }
+  }
+
+  write(frame) {
+    this.socket.send(JSON.stringify(frame));
+  }
+
+  ask(id, prompt) {
+    this.unanswered.set(id, prompt);
+    if (this.isGreeted) this.write({ prompt, id });
+    else if (this.state === "idle") this.connect();
+  }
+
+  /** Stops a message. Returns whether the host will say that it has ended. */
+  cancel(id) {
+    if (this.isGreeted) {
+      this.write({ type: "cancel", id });
+      return true;
+    }
+    this.unanswered.delete(id);
+    this.cancelled.add(id);
+    return false;
+  }
+
+  async lost(event) {
+    const wasGreeted = this.isGreeted;
+    this.isGreeted = false;
+    if (event.code === 1008) return this.say(wasGreeted ? "elsewhere" : "refused", event.reason);
+    if (event.code === 1000 && !this.unanswered.size) return this.say("idle");
+    this.failures += 1;
+    this.timer = setTimeout(() => this.connect(), this.delay * (0.75 + Math.random() / 2));
+    this.delay = Math.min(this.delay * 2, 8000);
+    this.say("lost", event.reason);
+    // A browser does not say why a host refuses a WebSocket; the same request without one does.
+    if (wasGreeted || this.failures < 2) return;
+    const answer = await fetch(this.path).catch(() => null);
+    if (answer && [401, 403, 503].includes(answer.status) && this.state === "lost" && !this.needsToken) {
+      this.say("lost", (await answer.text()).trim().slice(0, 500));
+    }
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    removeEventListener("online", this.online);
+    const socket = this.socket;
+    this.socket = null;
+    this.isGreeted = false;
+    socket?.close(1000);
+  }
+}
