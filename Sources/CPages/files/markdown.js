@@ -6,10 +6,12 @@ import DOMPurify from "./purify.js";
 // like emphasis, so that there is a limit of such marks, too.
 const BLOCK = 2048;
 const MARKS = 400;
+// Lists and quotes within each other on one line, which marked reads by calling itself.
+const DEEP = /^(?:\s*(?:[-*+>]|\d{1,9}[.)])){20}/m;
 const ROWS = 60; // of a table; then it begins again, with its header
 const LINES = 100; // of code, in one element that is laid out by itself
 const BLOCKS_IN_PART = 30;
-const BUDGET = 8; // milliseconds of a frame
+const BUDGET = 10; // milliseconds of a frame
 
 class Reader extends Tokenizer {
   // What looks like HTML is text, but for line breaks, which models put into tables.
@@ -79,14 +81,15 @@ function codeBox(language) {
   const pre = element("pre", { tabIndex: 0 }, code);
   pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
-  return { box: element("div", { className: "code" }, pre, button), code };
+  const head = element("div", { className: "head" }, element("span", { textContent: language || "code" }), button);
+  return { box: element("div", { className: "code" }, head, pre), code };
 }
 
 /** The Markdown of one block as elements: nothing in it runs, loads or leads anywhere but to web and mail addresses. */
 export function render(source) {
   let fragment;
   try {
-    if (source.replace(/[^*_]/g, "").length > MARKS) throw new RangeError("too many marks");
+    if (source.replace(/[^*_]/g, "").length > MARKS || DEEP.test(source)) throw new RangeError("too much of it");
     fragment = DOMPurify.sanitize(Parser.parse(Lexer.lex(source, OPTIONS), OPTIONS), ALLOWED);
   } catch {
     return element("p", { className: "plain", dir: "auto", textContent: source });
