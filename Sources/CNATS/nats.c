@@ -153,8 +153,8 @@ static natsStatus configure(natsOptions *to, const struct stagecoach_nats_option
     THEN(natsOptions_SetMaxReconnect(to, -1));
     THEN(natsOptions_SetReconnectWait(to, from->reconnect_milliseconds));
     THEN(natsOptions_SetReconnectJitter(to, from->reconnect_jitter_milliseconds, from->reconnect_jitter_milliseconds));
-    // What is published while it is away is kept by us.
-    THEN(natsOptions_SetReconnectBufSize(to, 64 << 10));
+    // What is published while it is away fails, instead of arriving when nobody waits for it any more.
+    THEN(natsOptions_SetReconnectBufSize(to, 0));
     THEN(natsOptions_SetRetryOnFailedConnect(to, true, on_connected, self));
     THEN(natsOptions_SetReconnectedCB(to, on_connected, self));
     THEN(natsOptions_SetDisconnectedCB(to, on_disconnected, self));
@@ -248,6 +248,10 @@ int stagecoach_nats_publish(struct stagecoach_nats *self, const char *subject, c
     if (status == NATS_OK) status = library.natsConnection_PublishMsg(self->connection, message);
     library.natsMsg_Destroy(message);
     return status;
+}
+
+int stagecoach_nats_is_away(int status) {
+    return status == NATS_INSUFFICIENT_BUFFER || status == NATS_CONNECTION_DISCONNECTED || status == NATS_NOT_YET_CONNECTED;
 }
 
 const char *stagecoach_nats_status(int status) {

@@ -76,7 +76,9 @@ extension NATSConnection {
         for message in outgoing {
             let status = publish(message, through: handle)
             if status != 0, let token = message.reply {
-                let error = NATSError.library(String(cString: stagecoach_nats_status(status)))
+                let error =
+                    stagecoach_nats_is_away(status) != 0
+                    ? NATSError.notConnected : .library(String(cString: stagecoach_nats_status(status)))
                 state.withLock { $0.replies.removeValue(forKey: token) }?.receiver(.failure(error))
             }
         }

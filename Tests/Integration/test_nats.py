@@ -1,6 +1,12 @@
 """A queue in NATS JetStream: the flow over it, what is on the wire, and what is said where it isn't as the file says."""
 
+import json
+import signal
+
+import pytest
+
 from conftest import receive_json, say, wait_until, waiting
+from natsserver import NATSServer, Wire
 
 SHARED = """
 pipeline: chat
@@ -54,3 +60,20 @@ def test_a_stream_of_work_is_made_that_drops_nothing_by_age_or_count(serve, nats
         assert consumer["config"]["ack_policy"] == "explicit" and consumer["config"].get("max_deliver", -1) == -1
     assert {consumer["config"]["filter_subject"] for consumer in consumers} == {
         f"orders-1.chat.persist.{number}" for number in range(PARTITIONS)}
+
+
+def test_subjects_name_pipeline_label_and_partition_and_ids_are_those_of_messages(serve, nats):
+    text = SHARED.replace("pipeline: chat", "pipeline: a.chat-ü").replace(
+        "- persist: {table: requests}\n", "- persist: {table: requests}\n    label: to.db\n")
+    host = serve(text, env=environment(nats), arguments=["--no-work"])
+    with host.connect() as client, nats.client() as wire:
+        session = receive_json(client)["session_id"]
+        answers = [say(client, f"prompt {number}") for number in range(3)]
+        stored = wire.stored()
+    assert [message["headers"]["Nats-Subject"] for message in stored] == [
+        f"stagecoach.a=2Echat-=C3=BC.to=2Edb.{index(session)}"] * 3
+    assert [message["headers"]["Nats-Msg-Id"] for message in stored] == [
+        f"{answer['message_id']}:a=2Echat-=C3=BC:to=2Edb" for answer in answers]
+    records = [json.loads(message["payload"]) for message in stored]
+    assert [record["prompt"] for record in records] == ["prompt 0", "prompt 1", "prompt 2"]
+    assert all(record["session"] == session and record["completion"] == record["prompt"] for record in records)

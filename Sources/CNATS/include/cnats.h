@@ -58,6 +58,9 @@ long long stagecoach_nats_max_payload(struct stagecoach_nats *connection);
 int stagecoach_nats_publish(struct stagecoach_nats *connection, const char *subject, const char *reply,
                             const char *const *headers, int header_count, const void *data, int length);
 
+// Whether a status says that there is no connection now.
+int stagecoach_nats_is_away(int status);
+
 // What a status means, and what the library says of the last failure on this thread.
 const char *stagecoach_nats_status(int status);
 

@@ -31,11 +31,13 @@ struct ServingArguments: ParsableArguments {
     ///
     /// - Parameters:
     ///   - watches: Whether files are read again when they have changed.
+    ///   - leavesShared: Whether what waits in queues that several processes share is left to the others.
     ///   - recorder: What takes down what is said.
     ///   - announce: Takes the line that says where the host listens.
     /// - Throws: `ExitCode.failure` where they can't be served, or something was lost.
     func serve<Host: StagecoachHost>(
-        _ pipelines: PipelineArguments, as host: Host.Type, watches: Bool = false, recorder: Recorder? = nil,
+        _ pipelines: PipelineArguments, as host: Host.Type, watches: Bool = false, leavesShared: Bool = false,
+        recorder: Recorder? = nil,
         announce: @escaping @Sendable (String) -> Void
     ) async throws {
         LogOutput.bootstrap()
@@ -44,7 +46,7 @@ struct ServingArguments: ParsableArguments {
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(
             Host.metrics.map { MultiplexMetricsHandler(factories: [metrics, $0]) } ?? metrics)
-        let exporter = try traceExporter(of: host)
+        let exporter = try ServingArguments.traceExporter(of: host)
         let wrapping = recorder?.wrapping
         let variables = FormerEnvironment()
         let loaded = try pipelines.load(for: host, variables: variables, wrapping: wrapping)
@@ -54,7 +56,8 @@ struct ServingArguments: ParsableArguments {
         if checked.contains(where: \.hasErrors) { _ = try PipelineArguments.good(checked) }
         let files = checked.compactMap(\.file)
         let settings = HostSettings.of(files)
-        sayVersion(of: host, logger)
+        if leavesShared { for file in files { file.chain.leaveSharedQueues() } }
+        ServingArguments.sayVersion(of: host, logger)
         LogOutput.sayUnknownLevel(logger)
         say(checked, logger)
         try checkAddress(with: settings, logger)
@@ -63,6 +66,13 @@ struct ServingArguments: ParsableArguments {
             from: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
             watches: watches, settings: settings, credentials: try credentials(settings), host: self.host,
             port: port, isInsecure: insecure, logger: logger, metrics: metrics, exporter: exporter, announce: announce)
+        try await ServingArguments.run(service)
+    }
+
+    /// Runs a service until the process is told to stop.
+    ///
+    /// - Throws: `ExitCode.failure`, after saying why.
+    static func run(_ service: some Service) async throws {
         let group = ServiceGroup(
             configuration: .init(
                 // Without a name it would be a description of the service, of everything that is served in it.
@@ -82,7 +92,7 @@ struct ServingArguments: ParsableArguments {
     }
 
     /// Which version runs is the first entry of the log, and a metric.
-    private func sayVersion<Host: StagecoachHost>(of host: Host.Type, _ logger: Logger) {
+    static func sayVersion<Host: StagecoachHost>(of host: Host.Type, _ logger: Logger) {
         let (version, commit) = (ProgramVersion.number, Host.commit)
         logger.info("Starting", metadata: ["version": "\(version)", "commit": "\(commit)"])
         MetricsSystem.factory
@@ -122,7 +132,7 @@ struct ServingArguments: ParsableArguments {
     }
 
     /// Sends traces where the environment says so, unless this host's own tracer does.
-    private func traceExporter<Host: StagecoachHost>(of host: Host.Type) throws -> OTLPExporter? {
+    static func traceExporter<Host: StagecoachHost>(of host: Host.Type) throws -> OTLPExporter? {
         if let tracer = Host.tracer {
             InstrumentationSystem.bootstrap(tracer)
             return nil

@@ -9,7 +9,7 @@ struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
             abstract: "Conversation services from one YAML file.",
             version: version,
             subcommands: [
-                ServeCommand<Host>.self, CheckCommand<Host>.self, TestCommand<Host>.self,
+                ServeCommand<Host>.self, WorkCommand<Host>.self, CheckCommand<Host>.self, TestCommand<Host>.self,
                 RecordCommand<Host>.self, GraphCommand<Host>.self,
                 StagesCommand<Host>.self,
                 SessionsCommand<Host>.self, ExplainCommand<Host>.self, DoctorCommand<Host>.self,

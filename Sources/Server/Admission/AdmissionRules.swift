@@ -6,6 +6,8 @@ import WebSocketCodec
 /// it in its turn.
 struct AdmissionRules: Sendable {
     var pipelines: [ServedPipeline]
+    /// Whether clients may talk to the pipelines; not to those of a worker.
+    var servesClients = true
     var access: AccessRules
     /// `nil` where there is no authentication.
     var authenticator: Authenticator?
@@ -13,7 +15,8 @@ struct AdmissionRules: Sendable {
     var compression = false
 
     func pipeline(at target: RequestTarget) -> ServedPipeline? {
-        pipelines.first { $0.path == target.path }
+        guard servesClients else { return nil }
+        return pipelines.first { $0.path == target.path }
     }
 
     /// Whether a request asks for a WebSocket where there is one. An `Upgrade` elsewhere, or to something else, is no reason

@@ -40,8 +40,9 @@ struct HostRoutes: Sendable {
                 answer.headers.add(name: "allow", value: "GET, HEAD, OPTIONS")
                 return answer
             }
-            let file = PageFile(at: target.path)
-            guard file != nil || ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
+            let file = rules.servesClients ? PageFile(at: target.path) : nil
+            let hasPages = rules.servesClients || HostRoutes.operatorPaths.contains(target.path)
+            guard hasPages, file != nil || ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
                 throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
             }
             guard head.method == .GET || head.method == .HEAD else {

@@ -21,6 +21,11 @@ package enum HostMetric: String, CaseIterable {
     case queueRetries = "stagecoach_queue_retries_total"
     case queueDropped = "stagecoach_queue_dropped_total"
     case queueFailed = "stagecoach_queue_failed_total"
+    case queueRedelivered = "stagecoach_queue_redelivered_total"
+    case queueGivenBack = "stagecoach_queue_given_back_total"
+    case queueAcknowledged = "stagecoach_queue_acknowledged_total"
+    case queueAcknowledging = "stagecoach_queue_acknowledging_seconds_total"
+    case queuePartitions = "stagecoach_queue_partitions"
     case spansExported = "stagecoach_trace_spans_exported_total"
     case spansDropped = "stagecoach_trace_spans_dropped_total"
     case tokenKeyFetches = "stagecoach_token_key_fetches_total"
@@ -35,10 +40,11 @@ package enum HostMetric: String, CaseIterable {
     package var kind: MetricKind {
         switch self {
         case .accepted, .closes, .refused, .cut, .messages, .keptDropped, .queueRetries, .queueDropped, .queueFailed,
-            .spansExported, .spansDropped, .tokenKeyFetches, .processorTime:
+            .queueRedelivered, .queueGivenBack, .queueAcknowledged, .queueAcknowledging, .spansExported, .spansDropped,
+            .tokenKeyFetches, .processorTime:
             .counter
         case .buildInfo, .connections, .webSockets, .outbound, .inbound, .resourceReady, .keptBytes, .queueMessages,
-            .queueOldest, .queueUnreadable, .tokenKeysAge, .memory, .openFiles, .maxFiles, .startTime:
+            .queueOldest, .queueUnreadable, .queuePartitions, .tokenKeysAge, .memory, .openFiles, .maxFiles, .startTime:
             .gauge
         }
     }
@@ -52,7 +58,8 @@ package enum HostMetric: String, CaseIterable {
         case .messages: ["pipeline", "outcome"]
         case .resourceReady: ["pipeline", "resource"]
         case .keptBytes, .keptDropped: ["kind"]
-        case .queueMessages, .queueOldest, .queueUnreadable, .queueRetries, .queueDropped, .queueFailed:
+        case .queueMessages, .queueOldest, .queueUnreadable, .queueRetries, .queueDropped, .queueFailed,
+            .queueRedelivered, .queueGivenBack, .queueAcknowledged, .queueAcknowledging, .queuePartitions:
             ["pipeline", "stage"]
         case .tokenKeyFetches: ["outcome"]
         case .connections, .accepted, .webSockets, .outbound, .inbound, .spansExported, .tokenKeysAge, .processorTime,
@@ -83,6 +90,11 @@ package enum HostMetric: String, CaseIterable {
         case .queueRetries: "Runs that failed and were made again."
         case .queueDropped: "Messages dropped because the queue was full."
         case .queueFailed: "Messages that failed for good."
+        case .queueRedelivered: "Messages that a queue of several hosts delivered here again."
+        case .queueGivenBack: "Messages that were given back for a worker with another version of the file."
+        case .queueAcknowledged: "Messages that a queue of several hosts acknowledged as kept."
+        case .queueAcknowledging: "How long those acknowledgements took, all together."
+        case .queuePartitions: "Partitions of a queue of several hosts that this process works on."
         case .spansExported: "Spans that the collector took."
         case .spansDropped: "Spans that were dropped: too many waited (full), or the collector took none (export)."
         case .tokenKeyFetches: "How often an issuer was asked for its keys, by outcome: ok or failed."

@@ -21,5 +21,15 @@ enum QueueMetrics {
         add(.queueRetries) { Double($0.retries) }
         add(.queueDropped) { Double($0.dropped) }
         add(.queueFailed) { Double($0.failed) }
+        let shared = queues.compactMap { labels, status in status.sharing.map { (labels, $0) } }
+        func addShared(_ metric: HostMetric, _ value: (QueueSharing) -> Double) {
+            text.begin(metric)
+            for (labels, sharing) in shared { text.add(labels, value(sharing)) }
+        }
+        addShared(.queueRedelivered) { Double($0.redeliveries) }
+        addShared(.queueGivenBack) { Double($0.givenBack) }
+        addShared(.queueAcknowledged) { Double($0.acknowledgements) }
+        addShared(.queueAcknowledging) { $0.acknowledgementSeconds }
+        addShared(.queuePartitions) { Double($0.partitions) }
     }
 }

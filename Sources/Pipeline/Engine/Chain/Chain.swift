@@ -23,7 +23,7 @@ public final class Chain: Sendable {
     /// What it was made of.
     private let written: [Step]
     package let resources: [NamedResource]
-    private let opened = OpenedParts()
+    let opened = OpenedParts()
     /// Whether what other processes can work on is left to them.
     private let leavesShared = Atomic<Bool>(false)
 
@@ -190,19 +190,22 @@ public final class Chain: Sendable {
                 opened.add { await step.close() }
                 try await step.openStage()
             }
+            try await openSharedQueues()
         } catch {
             await close(within: .zero)
             throw error
         }
     }
 
-    /// Runs the stage with that label for a message, as its workers would.
+    /// Runs the stage with that label for a message, as its workers would; behind a queue that processes share, the message is
+    /// put back for them.
     ///
     /// - Throws: ``PipelineError`` where the stage fails, or there is none.
     public func rerun(_ message: inout Message, at label: String) async throws(PipelineError) {
         guard let step = all.first(where: { $0.label == label }) else {
             throw PipelineError(.stageFailed, "The pipeline has no stage '\(label)'")
         }
+        if let queue = step.background?.shared { return try await putBack(message, into: queue) }
         try await step.runWithRetries(&message, retry: step.modifiers.async?.retry ?? step.modifiers.retry)
     }
 
