@@ -224,7 +224,8 @@ def test_while_nats_is_away_new_messages_are_treated_as_the_file_says(serve, nat
         else:
             assert frame["type"] == "response" and len(host.entries("busy")) == 1
         nats.start()
-        wait_until(lambda: say(client, "after")["type"] == "response", "an answer")
+        wait_until(lambda: readiness(host).endswith(b"outbox: ready\n"), "/readyz")
+        assert say(client, "after")["type"] == "response"
     assert "meanwhile" not in [row["prompt"] for row in host.wait_for_rows(2)]
 
 
