@@ -11,26 +11,25 @@ export function useStagecoach(url, { key } = {}) {
   const [messages, setMessages] = useState([]);
   const [state, setState] = useState("connecting");
   const link = useRef({ unanswered: new Map(), seq: 0 }).current;
-
-  const change = useCallback((id, update) => {
-    setMessages((all) => all.map((one) => (one.id === id ? { ...one, ...update(one) } : one)));
-  }, []);
-
+  const change = (id, update) => setMessages((all) => all.map((one) => (one.id === id ? { ...one, ...update(one) } : one)));
   useEffect(() => {
     let timer, delay = 500, hasLeft = false;
+    if (link.url !== url) Object.assign(link, { url, session: null, seq: 0 });
 
     function connect() {
       const address = new URL(url);
-      address.searchParams.set("format", "json");
+      address.search = "?format=json";
       if (link.session) address.searchParams.set("session", link.session);
       if (link.seq) address.searchParams.set("after", link.seq);
       // A browser can't set Authorization for a WebSocket; the host takes the key as a subprotocol, which no log shows.
-      const socket = new WebSocket(address, key ? ["stagecoach", "bearer." + key] : []);
-      link.socket = socket;
+      const socket = (link.socket = new WebSocket(address, key ? ["stagecoach", "bearer." + key] : []));
       socket.onmessage = (event) => receive(JSON.parse(event.data));
       socket.onclose = (event) => {
+        if (hasLeft) return;
         link.isOpen = false;
-        if (hasLeft || event.code === 1008) return hasLeft || setState(event.reason);
+        if (event.code === 1008) return setState(event.reason);
+        // Too long: it would close the next connection, too.
+        if (event.code === 1009) for (const id of link.unanswered.keys()) end(id, { error: { message: event.reason }, status: "failed" });
         setState("lost");
         timer = setTimeout(connect, delay);
         delay = Math.min(delay * 2, 8000);
@@ -50,16 +49,20 @@ export function useStagecoach(url, { key } = {}) {
       } else if (frame.seq > link.seq) {
         link.seq = frame.seq;
         if (frame.type === "delta") change(frame.id, (one) => ({ answer: one.answer + frame.text }));
-        if (frame.type === "response") change(frame.id, () => ({ answer: frame.response, status: "done" }));
-        if (frame.type === "error") change(frame.id, () => ({ error: frame.error, status: "failed" }));
-        if (frame.type !== "delta") link.unanswered.delete(frame.id);
+        if (frame.type === "response") end(frame.id, { answer: frame.response, status: "done" });
+        if (frame.type === "error") end(frame.id, { error: frame.error, status: "failed" });
       }
+    }
+
+    function end(id, result) {
+      link.unanswered.delete(id);
+      change(id, () => result);
     }
 
     connect();
     return () => {
-      hasLeft = true;
       clearTimeout(timer);
+      [hasLeft, link.isOpen] = [true, false];
       link.socket.close();
     };
   }, [url, key]);

@@ -1,5 +1,6 @@
 """Conversations on the chat page: a list, rows of the host, lost connections, keys, errors, two tabs."""
 
+import signal
 import urllib.request
 
 import pytest
@@ -105,6 +106,19 @@ def test_what_is_written_while_there_is_no_connection_is_sent_once(flow, browser
     assert [row["prompt"] for row in host.wait_for_rows(2)] == ["one", "two"] and len(ai.calls) == 2
 
 
+def test_a_message_that_the_host_closes_the_connection_for_is_not_sent_again(flow, browser, ai):
+    host = flow()
+    with opened(browser, host.http + "/") as page:
+        connected(page)
+        ask(page, "x " * 40_000)
+        sees(page, "#log .error", "longer than the host takes")
+        connected(page)
+        ask(page, "short")
+        answered(page)
+        assert page.locator("#log .answer").last.inner_text() == "short"
+    assert len(host.wait_for_rows(1)) == len(ai.calls) == 1
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_host_that_wants_a_key_asks_for_it_when_the_page_opens(flow, browser, width):
     host = flow("{history: true, auth: {keys: [{key: key-of-ann, user: ann}]}}")
@@ -139,6 +153,23 @@ def test_an_error_says_what_to_do(flow, browser):
         page.get_by_role("button", name="Edit the message").click()
         assert page.get_by_role("textbox").last.input_value() == "x" * 8001
         no_serious_findings(page)
+
+
+def test_a_key_that_is_taken_away_is_asked_for_again(serve, browser, tmp_path):
+    keys = tmp_path / "keys.yaml"
+    text = "pipeline: p\nresources: {m: echo}\nhost: {auth: {keys: [KEY]}}\nstages: [receive, complete, respond]\n"
+    keys.write_text(text.replace("KEY", "first-key"))
+    host = serve(keys)
+    with opened(browser, host.http + "/") as page:
+        page.get_by_label("Key or token").fill("first-key")
+        page.keyboard.press("Enter")
+        connected(page)
+        keys.write_text(text.replace("KEY", "second-key"))
+        host.process.send_signal(signal.SIGHUP)
+        sees(page, "#problem", "Enter another key or token")
+        page.get_by_label("Key or token").fill("second-key")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#problem", state="hidden", timeout=10 * SECOND)
 
 
 def test_two_tabs_of_one_conversation_say_where_it_goes_on(flow, browser):

@@ -116,6 +116,17 @@ def test_after_a_loss_nothing_is_missing_and_nothing_is_asked_twice(page, site, 
     assert len(host.wait_for_rows(1)) == len(ai.calls) == 1
 
 
+def test_a_message_that_is_too_long_is_not_sent_again_and_again(page, site, host, ai):
+    page.goto(f"{site}/?host=127.0.0.1:{host.port}")
+    sees(page, "[role=status]", "open")
+    ask(page, "x " * 40_000)
+    page.wait_for_selector("li.failed [role=alert]", timeout=WAIT)
+    sees(page, "[role=status]", "open")
+    ask(page, "short")
+    sees(page, "li.done .answer", "short")
+    assert len(host.wait_for_rows(1)) == len(ai.calls) == 1
+
+
 def test_a_question_by_post_from_the_other_origin(page, site, host):
     page.goto(f"{site}/?host=127.0.0.1:{host.port}")
     for text in ("by post", "and again"):

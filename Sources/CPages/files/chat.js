@@ -276,12 +276,12 @@ function tell(state, text) {
   byId("state").textContent = said;
   const problem = byId("problem"), solve = byId("solve");
   let [what, label, action] = [];
-  if (state === "refused" && needsToken) {
+  const isOther = /another connection/.test(text);
+  if ((state === "refused" || state === "elsewhere" && !isOther) && needsToken) {
     what = `The host did not let you in: ${text}. Enter another key or token above.`;
     if (current.id) [label, action] = ["New conversation", () => start()];
     token.focus();
   } else if (state === "refused" || state === "elsewhere") {
-    const isOther = /another connection/.test(text);
     what = isOther ? "This conversation goes on in another tab or window." : `The host closed the connection: ${text}.`;
     [label, action] = [isOther ? "Continue here" : "Connect again", () => current.connect()];
   } else if (state === "lost" && text && !current.connection.isGreeted) {

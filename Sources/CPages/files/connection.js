@@ -87,6 +87,7 @@ export class Connection {
   async lost(event) {
     const wasGreeted = this.isGreeted;
     this.isGreeted = false;
+    if (event.code === 1009) this.refuse(event.reason);
     if (event.code === 1008) return this.say(wasGreeted ? "elsewhere" : "refused", event.reason);
     if (event.code === 1000 && !this.unanswered.size) return this.say("idle");
     this.failures += 1;
@@ -99,6 +100,15 @@ export class Connection {
     if (answer && [401, 403, 503].includes(answer.status) && this.state === "lost" && !this.needsToken) {
       this.say("lost", (await answer.text()).trim().slice(0, 500));
     }
+  }
+
+  /** The host takes nothing so long: the longest message would only be refused again. */
+  refuse(reason) {
+    const [longest] = [...this.unanswered].sort((a, b) => b[1].length - a[1].length);
+    if (!longest) return;
+    this.unanswered.delete(longest[0]);
+    const message = `The message is longer than the host takes${reason ? `: ${reason}` : ""}`;
+    this.on.frame({ type: "error", id: longest[0], error: { code: "too_long", message } });
   }
 
   close() {
