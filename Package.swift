@@ -120,8 +120,6 @@ let package = Package(
                 "HTTPClient",
                 "Pipeline",
                 "PipelineCatalog",
-                "Resources",
-                "Stages",
                 "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -265,10 +263,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "HostTests",
+            dependencies: ["FuzzTargets", "Host", "Pipeline", "Resources", "Server", "Stages", "TestRandom"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ServerTests",
             dependencies: [
                 "Cryptography",
-                "FuzzTargets",
-                "Host",
                 "Pipeline",
                 "PipelineCatalog",
                 "Resources",
@@ -276,7 +276,6 @@ let package = Package(
                 "Stages",
                 "TestFrames",
                 "TestPatience",
-                "TestRandom",
                 "TestSigning",
                 "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),

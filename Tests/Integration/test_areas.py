@@ -29,7 +29,7 @@ def tracked(*patterns):
     ("Tests/Integration/issuer.py", ["auth_reload", "jwks"]),
     ("Tests/Integration/conftest.py", [EVERYTHING]),
     ("Package.swift", [EVERYTHING]),
-    ("Tests/HostTests/Auth/JWTTests.swift", []),
+    ("Tests/ServerTests/Auth/JWTTests.swift", []),
     ("LICENSE", []),
 ])
 def test_a_changed_file_is_looked_up_by_the_nearest_line(path, words):

@@ -41,18 +41,7 @@ extension JSONReader {
     }
 }
 
-/// How an answer ended, in the API's words.
-enum FinishReason {
-    /// `nil` for what is no word; an empty one, which some APIs send with every piece, says nothing.
-    static func read(_ reader: inout JSONReader) throws(JSONReader.Problem) -> String? {
-        guard reader.next() == .string else {
-            try reader.skip()
-            return nil
-        }
-        let reason = try reader.piece().closed
-        return reason.isEmpty ? nil : reason
-    }
-
+extension FinishReason {
     /// What an answer that ended so is.
     ///
     /// - Throws: `model_filtered` where a filter left nothing of it, `model_unavailable` where it broke off.
@@ -62,7 +51,4 @@ enum FinishReason {
         if reason.hasPrefix("content_filter"), text?.isEmpty ?? true { throw ModelError.filtered }
         if reason == "error" { throw ModelError.unavailable("the API ended the answer with an error") }
     }
-
-    /// The reason as clients are told it; one that is longer than any word is none.
-    static func shown(_ reason: String?) -> String? { reason.flatMap { $0.utf8.count <= 64 ? $0 : nil } }
 }

@@ -51,15 +51,6 @@ package struct ChatResponse {
             finishReason: FinishReason.shown(response.finishReason))
     }
 
-    /// How the answer of a response that was stored has ended.
-    package static func finishReason(of stored: String) -> String? {
-        var response = ChatResponse()
-        try? JSONReader.read(Array(stored.utf8), leniency: .everything) { (reader) throws(JSONReader.Problem) in
-            try response.read(&reader)
-        }
-        return FinishReason.shown(response.finishReason)
-    }
-
     private mutating func read(_ reader: inout JSONReader) throws(JSONReader.Problem) {
         try reader.object { (reader, key) throws(JSONReader.Problem) in
             switch key {

@@ -1,6 +1,5 @@
 import NIOHTTP1
 import Pipeline
-import Stages
 
 /// Who may speak to the host at all, by what its request says of where it comes from.
 struct AccessRules: Sendable {

@@ -1,5 +1,4 @@
 package import Pipeline
-import Stages
 
 /// One address, or those that begin with the same bits: `10.0.0.0/8`.
 package struct AddressRange: Hashable, Sendable, SettingValue {

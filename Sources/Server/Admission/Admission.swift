@@ -1,6 +1,5 @@
 import NIOHTTP1
 import Pipeline
-import Stages
 
 /// What a client that may speak gets: the pipeline at its path, a session and a format.
 struct Admission {

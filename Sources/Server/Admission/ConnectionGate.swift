@@ -1,5 +1,5 @@
 import NIOHTTP1
-import Stages
+import Pipeline
 
 /// What one accepted connection knows of the host.
 final class ConnectionGate {

@@ -1,4 +1,4 @@
-import Stages
+import Pipeline
 
 /// What a `Host` field names: a name or an address, and perhaps a port (RFC 9110 section 7.2).
 struct HostName {

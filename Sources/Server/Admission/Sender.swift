@@ -1,5 +1,5 @@
 package import NIOHTTP1
-import Stages
+import Pipeline
 
 /// Where a request comes from.
 package struct Sender {

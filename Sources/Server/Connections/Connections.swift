@@ -1,6 +1,5 @@
 import NIOCore
 import Pipeline
-import Stages
 import Synchronization
 
 /// Every connection of the host: how many there are, and how to end them all.

@@ -1,6 +1,5 @@
 import Logging
 import Pipeline
-import Stages
 
 extension Conversation {
     /// Answers a client's frame with an error, whatever it says.

@@ -1,6 +1,5 @@
 import NIOCore
 import Pipeline
-import Stages
 
 /// Messages that come again, by the clients' own ids.
 extension Conversation: AnswerWaiter {

@@ -1,7 +1,6 @@
 package import Logging
 package import NIOCore
 package import Pipeline
-import Stages
 
 /// One connection's messages: each is read, run through the chain in its turn, and answered in order.
 ///

@@ -2,7 +2,6 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Pipeline
-import Stages
 
 /// A message that came by `POST`, and its answer: one JSON object, or an event for each frame where the client asks for
 /// `text/event-stream`.

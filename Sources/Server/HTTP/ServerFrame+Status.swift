@@ -1,6 +1,5 @@
 import NIOHTTP1
 import Pipeline
-import Stages
 
 extension ServerFrame {
     /// The status that an answer has over HTTP.

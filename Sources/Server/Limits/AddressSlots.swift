@@ -1,4 +1,4 @@
-import Stages
+import Pipeline
 import Synchronization
 
 /// How many connections each client has by its address; of IPv6 the network counts. They are counted also where there is no

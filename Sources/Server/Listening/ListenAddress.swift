@@ -1,4 +1,4 @@
-import Stages
+import Pipeline
 
 /// The address that the host listens on.
 package struct ListenAddress {

@@ -1,6 +1,4 @@
 import Pipeline
-import Resources
-import Stages
 
 /// Answers that are in the table already, or on their way there, by the ids that messages have on any host.
 enum StoredAnswers {
@@ -16,7 +14,7 @@ enum StoredAnswers {
             guard var completion = waiting.completion, !completion.isPartial else { continue }
             try check(waiting.prompt, waiting.session.userID, against: message)
             completion.finishReason =
-                completion.finishReason ?? completion.response.flatMap(ChatResponse.finishReason(of:))
+                completion.finishReason ?? completion.response.flatMap(FinishReason.ofStored)
             return completion
         }
         for table in pipeline.tables {
@@ -25,7 +23,7 @@ enum StoredAnswers {
             if !row.isPartial {
                 return Completion(
                     text: row.response, tokensUsed: row.tokensUsed, response: row.metadata,
-                    finishReason: row.metadata.flatMap(ChatResponse.finishReason(of:)))
+                    finishReason: row.metadata.flatMap(FinishReason.ofStored))
             }
         }
         return nil

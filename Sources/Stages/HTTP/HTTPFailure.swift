@@ -1,5 +1,5 @@
 import HTTPClient
-public import Pipeline
+import Pipeline
 import Resources
 
 /// What goes wrong with a call, as clients and the log are told.
@@ -22,17 +22,4 @@ enum HTTPFailure {
     static func refused(_ answer: HTTPResponse) -> PipelineError {
         errors.answered(answer.status, answer.headers, detail: "status \(answer.status)")
     }
-}
-
-extension PipelineError.Code {
-    /// A service that `http` calls did not answer in time.
-    public static let httpTimeout = PipelineError.Code("http_timeout")
-    /// It can't be reached or fails.
-    public static let httpUnavailable = PipelineError.Code("http_unavailable")
-    /// It asks to slow down.
-    public static let httpRateLimited = PipelineError.Code("http_rate_limited")
-    /// It refuses the call.
-    public static let httpRefused = PipelineError.Code("http_refused")
-    /// Its answer does not have what it should.
-    public static let httpBadResponse = PipelineError.Code("http_bad_response")
 }

@@ -1,4 +1,4 @@
-import Stages
+import Pipeline
 import Testing
 
 @testable import Server

@@ -4,7 +4,6 @@ import NIOEmbedded
 import NIOHTTP1
 import NIOPosix
 import Pipeline
-import Stages
 import Testing
 
 @testable import Server

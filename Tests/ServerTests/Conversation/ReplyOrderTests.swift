@@ -1,5 +1,4 @@
 import Pipeline
-import Stages
 import Testing
 
 @testable import Server

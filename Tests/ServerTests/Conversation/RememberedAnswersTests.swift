@@ -1,7 +1,6 @@
 import NIOCore
 import NIOPosix
 import Pipeline
-import Stages
 import Testing
 
 @testable import Server

@@ -1,6 +1,5 @@
 import Foundation
 import Pipeline
-import Stages
 import Testing
 
 @testable import Server

@@ -1,5 +1,4 @@
 import Pipeline
-import Stages
 import Synchronization
 import Testing
 

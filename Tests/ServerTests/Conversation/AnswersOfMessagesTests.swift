@@ -1,6 +1,5 @@
 import NIOCore
 import Pipeline
-import Stages
 import Testing
 
 @testable import Server

@@ -5,7 +5,6 @@ import NIOHTTP1
 import NIOPosix
 import Pipeline
 import Resources
-import Stages
 import Synchronization
 import Testing
 
