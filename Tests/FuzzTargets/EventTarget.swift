@@ -1,7 +1,6 @@
 import HTTPClient
 import Pipeline
 import Resources
-import Stages
 
 /// A stream of events from a model's API: the same events however it is cut. The first byte is the size of the pieces.
 enum EventTarget {

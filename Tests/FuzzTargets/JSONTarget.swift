@@ -2,7 +2,6 @@ import Foundation
 import Server
 import Pipeline
 import Resources
-import Stages
 
 /// A client's frame in JSON format: it is a prompt, a cancel, or refused with a reason; and any JSON value is what
 /// Foundation takes it for, and comes back from its own text as it was.

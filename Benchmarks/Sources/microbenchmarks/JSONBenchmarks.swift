@@ -2,7 +2,6 @@ import HTTPClient
 import Server
 import Pipeline
 import Resources
-import Stages
 
 /// JSON from and to clients, and from and to the model API.
 enum JSONBenchmarks {

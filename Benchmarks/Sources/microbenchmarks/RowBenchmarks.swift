@@ -2,7 +2,6 @@ import FoundationEssentials
 import GRDB
 import Pipeline
 import Resources
-import Stages
 
 /// Rows into SQLite: by `persist`'s own store, and by GRDB bare with the same columns and four indexes.
 enum RowBenchmarks {

@@ -1,5 +1,4 @@
 import Pipeline
-import Stages
 
 /// Keys that a file takes from variables which are not set: the host would start, and every message would fail.
 enum MissingSecrets {

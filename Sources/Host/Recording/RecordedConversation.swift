@@ -1,6 +1,5 @@
 import Pipeline
 import PipelineTesting
-import Stages
 import Server
 
 /// What happened in one session.

@@ -1,6 +1,5 @@
 import Pipeline
 import PipelineTesting
-import Stages
 import Server
 
 /// A recorded conversation as an entry of `tests:`.

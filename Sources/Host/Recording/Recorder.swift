@@ -1,6 +1,5 @@
 import Pipeline
 import PipelineTesting
-import Stages
 import Synchronization
 import Server
 

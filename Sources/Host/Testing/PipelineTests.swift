@@ -1,6 +1,5 @@
 import Pipeline
 import PipelineTesting
-import Stages
 
 /// A pipeline file and the tests that belong to it: those in it, and those beside it.
 struct PipelineTests {

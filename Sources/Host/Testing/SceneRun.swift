@@ -3,7 +3,6 @@ import NIOCore
 import NIOPosix
 import Pipeline
 import PipelineTesting
-import Stages
 import Server
 
 /// What happened in one test.

@@ -1,7 +1,6 @@
 import NIOCore
 import Pipeline
 import PipelineTesting
-import Stages
 import Synchronization
 import Server
 
