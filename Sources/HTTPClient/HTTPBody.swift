@@ -2,17 +2,17 @@
 ///
 /// Once 64 KiB wait for the reader nothing more is read from the connection; with what has been read by then it can be
 /// 300 KiB before decompression.
-public struct HTTPBody: AsyncSequence, Sendable {
+package struct HTTPBody: AsyncSequence, Sendable {
     /// Bytes in the order in which they came; never empty.
-    public typealias Element = [UInt8]
+    package typealias Element = [UInt8]
 
     /// What reading throws.
-    public typealias Failure = HTTPClientError
+    package typealias Failure = HTTPClientError
 
     let reader: Reader
 
     /// Begins to read, or goes on with what has not been read.
-    public func makeAsyncIterator() -> AsyncIterator {
+    package func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(reader: reader)
     }
 
@@ -20,7 +20,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
     ///
     /// - Parameter limit: bytes that are taken.
     /// - Throws: ``HTTPClientError``, `bodyTooLarge` where there are more.
-    public func collect(upTo limit: Int) async throws(HTTPClientError) -> [UInt8] {
+    package func collect(upTo limit: Int) async throws(HTTPClientError) -> [UInt8] {
         var whole: [UInt8] = []
         while let piece = try await reader.next() {
             guard piece.count <= limit - whole.count else {
@@ -34,7 +34,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
 
     /// Has what is read in one go end the call where the task is cancelled: that is looked after once, and not for each
     /// piece, as a `for` loop does.
-    public func reading<Value>(_ read: (Pieces) async throws -> Value) async throws -> Value {
+    package func reading<Value>(_ read: (Pieces) async throws -> Value) async throws -> Value {
         try await withTaskCancellationHandler {
             try await read(Pieces(reader: reader))
         } onCancel: {
@@ -43,25 +43,25 @@ public struct HTTPBody: AsyncSequence, Sendable {
     }
 
     /// The pieces of a body within ``reading(_:)``.
-    public struct Pieces {
+    package struct Pieces {
         let reader: Reader
 
         /// The next piece; `nil` at the end.
         ///
         /// - Throws: ``HTTPClientError``, after the pieces that came before it.
-        public func next() async throws(HTTPClientError) -> [UInt8]? {
+        package func next() async throws(HTTPClientError) -> [UInt8]? {
             try await reader.nextWithinHandler()
         }
     }
 
     /// Reads a body.
-    public struct AsyncIterator: AsyncIteratorProtocol {
+    package struct AsyncIterator: AsyncIteratorProtocol {
         let reader: Reader
 
         /// The next piece; `nil` at the end.
         ///
         /// - Throws: ``HTTPClientError``, after the pieces that came before it.
-        public mutating func next(
+        package mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(HTTPClientError) -> [UInt8]? {
             try await reader.next()

@@ -12,14 +12,14 @@
 /// connection of its own for 10 minutes: a host that answers one call twice must not have the second answer taken for
 /// another call's. For the same reason the calls after a client's first answer wait until 50 ms have passed since it, once on
 /// each thread.
-public final class HTTPClient: Sendable {
+package final class HTTPClient: Sendable {
     private let runners: CallRunners
 
     /// A client without connections.
     ///
     /// - Parameter report: Told, in one sentence for the log, what hosts do that they should not; called on a thread that
     ///   runs calls.
-    public init(
+    package init(
         configuration: HTTPClientConfiguration = HTTPClientConfiguration(),
         report: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -33,7 +33,7 @@ public final class HTTPClient: Sendable {
     /// Makes a call and takes the whole response.
     ///
     /// - Throws: ``HTTPClientError``. A status that says failure is a response, not an error.
-    public func send(_ request: HTTPRequest) async throws(HTTPClientError) -> HTTPResponse {
+    package func send(_ request: HTTPRequest) async throws(HTTPClientError) -> HTTPResponse {
         try await respond(to: request, isStreamed: false).response
     }
 
@@ -41,7 +41,7 @@ public final class HTTPClient: Sendable {
     /// letting go of it ends the call and closes its connection.
     ///
     /// - Throws: ``HTTPClientError``; so does reading the body. A status that says failure is a response, not an error.
-    public func execute(_ request: HTTPRequest) async throws(HTTPClientError) -> HTTPStreamedResponse {
+    package func execute(_ request: HTTPRequest) async throws(HTTPClientError) -> HTTPStreamedResponse {
         let (call, head) = try await respond(to: request, isStreamed: true)
         return HTTPStreamedResponse(
             status: head.status, headers: head.headers, body: HTTPBody(reader: HTTPBody.Reader(call, of: self)))
@@ -49,7 +49,7 @@ public final class HTTPClient: Sendable {
 
     /// Ends running calls with an error, closes the connections and ends its thread. Returns when that is done; another
     /// call of it does no harm. Calls made later fail.
-    public func shutdown() async {
+    package func shutdown() async {
         await withCheckedContinuation { continuation in runners.stop { continuation.resume() } }
     }
 

@@ -1,15 +1,15 @@
 /// How a client treats its connections.
-public struct HTTPClientConfiguration: Sendable, Hashable {
+package struct HTTPClientConfiguration: Sendable, Hashable {
     /// Idle connections that each thread keeps for later calls, to all hosts together; the oldest is closed when there are
     /// more. While more than 256 calls are open, up to four more are kept for each 256 of them.
     /// 256 by default: as many as a model API gets calls at once before its breaker holds them back.
-    public var keptConnections = 256
+    package var keptConnections = 256
 
     /// Whether ``HTTPClient/send(_:)`` may speak HTTP/2 over TLS; `true` by default. Calls of one host share a
     /// connection then. ``HTTPClient/execute(_:)`` speaks HTTP/1.1 always: libcurl stops a whole HTTP/2 connection for
     /// one reader that is slow.
-    public var allowsHTTP2 = true
+    package var allowsHTTP2 = true
 
     /// The defaults.
-    public init() {}
+    package init() {}
 }

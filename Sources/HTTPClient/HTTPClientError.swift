@@ -1,7 +1,7 @@
 /// Why a call failed. Says nothing of header values, bodies or addresses, so it may be logged.
-public struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What kind of failure it is. More may come.
-    public struct Code: Sendable, Hashable, CustomStringConvertible {
+    package struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String {
             case invalidURL, invalidRequest, nameNotResolved, connectFailed, tlsFailed, timeout, closedEarly
             case invalidResponse, bodyTooLarge, cancelled, shutDown, other
@@ -10,36 +10,36 @@ public struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertibl
         private let kind: Kind
 
         /// The address is none that can be called.
-        public static let invalidURL = Code(kind: .invalidURL)
+        package static let invalidURL = Code(kind: .invalidURL)
         /// The method, a header field or the body can't be sent.
-        public static let invalidRequest = Code(kind: .invalidRequest)
+        package static let invalidRequest = Code(kind: .invalidRequest)
         /// The host's name has no address.
-        public static let nameNotResolved = Code(kind: .nameNotResolved)
+        package static let nameNotResolved = Code(kind: .nameNotResolved)
         /// The host does not take connections.
-        public static let connectFailed = Code(kind: .connectFailed)
+        package static let connectFailed = Code(kind: .connectFailed)
         /// TLS failed: a certificate that is not trusted, most often. Trying again does not help.
-        public static let tlsFailed = Code(kind: .tlsFailed)
+        package static let tlsFailed = Code(kind: .tlsFailed)
         /// A deadline has passed; ``HTTPClientError/deadline`` says which.
-        public static let timeout = Code(kind: .timeout)
+        package static let timeout = Code(kind: .timeout)
         /// The host closed the connection before the response was whole.
-        public static let closedEarly = Code(kind: .closedEarly)
+        package static let closedEarly = Code(kind: .closedEarly)
         /// What came is not HTTP, its head is larger than 64 KiB, or it can't be decompressed.
-        public static let invalidResponse = Code(kind: .invalidResponse)
+        package static let invalidResponse = Code(kind: .invalidResponse)
         /// The response's body is larger than the request takes.
-        public static let bodyTooLarge = Code(kind: .bodyTooLarge)
+        package static let bodyTooLarge = Code(kind: .bodyTooLarge)
         /// The caller's task was cancelled.
-        public static let cancelled = Code(kind: .cancelled)
+        package static let cancelled = Code(kind: .cancelled)
         /// The client was shut down.
-        public static let shutDown = Code(kind: .shutDown)
+        package static let shutDown = Code(kind: .shutDown)
         /// Anything else; the detail says what.
-        public static let other = Code(kind: .other)
+        package static let other = Code(kind: .other)
 
         /// The code's name.
-        public var description: String { kind.rawValue }
+        package var description: String { kind.rawValue }
     }
 
     /// The deadlines of a call, as ``HTTPDeadlines`` names them.
-    public enum Deadline: String, Sendable, Hashable {
+    package enum Deadline: String, Sendable, Hashable {
         /// The host could not be reached in time.
         case connect
         /// The response did not begin in time.
@@ -51,13 +51,13 @@ public struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertibl
     }
 
     /// What kind of failure it is.
-    public let code: Code
+    package let code: Code
 
     /// The deadline that has passed; `nil` unless the code is `timeout`.
-    public let deadline: Deadline?
+    package let deadline: Deadline?
 
     /// What exactly happened.
-    public let detail: String
+    package let detail: String
 
     init(_ code: Code, _ detail: String) {
         self.code = code
@@ -88,5 +88,5 @@ public struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertibl
     }
 
     /// Code and detail.
-    public var description: String { "\(code): \(detail)" }
+    package var description: String { "\(code): \(detail)" }
 }

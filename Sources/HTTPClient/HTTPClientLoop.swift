@@ -6,7 +6,7 @@ import Glibc
 /// ```swift
 /// loop.execute { MyLoop(loop).adopt() }
 /// ```
-public protocol HTTPClientLoop: AnyObject, Sendable {
+package protocol HTTPClientLoop: AnyObject, Sendable {
     /// Loops that live as long as this one, it included: a client that makes its first call on one of them is made ready
     /// on all. None by default.
     var peers: [any HTTPClientLoop] { get }
@@ -28,10 +28,10 @@ public protocol HTTPClientLoop: AnyObject, Sendable {
 
 extension HTTPClientLoop {
     /// None.
-    public var peers: [any HTTPClientLoop] { [] }
+    package var peers: [any HTTPClientLoop] { [] }
 
     /// Has the calls that are made on this thread, the loop's, run on it from now on.
-    public func adopt() { LoopThread.adopt(self) }
+    package func adopt() { LoopThread.adopt(self) }
 }
 
 /// A thread whose event loop makes calls, and the clients' calls there. Used on that thread alone.

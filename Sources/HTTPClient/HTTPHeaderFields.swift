@@ -1,5 +1,5 @@
 /// The header fields of a response, kept as they came and read when they are asked for.
-public struct HTTPHeaderFields: Sendable {
+package struct HTTPHeaderFields: Sendable {
     private let block: [UInt8]
 
     /// - Parameter block: lines without the status line.
@@ -8,7 +8,7 @@ public struct HTTPHeaderFields: Sendable {
     }
 
     /// The value of the first field of that name, in any case.
-    public subscript(name: String) -> String? {
+    package subscript(name: String) -> String? {
         for line in block.split(separator: UInt8(ascii: "\n")) {
             guard let colon = Self.colon(of: line) else { continue }
             let isSame =
@@ -20,7 +20,7 @@ public struct HTTPHeaderFields: Sendable {
     }
 
     /// All fields in the order in which they came.
-    public var fields: [(name: String, value: String)] {
+    package var fields: [(name: String, value: String)] {
         block.split(separator: UInt8(ascii: "\n")).compactMap { line in
             guard let colon = Self.colon(of: line) else { return nil }
             return (String(decoding: line[..<colon], as: UTF8.self), Self.value(of: line, after: colon))

@@ -1,37 +1,37 @@
 /// A call of an HTTP API.
-public struct HTTPRequest: Sendable {
+package struct HTTPRequest: Sendable {
     /// The method; `GET` by default.
-    public var method: String
+    package var method: String
 
     /// The address: `http` or `https`.
-    public var url: String
+    package var url: String
 
     /// The header fields, sent in this order. `Content-Length` and `Transfer-Encoding` follow from the body and
     /// can't be set.
-    public var headers: [(name: String, value: String)]
+    package var headers: [(name: String, value: String)]
 
     /// The body; none where it is empty.
-    public var body: [UInt8]
+    package var body: [UInt8]
 
     /// How long each part of the call may take.
-    public var deadlines = HTTPDeadlines()
+    package var deadlines = HTTPDeadlines()
 
     /// The largest body of a response that is taken, in bytes after decompression; 1 MiB by default. It is far above a
     /// model's answer, and what a call can cost in memory.
-    public var bodyLimit = 1 << 20
+    package var bodyLimit = 1 << 20
 
     /// How many redirects are followed; none by default. A response that redirects and is not followed is returned as
     /// it is.
     ///
     /// To another origin (scheme, host or port) goes no header field but `Accept`, `Accept-Language`, `Content-Type`
     /// and `User-Agent`, and no body: a redirect that would take the body there is not followed.
-    public var redirectLimit = 0
+    package var redirectLimit = 0
 
     /// Whether only redirects to the same origin (scheme, host and port) are followed; `false` by default.
-    public var staysAtOrigin = false
+    package var staysAtOrigin = false
 
     /// A call.
-    public init(
+    package init(
         method: String = "GET", url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []
     ) {
         self.method = method

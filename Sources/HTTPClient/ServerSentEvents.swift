@@ -4,7 +4,7 @@ import Glibc
 /// https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 ///
 /// Of names only whether it is `error` counts. Ids and retry times are left out; a stream of an API has none that matter.
-public struct ServerSentEvents: Sendable {
+package struct ServerSentEvents: Sendable {
     private var line: [UInt8] = []
     private var data: [UInt8] = []
     private var hasData = false
@@ -16,7 +16,7 @@ public struct ServerSentEvents: Sendable {
     /// Nothing read yet.
     ///
     /// - Parameter limit: The largest event that is taken, in bytes; 1 MiB by default.
-    public init(limit: Int = 1 << 20) {
+    package init(limit: Int = 1 << 20) {
         self.limit = limit
     }
 
@@ -24,7 +24,7 @@ public struct ServerSentEvents: Sendable {
     ///
     /// - Returns: Each event that ended with these bytes.
     /// - Throws: ``HTTPClientError`` `bodyTooLarge` for an event past the limit.
-    public mutating func read(_ bytes: [UInt8]) throws(HTTPClientError) -> [ServerSentEvent] {
+    package mutating func read(_ bytes: [UInt8]) throws(HTTPClientError) -> [ServerSentEvent] {
         var events: [ServerSentEvent] = []
         guard bytes.withUnsafeBufferPointer({ read($0, &events) }) else { throw .bodyTooLarge(limit) }
         return events
@@ -66,7 +66,7 @@ public struct ServerSentEvents: Sendable {
     /// Ends the stream.
     ///
     /// - Returns: An event that lacks its empty line, or the end of its last one. The standard drops it.
-    public mutating func finish() -> ServerSentEvent? {
+    package mutating func finish() -> ServerSentEvent? {
         let nothing = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
         if !line.isEmpty { _ = endLine(beforehand: nothing) }
         return endLine(nothing)
@@ -130,15 +130,15 @@ public struct ServerSentEvents: Sendable {
 }
 
 /// An event of a server.
-public struct ServerSentEvent: Sendable, Hashable {
+package struct ServerSentEvent: Sendable, Hashable {
     /// What it says.
-    public let data: [UInt8]
+    package let data: [UInt8]
 
     /// Whether its name is `error`.
-    public let isError: Bool
+    package let isError: Bool
 
     /// An event.
-    public init(data: [UInt8], isError: Bool = false) {
+    package init(data: [UInt8], isError: Bool = false) {
         self.data = data
         self.isError = isError
     }

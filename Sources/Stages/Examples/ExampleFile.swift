@@ -1,24 +1,24 @@
-public import Pipeline
+package import Pipeline
 
 /// A whole pipeline file for one stage or resource, that `check` finds nothing wrong with.
 ///
 /// What stands around the stage is found by trying: the shortest file in which it has what it needs.
-public struct ExampleFile: Sendable {
+package struct ExampleFile: Sendable {
     private let registry: Registry
 
     /// Examples with these stages and resources.
-    public init(_ registry: Registry) {
+    package init(_ registry: Registry) {
         self.registry = registry
     }
 
     /// The file; `nil` where there is no such stage or resource, or none of the files that were tried is good.
-    public func text(for name: String) -> String? {
+    package func text(for name: String) -> String? {
         if let stage = registry.stages[name] { return text(for: stage) }
         return registry.resources[name].flatMap { text(for: $0) }
     }
 
     /// A file that the example names, which has to be there, too.
-    public func besides(for name: String) -> (path: String, text: String)? {
+    package func besides(for name: String) -> (path: String, text: String)? {
         registry.stages[name] is Use.Type ? Use.exampleFile : nil
     }
 
