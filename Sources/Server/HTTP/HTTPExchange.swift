@@ -74,7 +74,9 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
         do {
             conversation?.receive(try translator.request(in: body).frame)
         } catch {
-            conversation?.refuse(body, with: PipelineError(error, stage: type(of: translator).name))
+            // Whatever id the body has, it is not written as JSON.
+            let error = PipelineError(error, stage: type(of: translator).name)
+            conversation?.refuse(ClientFrame.Refusal(error: error, id: nil))
         }
     }
 

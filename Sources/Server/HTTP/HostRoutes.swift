@@ -27,13 +27,18 @@ struct HostRoutes: Sendable {
             let target = RequestTarget(head.uri)
             if let preflight = preflight(head, target) { return preflight }
             if rules.pipeline(at: target) != nil {
-                guard head.method == .GET || head.method == .POST else {
+                switch head.method {
+                case .GET:
+                    _ = try rules.admitWebSocket(head, from: sender)
+                    throw HTTPRejection(.badRequest, "connect with a WebSocket, or POST a prompt")
+                case .POST:
+                    // A message was let in, or refused, by its head: this one was for no pipeline then.
+                    _ = try rules.admitMessage(head, from: sender)
+                    throw .unavailable("try again later")
+                default:
                     throw HTTPRejection(
                         .methodNotAllowed, "only GET and POST are served here", headers: ["allow": "GET, POST"])
                 }
-                if head.method == .POST { _ = try rules.admitMessage(head, from: sender) }
-                _ = try rules.admitWebSocket(head, from: sender)
-                throw HTTPRejection(.badRequest, "connect with a WebSocket, or POST a prompt")
             }
             if head.isHealthCheck(of: target), head.method == .OPTIONS {
                 var answer = target.path == "/readyz" ? readiness(isStopping: isStopping) : HTTPAnswer(body: "ok\n")
