@@ -15,7 +15,7 @@ struct ResourceRequest {
             if let wanted = cast(found.resource) { return (found.name, wanted) }
             reader.diagnostics.error(
                 .wrongResource, at: node.range,
-                "\(owner.name) needs a \(ResourceKind.words(for: Wanted.self)); '\(found.name)' is of type \(type(of: found.resource).name)"
+                "\(owner.name) needs a \(ResourceKind(Wanted.self, as: cast, reader).words); '\(found.name)' is of type \(type(of: found.resource).name)"
             )
             return nil
         }
@@ -29,12 +29,11 @@ struct ResourceRequest {
         }
         if let only = candidates.first { return only }
         if required && reader.brokenResources.isEmpty && reader.resourcesAreKnown {
-            let kind = ResourceKind.words(for: Wanted.self)
-            let types = reader.resourceTypes.filter { $0.value.kind == kind }.keys
+            let kind = ResourceKind(Wanted.self, as: cast, reader)
             let place = reader.lacksResources ? "the file has no 'resources'" : "'resources' has none"
             reader.diagnostics.error(
                 .missingResource, at: owner.place,
-                "\(owner.name) needs a \(kind), and \(place)\(types.isEmpty ? "" : "; add '\(kind): {\(example(of: types))}'")"
+                "\(owner.name) needs a \(kind.words), and \(place)\(kind.types.isEmpty ? "" : "; add '\(kind.words): {\(example(of: kind.types))}'")"
             )
             reader.resourcesAreKnown = !reader.lacksResources
         }
@@ -112,11 +111,28 @@ extension ResourceRequest {
     }
 }
 
-/// The kinds of resources in the words of the documentation.
-enum ResourceKind {
-    /// `model` for `any Model`, `database` for `any RowStore`; a kind of one's own by the name of its protocol.
-    static func words(for type: Any.Type) -> String {
-        let name = "\(type)".replacing("any ", with: "")
-        return ["Model": "model", "RowStore": "database", "QueueStore": "queue"][name] ?? "resource of the kind \(name)"
+/// A kind of resources that is asked for.
+private struct ResourceKind {
+    /// In the words of the documentation: `model` for `any Model`, `database` for `any RowStore`. A kind of one's own is
+    /// called as its types say in `kind`; where they don't, by the name of its protocol.
+    let words: String
+    /// The names of the types of that kind that the file can name.
+    let types: [String]
+
+    init<Wanted>(_ wanted: Wanted.Type, as cast: (any Resource) -> Wanted?, _ reader: SettingReader) {
+        let fitting = reader.resourceTypes.filter { cast($0.value.init()) != nil }
+        types = fitting.keys.sorted()
+        let kinds = Set(fitting.values.map { $0.kind })
+        if let own = ResourceKind.ofTheEngine.first(where: { $0.type == wanted }) {
+            words = own.word
+        } else if let word = kinds.first, kinds.count == 1, word != "resource" {
+            words = word
+        } else {
+            words = "resource of the kind \("\(wanted)".replacing("any ", with: ""))"
+        }
     }
+
+    private static let ofTheEngine: [(type: Any.Type, word: String)] = [
+        ((any Model).self, "model"), ((any RowStore).self, "database"), ((any QueueStore).self, "queue"),
+    ]
 }

@@ -2,6 +2,8 @@ import Foundation
 import Pipeline
 
 /// Your own store: each table is a file of JSON lines, to which rows are appended.
+///
+/// It keeps the ids of all rows in memory and reads the whole file for each question, so it is for small files.
 struct JSONLines: RowStore {
     static let name = "json_lines"
     static let summary = "Stores rows as lines of JSON, in a file for each table."
