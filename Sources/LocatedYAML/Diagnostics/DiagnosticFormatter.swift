@@ -1,5 +1,5 @@
 /// Writes diagnostics for people and for programs.
-public enum DiagnosticFormatter {
+package enum DiagnosticFormatter {
     /// A diagnostic as people read it, without a line break at the end.
     ///
     /// ```
@@ -11,7 +11,7 @@ public enum DiagnosticFormatter {
     /// - Parameters:
     ///   - diagnostic: What is wrong.
     ///   - source: The file, to show the line; one with another path is left out, and so are lines that hold secrets.
-    public static func text(_ diagnostic: Diagnostic, source: SourceFile?) -> String {
+    package static func text(_ diagnostic: Diagnostic, source: SourceFile?) -> String {
         var place = diagnostic.path
         if let start = diagnostic.range?.start { place += ":\(start.line):\(start.column)" }
         let suggestion = diagnostic.suggestion.map { "; did you mean '\($0)'?" } ?? ""
@@ -26,7 +26,7 @@ public enum DiagnosticFormatter {
     ///
     /// Keys: `path`, `line`, `column`, `end_line`, `end_column` (these four only with a place), `severity`, `code`,
     /// `message`, `suggestion` (only where there is one).
-    public static func json(_ all: [Diagnostic]) -> String {
+    package static func json(_ all: [Diagnostic]) -> String {
         guard !all.isEmpty else { return "[]" }
         return "[\n" + all.map { "  " + json($0) }.joined(separator: ",\n") + "\n]"
     }

@@ -5,9 +5,9 @@
 /// - In single quotes everything stands for itself.
 /// - In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes; any other backslash stands for itself.
 /// - In quotes a value may have several lines. A name that comes again takes the later value.
-public enum DotEnv {
+package enum DotEnv {
     /// The variables of a file. Lines that can't be read are reported, without their text, and left out.
-    public static func parse(_ source: SourceFile, into diagnostics: inout Diagnostics) -> [String: String] {
+    package static func parse(_ source: SourceFile, into diagnostics: inout Diagnostics) -> [String: String] {
         var reader = DotEnvReader(source)
         while reader.readLine(into: &diagnostics) {}
         return reader.variables

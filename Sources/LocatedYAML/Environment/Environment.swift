@@ -1,13 +1,13 @@
 import FoundationEssentials
 
 /// The variables that pipeline files may use: those of the process, then those of an environment file.
-public struct Environment: Sendable {
+package struct Environment: Sendable {
     private let values: [String: String]
     /// Whether an environment file was read.
     package private(set) var hasFile = false
 
     /// The variables of a process and of a file; the process wins where both have one.
-    public init(process: [String: String] = [:], file: [String: String] = [:]) {
+    package init(process: [String: String] = [:], file: [String: String] = [:]) {
         values = file.merging(process) { _, ofProcess in ofProcess }
     }
 
@@ -17,10 +17,10 @@ public struct Environment: Sendable {
     }
 
     /// The value of a variable; `nil` where it is not set. A set one may be empty.
-    public subscript(name: String) -> String? { values[name] }
+    package subscript(name: String) -> String? { values[name] }
 
     /// The names of all variables, sorted.
-    public var names: [String] { values.keys.sorted() }
+    package var names: [String] { values.keys.sorted() }
 
     /// The variables of this process and of an environment file, with what is wrong in that file.
     ///
@@ -29,7 +29,7 @@ public struct Environment: Sendable {
     ///     directory; that one may be missing, or be a directory as some tools make it.
     ///   - directory: Where `.env` is looked for; the working directory.
     ///   - process: The variables of the process.
-    public static func load(
+    package static func load(
         envFile: String? = nil, directory: String? = nil, process: [String: String]? = nil
     ) -> (environment: Environment, diagnostics: [Diagnostic]) {
         let process = process ?? ProcessInfo.processInfo.environment
@@ -51,8 +51,8 @@ public struct Environment: Sendable {
 
 extension Environment: CustomStringConvertible, CustomReflectable {
     /// How many variables there are; never their values.
-    public var description: String { "Environment(\(values.count) variables)" }
+    package var description: String { "Environment(\(values.count) variables)" }
 
     /// Shows nothing, so that no value is printed.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

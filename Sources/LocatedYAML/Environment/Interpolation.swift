@@ -3,7 +3,7 @@
 /// It works on the tree, so that a variable's value can't change the structure, and never looks for `${` in such a
 /// value.
 /// A default is taken where the variable is not set or empty; it may hold variables itself. `$${` is a literal `${`.
-public enum Interpolation {
+package enum Interpolation {
     /// How many bytes all the filled-in texts of a file may have together: 8 MiB.
     static let sizeLimit = 8 << 20
 
@@ -11,10 +11,16 @@ public enum Interpolation {
     ///
     /// Reports each malformed `${`, and each variable that is not set and has no default, at its place. Values with
     /// such an error keep their text, and nothing more is reported of them.
-    public static func apply(
-        to node: Node, environment: Environment, into diagnostics: inout Diagnostics
+    ///
+    /// - Parameters:
+    ///   - node: The tree.
+    ///   - environment: The variables.
+    ///   - words: The words of the file's format.
+    ///   - diagnostics: Where problems go.
+    package static func apply(
+        to node: Node, environment: Environment, words: FormatWords = FormatWords(), into diagnostics: inout Diagnostics
     ) -> Node {
-        var interpolator = Interpolator(environment: environment, diagnostics: diagnostics)
+        var interpolator = Interpolator(environment: environment, words: words, diagnostics: diagnostics)
         let result = interpolator.filled(node) ?? node
         diagnostics = interpolator.diagnostics
         return result
@@ -23,12 +29,14 @@ public enum Interpolation {
 
 private struct Interpolator {
     let environment: Environment
+    let words: FormatWords
     var diagnostics: Diagnostics
     private var names: [String]?
     private var size = 0
 
-    init(environment: Environment, diagnostics: Diagnostics) {
+    init(environment: Environment, words: FormatWords, diagnostics: Diagnostics) {
         self.environment = environment
+        self.words = words
         self.diagnostics = diagnostics
     }
 
@@ -118,7 +126,7 @@ private struct Interpolator {
             return "; systemd sets it for a service: to run a command as the service does, see 'Commands' in "
                 + "docs/deploying.md"
         }
-        let isField = PipelineWords.fields.contains(name) || ["response", "message", "username"].contains(name)
+        let isField = words.fields.contains(name) || ["response", "message", "username"].contains(name)
         return isField
             ? "; a field of the message is written '{{\(name)}}'" : "; set it in the environment, or in the file .env"
     }

@@ -1,5 +1,5 @@
 /// Finds what a misspelt word was meant to be.
-public enum Spelling {
+package enum Spelling {
     /// Longer words are no misspelling of a name.
     private static let longest = 64
 
@@ -7,7 +7,7 @@ public enum Spelling {
     ///
     /// An added, a missing, a wrong letter and two swapped ones are one mistake each; of three letters one may be
     /// wrong. Case counts for nothing.
-    public static func nearest(to word: String, among words: some Sequence<String>) -> String? {
+    package static func nearest(to word: String, among words: some Sequence<String>) -> String? {
         let letters = Array(word.lowercased())
         guard !letters.isEmpty, letters.count <= longest else { return nil }
         var best: (word: String, mistakes: Int)?

@@ -4,15 +4,17 @@ struct NodeBuilder: ~Copyable {
     private var events: YAMLEvents
     private let source: SourceFile
     private let limits: YAMLReader.Limits
+    private let words: FormatWords
     private var count = 0
     /// Where the lists and mappings begin that are not closed yet, the innermost last.
     private var open: [Int] = []
     /// False where the tree lacks what a merge key would have put there, so that checking it would mislead.
     private var isWhole = true
 
-    init(source: SourceFile, limits: YAMLReader.Limits, diagnostics: Diagnostics) {
+    init(source: SourceFile, limits: YAMLReader.Limits, words: FormatWords, diagnostics: Diagnostics) {
         self.source = source
         self.limits = limits
+        self.words = words
         self.diagnostics = diagnostics
         self.events = YAMLEvents(source.text)
     }
@@ -71,7 +73,7 @@ struct NodeBuilder: ~Copyable {
         do {
             return try events.next()
         } catch {
-            throw SyntaxProblem(error, in: source, bracket: bracket).refusal
+            throw SyntaxProblem(error, in: source, words, bracket: bracket).refusal
         }
     }
 

@@ -2,15 +2,17 @@
 struct SyntaxProblem {
     private let failure: YAMLEvents.Failure
     private let source: SourceFile
+    private let words: FormatWords
     private let offset: Int
     private let place: SourceLocation
     private let opening: SourceLocation
     private let bracket: SourceLocation?
 
     /// - Parameter bracket: Where the innermost `[` or `{` is that was read and not closed yet.
-    init(_ failure: YAMLEvents.Failure, in source: SourceFile, bracket: SourceLocation?) {
+    init(_ failure: YAMLEvents.Failure, in source: SourceFile, _ words: FormatWords, bracket: SourceLocation?) {
         self.failure = failure
         self.source = source
+        self.words = words
         self.bracket = bracket
         offset = source.index.offset(ofPosition: failure.position)
         place = source.index.location(ofPosition: failure.position)
@@ -19,8 +21,8 @@ struct SyntaxProblem {
 
     /// The problem as a refusal of the whole file.
     var refusal: Refusal {
-        tab ?? SyntaxSlips(source: source, failure: failure, place: place, opening: opening).refusal ?? variable
-            ?? collection ?? quote ?? indentation ?? word ?? escape
+        tab ?? SyntaxSlips(source: source, words: words, failure: failure, place: place, opening: opening).refusal
+            ?? variable ?? collection ?? quote ?? indentation ?? word ?? escape
             ?? at(place, "this is not YAML: \(failure.problem) \(failure.context)".trimmed)
     }
 

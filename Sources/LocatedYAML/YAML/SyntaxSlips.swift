@@ -2,6 +2,7 @@
 /// itself is true, but does not tell what to write.
 struct SyntaxSlips {
     let source: SourceFile
+    let words: FormatWords
     let failure: YAMLEvents.Failure
     /// Where libyaml gives up.
     let place: SourceLocation
@@ -111,7 +112,7 @@ struct SyntaxSlips {
         }
         let dash = opening.column - 1
         let inside = item.bodyColumn - 1
-        if line.indentation == dash, !PipelineWords.modifiers.contains(line.word) {
+        if line.indentation == dash, !words.besideEntries.contains(line.word) {
             return refusal(
                 line, length: line.word.unicodeScalars.count,
                 "a '-' is missing before '\(line.word)': write '- \(line.text)'")

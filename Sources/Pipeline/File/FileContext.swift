@@ -33,9 +33,11 @@ struct FileContext: Sendable {
     /// reader for it knows what is wrong so far.
     func open(_ source: SourceFile) -> (tree: (written: Node, root: Node)?, reader: SettingReader) {
         var diagnostics = Diagnostics(source: source)
-        let tree = YAMLReader.read(source, into: &diagnostics).map { written in
+        let tree = YAMLReader.read(source, words: PipelineWords.format, into: &diagnostics).map { written in
             let bare = filter?.tree(written, registry) ?? written
-            return (written, Interpolation.apply(to: bare, environment: environment, into: &diagnostics))
+            let root = Interpolation.apply(
+                to: bare, environment: environment, words: PipelineWords.format, into: &diagnostics)
+            return (written, root)
         }
         var reader = SettingReader(diagnostics: diagnostics, resources: [])
         reader.resourceTypes = registry.resources

@@ -1,28 +1,28 @@
 /// A pipeline file that was read and found good: its name and the chain it builds.
-public struct PipelineFile: Sendable {
+package struct PipelineFile: Sendable {
     /// Where it was read from.
-    public let path: String
+    package let path: String
 
     /// Its `pipeline:`.
-    public let name: String
+    package let name: String
 
     /// Its `description:`, if it has one.
-    public let description: String?
+    package let description: String?
 
     /// The other files that it uses, by path.
-    public let usedPaths: [String]
+    package let usedPaths: [String]
 
     /// The files that hold its secrets (`{file: PATH}`).
-    public var secretPaths: [String] { secretFiles.texts.keys.sorted() }
+    package var secretPaths: [String] { secretFiles.texts.keys.sorted() }
 
     /// What its `resources:` and `stages:` build; not opened yet.
-    public let chain: Chain
+    package let chain: Chain
 
     /// The sections of others that the file has, such as `host`, by key.
-    public let sections: [String: any SettingValue]
+    package let sections: [String: any SettingValue]
 
     /// Where the keys of those sections stand.
-    public let sectionPlaces: [String: SourceRange]
+    package let sectionPlaces: [String: SourceRange]
 
     /// What the file says in those sections.
     let sectionNodes: [String: Node]
@@ -30,7 +30,7 @@ public struct PipelineFile: Sendable {
     let secretFiles: SecretFiles
 
     /// Whether a section says the same as in another file.
-    public func hasSameSection(_ key: String, as other: PipelineFile) -> Bool {
+    package func hasSameSection(_ key: String, as other: PipelineFile) -> Bool {
         switch (sectionNodes[key], other.sectionNodes[key]) {
         case (let mine?, let theirs?): mine.says(theSameAs: theirs)
         case (nil, nil): true
@@ -40,21 +40,21 @@ public struct PipelineFile: Sendable {
 }
 
 /// What reading a pipeline file gave: everything that was found, and the file if it can be used.
-public struct LoadedPipeline: Sendable {
+package struct LoadedPipeline: Sendable {
     /// The file; `nil` where there is an error.
-    public let file: PipelineFile?
+    package let file: PipelineFile?
 
     /// Everything that was found, in the order of place.
-    public let diagnostics: [Diagnostic]
+    package let diagnostics: [Diagnostic]
 
     /// The text that the places refer to; `nil` where the file could not be read.
-    public let source: SourceFile?
+    package let source: SourceFile?
 
     /// The texts of the files that it uses, by path.
-    public let usedSources: [String: SourceFile]
+    package let usedSources: [String: SourceFile]
 
     /// What reading gave.
-    public init(
+    package init(
         file: PipelineFile?, diagnostics: [Diagnostic], source: SourceFile?, usedSources: [String: SourceFile] = [:]
     ) {
         self.usedSources = usedSources
@@ -64,10 +64,10 @@ public struct LoadedPipeline: Sendable {
     }
 
     /// Whether the file can't be used.
-    public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+    package var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
     /// With what was found when the file was looked at together with others.
-    public func adding(_ found: Diagnostics) -> LoadedPipeline {
+    package func adding(_ found: Diagnostics) -> LoadedPipeline {
         if found.items.isEmpty { return self }
         // By place; what was found in other files stays behind.
         let own = diagnostics.filter { $0.path == found.source.path } + found.sorted
@@ -84,7 +84,7 @@ public struct LoadedPipeline: Sendable {
     }
 
     /// The diagnostics as people read them, with the source lines.
-    public var report: String {
+    package var report: String {
         func line(_ diagnostic: Diagnostic) -> String? {
             diagnostic.range.map { "\($0.start.line) \(diagnostic.path)" }
         }

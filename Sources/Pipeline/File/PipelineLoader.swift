@@ -1,5 +1,5 @@
 /// Reads pipeline files, checks them whole, and builds them.
-public struct PipelineLoader: Sendable {
+package struct PipelineLoader: Sendable {
     let registry: Registry
     let environment: Environment
     private let sections: [String: any SettingValue.Type]
@@ -12,7 +12,7 @@ public struct PipelineLoader: Sendable {
     ///   - registry: The stages and resources.
     ///   - environment: The variables.
     ///   - sections: Top-level keys that belong to others, such as `host`, and the settings they have.
-    public init(registry: Registry, environment: Environment, sections: [String: any SettingValue.Type] = [:]) {
+    package init(registry: Registry, environment: Environment, sections: [String: any SettingValue.Type] = [:]) {
         self.init(registry: registry, environment: environment, sections: sections, filter: nil)
     }
 
@@ -35,7 +35,7 @@ public struct PipelineLoader: Sendable {
     /// - Parameters:
     ///   - path: Where it is.
     ///   - former: The file as it was read before, where it is read again: resources of which it says nothing new go on.
-    public func load(path: String, after former: PipelineFile? = nil) -> LoadedPipeline {
+    package func load(path: String, after former: PipelineFile? = nil) -> LoadedPipeline {
         switch SourceFile.load(path: path) {
         case .success(let source): load(source, after: former)
         case .failure(let diagnostic): LoadedPipeline(file: nil, diagnostics: [diagnostic], source: nil)
@@ -43,7 +43,7 @@ public struct PipelineLoader: Sendable {
     }
 
     /// Reads a text.
-    public func load(_ source: SourceFile, after former: PipelineFile? = nil) -> LoadedPipeline {
+    package func load(_ source: SourceFile, after former: PipelineFile? = nil) -> LoadedPipeline {
         var context = context
         context.path = [FilePaths.path(source.path, besides: "")]
         context.former = former?.chain.resources ?? []

@@ -1,18 +1,18 @@
 /// A group whose settings stand among those of the stage that has it, and not in a mapping of their own.
 @propertyWrapper
-public struct Inlined<Group: SettingGroup>: Sendable, Decodable {
+package struct Inlined<Group: SettingGroup>: Sendable, Decodable {
     /// The group.
-    public var wrappedValue: Group
+    package var wrappedValue: Group
 
     /// The group's first value, which has its defaults.
-    public init(wrappedValue: Group) {
+    package init(wrappedValue: Group) {
         self.wrappedValue = wrappedValue
     }
 
     /// Settings come from a pipeline file, never from another decoder.
     ///
     /// - Throws: `DecodingError`, always.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         throw notFromAFile(decoder)
     }
 }

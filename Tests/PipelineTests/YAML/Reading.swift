@@ -10,9 +10,9 @@ struct Reading {
     init(_ text: String, limits: YAMLReader.Limits = .init(), variables: [String: String]? = nil) {
         source = SourceFile(path: "f.yaml", text: text)
         var diagnostics = Diagnostics(source: source)
-        var node = YAMLReader.read(source, limits: limits, into: &diagnostics)
+        var node = YAMLReader.read(source, limits: limits, words: PipelineWords.format, into: &diagnostics)
         if let raw = node, let variables {
-            node = Interpolation.apply(to: raw, environment: Environment(process: variables), into: &diagnostics)
+            node = Interpolation.apply(to: raw, environment: Environment(process: variables), words: PipelineWords.format, into: &diagnostics)
         }
         self.node = node
         self.diagnostics = diagnostics

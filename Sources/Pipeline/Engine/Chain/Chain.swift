@@ -73,13 +73,13 @@ public final class Chain: Sendable {
     public var stages: [any Stage] { all.map(\.stage) }
 
     /// Where the file names each of them; `nil` in a chain written in Swift.
-    public var places: [SourceRange?] { all.map(\.place) }
+    package var places: [SourceRange?] { all.map(\.place) }
 
     /// Their labels.
     public var labels: [String] { all.map(\.label) }
 
     /// Where the file names the stage that messages come in through; `nil` in a chain written in Swift.
-    public var entryPlace: SourceRange? { steps.first?.place }
+    package var entryPlace: SourceRange? { steps.first?.place }
 
     /// How each resource is, in the order of the file, and then each stage that depends on something of its own.
     public var health: [(name: String, health: Health)] {
@@ -144,7 +144,7 @@ public final class Chain: Sendable {
 
     /// Lets its workers go on with the queues of the chain that it replaces, whose own workers end first. Called once
     /// nothing can keep it from replacing the other.
-    public func takeOver() {
+    package func takeOver() {
         for background in all.compactMap(\.background) { background.takeOver() }
     }
 
@@ -168,7 +168,7 @@ public final class Chain: Sendable {
     /// Opens the resources alone, queues left out: for commands that look at them without running messages.
     ///
     /// - Throws: As ``open(replacing:)``.
-    public func openResources() async throws {
+    package func openResources() async throws {
         do {
             for named in resources where !(named.resource is any QueueStore) {
                 opened.add { await named.close() }
@@ -183,7 +183,7 @@ public final class Chain: Sendable {
     /// Opens the resources without queues, and the stages without their workers: for ``rerun(_:at:)``.
     ///
     /// - Throws: As ``open(replacing:)``.
-    public func openForReruns() async throws {
+    package func openForReruns() async throws {
         try await openResources()
         do {
             for step in all {
@@ -201,7 +201,7 @@ public final class Chain: Sendable {
     /// put back for them.
     ///
     /// - Throws: ``PipelineError`` where the stage fails, or there is none.
-    public func rerun(_ message: inout Message, at label: String) async throws(PipelineError) {
+    package func rerun(_ message: inout Message, at label: String) async throws(PipelineError) {
         guard let step = all.first(where: { $0.label == label }) else {
             throw PipelineError(.stageFailed, "The pipeline has no stage '\(label)'")
         }
@@ -210,7 +210,7 @@ public final class Chain: Sendable {
     }
 
     /// How each asynchronous step's queue is.
-    public var queues: [QueueStatus] {
+    package var queues: [QueueStatus] {
         all.compactMap { step in
             step.background.map {
                 QueueStatus(label: step.label, depth: $0.depth, counts: $0.counts, sharing: $0.sharing)

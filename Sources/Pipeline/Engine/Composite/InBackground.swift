@@ -13,7 +13,7 @@ public struct InBackground: CompositeStage {
     @Setting("The stages that run behind the queue, one after the other.") public var stages: StageList
 
     /// The queue and how it is worked on, as with `async`.
-    @Inlined public var policy = AsyncPolicy()
+    @Inlined package var policy = AsyncPolicy()
 
     /// Nothing yet, for its declaration.
     public init() {}

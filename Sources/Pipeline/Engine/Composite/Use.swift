@@ -1,24 +1,24 @@
 /// Runs the stages of another pipeline file, as if they stood here.
-public struct Use: CompositeStage, OftenImmediateStage {
-    public static let name = "use"
-    public static let summary = "Runs the stages of another pipeline file, with values for its variables."
+package struct Use: CompositeStage, OftenImmediateStage {
+    package static let name = "use"
+    package static let summary = "Runs the stages of another pipeline file, with values for its variables."
 
     @Setting(
         "The file, its path relative to the file that names it; where it begins with 'receive', that is passed over.")
-    public var file: String
+    package var file: String
 
     @Setting("Values for the file's ${NAME} variables; they go before the environment.")
-    public var with: [String: ParameterValue] = [:]
+    package var with: [String: ParameterValue] = [:]
 
     /// What the file has; read with the file that names it.
     @State var stages = StageList([])
 
     /// Nothing yet, for its declaration.
-    public init() {}
+    package init() {}
 
     package static let mainSetting = "file"
     package static let settingsBeside = ["with"]
-    public static let example = """
+    package static let example = """
         - use: parts/polite.yaml
           with: {NAME: Ada}
         """
@@ -42,25 +42,25 @@ public struct Use: CompositeStage, OftenImmediateStage {
 
     package var flow: BranchFlow { .oneOf(isExhaustive: true) }
 
-    public func run(_ message: inout Message) async throws {
+    package func run(_ message: inout Message) async throws {
         if let continuation = message.takeContinuation() { return try await continuation.resume(with: &message) }
         try await stages.stepList.run(&message)
     }
 
-    public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+    package func runWithoutWaiting(_ message: inout Message) throws -> Bool {
         try stages.stepList.runOrSuspend(&message)
     }
 }
 
 /// A value for a variable of another file: a text, a number or a boolean, as it is written.
-public struct ParameterValue: Sendable, SettingValue {
+package struct ParameterValue: Sendable, SettingValue {
     let text: String
 
     /// A scalar.
-    public static var settingType: SettingType { .scalar }
+    package static var settingType: SettingType { .scalar }
 
     /// Any scalar but null.
-    public static func read(_ node: Node, with reader: inout SettingReader) -> ParameterValue? {
+    package static func read(_ node: Node, with reader: inout SettingReader) -> ParameterValue? {
         guard let scalar = node.scalar, !node.isNull || scalar.isInterpolated else {
             reader.wrongType(node, expected: settingType)
             return nil

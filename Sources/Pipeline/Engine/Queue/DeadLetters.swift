@@ -1,15 +1,15 @@
 import Glibc
 
 /// A message that failed for good in an asynchronous step, with its error: one line of JSON.
-public struct DeadLetter: Sendable {
+package struct DeadLetter: Sendable {
     /// The error, as the log has it.
-    public struct Failure: Sendable {
+    package struct Failure: Sendable {
         /// The stable code.
-        public var code: String
+        package var code: String
         /// What clients are told.
-        public var message: String
+        package var message: String
         /// What the log says besides.
-        public var detail: String?
+        package var detail: String?
 
         init(_ error: PipelineError) {
             (code, message, detail) = (error.code.rawValue, error.message, error.detail)
@@ -24,22 +24,22 @@ public struct DeadLetter: Sendable {
     }
 
     /// The label of the step that failed.
-    public var step: String
+    package var step: String
     /// When, as in the `requests` table.
-    public var failedAt: String
+    package var failedAt: String
     /// Why.
-    public var error: Failure
+    package var error: Failure
     /// What failed.
-    public var message: MessageRecord
+    package var message: MessageRecord
 
     /// Notes that it failed again now.
-    public mutating func fail(with error: PipelineError) {
+    package mutating func fail(with error: PipelineError) {
         failedAt = Timestamp.now.description
         self.error = Failure(error)
     }
 
     /// A message that failed now.
-    public init(_ message: Message, step: String, error: PipelineError) {
+    package init(_ message: Message, step: String, error: PipelineError) {
         self.step = step
         self.failedAt = Timestamp.now.description
         self.error = Failure(error)
@@ -73,26 +73,26 @@ public struct DeadLetter: Sendable {
 }
 
 /// A file of dead letters, which several processes may share.
-public struct DeadLetterFile: Sendable {
+package struct DeadLetterFile: Sendable {
     /// Where it is.
-    public let path: String
+    package let path: String
 
     /// A file, made with its folders at the first letter.
-    public init(path: String) {
+    package init(path: String) {
         self.path = path
     }
 
     /// Appends letters and waits until they are on disk.
     ///
     /// - Throws: Where they can't be written; then none of them is in the file.
-    public func append(_ letters: [DeadLetter]) throws {
+    package func append(_ letters: [DeadLetter]) throws {
         try LineFile(path: path).append(letters.flatMap(\.line))
     }
 
     /// The letters, and the numbers of lines that are none.
     ///
     /// - Throws: Where the file can't be read.
-    public func read() throws -> (letters: [DeadLetter], unreadable: [Int]) {
+    package func read() throws -> (letters: [DeadLetter], unreadable: [Int]) {
         let lines = try lines()
         return (lines.compactMap(\.letter), lines.filter { !$0.torn.isEmpty }.map(\.number))
     }

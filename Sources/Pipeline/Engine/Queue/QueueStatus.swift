@@ -1,15 +1,15 @@
 /// How an asynchronous step's queue is, for metrics and health pages.
-public struct QueueStatus: Sendable {
+package struct QueueStatus: Sendable {
     /// The step's label.
-    public let label: String
+    package let label: String
     /// How full it is.
-    public let depth: QueueDepth
+    package let depth: QueueDepth
     /// Runs that failed and were made again, since the start.
-    public let retries: Int
+    package let retries: Int
     /// Messages dropped because it was full, since the start.
-    public let dropped: Int
+    package let dropped: Int
     /// Messages that failed for good, since the start.
-    public let failed: Int
+    package let failed: Int
     /// What else is counted where several processes work on it; `nil` where they don't.
     package let sharing: QueueSharing?
 
