@@ -29,7 +29,7 @@ public protocol StagecoachHost: Sendable {
     ///
     /// Every command takes the name of one as it takes a file's path. A reload leaves them as they are.
     ///
-    /// - Throws: `ChainError` where one is not wired well, which every command then says.
+    /// - Throws: `Chain.BuildError` where one is not wired well, which every command then says.
     static var chains: [String: Chain] { get throws }
 
     /// Takes the traces; asked once, when the host starts. Without one, OpenTelemetry's environment variables say.
@@ -63,7 +63,7 @@ extension StagecoachHost {
 
     /// The built-in stages and resources and this host's own: what its pipeline files can name, also in tests.
     ///
-    /// - Throws: `RegistryError` where two have one name.
+    /// - Throws: `Registry.NameTaken` where two have one name.
     public static func registry() throws -> Registry {
         try Registry(stages: BuiltIn.stages + stages, resources: BuiltIn.resources + resources)
     }

@@ -43,11 +43,11 @@ public struct RecordedRows: RowStore {
         note?()
     }
 
-    public func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+    public func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary] {
         let bySession = Dictionary(grouping: try storage.rows(of: table), by: \.sessionID)
-        let sessions = bySession.values.compactMap { rows -> StoredSession? in
+        let sessions = bySession.values.compactMap { rows -> Row.SessionSummary? in
             guard let last = rows.max(by: { $0.createdAt < $1.createdAt }) else { return nil }
-            return StoredSession(
+            return Row.SessionSummary(
                 id: last.sessionID, username: last.username, messages: rows.count,
                 lastMessageAt: last.createdAt.description)
         }
@@ -59,7 +59,7 @@ public struct RecordedRows: RowStore {
         return rows.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }.suffix(limit)
     }
 
-    public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+    public func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int {
         try storage.rows(of: table).filter { row in
             row.createdAt >= time
                 && (user.userID.map { $0.isExactly(row.userID ?? "") } ?? row.username.isExactly(user.username))
@@ -116,9 +116,9 @@ package struct QueueInMemory: QueueStore {
     package static let name = "queue_in_memory"
     package init() {}
 
-    package var guarantee: QueueGuarantee { .memory(capacity: MemoryQueue.defaultCapacity) }
+    package var guarantee: Queue.Guarantee { .memory(capacity: MemoryQueue.defaultCapacity) }
 
-    package func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
+    package func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
         MemoryQueue(options)
     }
 }

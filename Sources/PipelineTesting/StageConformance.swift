@@ -74,7 +74,7 @@ private struct Trial {
         return findings
     }
 
-    private func collect(_ settings: [SettingDescription], in outer: String, _ findings: inout [Finding]) {
+    private func collect(_ settings: [SettingType.Named], in outer: String, _ findings: inout [Finding]) {
         for setting in settings {
             let name = outer + setting.name
             if setting.help.isEmpty {

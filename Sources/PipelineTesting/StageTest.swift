@@ -24,7 +24,7 @@ public struct StageTest: Sendable {
     public let database = RecordedRows()
 
     let chain: Chain
-    let surroundings: TestSurroundings
+    let overrides: EngineOverrides
 
     /// Reads an entry as it stands under `stages:`.
     ///
@@ -34,7 +34,7 @@ public struct StageTest: Sendable {
     ///     ``model`` or ``database``. They are opened and closed with the stage.
     ///   - variables: The variables that it may use.
     ///   - clock: One that the test moves; it stands still.
-    /// - Throws: ``TestProblem`` with everything that is wrong with the entry; ``RegistryError``.
+    /// - Throws: ``TestProblem`` with everything that is wrong with the entry; ``Registry/NameTaken``.
     public init(
         _ entry: String, stages: [any Stage.Type], resources: KeyValuePairs<String, any Resource> = [:],
         variables: [String: String] = [:], clock: TestClock = TestClock()
@@ -68,14 +68,14 @@ public struct StageTest: Sendable {
         variables: [String: String], clock: TestClock
     ) throws {
         self.clock = clock
-        surroundings = TestSurroundings(clock: clock) { [log] _ in log.handler() }
+        overrides = EngineOverrides(clock: clock) { [log] _ in log.handler() }
         let loader = PipelineLoader(
             registry: try Registry(stages: stages), environment: Environment(process: variables))
         let source = SourceFile(path: "entry", text: entry)
         var all = given
         if !given.contains(where: { $0.resource is any Model }) { all.append(("model", model)) }
         if !given.contains(where: { $0.resource is any RowStore }) { all.append(("database", database)) }
-        let (chain, diagnostics) = TestSurroundings.$current.withValue(surroundings) {
+        let (chain, diagnostics) = EngineOverrides.$current.withValue(overrides) {
             loader.loadEntry(source, resources: all)
         }
         guard let chain else {
@@ -94,7 +94,7 @@ public struct StageTest: Sendable {
     ///
     /// - Throws: What the stage throws when it is opened; what it throws for the message is in the reply.
     public func run(_ message: Message) async throws -> TestReply {
-        try await TestSurroundings.$current.withValue(surroundings) {
+        try await EngineOverrides.$current.withValue(overrides) {
             try await chain.open()
             let recorder = ReplyRecorder()
             var message = message

@@ -21,7 +21,7 @@ public final class TestPipeline: Sendable {
     public let databases: [String: RecordedRows]
 
     private let chain: Chain
-    private let surroundings: TestSurroundings
+    private let overrides: EngineOverrides
 
     /// Reads a pipeline file.
     ///
@@ -34,11 +34,11 @@ public final class TestPipeline: Sendable {
         path: String, registry: Registry, variables: [String: String] = [:], clock: TestClock = TestClock()
     ) throws {
         self.clock = clock
-        surroundings = TestSurroundings(clock: clock) { [log] _ in log.handler() }
+        overrides = EngineOverrides(clock: clock) { [log] _ in log.handler() }
         let loader = PipelineLoader(
             registry: registry, environment: Environment(process: variables),
             sections: [TestSection.key: TestSection.self], filter: StandIns.scripted.filter)
-        let loaded = TestSurroundings.$current.withValue(surroundings) { loader.load(path: path) }
+        let loaded = EngineOverrides.$current.withValue(overrides) { loader.load(path: path) }
         guard let file = loaded.file else { throw TestProblem(description: loaded.report) }
         chain = file.chain
         models = Dictionary(chain.namedResources(of: ScriptedModel.self).map { ($0, $1) }) { first, _ in first }
@@ -50,7 +50,7 @@ public final class TestPipeline: Sendable {
     ///
     /// - Throws: What a stage throws that can't be opened, and what `body` throws.
     public func run(_ body: (TestPipeline) async throws -> Void) async throws {
-        try await TestSurroundings.$current.withValue(surroundings) {
+        try await EngineOverrides.$current.withValue(overrides) {
             try await chain.open()
             do {
                 try await body(self)

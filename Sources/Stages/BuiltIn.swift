@@ -6,7 +6,8 @@ public enum BuiltIn {
     /// In the order of the documented flow.
     public static let stages: [any Stage.Type] = [
         Receive.self, Limit.self, Validate.self, Recall.self, Complete.self, Persist.self, Respond.self, Log.self,
-        Transform.self, HTTP.self, Exec.self, Route.self, Parallel.self, Attempt.self, InBackground.self, Use.self,
+        Transform.self, HTTP.self, Exec.self, Chain.Route.self, Chain.Parallel.self, Chain.Attempt.self,
+        Chain.InBackground.self, Use.self,
     ]
 
     /// Models first, then databases, then queues.

@@ -16,7 +16,7 @@ public struct Recall: BoundedStage {
     /// The table's name.
     @Setting("The table's name.", problem: TableName.problem) public var table = "requests"
 
-    @State private var surroundings = Surroundings()
+    @State private var link = ChainLink()
 
     public init() {}
 
@@ -33,13 +33,13 @@ public struct Recall: BoundedStage {
     public var longestRun: Duration? { database.longestLookUp }
 
     public func open(_ context: StageContext) async throws {
-        surroundings.set(context.pending)
+        link.set(context.pending)
         try await database.prepare(table: table)
     }
 
     public func run(_ message: inout Message) async throws {
         // The queues come first: a message that is stored in between is then seen twice, not never.
-        let waiting = try await surroundings.pending.messages(ofSession: message.session.id)
+        let waiting = try await link.pending.messages(ofSession: message.session.id)
         let stored = try await database.rows(ofSession: message.session.id, in: table, limit: turns)
         var exchanges: [UniqueID: Exchange] = [:]
         for (index, row) in stored.enumerated() where row.id != message.id {

@@ -10,7 +10,7 @@ public struct Receive: EntryStage, ImmediateStage, BoundedStage {
     @Setting("Where clients connect.", problem: EntryPath.problem) public var path = "/ws"
 
     /// What is spoken where the client doesn't choose with `?format=`.
-    @Setting("The format for clients that don't choose one with ?format=.") public var format = MessageFormat.text
+    @Setting("The format for clients that don't choose one with ?format=.") public var format = Message.Format.text
 
     /// How many messages of one connection are worked on at once.
     @Setting("How many messages of a connection are worked on at once; answers leave in order.", in: 1...1_024)
@@ -28,7 +28,7 @@ public struct Receive: EntryStage, ImmediateStage, BoundedStage {
     public init() {}
 
     /// An entry at a path.
-    public init(path: String, format: MessageFormat = .text) {
+    public init(path: String, format: Message.Format = .text) {
         self.path = path
         self.format = format
     }

@@ -39,10 +39,12 @@ struct BuiltInConformanceTests {
             allowed: [PipelineError.Code("http_unavailable")]),
         Case(
             stage: Exec.self, entry: "exec: {command: [cat], writes: [prompt], environment: {KEY: \"${SECRET}\"}}"),
-        Case(stage: Route.self, entry: "route: [{when: {prompt: {present: true}}, stages: [log]}, {stages: [log]}]"),
-        Case(stage: Parallel.self, entry: "parallel: [[log], [{transform: {a: b}}]]"),
-        Case(stage: Attempt.self, entry: "attempt: [complete]\ncatch: [{transform: {completion: sorry}}]"),
-        Case(stage: InBackground.self, entry: "background: {stages: [log]}"),
+        Case(
+            stage: Chain.Route.self, entry: "route: [{when: {prompt: {present: true}}, stages: [log]}, {stages: [log]}]"
+        ),
+        Case(stage: Chain.Parallel.self, entry: "parallel: [[log], [{transform: {a: b}}]]"),
+        Case(stage: Chain.Attempt.self, entry: "attempt: [complete]\ncatch: [{transform: {completion: sorry}}]"),
+        Case(stage: Chain.InBackground.self, entry: "background: {stages: [log]}"),
         Case(stage: Use.self, entry: "use: {file: \(used), with: {TOPIC: weather}}"),
     ]
 

@@ -42,7 +42,7 @@ struct BuiltInChainTests {
 
     @Test("what is wrong with it is said all at once")
     func problems() {
-        let error = #expect(throws: ChainError.self) {
+        let error = #expect(throws: Chain.BuildError.self) {
             try Chain(resources: ["a": Echo(), "b": Echo()]) {
                 Receive()
                 Persist()

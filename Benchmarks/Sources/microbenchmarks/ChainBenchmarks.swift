@@ -60,7 +60,7 @@ enum ChainBenchmarks {
                 for _ in 0..<count { try await trivial.run(&message) }
             },
             Microbenchmark(name: "memory-queue") { count in
-                var policy = AsyncPolicy()
+                var policy = Chain.AsyncPolicy()
                 policy.capacity = 10_000
                 let queued = try Chain { Trivial().async(policy) }
                 try await queued.open()

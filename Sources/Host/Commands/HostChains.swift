@@ -18,7 +18,7 @@ enum HostChains {
             made.withLock { $0[id] = chains }
             return chains
         } catch {
-            let problems = (error as? ChainError)?.problems ?? ["\(error)"]
+            let problems = (error as? Chain.BuildError)?.problems ?? ["\(error)"]
             for problem in problems { StandardError.write("error: a chain of this host: \(problem)") }
             throw ExitCode.failure
         }

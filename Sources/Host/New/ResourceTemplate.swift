@@ -59,11 +59,11 @@ struct ResourceTemplate: NewPart {
 
             func insert(_ rows: [Row], into table: String) async throws { await tables.insert(rows, into: table) }
 
-            func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+            func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary] {
                 let bySession = Dictionary(grouping: await tables.rows(of: table), by: \\.sessionID)
                 let lasts = bySession.values.compactMap { rows in rows.max { $0.createdAt < $1.createdAt } }
                 return lasts.sorted { $0.createdAt > $1.createdAt }.prefix(limit).map { last in
-                    StoredSession(
+                    Row.SessionSummary(
                         id: last.sessionID, username: last.username, messages: bySession[last.sessionID]?.count ?? 0,
                         lastMessageAt: last.createdAt.description)
                 }
@@ -74,7 +74,7 @@ struct ResourceTemplate: NewPart {
                 return rows.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }.suffix(limit)
             }
 
-            func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+            func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int {
                 let name = user.userID ?? user.username
                 return await tables.rows(of: table).filter { row in
                     // A name that nobody authenticated is not the user of that name.

@@ -4,7 +4,7 @@ import Server
 
 /// What happened in one session.
 struct RecordedConversation: Sendable {
-    let format: MessageFormat
+    let format: Message.Format
     let begun = Timestamp.now
     /// What the client said, frame by frame.
     var heard: [String] = []
@@ -18,7 +18,7 @@ struct RecordedConversation: Sendable {
     /// What the session had said before; `nil` where nobody asked.
     var earlier: [Row]?
 
-    init(format: MessageFormat) { self.format = format }
+    init(format: Message.Format) { self.format = format }
 }
 
 /// A model's answer to one question.

@@ -42,7 +42,7 @@ struct RecordedDatabase: RowStore {
         }
     }
 
-    func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+    func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary] {
         try await inner.sessions(in: table, limit: limit)
     }
 
@@ -58,7 +58,7 @@ struct RecordedDatabase: RowStore {
         return row
     }
 
-    func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+    func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int {
         try await inner.tokensUsed(by: user, since: time, in: table)
     }
 

@@ -28,7 +28,7 @@ final class Recorder: ConversationObserver {
     var conversations: [RecordedConversation] { state.withLock { $0.conversations.filter { !$0.heard.isEmpty } } }
 
     /// A client is there.
-    func begin(_ session: Session, _ format: MessageFormat) {
+    func begin(_ session: Session, _ format: Message.Format) {
         state.withLock { state in
             guard state.indices[session.id] == nil else { return }
             state.indices[session.id] = state.conversations.count

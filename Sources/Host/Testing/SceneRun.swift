@@ -37,10 +37,10 @@ struct SceneRun {
 
     func run() async throws(SceneProblem) -> SceneOutcome {
         let log = TestLog()
-        let surroundings = TestSurroundings(clock: clock) { _ in log.handler() }
-        let result: Result<SceneOutcome, SceneProblem> = await TestSurroundings.$current.withValue(surroundings) {
+        let overrides = EngineOverrides(clock: clock) { _ in log.handler() }
+        let result: Result<SceneOutcome, SceneProblem> = await EngineOverrides.$current.withValue(overrides) {
             do throws(SceneProblem) {
-                return .success(try await converse(log, in: surroundings))
+                return .success(try await converse(log, in: overrides))
             } catch {
                 return .failure(error)
             }
@@ -48,8 +48,7 @@ struct SceneRun {
         return try result.get()
     }
 
-    private func converse(_ log: TestLog, in surroundings: TestSurroundings) async throws(SceneProblem) -> SceneOutcome
-    {
+    private func converse(_ log: TestLog, in overrides: EngineOverrides) async throws(SceneProblem) -> SceneOutcome {
         guard let file = loader.load(source).file, let pipeline = ServedPipeline(file) else {
             throw SceneProblem(message: "the pipeline can't be served")
         }
@@ -63,7 +62,7 @@ struct SceneRun {
             throw SceneProblem(message: "the pipeline does not start: \(error)")
         }
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let frames = try await frames(of: pipeline, session, journal, on: loop, log: log, in: surroundings)
+        let frames = try await frames(of: pipeline, session, journal, on: loop, log: log, in: overrides)
         try await end(chain, on: loop)
         var outcome = SceneOutcome(frames: frames, events: journal.events, log: log.entries.beforeTheEnd)
         for (_, database) in chain.namedResources(of: RecordedRows.self) {
@@ -104,11 +103,11 @@ struct SceneRun {
 
     private func frames(
         of pipeline: ServedPipeline, _ session: Session, _ journal: TestJournal, on loop: any EventLoop,
-        log: TestLog, in surroundings: TestSurroundings
+        log: TestLog, in overrides: EngineOverrides
     ) async throws(SceneProblem) -> [SaidFrame] {
         let done = loop.makePromise(of: Void.self)
         let timer = loop.scheduleTask(in: Self.limit) { done.fail(SceneProblem.late) }
-        let format: MessageFormat = scene.spoken == .text ? .text : .json
+        let format: Message.Format = scene.spoken == .text ? .text : .json
         let sent = scene.send?.frames ?? []
         do {
             let talk = try await loop.submit {
@@ -117,7 +116,7 @@ struct SceneRun {
                     with: pipeline, session: session, format: format, on: loop,
                     logger: Logger(label: "stagecoach", factory: { _ in log.handler() }), client: client)
                 // However long it takes to say all of it, that is at once.
-                TestSurroundings.$current.withValue(surroundings) {
+                EngineOverrides.$current.withValue(overrides) {
                     clock.holding { client.say(sent, in: conversation) }
                 }
                 return NIOLoopBound((client, conversation), eventLoop: loop)

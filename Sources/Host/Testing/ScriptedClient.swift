@@ -12,7 +12,7 @@ struct SaidFrame: Sendable {
     /// What it says: an answer, a piece of one, or an error's message.
     let text: String
 
-    init(_ frame: ServerFrame, number: Int, format: MessageFormat) {
+    init(_ frame: ServerFrame, number: Int, format: Message.Format) {
         let written = frame.text(sequence: number)
         kind = frame.kind
         guard format == .json, let value = JSONValue(json: written) else {
@@ -45,14 +45,14 @@ final class TestJournal: Sendable {
 
 /// The client of a test: takes what is said, and knows when the conversation is over. Lives on the event loop.
 final class ScriptedClient: ConversationClient {
-    private let format: MessageFormat
+    private let format: Message.Format
     private let journal: TestJournal
     private let done: EventLoopPromise<Void>
     private(set) var said: [SaidFrame] = []
     private var hasSaidAll = false
     private var isOver = false
 
-    init(_ format: MessageFormat, journal: TestJournal, done: EventLoopPromise<Void>) {
+    init(_ format: Message.Format, journal: TestJournal, done: EventLoopPromise<Void>) {
         (self.format, self.journal, self.done) = (format, journal, done)
     }
 
@@ -81,7 +81,7 @@ final class ScriptedClient: ConversationClient {
 }
 
 extension SentFrames.Frame {
-    fileprivate func text(in format: MessageFormat) -> String {
+    fileprivate func text(in format: Message.Format) -> String {
         switch self {
         case .prompt(let text): format == .text ? text : JSONValue.object(["prompt": .string(text)]).json
         case .object(let value): value.json

@@ -1,15 +1,15 @@
-extension Condition: SettingValue {
+extension Chain.Condition: SettingValue {
     /// Fields and their tests.
     public static var settingType: SettingType { .other("mapping of fields to tests") }
 
     /// Reads `when:`, a mapping of fields to their tests, reporting everything that is wrong in it.
-    public static func read(_ node: Node, with reader: inout SettingReader) -> Condition? {
+    public static func read(_ node: Node, with reader: inout SettingReader) -> Chain.Condition? {
         guard let entries = node.entries, !entries.isEmpty else {
             reader.wrongType(
                 node, expected: .other("mapping of fields to tests"), hint: "as in {prompt: {longer_than: 5}}")
             return nil
         }
-        var condition = Condition()
+        var condition = Chain.Condition()
         var isWhole = true
         for entry in entries {
             if let field = FieldPath(entry.name).field { reader.note(field, at: entry.key) }
@@ -37,23 +37,23 @@ extension Condition: SettingValue {
     }
 }
 
-extension Condition.Test {
+extension Chain.Condition.Test {
     package static let names = ["equals", "one_of", "matches", "starts_with", "longer_than", "present"]
 
-    static func read(_ entry: Node.Entry, with reader: inout SettingReader) -> Condition.Test? {
+    static func read(_ entry: Node.Entry, with reader: inout SettingReader) -> Chain.Condition.Test? {
         let node = entry.value
         // It holds what clients send, which may look like anything.
         for value in node.elements ?? [node] { reader.examined.insert(value.range) }
         switch entry.name {
-        case "equals": return JSONValue.read(node, with: &reader).map(Condition.Test.equals)
-        case "one_of": return [JSONValue].read(node, with: &reader).map(Condition.Test.oneOf)
-        case "starts_with": return String.read(node, with: &reader).map(Condition.Test.startsWith)
-        case "longer_than": return Int.read(node, with: &reader).map(Condition.Test.longerThan)
-        case "present": return Bool.read(node, with: &reader).map(Condition.Test.present)
+        case "equals": return JSONValue.read(node, with: &reader).map(Chain.Condition.Test.equals)
+        case "one_of": return [JSONValue].read(node, with: &reader).map(Chain.Condition.Test.oneOf)
+        case "starts_with": return String.read(node, with: &reader).map(Chain.Condition.Test.startsWith)
+        case "longer_than": return Int.read(node, with: &reader).map(Chain.Condition.Test.longerThan)
+        case "present": return Bool.read(node, with: &reader).map(Chain.Condition.Test.present)
         case "matches":
             guard let expression = String.read(node, with: &reader) else { return nil }
-            do throws(PatternProblem) {
-                return .matches(try Pattern(expression))
+            do throws(Chain.PatternProblem) {
+                return .matches(try Chain.Pattern(expression))
             } catch {
                 let place = error.range.flatMap { reader.diagnostics.source.range(of: $0, in: node) }
                 reader.diagnostics.error(.badValue, at: place ?? node.range, "\(reader.subject) \(error)")

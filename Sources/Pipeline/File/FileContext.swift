@@ -52,7 +52,7 @@ struct FileContext: Sendable {
 }
 
 extension FileContext: StageListReading {
-    func steps(_ nodes: [Node], with reader: inout SettingReader) -> [Step] {
+    func steps(_ nodes: [Node], with reader: inout SettingReader) -> [Chain.Step] {
         StageReader.steps(nodes, knowing: registry, with: &reader)
     }
 }

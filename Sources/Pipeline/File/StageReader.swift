@@ -4,7 +4,7 @@ struct StageReader {
 
     /// The steps in order, with everything that is wrong reported. One with wrong settings keeps its place; one that is
     /// unknown is left out, and the reader knows it.
-    static func steps(_ nodes: [Node], knowing registry: Registry, with reader: inout SettingReader) -> [Step] {
+    static func steps(_ nodes: [Node], knowing registry: Registry, with reader: inout SettingReader) -> [Chain.Step] {
         let stages = StageReader(registry: registry)
         return nodes.compactMap { node in
             guard var step = stages.read(node, with: &reader) else {
@@ -17,7 +17,7 @@ struct StageReader {
         }
     }
 
-    private func read(_ node: Node, with reader: inout SettingReader) -> Step? {
+    private func read(_ node: Node, with reader: inout SettingReader) -> Chain.Step? {
         switch node.content {
         case .scalar(let scalar) where !node.isNull:
             return stage(scalar.text, named: node, settings: nil, beside: [], with: &reader)
@@ -34,7 +34,7 @@ struct StageReader {
         }
     }
 
-    private func readMapping(_ entries: [Node.Entry], with reader: inout SettingReader) -> Step? {
+    private func readMapping(_ entries: [Node.Entry], with reader: inout SettingReader) -> Chain.Step? {
         let (modifiers, rest) = entries.partitioned { PipelineWords.modifiers.contains($0.name) }
         guard let first = rest.first(where: { registry.stages[$0.name] != nil }) ?? rest.first else {
             reader.diagnostics.error(
@@ -49,7 +49,7 @@ struct StageReader {
         let empty = modifiers.filter(\.value.isNull)
         var reported: Set<String> = []
         for other in others where isKnown || registry.stages[other.name] != nil {
-            let owner = empty.first { Modifiers.settings(of: $0.name).contains(other.name) }?.name
+            let owner = empty.first { Chain.Modifiers.settings(of: $0.name).contains(other.name) }?.name
             if let owner {
                 if reported.insert(owner).inserted {
                     reportOutdented(other, of: "'\(owner)'", beside: owner, with: &reader)
@@ -129,7 +129,7 @@ struct StageReader {
     /// - Parameter beside: The modifiers, and the settings that stand beside the stage.
     private func stage(
         _ name: String, named key: Node, settings: Node?, beside: [Node.Entry], with reader: inout SettingReader
-    ) -> Step? {
+    ) -> Chain.Step? {
         guard let type = registry.stages[name] else {
             reportUnknown(key.scalar?.written ?? name, at: key.range, with: &reader)
             return nil
@@ -145,7 +145,7 @@ struct StageReader {
         var usedRoot: Node?
         if var use = stage as? Use {
             let used = UsedFile(use, at: key.range, written: settings).read(with: &reader)
-            use.stages = StageList(used?.steps ?? [])
+            use.stages = Chain.StageList(used?.steps ?? [])
             usedRoot = used?.root
             stage = used == nil ? nil : use
         }
@@ -153,7 +153,7 @@ struct StageReader {
             reader.stagesAreKnown = false
             return nil
         }
-        var step = Step(stage ?? outline(type, settings, owner, reader))
+        var step = Chain.Step(stage ?? outline(type, settings, owner, reader))
         step.isWhole = stage != nil
         step.place = key.range
         step.source = usedRoot
@@ -190,7 +190,7 @@ struct StageReader {
     }
 
     private func read(
-        _ entry: Node.Entry, of owner: Owner, into modifiers: inout Modifiers, with reader: inout SettingReader
+        _ entry: Node.Entry, of owner: Owner, into modifiers: inout Chain.Modifiers, with reader: inout SettingReader
     ) {
         let node = entry.value
         reader.with(subject: "'\(entry.name)' of \(owner.name)") { reader in
@@ -202,13 +202,17 @@ struct StageReader {
                     "\(owner.name) has a queue already; what 'async' says belongs among its settings")
             case "async":
                 modifiers.async =
-                    reader.curing(node, of: .boolean) { AsyncPolicy.read($0, with: &$1) } ?? nil
+                    reader.curing(node, of: .boolean) { Chain.AsyncPolicy.read($0, with: &$1) } ?? nil
             case "timeout":
                 modifiers.timeout = reader.curing(node, of: .duration) { Duration.readPositive($0, with: &$1) }
             case "retry":
-                modifiers.retry = reader.curing(node, of: RetryPolicy.settingType) { RetryPolicy.read($0, with: &$1) }
+                modifiers.retry = reader.curing(node, of: Chain.RetryPolicy.settingType) {
+                    Chain.RetryPolicy.read($0, with: &$1)
+                }
             case "when":
-                modifiers.when = reader.curing(node, of: Condition.settingType) { Condition.read($0, with: &$1) }
+                modifiers.when = reader.curing(node, of: Chain.Condition.settingType) {
+                    Chain.Condition.read($0, with: &$1)
+                }
             default:
                 modifiers.onError =
                     reader.curing(node, of: .stages) { readErrorPolicy($0, with: &$1) } ?? .stop
@@ -217,7 +221,7 @@ struct StageReader {
         }
     }
 
-    private func readErrorPolicy(_ node: Node, with reader: inout SettingReader) -> ErrorPolicy? {
+    private func readErrorPolicy(_ node: Node, with reader: inout SettingReader) -> Chain.ErrorPolicy? {
         if let elements = node.elements {
             return .run(StageReader.steps(elements, knowing: registry, with: &reader))
         }

@@ -3,7 +3,7 @@ struct StageSection {
     let registry: Registry
 
     /// The steps, wired; `nil` where there are none. All that is wrong is reported.
-    func read(_ root: Node, with reader: inout SettingReader) -> [Step]? {
+    func read(_ root: Node, with reader: inout SettingReader) -> [Chain.Step]? {
         guard let node = root["stages"] else { return nil }
         guard let elements = node.elements, !elements.isEmpty else {
             let hint =
@@ -35,7 +35,7 @@ struct StageSection {
         return reader.hasErrors ? nil : steps
     }
 
-    private func checkRoles(of steps: [Step], at place: SourceRange, with reader: inout SettingReader) {
+    private func checkRoles(of steps: [Chain.Step], at place: SourceRange, with reader: inout SettingReader) {
         let entryNames = registry.stages.filter { $0.value is any EntryStage.Type }.map { $0.key }.sorted()
         var (hasEntry, hasReply) = (false, false)
         for step in steps {
@@ -58,7 +58,7 @@ struct StageSection {
     }
 
     /// A resource that is only looked at by those that look at all is used by none.
-    private func checkUses(of steps: [Step], _ entries: [Node.Entry], with reader: inout SettingReader) {
+    private func checkUses(of steps: [Chain.Step], _ entries: [Node.Entry], with reader: inout SettingReader) {
         guard !reader.hasErrors, reader.file.filter == nil else { return }
         let used = Set(steps.flatMap(\.all).flatMap(\.usedResources))
         for entry in entries where !used.contains(entry.name) {
@@ -73,7 +73,7 @@ struct StageSection {
     }
 }
 
-extension Step {
+extension Chain.Step {
     /// The names of the resources that the stage and its queue use; not of those that it only looks at with all others.
     fileprivate var usedResources: [String] {
         (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap(\.use)

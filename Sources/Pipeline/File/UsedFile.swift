@@ -21,7 +21,7 @@ struct UsedFile {
     }
 
     /// The stages with the tree of the file; `nil` where they can't be known. What is wrong inside is reported there.
-    func read(with reader: inout SettingReader) -> (steps: [Step], root: Node)? {
+    func read(with reader: inout SettingReader) -> (steps: [Chain.Step], root: Node)? {
         if isPathInterpolated {
             reader.diagnostics.error(
                 .badValue, at: place, "the file that is used must be written out, without variables")
@@ -91,7 +91,7 @@ struct UsedFile {
         }
     }
 
-    private func steps(of root: Node, with reader: inout SettingReader) -> [Step]? {
+    private func steps(of root: Node, with reader: inout SettingReader) -> [Chain.Step]? {
         guard let entries = root.entries else {
             reader.diagnostics.error(
                 .notAPipeline, at: root.range, "a pipeline file is a mapping with 'stages', not \(root.nature)")
@@ -145,16 +145,16 @@ struct UsedFile {
     }
 }
 
-extension Step {
+extension Chain.Step {
     /// The step as it is part of the file that uses its own: what is wrong with its wiring is wrong there.
-    fileprivate func used(from path: String, at place: SourceRange) -> Step {
+    fileprivate func used(from path: String, at place: SourceRange) -> Chain.Step {
         var copy = self
         copy.origin = origin ?? " (\(path)" + (self.place.map { ", line \($0.start.line))" } ?? ")")
         copy.place = place
         copy.fieldUses = fieldUses.map { $0.used(at: place) }
         if var composite = copy.composite {
             composite.branches = composite.branches.map { branch in
-                StageList(branch.steps.map { $0.used(from: path, at: place) })
+                Chain.StageList(branch.steps.map { $0.used(from: path, at: place) })
             }
             copy.stage = composite
         }

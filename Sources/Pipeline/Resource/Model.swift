@@ -53,11 +53,12 @@ public struct CompletionRequest: Sendable {
     public var conversation: String
 
     /// How the answer is to be made; `nil` leaves all of it to the model.
-    public var options: CompletionOptions?
+    public var options: CompletionRequest.Options?
 
     /// A request.
     public init(
-        model: String, turns: [Turn], timeout: Duration, conversation: String = "", options: CompletionOptions? = nil
+        model: String, turns: [Turn], timeout: Duration, conversation: String = "",
+        options: CompletionRequest.Options? = nil
     ) {
         self.model = model
         self.turns = turns
@@ -91,47 +92,49 @@ public struct CompletionRequest: Sendable {
     }
 }
 
-/// How an answer is to be made; what is left out is up to the model.
-///
-/// One for all messages of a stage, so a reference.
-public final class CompletionOptions: Sendable {
-    /// How much chance decides, from 0 to 2.
-    public let temperature: Double?
-    /// The most tokens that the answer may have.
-    public let maxTokens: Int?
-    /// Texts at which the answer ends.
-    public let stop: [String]
-    /// The form of the answer, as the API has it: `{"type": "json_object"}`.
-    public var responseFormat: JSONValue? { orderedFormat?.value }
-    /// Keys of the request's body. They win over those above; `null` takes a key away.
-    public let extra: [String: JSONValue]
+extension CompletionRequest {
+    /// How an answer is to be made; what is left out is up to the model.
+    ///
+    /// One for all messages of a stage, so a reference.
+    public final class Options: Sendable {
+        /// How much chance decides, from 0 to 2.
+        public let temperature: Double?
+        /// The most tokens that the answer may have.
+        public let maxTokens: Int?
+        /// Texts at which the answer ends.
+        public let stop: [String]
+        /// The form of the answer, as the API has it: `{"type": "json_object"}`.
+        public var responseFormat: JSONValue? { orderedFormat?.value }
+        /// Keys of the request's body. They win over those above; `null` takes a key away.
+        public let extra: [String: JSONValue]
 
-    /// `responseFormat` as text, its keys in the order in which they were written.
-    public let orderedFormat: JSONSetting?
-    /// `extra` in the order in which it was written.
-    public let orderedExtra: [(key: String, value: JSONSetting)]
+        /// `responseFormat` as text, its keys in the order in which they were written.
+        public let orderedFormat: JSONSetting?
+        /// `extra` in the order in which it was written.
+        public let orderedExtra: [(key: String, value: JSONSetting)]
 
-    /// The model's own defaults but for what is given.
-    public convenience init(
-        temperature: Double? = nil, maxTokens: Int? = nil, stop: [String] = [], responseFormat: JSONValue? = nil,
-        extra: [String: JSONValue] = [:]
-    ) {
-        self.init(
-            temperature: temperature, maxTokens: maxTokens, stop: stop,
-            responseFormat: responseFormat.map(JSONSetting.init),
-            extra: extra.sorted { $0.key < $1.key }.map { ($0.key, JSONSetting($0.value)) })
-    }
+        /// The model's own defaults but for what is given.
+        public convenience init(
+            temperature: Double? = nil, maxTokens: Int? = nil, stop: [String] = [], responseFormat: JSONValue? = nil,
+            extra: [String: JSONValue] = [:]
+        ) {
+            self.init(
+                temperature: temperature, maxTokens: maxTokens, stop: stop,
+                responseFormat: responseFormat.map(JSONSetting.init),
+                extra: extra.sorted { $0.key < $1.key }.map { ($0.key, JSONSetting($0.value)) })
+        }
 
-    /// The model's own defaults but for what is given, in that order.
-    package init(
-        temperature: Double?, maxTokens: Int?, stop: [String], responseFormat: JSONSetting?,
-        extra: [(key: String, value: JSONSetting)]
-    ) {
-        self.temperature = temperature
-        self.maxTokens = maxTokens
-        self.stop = stop
-        orderedFormat = responseFormat
-        orderedExtra = extra
-        self.extra = Dictionary(extra.map { ($0.key, $0.value.value) }) { first, _ in first }
+        /// The model's own defaults but for what is given, in that order.
+        package init(
+            temperature: Double?, maxTokens: Int?, stop: [String], responseFormat: JSONSetting?,
+            extra: [(key: String, value: JSONSetting)]
+        ) {
+            self.temperature = temperature
+            self.maxTokens = maxTokens
+            self.stop = stop
+            orderedFormat = responseFormat
+            orderedExtra = extra
+            self.extra = Dictionary(extra.map { ($0.key, $0.value.value) }) { first, _ in first }
+        }
     }
 }

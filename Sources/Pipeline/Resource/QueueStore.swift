@@ -1,10 +1,10 @@
 /// A queue under `resources:`, for asynchronous steps that name it: `async: {queue: outbox}`.
 public protocol QueueStore: Resource {
     /// What becomes of messages that wait when something fails.
-    var guarantee: QueueGuarantee { get }
+    var guarantee: Queue.Guarantee { get }
 
     /// The same where the step that uses it says how many messages may wait.
-    func guarantee(holding capacity: Int) -> QueueGuarantee
+    func guarantee(holding capacity: Int) -> Queue.Guarantee
 
     /// The messages of one step. Called once when the step is opened, after the resource.
     ///
@@ -12,7 +12,7 @@ public protocol QueueStore: Resource {
     ///   - consumer: The step's label: what an earlier process left for it comes first.
     ///   - options: What the step wants of it.
     /// - Throws: What must stop the host from starting.
-    func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue
+    func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue
 
     /// Says in the log what waits for steps that there are no more. Called once every step has its messages.
     func reportAbandoned() async
@@ -23,7 +23,7 @@ extension QueueStore {
     public static var kind: String { "queue" }
 
     /// The same, and no more than so many messages.
-    public func guarantee(holding capacity: Int) -> QueueGuarantee {
+    public func guarantee(holding capacity: Int) -> Queue.Guarantee {
         var guarantee = guarantee
         guarantee.capacity = min(capacity, guarantee.capacity ?? capacity)
         return guarantee
@@ -33,39 +33,15 @@ extension QueueStore {
     public func reportAbandoned() async {}
 }
 
-/// What a step wants of its queue.
-public struct QueueOptions: Sendable {
-    /// How many messages may wait or be worked on; `nil` where the step says nothing.
-    public let capacity: Int?
-
-    /// Into how many lanes the messages are split. Those of one session that are there at the same time are in the same
-    /// one.
-    public let lanes: Int
-
-    /// The pipeline of the step: what several processes share is told apart by it and the step's label.
-    public let pipeline: String
-
-    /// Whether this process works on the messages; where it doesn't, it only hands them over.
-    public let isWorkedOn: Bool
-
-    /// Wishes.
-    public init(capacity: Int?, lanes: Int, pipeline: String = "", isWorkedOn: Bool = true) {
-        self.capacity = capacity
-        self.lanes = lanes
-        self.pipeline = pipeline
-        self.isWorkedOn = isWorkedOn
-    }
-}
-
 /// Messages that wait for a step.
 public protocol MessageQueue: Sendable {
     /// Takes a message if that needs no waiting; `nil` where it does.
-    func pushWithoutWaiting(_ message: Message) -> PushOutcome?
+    func pushWithoutWaiting(_ message: Message) -> Queue.PushOutcome?
 
     /// Takes a message and returns once it is kept as the guarantee says.
     ///
     /// - Throws: Where it can't be kept.
-    func push(_ message: Message) async throws(PipelineError) -> PushOutcome
+    func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome
 
     /// Waits until there may be room, the queue is closed or the task is cancelled.
     func waitForRoom() async
@@ -111,7 +87,7 @@ public protocol MessageQueue: Sendable {
     func giveUp() -> [Message]
 
     /// How full it is.
-    var depth: QueueDepth { get }
+    var depth: Queue.Depth { get }
 
     /// Where messages are that outlive the process, for people: the path of a file. `nil` where none do.
     var location: String? { get }
@@ -156,86 +132,5 @@ public struct QueuedMessage: Sendable {
         self.ticket = ticket
         self.size = size
         self.footprint = footprint
-    }
-}
-
-/// What became of a message that was handed to a queue.
-public enum PushOutcome: Sendable {
-    /// It is kept.
-    case accepted
-    /// There is no room for it.
-    case full
-    /// The queue takes nothing any more.
-    case closed
-}
-
-/// How full a queue is.
-public struct QueueDepth: Sendable, Equatable {
-    /// Messages that wait or are being worked on.
-    public var messages: Int
-
-    /// When the oldest of them was received; `nil` where there is none.
-    public var oldest: Timestamp?
-
-    /// Messages that were found in it since the start and can't be read. They stay where they are and are none of the above.
-    public var unreadable: Int
-
-    /// So many messages.
-    public init(messages: Int, oldest: Timestamp?, unreadable: Int = 0) {
-        self.messages = messages
-        self.oldest = oldest
-        self.unreadable = unreadable
-    }
-}
-
-/// What a queue promises, in words for `check` and `explain`, and how strong that is.
-public struct QueueGuarantee: Sendable, Hashable {
-    /// Whether what waits is there again when the process was killed and started again.
-    public let survivesProcess: Bool
-
-    /// Whether what waits is there when the machine is lost, its disks included.
-    public let survivesMachine: Bool
-
-    /// What happens when the process is killed.
-    public let whenKilled: String
-
-    /// What happens while what the step needs is down.
-    public let whenDown: String
-
-    /// What happens when the machine is lost.
-    public let whenMachineLost: String
-
-    /// Whether other processes, on other machines too, may work on what waits.
-    public let isShared: Bool
-
-    /// How many bytes of messages may wait; `nil` where nothing of its own bounds it.
-    public let room: Int?
-
-    /// How many messages may wait; `nil` where nothing of its own bounds it.
-    public internal(set) var capacity: Int?
-
-    /// A promise.
-    ///
-    /// - Parameters:
-    ///   - survivesProcess: Whether what waits is there when the process is killed.
-    ///   - survivesMachine: Whether what waits is there when the machine is lost, its disks included.
-    ///   - whenKilled: What happens when the process is killed.
-    ///   - whenDown: What happens while what the step needs is down.
-    ///   - whenMachineLost: What happens when the machine is lost.
-    ///   - isShared: Whether other processes, on other machines too, may work on what waits.
-    ///   - room: How many bytes of messages may wait; `nil` where nothing of its own bounds it.
-    ///   - capacity: How many messages may wait; `nil` where nothing of its own bounds it.
-    public init(
-        survivesProcess: Bool, survivesMachine: Bool = false, whenKilled: String, whenDown: String,
-        whenMachineLost: String, isShared: Bool = false, room: Int? = nil, capacity: Int? = nil
-    ) {
-        self.survivesProcess = survivesProcess
-        self.survivesMachine = survivesMachine
-        self.whenKilled = whenKilled
-        self.whenDown = whenDown
-        self.whenMachineLost = whenMachineLost
-        self.isShared = isShared
-        self.room = room
-        self.capacity = capacity
     }
 }

@@ -20,7 +20,7 @@ public protocol RowStore: Resource {
     func insert(_ rows: [Row], into table: String) async throws
 
     /// The stored conversations, the latest first.
-    func sessions(in table: String, limit: Int) async throws -> [StoredSession]
+    func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary]
 
     /// The rows of a conversation, the first first; where there are more than the limit, the last of them.
     func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Row]
@@ -31,7 +31,7 @@ public protocol RowStore: Resource {
     func row(_ id: UniqueID, ofSession session: String, in table: String) async throws -> Row?
 
     /// The tokens of a user's rows from a time on; of a name that nobody authenticated, those of rows without a user.
-    func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int
+    func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int
 
     /// Removes rows by their ids: what a trial left behind.
     func delete(_ ids: [UniqueID], from table: String) async throws
@@ -59,7 +59,7 @@ public protocol RowStore: Resource {
 
     /// Runs the migration.
     ///
-    /// - Throws: ``MigrationUnsupported`` where the store has no way to run SQL.
+    /// - Throws: ``TableProblem/MigrationUnsupported`` where the store has no way to run SQL.
     func migrate(_ table: String) async throws
 }
 
@@ -91,14 +91,16 @@ package protocol FileStore: RowStore {
     var missingFile: String? { get }
 }
 
-/// A store that can't run SQL: the migration is to be run by hand.
-public struct MigrationUnsupported: Error, CustomStringConvertible {
-    /// Where to run it.
-    public let description: String
+extension TableProblem {
+    /// A store that can't run SQL: the migration is to be run by hand.
+    public struct MigrationUnsupported: Error, CustomStringConvertible {
+        /// Where to run it.
+        public let description: String
 
-    /// Says where the SQL can be run.
-    public init(_ description: String) {
-        self.description = description
+        /// Says where the SQL can be run.
+        public init(_ description: String) {
+            self.description = description
+        }
     }
 }
 
@@ -158,47 +160,51 @@ public struct Row: Sendable, Hashable {
     }
 }
 
-/// Whose rows are meant: those of an authenticated user, or of a name that nobody authenticated.
-public struct StoredUser: Sendable, Hashable {
-    /// Who was authenticated; `nil` without authentication.
-    public let userID: String?
-    /// Who says to be speaking.
-    public let username: String
+extension Row {
+    /// Whose rows are meant: those of an authenticated user, or of a name that nobody authenticated.
+    public struct User: Sendable, Hashable {
+        /// Who was authenticated; `nil` without authentication.
+        public let userID: String?
+        /// Who says to be speaking.
+        public let username: String
 
-    /// The user of a conversation.
-    public init(_ session: Session) {
-        userID = session.userID
-        username = session.username
-    }
+        /// The user of a conversation.
+        public init(_ session: Session) {
+            userID = session.userID
+            username = session.username
+        }
 
-    /// By their bytes, as databases tell names apart.
-    public static func == (left: StoredUser, right: StoredUser) -> Bool {
-        left.userID.isExactly(right.userID) && left.username.isExactly(right.username)
-    }
+        /// By their bytes, as databases tell names apart.
+        public static func == (left: Row.User, right: Row.User) -> Bool {
+            left.userID.isExactly(right.userID) && left.username.isExactly(right.username)
+        }
 
-    /// By what it holds.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(userID.map { ExactText($0) })
-        hasher.combine(ExactText(username))
+        /// By what it holds.
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(userID.map { ExactText($0) })
+            hasher.combine(ExactText(username))
+        }
     }
 }
 
-/// A stored conversation in short.
-public struct StoredSession: Sendable, Hashable {
-    /// The conversation's id.
-    public var id: String
-    /// Who spoke.
-    public var username: String
-    /// How many messages it has.
-    public var messages: Int
-    /// When its last message was received, in UTC.
-    public var lastMessageAt: String
+extension Row {
+    /// A stored conversation in short.
+    public struct SessionSummary: Sendable, Hashable {
+        /// The conversation's id.
+        public var id: String
+        /// Who spoke.
+        public var username: String
+        /// How many messages it has.
+        public var messages: Int
+        /// When its last message was received, in UTC.
+        public var lastMessageAt: String
 
-    /// A conversation in short.
-    public init(id: String, username: String, messages: Int, lastMessageAt: String) {
-        self.id = id
-        self.username = username
-        self.messages = messages
-        self.lastMessageAt = lastMessageAt
+        /// A conversation in short.
+        public init(id: String, username: String, messages: Int, lastMessageAt: String) {
+            self.id = id
+            self.username = username
+            self.messages = messages
+            self.lastMessageAt = lastMessageAt
+        }
     }
 }

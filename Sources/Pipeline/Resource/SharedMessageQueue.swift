@@ -7,7 +7,7 @@ package protocol SharedMessageQueue: MessageQueue {
     /// Takes a message that was worked on before and failed: it is not mistaken for the one that was there.
     ///
     /// - Throws: As ``MessageQueue/push(_:)``.
-    func pushAgain(_ message: Message) async throws(PipelineError) -> PushOutcome
+    func pushAgain(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome
 
     /// Waits until this process has its part of the messages, but no longer than `limit`.
     ///

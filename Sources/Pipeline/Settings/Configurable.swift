@@ -16,81 +16,85 @@ protocol SettingDeclaration: Sendable {
     /// The default as a pipeline file would have it; `nil` where there is none or it says nothing.
     var defaultText: String? { get }
     /// The numbers that it takes.
-    var bounds: SettingBounds { get }
+    var bounds: SettingType.Bounds { get }
     /// Whether `null` is a value: that of a setting which is left out.
     var mayBeNull: Bool { get }
     /// The same declaration with the value read from the file; `nil` after reporting what is wrong with it.
     func reading(_ node: Node, with reader: inout SettingReader) -> (any SettingDeclaration)?
 }
 
-/// The range of a setting that is a number; `nil` where there is no end.
-public struct SettingBounds: Sendable {
-    /// The smallest number.
-    public var lower: Double?
-    /// The largest number.
-    public var upper: Double?
+extension SettingType {
+    /// The range of a setting that is a number; `nil` where there is no end.
+    public struct Bounds: Sendable {
+        /// The smallest number.
+        public var lower: Double?
+        /// The largest number.
+        public var upper: Double?
 
-    package init() {}
+        package init() {}
 
-    init<Range: RangeExpression>(_ range: Range) {
-        func number(_ bound: Range.Bound) -> Double? {
-            (bound as? Int).map(Double.init) ?? bound as? Double
-        }
-        switch range {
-        case let range as ClosedRange<Range.Bound>:
-            (lower, upper) = (number(range.lowerBound), number(range.upperBound))
-        case let range as PartialRangeFrom<Range.Bound>: lower = number(range.lowerBound)
-        case let range as PartialRangeThrough<Range.Bound>: upper = number(range.upperBound)
-        default: break
+        init<Range: RangeExpression>(_ range: Range) {
+            func number(_ bound: Range.Bound) -> Double? {
+                (bound as? Int).map(Double.init) ?? bound as? Double
+            }
+            switch range {
+            case let range as ClosedRange<Range.Bound>:
+                (lower, upper) = (number(range.lowerBound), number(range.upperBound))
+            case let range as PartialRangeFrom<Range.Bound>: lower = number(range.lowerBound)
+            case let range as PartialRangeThrough<Range.Bound>: upper = number(range.upperBound)
+            default: break
+            }
         }
     }
 }
 
-/// One setting as help, `stagecoach stages` and editors show it.
-public struct SettingDescription: Sendable {
-    /// The key in the pipeline file.
-    public let name: String
-    /// What values it takes.
-    public let type: SettingType
-    /// What it is for.
-    public let help: String
-    /// The default as a pipeline file would have it; `nil` where there is none.
-    public let defaultText: String?
-    /// Whether the file must give it.
-    public let isRequired: Bool
-    /// The numbers that it takes.
-    public var bounds = SettingBounds()
-    /// Whether `null` is a value: that of a setting which is left out.
-    public var mayBeNull = false
+extension SettingType {
+    /// One setting as help, `stagecoach stages` and editors show it.
+    public struct Named: Sendable {
+        /// The key in the pipeline file.
+        public let name: String
+        /// What values it takes.
+        public let type: SettingType
+        /// What it is for.
+        public let help: String
+        /// The default as a pipeline file would have it; `nil` where there is none.
+        public let defaultText: String?
+        /// Whether the file must give it.
+        public let isRequired: Bool
+        /// The numbers that it takes.
+        public var bounds = SettingType.Bounds()
+        /// Whether `null` is a value: that of a setting which is left out.
+        public var mayBeNull = false
 
-    package init(
-        name: String, type: SettingType, help: String, defaultText: String?, isRequired: Bool,
-        bounds: SettingBounds = SettingBounds(), mayBeNull: Bool = false
-    ) {
-        self.name = name
-        self.type = type
-        self.help = help
-        self.defaultText = defaultText
-        self.isRequired = isRequired
-        self.bounds = bounds
-        self.mayBeNull = mayBeNull
+        package init(
+            name: String, type: SettingType, help: String, defaultText: String?, isRequired: Bool,
+            bounds: SettingType.Bounds = SettingType.Bounds(), mayBeNull: Bool = false
+        ) {
+            self.name = name
+            self.type = type
+            self.help = help
+            self.defaultText = defaultText
+            self.isRequired = isRequired
+            self.bounds = bounds
+            self.mayBeNull = mayBeNull
+        }
     }
 }
 
 extension Configurable {
     /// Every setting of this type, in the order of declaration.
-    public static var settings: [SettingDescription] {
-        Property.declared(by: Self.self).flatMap { property -> [SettingDescription] in
+    public static var settings: [SettingType.Named] {
+        Property.declared(by: Self.self).flatMap { property -> [SettingType.Named] in
             switch property.declaration {
             case .inlined(let inlined): inlined.settings
             case .use(let use):
                 [
-                    SettingDescription(
+                    SettingType.Named(
                         name: property.key, type: use.type, help: use.help, defaultText: nil, isRequired: false)
                 ]
             case .setting(let setting):
                 [
-                    SettingDescription(
+                    SettingType.Named(
                         name: property.key, type: setting.type, help: setting.help, defaultText: setting.defaultText,
                         isRequired: setting.isRequired, bounds: setting.bounds, mayBeNull: setting.mayBeNull)
                 ]

@@ -20,7 +20,7 @@ package struct Inlined<Group: SettingGroup>: Sendable, Decodable {
 /// What an `@Inlined` property says, whatever its type.
 protocol InlinedSettings: Sendable {
     /// The group's settings.
-    var settings: [SettingDescription] { get }
+    var settings: [SettingType.Named] { get }
     /// The same with values from the file; `nil` after reporting what is wrong.
     func reading(
         _ node: Node?, of owner: Owner, with reader: inout SettingReader
@@ -28,7 +28,7 @@ protocol InlinedSettings: Sendable {
 }
 
 extension Inlined: InlinedSettings {
-    var settings: [SettingDescription] { Group.settings }
+    var settings: [SettingType.Named] { Group.settings }
 
     func reading(
         _ node: Node?, of owner: Owner, with reader: inout SettingReader

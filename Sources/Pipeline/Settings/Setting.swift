@@ -13,16 +13,17 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
 
     private final class Declared: Sendable {
         let help: String
-        let bounds: SettingBounds
+        let bounds: SettingType.Bounds
         let problem: (@Sendable (Value) -> String?)?
 
-        init(_ help: String, _ bounds: SettingBounds, _ problem: (@Sendable (Value) -> String?)?) {
+        init(_ help: String, _ bounds: SettingType.Bounds, _ problem: (@Sendable (Value) -> String?)?) {
             (self.help, self.bounds, self.problem) = (help, bounds, problem)
         }
     }
 
     private init(
-        value: Value?, help: String, bounds: SettingBounds = SettingBounds(), problem: (@Sendable (Value) -> String?)?
+        value: Value?, help: String, bounds: SettingType.Bounds = SettingType.Bounds(),
+        problem: (@Sendable (Value) -> String?)?
     ) {
         self.value = value
         declared = Declared(help, bounds, problem)
@@ -36,7 +37,7 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
     /// A setting with a default, for values within a range only.
     public init<Range: RangeExpression & Sendable>(wrappedValue: Value, _ help: String, in range: Range)
     where Range.Bound == Value {
-        self.init(value: wrappedValue, help: help, bounds: SettingBounds(range)) { value in
+        self.init(value: wrappedValue, help: help, bounds: SettingType.Bounds(range)) { value in
             range.contains(value) ? nil : "must be \(rangeText(range))"
         }
     }
@@ -66,7 +67,7 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
     /// A setting that may be left out, for values within a range only.
     public init<Wrapped, Range: RangeExpression & Sendable>(_ help: String, in range: Range)
     where Value == Wrapped?, Range.Bound == Wrapped {
-        self.init(value: .some(nil), help: help, bounds: SettingBounds(range)) { value in
+        self.init(value: .some(nil), help: help, bounds: SettingType.Bounds(range)) { value in
             value.map(range.contains) ?? true ? nil : "must be \(rangeText(range))"
         }
     }
@@ -95,7 +96,7 @@ public struct Setting<Value: SettingValue>: Sendable, Decodable {
 extension Setting: SettingDeclaration {
     var help: String { declared.help }
 
-    var bounds: SettingBounds { declared.bounds }
+    var bounds: SettingType.Bounds { declared.bounds }
 
     var type: SettingType { Value.settingType }
 

@@ -23,7 +23,7 @@ public indirect enum SettingType: Sendable, CustomStringConvertible {
     /// A mapping from names to such values.
     case dictionary(SettingType)
     /// A mapping with settings of its own.
-    case group([SettingDescription])
+    case group([SettingType.Named])
     /// The name of a resource under `resources:`.
     case resource
     /// One of several kinds of values.

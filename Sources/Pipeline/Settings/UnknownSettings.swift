@@ -3,7 +3,7 @@ struct UnknownSettings {
     /// All entries of the mapping that they stand in.
     let entries: [Node.Entry]
     let owner: Owner
-    let settings: [SettingDescription]
+    let settings: [SettingType.Named]
 
     private var known: [String] { settings.map(\.name) }
 

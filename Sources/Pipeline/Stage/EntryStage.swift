@@ -13,7 +13,7 @@ public protocol EntryStage: Stage {
     var path: String { get }
 
     /// What is spoken with WebSocket clients that don't choose with `?format=`; text by default.
-    var format: MessageFormat { get }
+    var format: Message.Format { get }
 
     /// How many messages of one connection are worked on at once; one by default.
     var concurrency: Int { get }
@@ -27,7 +27,7 @@ public protocol EntryStage: Stage {
 
 extension EntryStage {
     /// Text.
-    public var format: MessageFormat { .text }
+    public var format: Message.Format { .text }
 
     /// One after the other.
     public var concurrency: Int { 1 }
@@ -39,12 +39,14 @@ extension EntryStage {
     public var remember: Remember { .memory(.seconds(600)) }
 }
 
-/// How messages look on a connection.
-public enum MessageFormat: String, CaseIterable, SettingValue {
-    /// Each frame is a prompt, an answer or an error's text.
-    case text
-    /// Each frame is a JSON object with a `type`.
-    case json
+extension Message {
+    /// How messages look on a connection.
+    public enum Format: String, CaseIterable, SettingValue {
+        /// Each frame is a prompt, an answer or an error's text.
+        case text
+        /// Each frame is a JSON object with a `type`.
+        case json
+    }
 }
 
 /// The paths that an ``EntryStage`` can have.

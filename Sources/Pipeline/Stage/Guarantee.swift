@@ -29,7 +29,7 @@ public struct Guarantee: Sendable, Hashable {
     public let words: String
 
     /// How strong it is.
-    public let strength: GuaranteeStrength
+    public let strength: Guarantee.Strength
 
     /// What is so where nobody promises it.
     public let otherwise: String
@@ -48,7 +48,7 @@ public struct Guarantee: Sendable, Hashable {
 
     /// A guarantee of a stage, a resource or a section.
     public init(
-        _ topic: String, _ words: String, _ strength: GuaranteeStrength, otherwise: String, refuses: Bool = false,
+        _ topic: String, _ words: String, _ strength: Guarantee.Strength, otherwise: String, refuses: Bool = false,
         of resource: String? = nil
     ) {
         self.topic = topic
@@ -61,7 +61,7 @@ public struct Guarantee: Sendable, Hashable {
 
     /// A guarantee that comes from where a step stands, or from its modifiers.
     package init(
-        _ topic: String, _ words: String, _ strength: GuaranteeStrength, in section: Section,
+        _ topic: String, _ words: String, _ strength: Guarantee.Strength, in section: Section,
         presence: Presence = .inBoth, otherwise: String = ""
     ) {
         self.init(topic, words, strength, otherwise: otherwise)
@@ -101,25 +101,27 @@ public struct Guarantee: Sendable, Hashable {
     }
 }
 
-/// How strong a guarantee is, for comparing it with one of the same topic.
-public enum GuaranteeStrength: Sendable, Hashable {
-    /// Stronger where a number is greater. Of several numbers one that is smaller makes the guarantee weaker.
-    case levels([Double])
-    /// Stronger the fewer there are: what is let in or shown.
-    case allowing(Set<String>)
-    /// Stronger the more there are: what is covered.
-    case covering(Set<String>)
-    /// Neither weaker nor stronger than another: only different.
-    case unranked
+extension Guarantee {
+    /// How strong a guarantee is, for comparing it with one of the same topic.
+    public enum Strength: Sendable, Hashable {
+        /// Stronger where a number is greater. Of several numbers one that is smaller makes the guarantee weaker.
+        case levels([Double])
+        /// Stronger the fewer there are: what is let in or shown.
+        case allowing(Set<String>)
+        /// Stronger the more there are: what is covered.
+        case covering(Set<String>)
+        /// Neither weaker nor stronger than another: only different.
+        case unranked
 
-    /// Stronger where the number is greater.
-    public static func level(_ number: Double) -> GuaranteeStrength { .levels([number]) }
+        /// Stronger where the number is greater.
+        public static func level(_ number: Double) -> Guarantee.Strength { .levels([number]) }
 
-    /// An upper bound: stronger where it is smaller; `nil` is no bound.
-    public static func atMost(_ bound: Double?) -> GuaranteeStrength { .levels([bound.map { -$0 } ?? -.infinity]) }
+        /// An upper bound: stronger where it is smaller; `nil` is no bound.
+        public static func atMost(_ bound: Double?) -> Guarantee.Strength { .levels([bound.map { -$0 } ?? -.infinity]) }
 
-    /// An upper bound on a time: stronger where it is shorter; `nil` is no bound.
-    public static func atMost(_ bound: Duration?) -> GuaranteeStrength { .atMost(bound.map(\.inSeconds)) }
+        /// An upper bound on a time: stronger where it is shorter; `nil` is no bound.
+        public static func atMost(_ bound: Duration?) -> Guarantee.Strength { .atMost(bound.map(\.inSeconds)) }
+    }
 }
 
 extension Duration {

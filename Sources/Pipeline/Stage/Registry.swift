@@ -11,19 +11,19 @@ public struct Registry: Sendable {
 
     /// A registry of these.
     ///
-    /// - Throws: ``RegistryError`` where two have one name, or a stage has a modifier's.
-    public init(stages: [any Stage.Type], resources: [any Resource.Type] = []) throws(RegistryError) {
+    /// - Throws: ``Registry/NameTaken`` where two have one name, or a stage has a modifier's.
+    public init(stages: [any Stage.Type], resources: [any Resource.Type] = []) throws(Registry.NameTaken) {
         for stage in stages {
             if PipelineWords.modifiers.contains(stage.name) {
-                throw RegistryError(name: stage.name, first: "a modifier")
+                throw Registry.NameTaken(name: stage.name, first: "a modifier")
             }
             if let other = self.stages.updateValue(stage, forKey: stage.name) {
-                throw RegistryError(name: stage.name, first: "\(other)", second: "\(stage)")
+                throw Registry.NameTaken(name: stage.name, first: "\(other)", second: "\(stage)")
             }
         }
         for resource in resources {
             if let other = self.resources.updateValue(resource, forKey: resource.name) {
-                throw RegistryError(name: resource.name, first: "\(other)", second: "\(resource)")
+                throw Registry.NameTaken(name: resource.name, first: "\(other)", second: "\(resource)")
             }
         }
     }
@@ -44,13 +44,15 @@ public struct Registry: Sendable {
     }
 }
 
-/// Two stages, or two resources, with one name.
-public struct RegistryError: Error, CustomStringConvertible {
-    /// Says which two.
-    public let description: String
+extension Registry {
+    /// Two stages, or two resources, with one name.
+    public struct NameTaken: Error, CustomStringConvertible {
+        /// Says which two.
+        public let description: String
 
-    init(name: String, first: String, second: String? = nil) {
-        let both = second.map { "both \(first) and \($0) have it" } ?? "\(first) has it"
-        description = "The name '\(name)' is taken: \(both)"
+        init(name: String, first: String, second: String? = nil) {
+            let both = second.map { "both \(first) and \($0) have it" } ?? "\(first) has it"
+            description = "The name '\(name)' is taken: \(both)"
+        }
     }
 }

@@ -107,19 +107,23 @@ public struct StageContext: Sendable {
     /// Where it says what it does; carries its label.
     public let logger: Logger
     /// What waits in the queues of the same chain.
-    public let pending: PendingMessages
+    public let pending: StageContext.PendingMessages
     /// Which models of the same chain answer in place of which.
     package let alternatives: ModelAlternatives
 
     /// The surroundings of a stage by its label, also for tests of one.
-    public init(label: String, pipeline: String = "chain", pending: PendingMessages = PendingMessages()) {
+    public init(
+        label: String, pipeline: String = "chain",
+        pending: StageContext.PendingMessages = StageContext.PendingMessages()
+    ) {
         self.init(
             label: label, pipeline: pipeline, pending: pending, alternatives: ModelAlternatives(of: []), logger: .engine
         )
     }
 
     init(
-        label: String, pipeline: String, pending: PendingMessages, alternatives: ModelAlternatives, logger: Logger
+        label: String, pipeline: String, pending: StageContext.PendingMessages, alternatives: ModelAlternatives,
+        logger: Logger
     ) {
         self.label = label
         self.pipeline = pipeline

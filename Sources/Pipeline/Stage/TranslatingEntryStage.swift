@@ -13,7 +13,7 @@ public protocol TranslatingEntryStage: EntryStage {
     func request(in body: String) throws -> EntryRequest
 
     /// What the client gets.
-    func text(of answer: EntryAnswer) -> String
+    func text(of answer: EntryRequest.Answer) -> String
 }
 
 /// What a client asks of an entry stage that translates.
@@ -30,7 +30,7 @@ public struct EntryRequest: Sendable {
     /// A question of nobody in particular.
     public init(prompt: String) { self.prompt = prompt }
 
-    /// The same as a client of ``MessageFormat/json`` says it.
+    /// The same as a client of ``Message/Format/json`` says it.
     package var frame: String {
         var object = JSONText()
         object.add("prompt", prompt)
@@ -41,10 +41,12 @@ public struct EntryRequest: Sendable {
     }
 }
 
-/// What became of a request.
-public enum EntryAnswer: Sendable, Equatable {
-    /// The answer, and the tokens that the model counted.
-    case answer(String, tokensUsed: Int?)
-    /// What went wrong: the error's stable code, and a sentence for the client.
-    case failure(code: String, message: String)
+extension EntryRequest {
+    /// What became of a request.
+    public enum Answer: Sendable, Equatable {
+        /// The answer, and the tokens that the model counted.
+        case answer(String, tokensUsed: Int?)
+        /// What went wrong: the error's stable code, and a sentence for the client.
+        case failure(code: String, message: String)
+    }
 }

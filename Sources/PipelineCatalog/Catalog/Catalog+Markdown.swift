@@ -17,7 +17,9 @@ extension Catalog {
         lines += [
             "## Modifiers", "", "They stand beside a stage. `label`, `timeout`, `when` and `on_error` are values.", "",
         ]
-        lines += ["### `async`", ""] + table(AsyncPolicy.settings) + ["### `retry`", ""] + table(RetryPolicy.settings)
+        lines +=
+            ["### `async`", ""] + table(Chain.AsyncPolicy.settings) + ["### `retry`", ""]
+            + table(Chain.RetryPolicy.settings)
         lines += [
             "## Types of settings", "",
             "What a `@Setting` of a stage or resource in Swift may be, and what stands for it in a pipeline file. A type of your "
@@ -45,13 +47,13 @@ extension Catalog {
         return lines
     }
 
-    private func table(_ settings: [SettingDescription]) -> [String] {
+    private func table(_ settings: [SettingType.Named]) -> [String] {
         settings.isEmpty
             ? ["No settings.", ""]
             : ["| setting | type | default | |", "| --- | --- | --- | --- |"] + rows(settings, prefix: "") + [""]
     }
 
-    private func rows(_ settings: [SettingDescription], prefix: String) -> [String] {
+    private func rows(_ settings: [SettingType.Named], prefix: String) -> [String] {
         settings.flatMap { setting -> [String] in
             let standard = setting.defaultText.map { $0.isEmpty ? "" : "`\($0)`" } ?? ""
             let cells = [

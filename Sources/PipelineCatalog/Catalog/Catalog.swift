@@ -77,7 +77,7 @@ package struct Catalog: Sendable {
         registry.stages[name].map { CatalogEntry($0) } ?? registry.resources[name].map { CatalogEntry($0) }
     }
 
-    private func append(_ settings: [SettingDescription], indentation: String, to lines: inout [String]) {
+    private func append(_ settings: [SettingType.Named], indentation: String, to lines: inout [String]) {
         for setting in settings {
             let standard = setting.defaultText.flatMap { $0.isEmpty ? nil : "default \($0)" }
             let value = setting.isRequired ? "required" : standard ?? "may be left out"

@@ -7,7 +7,7 @@ struct CatalogEntry {
     let kind: String?
     /// What it needs and provides, each with its name.
     let facts: [(name: String, value: String)]
-    let settings: [SettingDescription]
+    let settings: [SettingType.Named]
 
     init(_ stage: any Stage.Type) {
         summary = stage.summary
@@ -47,7 +47,7 @@ package struct CatalogExamples: Sendable {
     }
 }
 
-extension SettingDescription {
+extension SettingType.Named {
     /// The type and the range, for a line of its own: a group's settings follow below it.
     var typeWords: String {
         let words =

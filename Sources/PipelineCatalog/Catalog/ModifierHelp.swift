@@ -4,7 +4,7 @@ import Pipeline
 struct ModifierHelp {
     let text: String
     let example: String
-    var settings: [SettingDescription] = []
+    var settings: [SettingType.Named] = []
 
     static let all: [String: ModifierHelp] = [
         "label": ModifierHelp(
@@ -19,7 +19,7 @@ struct ModifierHelp {
             example: """
                 - persist:
                   async: true                # in memory; {queue: outbox} for one under 'resources'
-                """, settings: AsyncPolicy.settings),
+                """, settings: Chain.AsyncPolicy.settings),
         "timeout": ModifierHelp(
             text: "The deadline of one run, such as 30s; after it the error is 'timeout'.",
             example: """
@@ -31,10 +31,10 @@ struct ModifierHelp {
             example: """
                 - complete:
                   retry: {attempts: 3, backoff: 500ms}
-                """, settings: RetryPolicy.settings),
+                """, settings: Chain.RetryPolicy.settings),
         "when": ModifierHelp(
             text: "Runs the stage only for messages for which every test holds: {FIELD: {TEST: VALUE}}. The tests are "
-                + "\(Condition.Test.names.joined(separator: ", ")).",
+                + "\(Chain.Condition.Test.names.joined(separator: ", ")).",
             example: """
                 - limit: {messages: 20}
                   when: {session.username: {equals: guest}}

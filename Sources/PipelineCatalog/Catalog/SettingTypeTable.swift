@@ -37,7 +37,7 @@ struct SettingTypeTable {
             "`text(for: message)` fills it in; `requires` are its fields."),
         Row("JSONSetting", JSONSetting.self, "{any: [value, 1, null]}", "`value` and, in the file's order, `json`."),
         Row(
-            "enum Mood: String, CaseIterable, SettingValue", AsyncPolicy.WhenFull.self, "wait",
+            "enum Mood: String, CaseIterable, SettingValue", Chain.AsyncPolicy.WhenFull.self, "wait",
             "One of its cases' raw values."),
         Row("[String], [Int] …", [String].self, "[one, two]", "A list of any of these types."),
         Row(
@@ -45,10 +45,10 @@ struct SettingTypeTable {
             "A mapping from any names to any of these types."),
         Row("String?, Int? …", String?.self, "null", "May be left out; needs no default."),
         Row(
-            "struct Limits: SettingGroup", RetryPolicy.self, "{attempts: 3, backoff: 1s}",
+            "struct Limits: SettingGroup", Chain.RetryPolicy.self, "{attempts: 3, backoff: 1s}",
             "A mapping with settings of its own, each a `@Setting`."),
         Row(
-            "StageList", StageList.self, "[log]",
+            "Chain.StageList", Chain.StageList.self, "[log]",
             "Stages, which the stages that hold others have."),
         Row(
             "@Uses var model: any Model", String.self, "cheap",

@@ -29,7 +29,7 @@ extension Chain {
     }
 }
 
-extension QueueGuarantee {
+extension Queue.Guarantee {
     /// What happens when the process is killed, where clients have their answer before the message is in the queue or not.
     func killedWords(isAnswered: Bool) -> String {
         isAnswered && survivesProcess

@@ -75,7 +75,7 @@ package struct Explanation: Sendable {
         let time = bound.map { $0 == .zero ? "at once" : "at most \($0.words)" } ?? "as long as it takes"
         let way =
             switch (step.composite)?.flow {
-            case .oneOf(isExhaustive: true)? where step.stage is Route: "one of its cases runs; "
+            case .oneOf(isExhaustive: true)? where step.stage is Chain.Route: "one of its cases runs; "
             case .oneOf(isExhaustive: false)?: "one of its cases runs, or none; "
             case .all?: "its branches run at the same time; "
             case .fallback?: "'catch' runs where it fails; "

@@ -155,9 +155,9 @@ package struct GuaranteeComparison: Sendable {
     }
 }
 
-extension GuaranteeStrength {
+extension Guarantee.Strength {
     /// How a guarantee that follows stands to this one.
-    func change(to next: GuaranteeStrength) -> GuaranteeChange.Direction? {
+    func change(to next: Guarantee.Strength) -> GuaranteeChange.Direction? {
         switch (self, next) {
         case (.levels(let before), .levels(let now)) where before.count == now.count:
             if zip(before, now).contains(where: { $1 < $0 }) { return .weaker }

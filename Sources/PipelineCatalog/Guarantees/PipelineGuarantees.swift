@@ -44,7 +44,7 @@ package struct PipelineGuarantees: Sendable {
     }
 
     /// A queue that messages wait in.
-    private struct Queue {
+    private struct StepQueue {
         let guarantees: [Guarantee]
         /// The steps behind it that they are about.
         let carriers: Set<ObjectIdentifier>
@@ -58,7 +58,7 @@ package struct PipelineGuarantees: Sendable {
     /// How messages come to a step.
     private struct Way {
         /// The queue that they wait in.
-        var queue: Queue?
+        var queue: StepQueue?
         var attempts = 1
         var isForAll = true
         var failure = FailureRule.stop
@@ -67,7 +67,7 @@ package struct PipelineGuarantees: Sendable {
             var way = self
             way.isForAll = isForAll && step.modifiers.when == nil
             if step.background != nil {
-                way.queue = Queue(of: step, isAnswered: isAnswered)
+                way.queue = StepQueue(of: step, isAnswered: isAnswered)
                 (way.attempts, way.failure) = (1, .stop)
             } else {
                 let own = FailureRule(step.modifiers.onError)

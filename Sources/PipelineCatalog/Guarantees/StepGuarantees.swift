@@ -97,7 +97,7 @@ extension StepRunner {
     /// What a step without a queue has of the promises that a queue would weaken, where it stores nothing itself.
     func directGuarantees(isAnswered: Bool, failure: FailureRule) -> [Guarantee] {
         // Where it stands behind the answer nobody waits for it, and it may stand there as well as before.
-        let strength = isAnswered ? GuaranteeStrength.unranked : .level(3)
+        let strength = isAnswered ? Guarantee.Strength.unranked : .level(3)
         let done =
             isAnswered ? "it is done before the connection's next message" : "it is done before the answer leaves"
         var all = [
@@ -122,7 +122,7 @@ enum FailureRule {
     case othersRun
     case goesOn
 
-    init(_ policy: ErrorPolicy) {
+    init(_ policy: Chain.ErrorPolicy) {
         self =
             switch policy {
             case .stop: .stop
@@ -148,14 +148,14 @@ enum FailureRule {
     }
 }
 
-extension QueueGuarantee {
+extension Queue.Guarantee {
     /// More room is stronger.
-    fileprivate var strengthWhenDown: GuaranteeStrength {
+    fileprivate var strengthWhenDown: Guarantee.Strength {
         .levels([room.map(Double.init) ?? .infinity, capacity.map(Double.init) ?? .infinity])
     }
 }
 
-extension AsyncPolicy.WhenFull {
+extension Chain.AsyncPolicy.WhenFull {
     /// What a full queue does, in words.
     var words: String {
         switch self {

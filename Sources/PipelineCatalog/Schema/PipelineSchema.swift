@@ -82,7 +82,7 @@ package struct PipelineSchema: Sendable {
 
     /// A name alone, or a mapping of exactly one name to its settings, and of what may stand beside it.
     private func entry(
-        of all: [String: (summary: String, settings: [SettingDescription])], prefix: String,
+        of all: [String: (summary: String, settings: [SettingType.Named])], prefix: String,
         beside others: [String: SchemaNode] = [:], rules: [String: SchemaNode] = [:]
     ) -> SchemaNode {
         let names = all.keys.sorted()
@@ -107,10 +107,10 @@ package struct PipelineSchema: Sendable {
             "label": .described("Its name in logs, metrics and graphs.", SettingType.string.schema),
             "async": .described(
                 "Hands the message to a queue; the next stage starts at once.",
-                .anyOf([SettingType.boolean.schema, .group(AsyncPolicy.settings)])),
+                .anyOf([SettingType.boolean.schema, .group(Chain.AsyncPolicy.settings)])),
             "timeout": .described("The deadline of one run.", SettingType.duration.schema),
-            "retry": .described("Runs again after errors that may pass.", .group(RetryPolicy.settings)),
-            "when": .described("Only for messages for which every test holds.", Condition.schema),
+            "retry": .described("Runs again after errors that may pass.", .group(Chain.RetryPolicy.settings)),
+            "when": .described("Only for messages for which every test holds.", Chain.Condition.schema),
             "on_error": .described(
                 "After an error: the client gets it, it is logged and the message goes on, or other stages run.",
                 .anyOf([.choice(["stop", "continue"]), Self.stagesOrNone])),
@@ -123,7 +123,7 @@ package struct PipelineSchema: Sendable {
     ])
 }
 
-extension Condition {
+extension Chain.Condition {
     /// A mapping of fields to their tests.
     fileprivate static var schema: SchemaNode {
         let scalar = SettingType.scalar.schema

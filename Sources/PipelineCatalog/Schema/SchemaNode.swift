@@ -40,7 +40,7 @@ indirect enum SchemaNode: Sendable {
     }
 
     /// A mapping with these settings.
-    static func group(_ settings: [SettingDescription]) -> SchemaNode {
+    static func group(_ settings: [SettingType.Named]) -> SchemaNode {
         var keys: [String: SchemaNode] = ["type": .text("object"), "additionalProperties": .bool(false)]
         keys["properties"] = .object(
             Dictionary(settings.map { ($0.name, property($0)) }) { first, _ in first })
@@ -50,13 +50,13 @@ indirect enum SchemaNode: Sendable {
     }
 
     /// The settings of a stage or resource: a mapping, or nothing where none is required.
-    static func settings(_ settings: [SettingDescription]) -> SchemaNode {
+    static func settings(_ settings: [SettingType.Named]) -> SchemaNode {
         guard case .object(var keys) = group(settings) else { return .anything }
         if !settings.contains(where: \.isRequired) { keys["type"] = .list([.text("object"), .text("null")]) }
         return .object(keys)
     }
 
-    private static func property(_ setting: SettingDescription) -> SchemaNode {
+    private static func property(_ setting: SettingType.Named) -> SchemaNode {
         let schema = setting.mayBeNull ? SchemaNode.anyOf([bounded(setting), .null]) : bounded(setting)
         let standard = setting.defaultText.map { $0.isEmpty ? "" : " Default: \($0)." } ?? ""
         guard case .object(var keys) = described(setting.help + standard, schema) else { return schema }
@@ -65,7 +65,7 @@ indirect enum SchemaNode: Sendable {
     }
 
     /// A number with its range; other ranges (durations, sizes) can't be said.
-    private static func bounded(_ setting: SettingDescription) -> SchemaNode {
+    private static func bounded(_ setting: SettingType.Named) -> SchemaNode {
         let bounds = setting.bounds
         guard bounds.lower != nil || bounds.upper != nil else { return setting.type.schema }
         var keys: [String: SchemaNode] = [:]

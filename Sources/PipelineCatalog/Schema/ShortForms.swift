@@ -36,7 +36,7 @@ struct ShortForms {
         return .anyOf([main.type.schema, .settings(written)])
     }
 
-    private static func settingsBeside(_ stage: any Stage.Type) -> [SettingDescription] {
+    private static func settingsBeside(_ stage: any Stage.Type) -> [SettingType.Named] {
         let names = (stage as? any AbbreviatedStage.Type)?.settingsBeside ?? []
         return stage.settings.filter { names.contains($0.name) }
     }
@@ -51,9 +51,9 @@ struct ShortForms {
     }
 }
 
-extension SettingDescription {
-    fileprivate var optional: SettingDescription {
-        var copy = SettingDescription(
+extension SettingType.Named {
+    fileprivate var optional: SettingType.Named {
+        var copy = SettingType.Named(
             name: name, type: type, help: help, defaultText: defaultText, isRequired: false)
         (copy.bounds, copy.mayBeNull) = (bounds, mayBeNull)
         return copy

@@ -68,7 +68,7 @@ public enum RowStoreConformance: String, CaseIterable, Sendable, CustomStringCon
         func migrate() async throws {
             do {
                 try await store.migrate(table)
-            } catch is MigrationUnsupported {
+            } catch is TableProblem.MigrationUnsupported {
                 try await execute(store.migration(for: table))
             }
         }
@@ -81,7 +81,7 @@ public enum RowStoreConformance: String, CaseIterable, Sendable, CustomStringCon
     ///   - table: The table that is used.
     public func findings(of store: some RowStore, table: String = "requests") async -> [String] {
         let subject = Subject(store: store, table: table, isTyped: false, makesTables: true, missesTables: false) { _ in
-            throw MigrationUnsupported("this rule is for databases with SQL; see 'withoutSQL'")
+            throw TableProblem.MigrationUnsupported("this rule is for databases with SQL; see 'withoutSQL'")
         }
         do {
             try await store.open(ResourceContext(name: "store"))

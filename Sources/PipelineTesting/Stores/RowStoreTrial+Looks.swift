@@ -10,8 +10,8 @@ extension RowStoreTrial {
                 row("3", session: "new", at: 3_000_000),
             ], into: table)
         let wanted = [
-            StoredSession(id: "new", username: "ada", messages: 2, lastMessageAt: "1970-01-01T00:00:03.000000Z"),
-            StoredSession(id: "old", username: "ada", messages: 1, lastMessageAt: "1970-01-01T00:00:00.000001Z"),
+            Row.SessionSummary(id: "new", username: "ada", messages: 2, lastMessageAt: "1970-01-01T00:00:03.000000Z"),
+            Row.SessionSummary(id: "old", username: "ada", messages: 1, lastMessageAt: "1970-01-01T00:00:00.000001Z"),
         ]
         expect(try await store.sessions(in: table, limit: 10), is: wanted, "the sessions")
         expect(try await store.sessions(in: table, limit: 1).map(\.id), is: ["new"], "the latest session")
@@ -34,7 +34,7 @@ extension RowStoreTrial {
         let (store, table) = (self.store, self.table)
         func used(_ session: Session, since microseconds: Int64 = 0) async throws -> Int {
             let time = Timestamp(microseconds: microseconds)
-            return try await store.tokensUsed(by: StoredUser(session), since: time, in: table)
+            return try await store.tokensUsed(by: Row.User(session), since: time, in: table)
         }
         expect(try await used(Session(username: "ada")), is: 6, "the tokens of a name")
         expect(try await used(Session(username: "ada"), since: 2), is: 3, "the tokens of a name from a time on")

@@ -22,7 +22,7 @@ package struct ChatRequest {
         }
     }
 
-    private mutating func add(_ options: CompletionOptions) {
+    private mutating func add(_ options: CompletionRequest.Options) {
         if let temperature = options.temperature { add("temperature") { $0.add("temperature", .double(temperature)) } }
         if let limit = options.maxTokens { add("max_tokens") { $0.add("max_tokens", .int(limit)) } }
         if !options.stop.isEmpty { add("stop") { $0.add("stop", .array(options.stop.map(JSONValue.string))) } }

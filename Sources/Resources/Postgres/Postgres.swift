@@ -55,7 +55,7 @@ public struct Postgres: RowStore {
         try await connection.insert(rows, into: table)
     }
 
-    public func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+    public func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary] {
         try await connection.run(settings) { try PostgresRows(table).sessions(limit: limit, with: $0) }
     }
 
@@ -71,7 +71,7 @@ public struct Postgres: RowStore {
         }
     }
 
-    public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+    public func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int {
         try await connection.run(settings) { try PostgresRows(table).tokensUsed(by: user, since: time, with: $0) }
     }
 

@@ -79,17 +79,17 @@ struct PostgresRows {
         return rows[..<end]
     }
 
-    func sessions(limit: Int, with session: PostgresSession) throws(PostgresFailure) -> [StoredSession] {
+    func sessions(limit: Int, with session: PostgresSession) throws(PostgresFailure) -> [Row.SessionSummary] {
         let result = try session.run(
             """
             SELECT session_id, max(username), count(*), \(time("max(created_at)")) FROM \(table)
             WHERE isfinite(created_at) AND session_id IS NOT NULL AND prompt IS NOT NULL AND response IS NOT NULL
             GROUP BY session_id ORDER BY max(created_at) DESC, session_id COLLATE "C" LIMIT $1::bigint
             """, [number(limit)])
-        var sessions: [StoredSession] = []
+        var sessions: [Row.SessionSummary] = []
         for row in 0..<result.count {
             sessions.append(
-                StoredSession(
+                Row.SessionSummary(
                     id: result.text(row, 0) ?? "", username: result.text(row, 1) ?? "",
                     messages: result.text(row, 2).flatMap { Int($0) } ?? 0, lastMessageAt: result.text(row, 3) ?? ""))
         }
@@ -153,7 +153,7 @@ struct PostgresRows {
     }
 
     func tokensUsed(
-        by user: StoredUser, since time: Timestamp, with session: PostgresSession
+        by user: Row.User, since time: Timestamp, with session: PostgresSession
     ) throws(PostgresFailure) -> Int {
         let (whose, value) =
             user.userID.map { ("user_id = $1::text", $0) } ?? ("user_id IS NULL AND username = $1::text", user.username)

@@ -26,13 +26,13 @@ public struct Disk: QueueStore {
         self.size = size
     }
 
-    public var guarantee: QueueGuarantee { guarantee(upTo: nil) }
+    public var guarantee: Queue.Guarantee { guarantee(upTo: nil) }
 
-    public func guarantee(holding capacity: Int) -> QueueGuarantee { guarantee(upTo: capacity) }
+    public func guarantee(holding capacity: Int) -> Queue.Guarantee { guarantee(upTo: capacity) }
 
-    private func guarantee(upTo capacity: Int?) -> QueueGuarantee {
+    private func guarantee(upTo capacity: Int?) -> Queue.Guarantee {
         let messages = capacity.map { " and \($0) messages" } ?? ""
-        return QueueGuarantee(
+        return Queue.Guarantee(
             survivesProcess: true,
             whenKilled:
                 "nothing is lost when the process is killed: what waits is on disk before the message goes on, and is "
@@ -47,7 +47,7 @@ public struct Disk: QueueStore {
         try await log.open(path: path, size: size.bytes, logger: context.logger)
     }
 
-    public func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
+    public func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
         try await log.queue(for: consumer, options)
     }
 

@@ -5,7 +5,7 @@ import Synchronization
 /// A log of messages in an SQLite file. One task writes: what arrives while it commits goes into the next commit
 /// together, so that many messages share one sync to disk.
 final class DiskLog: Sendable {
-    typealias Outcome = Result<PushOutcome, PipelineError>
+    typealias Outcome = Result<Queue.PushOutcome, PipelineError>
 
     struct Append: Sendable {
         let message: Message
@@ -81,7 +81,7 @@ final class DiskLog: Sendable {
     }
 
     /// The part of a step, with what an earlier process left in it.
-    func queue(for consumer: String, _ options: QueueOptions) async throws -> DiskQueue {
+    func queue(for consumer: String, _ options: Queue.Options) async throws -> DiskQueue {
         guard let file = state.withLock(\.file) else { throw DiskLogError("the queue is not open") }
         let left = try await file.count(of: consumer)
         let queue = DiskQueue(self, consumer: consumer, options: options, left: left)
@@ -126,7 +126,7 @@ final class DiskLog: Sendable {
     }
 
     /// Puts a message into the next commit and returns once that is on disk.
-    func append(_ message: Message, for queue: DiskQueue) async throws(PipelineError) -> PushOutcome {
+    func append(_ message: Message, for queue: DiskQueue) async throws(PipelineError) -> Queue.PushOutcome {
         let row = DiskLogRow(message, for: queue.consumer)
         let outcome = await withCheckedContinuation { (done: CheckedContinuation<Outcome, Never>) in
             let refusal: Outcome? = state.withLock { state in

@@ -4,7 +4,7 @@ import Pipeline
 /// A message as a row of the queue's table.
 struct DiskLogRow: Sendable {
     private let consumer: String
-    private let record: MessageRecord
+    private let record: Message.Record
     private let metadata: String?
     private let fields: String?
     private let trace: String?
@@ -14,7 +14,7 @@ struct DiskLogRow: Sendable {
 
     init(_ message: Message, for consumer: String) {
         self.consumer = consumer
-        record = MessageRecord(message)
+        record = Message.Record(message)
         metadata = record.metadata.map { JSONValue.object($0).json }
         fields = record.fields.map { JSONValue.object($0).json }
         trace = record.trace.map { JSONValue.object($0.mapValues(JSONValue.string)).json }
@@ -75,7 +75,7 @@ struct DiskLogRow: Sendable {
         guard let ticket = columns.whole(0), let id = columns.text(1), let receivedAt = columns.whole(2),
             let session = columns.text(3), let username = columns.text(4), let prompt = columns.text(7)
         else { return nil }
-        let record = MessageRecord(
+        let record = Message.Record(
             id: id, receivedAt: receivedAt, session: session, username: username, userID: columns.text(5),
             clientID: columns.text(6), prompt: prompt, completion: columns.text(8),
             tokensUsed: columns.whole(9).map(Int.init), response: columns.text(10), metadata: columns.object(11),

@@ -33,15 +33,15 @@ final class DiskQueue: MessageQueue {
     private let tickets = Atomic<UInt64>(0)
 
     /// - Parameter left: How many messages an earlier process left on disk.
-    init(_ log: DiskLog, consumer: String, options: QueueOptions, left: Int) {
+    init(_ log: DiskLog, consumer: String, options: Queue.Options, left: Int) {
         self.log = log
         self.consumer = consumer
         capacity = options.capacity ?? .max
-        memory = MemoryQueue(QueueOptions(capacity: .max, lanes: options.lanes))
+        memory = MemoryQueue(Queue.Options(capacity: .max, lanes: options.lanes))
         state.withLock { $0.spilled = left }
     }
 
-    var depth: QueueDepth {
+    var depth: Queue.Depth {
         var depth = memory.depth
         let (spilled, unreadable) = state.withLock { ($0.spilled, $0.unreadable) }
         depth.messages += spilled
@@ -52,9 +52,9 @@ final class DiskQueue: MessageQueue {
     var location: String? { log.path }
 
     /// A message must reach the disk first.
-    func pushWithoutWaiting(_ message: Message) -> PushOutcome? { nil }
+    func pushWithoutWaiting(_ message: Message) -> Queue.PushOutcome? { nil }
 
-    func push(_ message: Message) async throws(PipelineError) -> PushOutcome {
+    func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
         if state.withLock(\.isClosed) { return .closed }
         if capacity < .max, depth.messages >= capacity { return .full }
         return try await log.append(message, for: self)

@@ -12,11 +12,11 @@ public struct Memory: QueueStore {
 
     public init() {}
 
-    public var guarantee: QueueGuarantee { .memory(capacity: capacity) }
+    public var guarantee: Queue.Guarantee { .memory(capacity: capacity) }
 
-    public func guarantee(holding capacity: Int) -> QueueGuarantee { .memory(capacity: capacity) }
+    public func guarantee(holding capacity: Int) -> Queue.Guarantee { .memory(capacity: capacity) }
 
-    public func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
-        MemoryQueue(QueueOptions(capacity: options.capacity ?? capacity, lanes: options.lanes))
+    public func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
+        MemoryQueue(Queue.Options(capacity: options.capacity ?? capacity, lanes: options.lanes))
     }
 }

@@ -40,7 +40,7 @@ public struct SQLite: RowStore {
         try await connection.insert(rows, into: table)
     }
 
-    public func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+    public func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary] {
         try await connection.read(path) { try await $0.sessions(in: table, limit: limit) }
     }
 
@@ -53,7 +53,7 @@ public struct SQLite: RowStore {
         return try await connection.read(path) { try await $0.row(id, ofSession: session, in: table) }
     }
 
-    public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+    public func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int {
         try await connection.read(path) { try await $0.tokensUsed(by: user, since: time, in: table) }
     }
 

@@ -19,7 +19,7 @@ struct SQLiteReader {
         AND stagecoach_time(created_at) IS NOT NULL
         """
 
-    func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+    func sessions(in table: String, limit: Int) async throws -> [Pipeline.Row.SessionSummary] {
         let sql = """
             SELECT session_id, max(username), count(*), max(stagecoach_time(created_at)) AS last \
             FROM \(SQLiteSchema(table: table).identifier) WHERE \(SQLiteReader.isReadable) \
@@ -28,7 +28,7 @@ struct SQLiteReader {
         return try await open().read { database in
             try GRDB.Row.fetchAll(database, sql: sql, arguments: [max(0, limit)]).map { row in
                 let (id, username, count, last) = (row.value(0), row.value(1), row.value(2), row.value(3))
-                return StoredSession(
+                return Pipeline.Row.SessionSummary(
                     id: id.asText ?? "", username: username.asText ?? "",
                     messages: Int(count.asCount ?? 0),
                     lastMessageAt: last.asCount.map { Timestamp(microseconds: $0).description } ?? "")
@@ -74,7 +74,7 @@ struct SQLiteReader {
         }
     }
 
-    func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+    func tokensUsed(by user: Pipeline.Row.User, since time: Timestamp, in table: String) async throws -> Int {
         let (whose, value) =
             user.userID.map { ("user_id = ?", $0) } ?? ("user_id IS NULL AND username = ?", user.username)
         // A sum of integers can overflow, `total` can't. Of a calendar date in the extended form the text says well enough

@@ -55,7 +55,7 @@ public struct Supabase: RowStore {
         try await connection.insert(rows, into: table)
     }
 
-    public func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+    public func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary] {
         try await connection.run(project) { try await SupabaseSessions(table, $0).latest(limit) }
     }
 
@@ -71,7 +71,7 @@ public struct Supabase: RowStore {
         }
     }
 
-    public func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+    public func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int {
         try await connection.run(project) { try await SupabaseRows(table, $0).tokensUsed(by: user, since: time) }
     }
 
@@ -90,7 +90,7 @@ public struct Supabase: RowStore {
     public func migration(for table: String) -> String { SupabaseTable.migration(for: table) }
 
     public func migrate(_ table: String) async throws {
-        throw MigrationUnsupported(
+        throw TableProblem.MigrationUnsupported(
             "Supabase's REST API runs no SQL: run what 'stagecoach migrate PIPELINE --print' prints in the SQL editor "
                 + "of the project's dashboard")
     }

@@ -99,7 +99,7 @@ struct SupabaseRows {
     }
 
     /// A project allows no sums by default, so the numbers are read and added up.
-    func tokensUsed(by user: StoredUser, since time: Timestamp) async throws(SupabaseFailure) -> Int {
+    func tokensUsed(by user: Row.User, since time: Timestamp) async throws(SupabaseFailure) -> Int {
         var query = [
             ("select", "tokens_used::text"), ("created_at", "gte.\(time)"), ("order", "id"), ("tokens_used", "gt.0"),
         ]

@@ -16,8 +16,8 @@ struct SupabaseSessions {
         self.api = api
     }
 
-    func latest(_ limit: Int) async throws -> [StoredSession] {
-        var sessions: [StoredSession] = []
+    func latest(_ limit: Int) async throws -> [Row.SessionSummary] {
+        var sessions: [Row.SessionSummary] = []
         var seen: Set<String> = []
         // Where the next page begins, and what it leaves out.
         var from: String?
@@ -39,15 +39,15 @@ struct SupabaseSessions {
         return try await counted(Array(sessions.prefix(max(0, limit))))
     }
 
-    private static func session(_ row: [String: JSONValue]) -> StoredSession? {
+    private static func session(_ row: [String: JSONValue]) -> Row.SessionSummary? {
         guard let id = row["session_id"]?.text, let time = row["created_at"]?.text,
             let last = Timestamp(iso8601: time)
         else { return nil }
-        return StoredSession(
+        return Row.SessionSummary(
             id: id, username: row["username"]?.text ?? "", messages: 0, lastMessageAt: last.description)
     }
 
-    private func counted(_ sessions: [StoredSession]) async throws -> [StoredSession] {
+    private func counted(_ sessions: [Row.SessionSummary]) async throws -> [Row.SessionSummary] {
         var sessions = sessions
         for start in stride(from: 0, to: sessions.count, by: SupabaseSessions.callsAtOnce) {
             let some = start..<min(start + SupabaseSessions.callsAtOnce, sessions.count)

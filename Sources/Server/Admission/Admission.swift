@@ -5,7 +5,7 @@ import Pipeline
 struct Admission {
     let pipeline: ServedPipeline
     let session: Session
-    let format: MessageFormat
+    let format: Message.Format
     /// The number of the last frame that a client saw which comes back.
     let seen: Int?
     /// Who was authenticated, by what; `nil` where nobody is.
@@ -88,9 +88,9 @@ struct Admission {
         return text
     }
 
-    private static func format(_ text: String?, default: MessageFormat) throws(HTTPRejection) -> MessageFormat {
+    private static func format(_ text: String?, default: Message.Format) throws(HTTPRejection) -> Message.Format {
         guard let text else { return `default` }
-        guard let format = MessageFormat(rawValue: text) else {
+        guard let format = Message.Format(rawValue: text) else {
             throw HTTPRejection(.badRequest, "format must be text or json")
         }
         return format

@@ -8,7 +8,7 @@ package import Pipeline
 package final class Conversation {
     let pipeline: LoopPipeline
     let session: Session
-    let format: MessageFormat
+    let format: Message.Format
     let executor: EventLoopTaskExecutor
     let logger: Logger
     private let isNamed: Bool
@@ -58,7 +58,7 @@ package final class Conversation {
     ///   - credential: What the client has authenticated with.
     ///   - client: Kept until ``end()``.
     init(
-        pipeline: LoopPipeline, session: Session, format: MessageFormat, executor: EventLoopTaskExecutor,
+        pipeline: LoopPipeline, session: Session, format: Message.Format, executor: EventLoopTaskExecutor,
         logger: Logger, isNamed: Bool = false, takesDeltas: Bool = true, origin: TraceFields? = nil,
         retained: RetainedSession? = nil, kept: Kept = Kept(),
         credential: ClientCredential? = nil, client: some ConversationClient
@@ -83,7 +83,7 @@ package final class Conversation {
     ///
     /// - Parameter client: Kept until ``end()``.
     package convenience init(
-        with pipeline: ServedPipeline, session: Session, format: MessageFormat, on eventLoop: any EventLoop,
+        with pipeline: ServedPipeline, session: Session, format: Message.Format, on eventLoop: any EventLoop,
         logger: Logger, client: some ConversationClient
     ) {
         self.init(

@@ -6,10 +6,10 @@ final class ConversationReply: Reply {
     private let conversation: NIOLoopBound<Conversation>
     private let eventLoop: any EventLoop
 
-    private let format: MessageFormat
+    private let format: Message.Format
     let takesDeltas: Bool
 
-    init(_ conversation: Conversation, _ eventLoop: any EventLoop, format: MessageFormat, takesDeltas: Bool) {
+    init(_ conversation: Conversation, _ eventLoop: any EventLoop, format: Message.Format, takesDeltas: Bool) {
         self.takesDeltas = takesDeltas
         self.conversation = NIOLoopBound(conversation, eventLoop: eventLoop)
         self.eventLoop = eventLoop

@@ -19,7 +19,7 @@ package struct ServerFrame {
     /// The greeting; `nil` where the format has none.
     ///
     /// - Parameter isResumed: Whether the frames after those that the client has seen follow.
-    static func session(id: String, isResumed: Bool = false, in format: MessageFormat) -> ServerFrame? {
+    static func session(id: String, isResumed: Bool = false, in format: Message.Format) -> ServerFrame? {
         guard case .json = format else { return nil }
         var object = JSONText(type: "session")
         object.add("session_id", id)
@@ -28,7 +28,7 @@ package struct ServerFrame {
     }
 
     /// A message's answer.
-    package static func response(to message: Message, in format: MessageFormat) -> ServerFrame {
+    package static func response(to message: Message, in format: Message.Format) -> ServerFrame {
         let answer = message.completion?.text ?? ""
         guard case .json = format else { return ServerFrame(.response, text: answer, isNumbered: false) }
         var object = JSONText(type: "response")
@@ -50,7 +50,7 @@ package struct ServerFrame {
     }
 
     /// What became of a message that has no answer.
-    static func error(_ error: PipelineError, clientID: String?, in format: MessageFormat) -> ServerFrame {
+    static func error(_ error: PipelineError, clientID: String?, in format: Message.Format) -> ServerFrame {
         guard case .json = format else {
             return ServerFrame(.error(error.code), text: error.message, isNumbered: false)
         }
@@ -79,7 +79,7 @@ package struct ServerFrame {
     }
 
     /// What it says to an entry stage that translates it: a frame of JSON that ends a message.
-    var answer: EntryAnswer {
+    var answer: EntryRequest.Answer {
         guard case .object(let members)? = JSONValue(json: text(sequence: 0)) else {
             return .answer("", tokensUsed: nil)
         }

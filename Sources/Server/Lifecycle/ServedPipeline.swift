@@ -73,7 +73,7 @@ package final class ServedPipeline: Sendable {
 /// What the host asks of an entry stage for each message, asked once.
 struct EntrySettings {
     let path: String
-    let format: MessageFormat
+    let format: Message.Format
     let concurrency: Int
     let onDisconnect: OnDisconnect
     let remember: Remember

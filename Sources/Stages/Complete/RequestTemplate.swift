@@ -5,7 +5,7 @@ import Resources
 final class RequestTemplate: Sendable {
     let system: MessageTemplate?
     let prompt: MessageTemplate?
-    let options: CompletionOptions?
+    let options: CompletionRequest.Options?
     let asked: [AskedModel]
     private let isJSON: Bool
     let mustWait: Bool
@@ -20,7 +20,7 @@ final class RequestTemplate: Sendable {
         options =
             isPlain
             ? nil
-            : CompletionOptions(
+            : CompletionRequest.Options(
                 temperature: stage.temperature, maxTokens: stage.maxTokens, stop: stage.stop,
                 responseFormat: stage.responseFormat, extra: stage.extra.members)
         // What `extra` asks for instead is between the file and the API.

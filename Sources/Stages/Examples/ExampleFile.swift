@@ -25,10 +25,10 @@ package struct ExampleFile: Sendable {
     private func text(for stage: any Stage.Type) -> String? {
         let entries = stage.example.isEmpty ? SettingExample.stageEntries(stage) : [stage.example]
         for entry in entries {
-            for resources in Surrounding.resources {
-                for stages in Surrounding.stages(around: entry, of: stage, keeping: resources.contains("database")) {
-                    let file = Surrounding.file(
-                        name: stage.name, resources: resources.map(Surrounding.resource), stages)
+            for resources in ExampleContext.resources {
+                for stages in ExampleContext.stages(around: entry, of: stage, keeping: resources.contains("database")) {
+                    let file = ExampleContext.file(
+                        name: stage.name, resources: resources.map(ExampleContext.resource), stages)
                     // The file that is used isn't there to be looked at.
                     let isGood = stage is Use.Type ? resources == ["model"] : isGood(file)
                     if isGood { return file }
@@ -40,7 +40,7 @@ package struct ExampleFile: Sendable {
 
     private func text(for resource: any Resource.Type) -> String? {
         let entries = resource.example.isEmpty ? SettingExample.resourceEntries(resource) : [resource.example]
-        return entries.lazy.map { Surrounding.file(for: resource, entry: $0) }.first(where: isGood)
+        return entries.lazy.map { ExampleContext.file(for: resource, entry: $0) }.first(where: isGood)
     }
 
     private func isGood(_ file: String) -> Bool {

@@ -12,7 +12,7 @@ enum SettingExample {
         variants(resource.settings).map { "\(resource.name): {\($0)}" }
     }
 
-    private static func variants(_ settings: [SettingDescription]) -> [String] {
+    private static func variants(_ settings: [SettingType.Named]) -> [String] {
         let all = settings.compactMap { setting in (value(of: setting)).map { "\(setting.name): \($0)" } }
         let required = settings.filter(\.isRequired).compactMap { setting in
             value(of: setting).map { "\(setting.name): \($0)" }
@@ -20,7 +20,7 @@ enum SettingExample {
         return [all, required].map { $0.joined(separator: ", ") }
     }
 
-    private static func value(of setting: SettingDescription) -> String? {
+    private static func value(of setting: SettingType.Named) -> String? {
         if let text = setting.defaultText, !text.isEmpty {
             switch setting.type {
             case .string, .url, .named: return "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
@@ -31,12 +31,12 @@ enum SettingExample {
         return setting.isRequired ? sample(of: setting) : nil
     }
 
-    private static func sample(of setting: SettingDescription) -> String {
+    private static func sample(of setting: SettingType.Named) -> String {
         sample(of: setting.type, name: setting.name, bounds: setting.bounds)
     }
 
     private static func sample(
-        of type: SettingType, name: String, bounds: SettingBounds? = nil
+        of type: SettingType, name: String, bounds: SettingType.Bounds? = nil
     ) -> String {
         switch type {
         case .integer: "\(Int(bounds?.lower ?? bounds?.upper ?? 1))"

@@ -23,7 +23,7 @@ struct ClientKey: Hashable, Sendable {
     }
 
     /// Whose rows a budget counts.
-    init(_ user: StoredUser) {
+    init(_ user: Row.User) {
         self = user.userID.map { ClientKey(.id, $0) } ?? ClientKey(.row, user.username)
     }
 

@@ -94,7 +94,7 @@ public struct Limit: OftenImmediateStage, BoundedStage {
 
     private func checkBudget(of message: inout Message) async throws {
         guard let tokens, let database, let ledger = budget.ledger.withLock(\.self) else { return }
-        let user = StoredUser(message.session)
+        let user = Row.User(message.session)
         let window: () -> Window = { Window(of: .now, period: period) }
         let claim = try await ledger.admit(message, user, to: tokens, in: window) { window in
             try await database.tokensUsed(by: user, since: window.start, in: table)

@@ -12,8 +12,8 @@ final class TokenLedger: Sendable {
     }
 
     private final class Watched: Sendable {
-        weak let messages: PendingMessages?
-        init(_ messages: PendingMessages) { self.messages = messages }
+        weak let messages: StageContext.PendingMessages?
+        init(_ messages: StageContext.PendingMessages) { self.messages = messages }
     }
 
     /// How many accounts a generation has; those that something is on its way for stay in any case.
@@ -29,7 +29,7 @@ final class TokenLedger: Sendable {
     var count: Int { accounts.withLock { $0.young.count + $0.old.count } }
 
     /// Counts the rows that wait in the queues of a chain, too.
-    func watch(_ messages: PendingMessages) {
+    func watch(_ messages: StageContext.PendingMessages) {
         watched.withLock { watched in
             watched.removeAll { $0.messages == nil }
             if !watched.contains(where: { $0.messages === messages }) { watched.append(Watched(messages)) }
@@ -44,7 +44,7 @@ final class TokenLedger: Sendable {
     /// - Returns: What is reserved for it; `nil` where the budget is used up.
     /// - Throws: What `ask` throws; `busy` where too many wait; cancellation.
     func admit(
-        _ message: Message, _ user: StoredUser, to budget: Int, in window: () -> Window,
+        _ message: Message, _ user: Row.User, to budget: Int, in window: () -> Window,
         _ ask: (Window) async throws -> Int
     ) async throws -> TokenClaim? {
         let key = ClientKey(user)
@@ -98,7 +98,7 @@ final class TokenLedger: Sendable {
         }
     }
 
-    private var pending: [PendingMessages] { watched.withLock { $0.compactMap(\.messages) } }
+    private var pending: [StageContext.PendingMessages] { watched.withLock { $0.compactMap(\.messages) } }
 
     private var rowsWait: Bool { pending.contains { !$0.isEmpty } }
 
@@ -109,7 +109,7 @@ final class TokenLedger: Sendable {
             var all: [ClientKey: [(at: Timestamp, tokens: Int)]] = [:]
             for message in pending.flatMap({ $0.messages { $0.claims.isEmpty } }) {
                 guard let tokens = message.completion?.tokensUsed else { continue }
-                all[ClientKey(StoredUser(message.session)), default: []].append(
+                all[ClientKey(Row.User(message.session)), default: []].append(
                     (message.receivedAt, min(max(0, tokens), TokenClaim.maxTokens)))
             }
             left = all

@@ -24,8 +24,9 @@ struct CompositeDrawingTests {
 
     private func file() throws -> PipelineFile {
         let registry = try Registry(stages: [
-            Entry.self, Probe.self, Answer.self, Mark.self, BatchProbe.self, Route.self, Attempt.self, Parallel.self,
-            InBackground.self,
+            Entry.self, Probe.self, Answer.self, Mark.self, BatchProbe.self, Chain.Route.self, Chain.Attempt.self,
+            Chain.Parallel.self,
+            Chain.InBackground.self,
         ])
         let loaded = PipelineLoader(registry: registry, environment: Environment(process: ["SECRET": "s3cret"])).load(
             SourceFile(path: "test.yaml", text: Self.text))

@@ -39,8 +39,9 @@ struct GuaranteeTests {
     private func file(_ stages: String, resources: String = "") throws -> PipelineFile {
         let registry = try Registry(
             stages: [
-                Entry.self, Probe.self, Answer.self, Reply.self, BatchProbe.self, Moderate.self, Keep.self, Route.self,
-                Attempt.self, Parallel.self, InBackground.self,
+                Entry.self, Probe.self, Answer.self, Reply.self, BatchProbe.self, Moderate.self, Keep.self,
+                Chain.Route.self,
+                Chain.Attempt.self, Chain.Parallel.self, Chain.InBackground.self,
             ], resources: [Vault.self])
         let text = "pipeline: test\n\(resources.isEmpty ? "" : "resources: \(resources)\n")stages: [\(stages)]"
         let loaded = PipelineLoader(registry: registry, environment: Environment()).load(
@@ -141,14 +142,14 @@ struct GuaranteeTests {
     @Test("a set of what is let in is weaker with one more, a set of what is covered with one less")
     func sets() {
         let (few, many) = (Set(["a"]), Set(["a", "b"]))
-        #expect(GuaranteeStrength.allowing(few).change(to: .allowing(many)) == .weaker)
-        #expect(GuaranteeStrength.allowing(many).change(to: .allowing(few)) == .stronger)
-        #expect(GuaranteeStrength.allowing(few).change(to: .allowing(["c"])) == .weaker)
-        #expect(GuaranteeStrength.covering(many).change(to: .covering(few)) == .weaker)
-        #expect(GuaranteeStrength.covering(few).change(to: .covering(many)) == .stronger)
-        #expect(GuaranteeStrength.levels([1, 1]).change(to: .levels([2, 0])) == .weaker)
-        #expect(GuaranteeStrength.level(1).change(to: .level(1)) == nil)
-        #expect(GuaranteeStrength.unranked.change(to: .level(1)) == nil)
-        #expect(GuaranteeStrength.atMost(Duration?.none).change(to: .atMost(.seconds(1))) == .stronger)
+        #expect(Guarantee.Strength.allowing(few).change(to: .allowing(many)) == .weaker)
+        #expect(Guarantee.Strength.allowing(many).change(to: .allowing(few)) == .stronger)
+        #expect(Guarantee.Strength.allowing(few).change(to: .allowing(["c"])) == .weaker)
+        #expect(Guarantee.Strength.covering(many).change(to: .covering(few)) == .weaker)
+        #expect(Guarantee.Strength.covering(few).change(to: .covering(many)) == .stronger)
+        #expect(Guarantee.Strength.levels([1, 1]).change(to: .levels([2, 0])) == .weaker)
+        #expect(Guarantee.Strength.level(1).change(to: .level(1)) == nil)
+        #expect(Guarantee.Strength.unranked.change(to: .level(1)) == nil)
+        #expect(Guarantee.Strength.atMost(Duration?.none).change(to: .atMost(.seconds(1))) == .stronger)
     }
 }

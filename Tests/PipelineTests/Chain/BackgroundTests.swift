@@ -5,10 +5,10 @@ import Testing
 
 @Suite("Stages behind a queue")
 struct BackgroundTests {
-    private func policy(capacity: Int = 1_000, _ whenFull: AsyncPolicy.WhenFull = .wait, workers: Int = 1)
-        -> AsyncPolicy
+    private func policy(capacity: Int = 1_000, _ whenFull: Chain.AsyncPolicy.WhenFull = .wait, workers: Int = 1)
+        -> Chain.AsyncPolicy
     {
-        var policy = AsyncPolicy()
+        var policy = Chain.AsyncPolicy()
         policy.capacity = capacity
         policy.whenFull = whenFull
         policy.workers = workers

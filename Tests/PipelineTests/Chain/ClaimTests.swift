@@ -83,13 +83,13 @@ struct ClaimTests {
     func composites() async throws {
         let journal = Journal<String>()
         let chain = try Chain {
-            Route { Route.Case { Self.reserve(journal) } }
-            Attempt {
+            Chain.Route { Chain.Route.Case { Self.reserve(journal) } }
+            Chain.Attempt {
                 Probe { _ in throw SomeError() }
             } catch: {
                 Probe { _ in journal.note("caught") }
             }
-            Route { Route.Case { Probe { message in journal.note("has \(message.claims.count)") } } }
+            Chain.Route { Chain.Route.Case { Probe { message in journal.note("has \(message.claims.count)") } } }
         }
         await run(chain)
         await journal.wait(for: 3)

@@ -15,7 +15,7 @@ struct ConditionTests {
     @Test(
         "each test looks at its field",
         arguments: [
-            ("prompt", Condition.Test.equals(.string("Hello, Wörld")), true),
+            ("prompt", Chain.Condition.Test.equals(.string("Hello, Wörld")), true),
             ("prompt", .equals(.string("hello")), false),
             ("metadata.age", .equals(.int(36)), true),
             ("metadata.age", .equals(.string("36")), true),
@@ -31,20 +31,20 @@ struct ConditionTests {
             ("session.user_id", .present(true), false),
             ("completion", .startsWith(""), false),
         ])
-    func tests(field: String, test: Condition.Test, holds: Bool) {
-        #expect(Condition(field, test).matches(message) == holds)
+    func tests(field: String, test: Chain.Condition.Test, holds: Bool) {
+        #expect(Chain.Condition(field, test).matches(message) == holds)
     }
 
     @Test("a regular expression matches anywhere in the text")
     func patterns() throws {
-        #expect(Condition("prompt", .matches(try Pattern("W.rld$"))).matches(message))
-        #expect(!Condition("prompt", .matches(try Pattern("^World"))).matches(message))
+        #expect(Chain.Condition("prompt", .matches(try Chain.Pattern("W.rld$"))).matches(message))
+        #expect(!Chain.Condition("prompt", .matches(try Chain.Pattern("^World"))).matches(message))
     }
 
     @Test(
         "tests work on scalars, whatever these look like together",
         arguments: [
-            ("secret\u{301}", Condition.Test.startsWith("secret"), true),
+            ("secret\u{301}", Chain.Condition.Test.startsWith("secret"), true),
             ("/help\u{200D}me", .startsWith("/help"), true),
             ("a\r\nb", .startsWith("a\r"), true),
             ("e\u{301}", .equals(.string("é")), false),
@@ -54,20 +54,20 @@ struct ConditionTests {
             ("é", .startsWith("e\u{301}"), false),
             ("\r\n", .longerThan(1), true),
         ])
-    func scalars(prompt: String, test: Condition.Test, holds: Bool) {
-        #expect(Condition("prompt", test).matches(Message(prompt: prompt)) == holds)
+    func scalars(prompt: String, test: Chain.Condition.Test, holds: Bool) {
+        #expect(Chain.Condition("prompt", test).matches(Message(prompt: prompt)) == holds)
     }
 
     @Test("the name of metadata is compared by its scalars")
     func names() {
         let message = Message(prompt: "x", metadata: ["e\u{301}": .int(1)])
-        #expect(!Condition("metadata.é", .present(true)).matches(message))
-        #expect(Condition("metadata.e\u{301}", .present(true)).matches(message))
+        #expect(!Chain.Condition("metadata.é", .present(true)).matches(message))
+        #expect(Chain.Condition("metadata.e\u{301}", .present(true)).matches(message))
     }
 
     @Test("several tests must all hold")
     func conjunction() {
-        let condition = Condition("prompt", .longerThan(3)).and("session.username", .equals(.string("bob")))
+        let condition = Chain.Condition("prompt", .longerThan(3)).and("session.username", .equals(.string("bob")))
         #expect(!condition.matches(message))
     }
 

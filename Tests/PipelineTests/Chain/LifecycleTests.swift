@@ -49,7 +49,7 @@ struct LifecycleTests {
 
     @Test("a chain that was closed may be opened again, its queues too")
     func again() async throws {
-        let chain = try Chain { Worker().async(AsyncPolicy()) }
+        let chain = try Chain { Worker().async(Chain.AsyncPolicy()) }
         for _ in 1...2 {
             try await chain.open()
             var message = Message(prompt: "hello", session: Session())

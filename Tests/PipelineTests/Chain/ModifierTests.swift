@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Modifiers")
 struct ModifierTests {
-    private func run(_ prompt: String = "hello", @ChainBuilder _ steps: () -> [Step]) async throws -> Message {
+    private func run(_ prompt: String = "hello", @Chain.Builder _ steps: () -> [Chain.Step]) async throws -> Message {
         let chain = try Chain(steps)
         var message = Message(prompt: prompt)
         try await chain.run(&message)
@@ -80,7 +80,7 @@ struct ModifierTests {
     @Test("an error that may pass is tried again, with the message as it was before")
     func retry() async throws {
         let attempts = Mutex(0)
-        var policy = RetryPolicy()
+        var policy = Chain.RetryPolicy()
         policy.backoff = .milliseconds(1)
         let message = try await run {
             Probe { message in
@@ -115,8 +115,8 @@ struct ModifierTests {
         #expect(count.withLock(\.self) == attempts ?? 1)
     }
 
-    private func policy(attempts: Int) -> RetryPolicy {
-        var policy = RetryPolicy()
+    private func policy(attempts: Int) -> Chain.RetryPolicy {
+        var policy = Chain.RetryPolicy()
         policy.attempts = attempts
         policy.backoff = .microseconds(100)
         return policy
@@ -138,7 +138,7 @@ struct ModifierTests {
 
     @Test("waits double up to their limit and vary by at most a quarter")
     func backoff() {
-        var policy = RetryPolicy()
+        var policy = Chain.RetryPolicy()
         policy.backoff = .seconds(1)
         policy.maxBackoff = .seconds(5)
         for (failures, limit) in [(1, 1.0), (2, 2), (3, 4), (4, 5), (60, 5)] {
@@ -197,7 +197,7 @@ struct ModifierTests {
     @Test("on_error with stages runs them instead")
     func fallback() async throws {
         let message = try await run {
-            Probe { _ in throw SomeError() }.onError(.run([Step(Probe { $0.prompt = "instead" })]))
+            Probe { _ in throw SomeError() }.onError(.run([Chain.Step(Probe { $0.prompt = "instead" })]))
             Probe { $0.prompt += " onward" }
         }
         #expect(message.prompt == "instead onward")
@@ -207,7 +207,7 @@ struct ModifierTests {
     func condition(prompt: String, expected: String) async throws {
         let message = try await run(prompt) {
             Entry()
-            Probe { $0.prompt = "LOUD" }.when(Condition("prompt", .startsWith("/loud")))
+            Probe { $0.prompt = "LOUD" }.when(Chain.Condition("prompt", .startsWith("/loud")))
         }
         #expect(message.prompt == expected)
     }

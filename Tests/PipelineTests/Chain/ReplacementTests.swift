@@ -46,8 +46,8 @@ struct ReplacementTests {
     private struct Outbox: QueueStore {
         static let name = "outbox"
         @Setting("Whose messages.") var test: String
-        var guarantee: QueueGuarantee { .memory(capacity: 1_000) }
-        func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
+        var guarantee: Queue.Guarantee { .memory(capacity: 1_000) }
+        func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
             MemoryQueue(options)
         }
     }
@@ -231,9 +231,9 @@ struct ReplacementTests {
     /// A queue with a name, whose messages go on where the file changes how many work on them.
     private struct Named: QueueStore {
         static let name = "named"
-        var guarantee: QueueGuarantee { .memory(capacity: 10) }
+        var guarantee: Queue.Guarantee { .memory(capacity: 10) }
 
-        func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
+        func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
             MemoryQueue(options)
         }
     }

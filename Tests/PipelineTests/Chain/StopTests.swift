@@ -8,8 +8,8 @@ struct StopTests {
     private let letters = DeadLetterFile(
         path: FileManager.default.temporaryDirectory.path + "/dead-letters-\(UInt64.random(in: 0 ... .max))")
 
-    private func policy(_ letters: DeadLetterFile) -> AsyncPolicy {
-        var policy = AsyncPolicy()
+    private func policy(_ letters: DeadLetterFile) -> Chain.AsyncPolicy {
+        var policy = Chain.AsyncPolicy()
         policy.deadLetter = letters.path
         return policy
     }

@@ -66,9 +66,9 @@ struct StreamingTests {
 
     private func run(
         fails: Bool = false, takesDeltas: Bool = true, journal: Journal<String> = Journal(),
-        @ChainBuilder _ rest: (Journal<String>) -> [Step]
+        @Chain.Builder _ rest: (Journal<String>) -> [Chain.Step]
     ) async throws -> [String] {
-        let source = source(fails: fails).retry(RetryPolicy())
+        let source = source(fails: fails).retry(Chain.RetryPolicy())
         return try await run(takesDeltas: takesDeltas, journal: journal) {
             source
             rest(journal)
@@ -83,7 +83,7 @@ struct StreamingTests {
     }
 
     private func run(
-        takesDeltas: Bool = true, journal: Journal<String>, @ChainBuilder whole: () -> [Step]
+        takesDeltas: Bool = true, journal: Journal<String>, @Chain.Builder whole: () -> [Chain.Step]
     ) async throws -> [String] {
         let chain = try Chain {
             Entry()
@@ -123,7 +123,7 @@ struct StreamingTests {
                 Rewriter()
                 Sender()
             } == ["answer ab!"])
-        let steps = [Step(Entry()), Step(Pieces()), Step(Rewriter()), Step(Sender())]
+        let steps = [Chain.Step(Entry()), Chain.Step(Pieces()), Chain.Step(Rewriter()), Chain.Step(Sender())]
         let notes = Wiring.problems(in: steps, registry: nil)
         #expect(notes.map(\.code) == [.streamingOff])
         #expect(notes.map(\.severity) == [.note])
@@ -166,10 +166,10 @@ struct StreamingTests {
     func inside() async throws {
         let pieces = source()
         let entries = try await run(journal: Journal()) {
-            Route {
-                Route.Case(when: Condition("prompt", .longerThan(100))) { Answer() }
-                Route.Case {
-                    Attempt {
+            Chain.Route {
+                Chain.Route.Case(when: Chain.Condition("prompt", .longerThan(100))) { Answer() }
+                Chain.Route.Case {
+                    Chain.Attempt {
                         pieces
                     } catch: {
                         Answer()
@@ -187,13 +187,13 @@ struct StreamingTests {
         let journal = Journal<String>()
         let (pieces, keeper) = (source(fails: true), keeper(journal))
         let entries = try await run(journal: journal) {
-            Attempt {
+            Chain.Attempt {
                 pieces
             } catch: {
                 Answer()
-            }.retry(RetryPolicy())
-            Parallel {
-                StageList { keeper.async() }; StageList { Probe() }
+            }.retry(Chain.RetryPolicy())
+            Chain.Parallel {
+                Chain.StageList { keeper.async() }; Chain.StageList { Probe() }
             }
             Sender()
         }
@@ -207,7 +207,7 @@ struct StreamingTests {
     func caught() async throws {
         let (failing, pieces) = (source([], fails: true), source())
         let entries = try await run(journal: Journal()) {
-            Attempt {
+            Chain.Attempt {
                 failing
             } catch: {
                 pieces
@@ -219,35 +219,41 @@ struct StreamingTests {
 
     @Test("what keeps pieces back is named, inside composite stages, too")
     func obstacles() {
-        let some = Condition("prompt", .longerThan(1))
-        let cases: [([Step], String)] = [
-            (
-                [Step(Pieces()), Step(Route { Route.Case(when: some) { Rewriter() } }), Step(Sender())],
-                "'rewriter' needs the whole answer before it"
-            ),
-            ([Step(Pieces()), Step(Route { Route.Case { Sender() } })], "'sender' stands inside 'route'"),
+        let some = Chain.Condition("prompt", .longerThan(1))
+        let cases: [([Chain.Step], String)] = [
             (
                 [
-                    Step(
-                        InBackground {
+                    Chain.Step(Pieces()), Chain.Step(Chain.Route { Chain.Route.Case(when: some) { Rewriter() } }),
+                    Chain.Step(Sender()),
+                ],
+                "'rewriter' needs the whole answer before it"
+            ),
+            (
+                [Chain.Step(Pieces()), Chain.Step(Chain.Route { Chain.Route.Case { Sender() } })],
+                "'sender' stands inside 'route'"
+            ),
+            (
+                [
+                    Chain.Step(
+                        Chain.InBackground {
                             Pieces(); Sender()
                         })
                 ], "'background' runs in the background"
             ),
             (
                 [
-                    Step(
-                        Route {
-                            Route.Case {
+                    Chain.Step(
+                        Chain.Route {
+                            Chain.Route.Case {
                                 Pieces(); Rewriter()
                             }
-                        }), Step(Sender()),
+                        }), Chain.Step(Sender()),
                 ],
                 "'rewriter' needs the whole answer before it"
             ),
         ]
         for (steps, reason) in cases {
-            let notes = Wiring.problems(in: [Step(Entry())] + steps, registry: nil)
+            let notes = Wiring.problems(in: [Chain.Step(Entry())] + steps, registry: nil)
             #expect(
                 notes.filter { $0.code == .streamingOff }.map(\.message) == [
                     "streaming is off: \(reason), so 'sender' sends answers whole"

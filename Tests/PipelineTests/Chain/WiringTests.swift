@@ -4,8 +4,8 @@ import Testing
 
 @Suite("Wiring")
 struct WiringTests {
-    private func problems(@ChainBuilder _ steps: () -> [Step]) -> [String] {
-        do throws(ChainError) {
+    private func problems(@Chain.Builder _ steps: () -> [Chain.Step]) -> [String] {
+        do throws(Chain.BuildError) {
             _ = try Chain(steps)
             return []
         } catch {
@@ -52,7 +52,7 @@ struct WiringTests {
 
     @Test("what runs for some messages, or may fail, provides nothing for certain")
     func uncertain() {
-        let condition = Condition("prompt", .longerThan(1))
+        let condition = Chain.Condition("prompt", .longerThan(1))
         #expect(
             problems {
                 Entry(); Answer().when(condition); Reply()
@@ -63,17 +63,17 @@ struct WiringTests {
             }.count == 1)
         #expect(
             problems {
-                Entry(); Answer().onError(.run([Step(Probe())])); Reply()
+                Entry(); Answer().onError(.run([Chain.Step(Probe())])); Reply()
             }.count == 1)
         #expect(
             problems {
-                Entry(); Answer().onError(.run([Step(Answer())])); Reply()
+                Entry(); Answer().onError(.run([Chain.Step(Answer())])); Reply()
             } == [])
     }
 
     @Test("a condition needs the field it looks at")
     func condition() {
-        let needsAnswer = Condition("completion", .startsWith("no"))
+        let needsAnswer = Chain.Condition("completion", .startsWith("no"))
         #expect(
             problems {
                 Entry(); Probe().when(needsAnswer); Answer()
@@ -84,7 +84,7 @@ struct WiringTests {
             } == [])
         #expect(
             problems {
-                Entry(); Probe().when(Condition("completion", .present(false)))
+                Entry(); Probe().when(Chain.Condition("completion", .present(false)))
             } == [])
     }
 

@@ -27,7 +27,7 @@ struct WithoutWaitingTests {
     @Test("a chain whose stages never wait is run whole")
     func whole() throws {
         let chain = try Chain {
-            Quick(); Quick().when(Condition("session.username", .equals(.string("nobody")))); Quick()
+            Quick(); Quick().when(Chain.Condition("session.username", .equals(.string("nobody")))); Quick()
         }
         var message = Message(prompt: "")
         #expect(try chain.runWithoutWaiting(&message) == nil)
@@ -78,7 +78,7 @@ struct WithoutWaitingTests {
     @Test("a queue with room takes the message at once, a full one is waited for")
     func queue() async throws {
         let gate = Gate()
-        var policy = AsyncPolicy()
+        var policy = Chain.AsyncPolicy()
         policy.capacity = 1
         let chain = try Chain { Probe { _ in await gate.pass() }.async(policy) }
         try await chain.open()

@@ -13,7 +13,7 @@ struct AttemptTests {
 
     private let waiting = Probe { $0.prompt += " waited" }
 
-    private func run(waits: Bool, @ChainBuilder _ steps: () -> [Step]) async throws -> Message {
+    private func run(waits: Bool, @Chain.Builder _ steps: () -> [Chain.Step]) async throws -> Message {
         let chain = try Chain(steps)
         var message = Message(prompt: "x")
         if waits {
@@ -27,7 +27,7 @@ struct AttemptTests {
     @Test("where nothing fails 'catch' does not run", arguments: [true, false])
     func good(waits: Bool) async throws {
         let message = try await run(waits: waits) {
-            Attempt {
+            Chain.Attempt {
                 Mark("a"); waiting; Mark("b")
             } catch: {
                 Mark("caught")
@@ -39,7 +39,7 @@ struct AttemptTests {
     @Test("'catch' gets the message as it came, with the error", arguments: [true, false])
     func caught(waits: Bool) async throws {
         let message = try await run(waits: waits) {
-            Attempt {
+            Chain.Attempt {
                 Mark("a"); waiting; Fail().label("breaks")
             } catch: {
                 Mark("caught")
@@ -55,7 +55,7 @@ struct AttemptTests {
     @Test("all of it runs without waiting where its stages do")
     func withoutWaiting() throws {
         let chain = try Chain {
-            Attempt {
+            Chain.Attempt {
                 Mark("a"); Fail()
             } catch: {
                 Mark("caught")
@@ -70,7 +70,7 @@ struct AttemptTests {
     func failingCatch(waits: Bool) async throws {
         let error = await #expect(throws: PipelineError.self) {
             try await run(waits: waits) {
-                Attempt {
+                Chain.Attempt {
                     Fail()
                 } catch: {
                     Probe { _ in throw SomeError() }.label("second")
@@ -79,8 +79,8 @@ struct AttemptTests {
         }
         #expect(error?.stage == "second")
         let message = try await run(waits: waits) {
-            Attempt {
-                Attempt {
+            Chain.Attempt {
+                Chain.Attempt {
                     Fail()
                 } catch: {
                     Fail()
@@ -97,7 +97,7 @@ struct AttemptTests {
         let caught = Mutex(false)
         let started = Journal<String>()
         let chain = try Chain {
-            Attempt {
+            Chain.Attempt {
                 Probe { _ in
                     started.note("begun")
                     try await Task.sleep(for: .seconds(60))
@@ -119,10 +119,10 @@ struct AttemptTests {
     @Test("retry and timeout beside it hold for the attempt with its 'catch'")
     func modifiers() async throws {
         let runs = Mutex(0)
-        var policy = RetryPolicy()
+        var policy = Chain.RetryPolicy()
         policy.backoff = .microseconds(10)
         let message = try await run(waits: true) {
-            Attempt {
+            Chain.Attempt {
                 Fail()
             } catch: {
                 Probe { message in
@@ -136,7 +136,7 @@ struct AttemptTests {
 
     @Test("stages of 'on_error' find the error, too")
     func onError() async throws {
-        let message = try await run(waits: true) { Fail().onError(.run([Step(Mark("instead"))])) }
+        let message = try await run(waits: true) { Fail().onError(.run([Chain.Step(Mark("instead"))])) }
         #expect(message[.errorCode] == .string("too_long"))
     }
 }

@@ -4,8 +4,8 @@ import Testing
 
 @Suite("Wiring through composite stages")
 struct CompositeWiringTests {
-    private func problems(@ChainBuilder _ steps: () -> [Step]) -> [String] {
-        do throws(ChainError) {
+    private func problems(@Chain.Builder _ steps: () -> [Chain.Step]) -> [String] {
+        do throws(Chain.BuildError) {
             _ = try Chain(steps)
             return []
         } catch {
@@ -13,25 +13,25 @@ struct CompositeWiringTests {
         }
     }
 
-    private let some = Condition("prompt", .longerThan(1))
+    private let some = Chain.Condition("prompt", .longerThan(1))
 
     @Test("a field is there after a route only if every case provides it, and no message passes by")
     func route() {
         #expect(
             problems {
                 Entry()
-                Route {
-                    Route.Case(when: some) { Answer() }
-                    Route.Case { Route { Route.Case { Answer() } } }
+                Chain.Route {
+                    Chain.Route.Case(when: some) { Answer() }
+                    Chain.Route.Case { Chain.Route { Chain.Route.Case { Answer() } } }
                 }
                 Reply()
             } == [])
         #expect(
             problems {
                 Entry()
-                Route {
-                    Route.Case(when: some) { Answer() }
-                    Route.Case { Probe() }
+                Chain.Route {
+                    Chain.Route.Case(when: some) { Answer() }
+                    Chain.Route.Case { Probe() }
                 }
                 Reply()
             } == [
@@ -41,7 +41,7 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry()
-                Route { Route.Case(when: some) { Answer() } }
+                Chain.Route { Chain.Route.Case(when: some) { Answer() } }
                 Reply()
             } == [
                 "stage 'reply' needs 'completion', which 'route' provides only for messages that match a case: 'answer' does; "
@@ -54,7 +54,7 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry();
-                Attempt {
+                Chain.Attempt {
                     Answer()
                 } catch: {
                     Answer()
@@ -63,7 +63,7 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry();
-                Attempt {
+                Chain.Attempt {
                     Answer()
                 } catch: {
                     Probe()
@@ -72,11 +72,11 @@ struct CompositeWiringTests {
                 "stage 'reply' needs 'completion', which 'attempt' does not provide where 'catch' runs: 'answer' does; "
                     + "let a stage of both provide it"
             ])
-        let onCode = Condition("error.code", .equals(.string("timeout")))
+        let onCode = Chain.Condition("error.code", .equals(.string("timeout")))
         #expect(
             problems {
                 Entry();
-                Attempt {
+                Chain.Attempt {
                     Probe()
                 } catch: {
                     Probe().when(onCode)
@@ -85,7 +85,7 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry();
-                Attempt {
+                Chain.Attempt {
                     Probe().when(onCode)
                 } catch: {
                     Probe()
@@ -94,7 +94,7 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry();
-                Attempt {
+                Chain.Attempt {
                     Answer()
                 } catch: {
                     Reply()
@@ -107,15 +107,15 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry();
-                Parallel {
-                    StageList { Probe() }; StageList { Answer() }
+                Chain.Parallel {
+                    Chain.StageList { Probe() }; Chain.StageList { Answer() }
                 }; Reply()
             } == [])
         #expect(
             problems {
                 Entry();
-                Parallel {
-                    StageList { Answer() }; StageList { Reply() }
+                Chain.Parallel {
+                    Chain.StageList { Answer() }; Chain.StageList { Reply() }
                 }
             } == [
                 "stage 'reply' needs 'completion', which 'answer' provides in another branch of 'parallel'; move it above "
@@ -128,8 +128,8 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry();
-                Parallel {
-                    StageList { Answer() }; StageList { Answer().label("other") }
+                Chain.Parallel {
+                    Chain.StageList { Answer() }; Chain.StageList { Answer().label("other") }
                 }; Reply()
             } == [
                 "'other' provides 'completion', as 'answer' does in another branch of 'parallel' at the same time; put one "
@@ -138,9 +138,9 @@ struct CompositeWiringTests {
         #expect(
             problems {
                 Entry(); Answer();
-                Parallel {
-                    StageList { Reply() };
-                    StageList {
+                Chain.Parallel {
+                    Chain.StageList { Reply() };
+                    Chain.StageList {
                         Probe(); Reply()
                     }
                 }
@@ -151,9 +151,9 @@ struct CompositeWiringTests {
     func uncertain() {
         #expect(
             problems {
-                Entry(); InBackground { Answer() }; Reply()
+                Entry(); Chain.InBackground { Answer() }; Reply()
             }.first?.contains("provides in the background") == true)
-        let route = Route { Route.Case { Answer() } }
+        let route = Chain.Route { Chain.Route.Case { Answer() } }
         for step in [route.when(some), route.onError(.continue)] {
             #expect(
                 problems {
@@ -162,7 +162,7 @@ struct CompositeWiringTests {
         }
         #expect(
             problems {
-                Entry(); route.onError(.run([Step(Answer())])); Reply()
+                Entry(); route.onError(.run([Chain.Step(Answer())])); Reply()
             } == [])
     }
 
@@ -170,14 +170,16 @@ struct CompositeWiringTests {
     func later() {
         #expect(
             problems {
-                Entry(); Route { Route.Case { Reply() } }; Answer()
+                Entry(); Chain.Route { Chain.Route.Case { Reply() } }; Answer()
             } == ["stage 'reply' needs 'completion', which 'answer' provides later; move it below"])
     }
 
     @Test("messages come in at the top alone")
     func entry() {
         #expect(
-            problems { Route { Route.Case { Entry() } } } == ["'entry' must be the first stage: messages come in there"]
+            problems { Chain.Route { Chain.Route.Case { Entry() } } } == [
+                "'entry' must be the first stage: messages come in there"
+            ]
         )
     }
 
@@ -185,7 +187,7 @@ struct CompositeWiringTests {
     func labels() {
         #expect(
             problems {
-                Probe().label("a"); Route { Route.Case { Probe().label("a") } }
+                Probe().label("a"); Chain.Route { Chain.Route.Case { Probe().label("a") } }
             } == ["the label 'a' is taken by another stage"])
     }
 }

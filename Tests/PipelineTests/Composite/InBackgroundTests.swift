@@ -16,7 +16,7 @@ struct InBackgroundTests {
         let journal = Journal<String>()
         let gate = Gate()
         let chain = try Chain {
-            InBackground {
+            Chain.InBackground {
                 Probe { _ in await gate.pass() }
                 Mark("first")
                 Probe { journal.note($0.prompt) }
@@ -40,9 +40,9 @@ struct InBackgroundTests {
         let journal = Journal<String>()
         let gate = Gate()
         let chain = try Chain {
-            InBackground {
+            Chain.InBackground {
                 Probe { _ in await gate.pass() }
-                InBackground { Probe { journal.note($0.prompt) } }
+                Chain.InBackground { Probe { journal.note($0.prompt) } }
             }
         }
         try await chain.open()
@@ -66,7 +66,7 @@ struct InBackgroundTests {
             func run(_ message: inout Message) async throws { notes.note("run") }
         }
         let late = Late()
-        let chain = try Chain { InBackground { late } }
+        let chain = try Chain { Chain.InBackground { late } }
         let index = chain.all.map(\.label)
         #expect(index == ["background", "late"])
         try await chain.open()
@@ -79,7 +79,7 @@ struct InBackgroundTests {
     func rerun() async throws {
         let prompts = Mutex<[String]>([])
         let chain = try Chain {
-            InBackground {
+            Chain.InBackground {
                 Mark("a"); Probe { message in prompts.withLock { $0.append(message.prompt) } }
             }.label("group")
         }
@@ -95,13 +95,13 @@ struct InBackgroundTests {
         #expect(
             try Chain {
                 Entry();
-                InBackground {
+                Chain.InBackground {
                     Answer(); Reply()
                 }
             }.answersInBackground)
         #expect(
             try !Chain {
-                Entry(); Answer(); Route { Route.Case { Reply() } }; InBackground { Probe() }
+                Entry(); Answer(); Chain.Route { Chain.Route.Case { Reply() } }; Chain.InBackground { Probe() }
             }.answersInBackground)
     }
 
@@ -115,7 +115,9 @@ struct InBackgroundTests {
                   - stages:
                       - background: [mark, {hold: {test: replaced}}]
             """
-        let registry = try Registry(stages: [Entry.self, Route.self, InBackground.self, Mark.self, Hold.self])
+        let registry = try Registry(stages: [
+            Entry.self, Chain.Route.self, Chain.InBackground.self, Mark.self, Hold.self,
+        ])
         let loader = PipelineLoader(registry: registry, environment: Environment())
         func load(_ text: String, after former: PipelineFile? = nil) throws -> PipelineFile {
             let loaded = loader.load(SourceFile(path: "test.yaml", text: text), after: former)

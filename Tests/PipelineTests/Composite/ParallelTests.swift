@@ -11,8 +11,8 @@ struct ParallelTests {
         let (first, second) = (Gate(), Gate())
         let chain = try Chain {
             Entry()
-            Parallel {
-                StageList {
+            Chain.Parallel {
+                Chain.StageList {
                     // Ends only once the other has begun.
                     Probe { message in
                         second.open()
@@ -20,7 +20,7 @@ struct ParallelTests {
                         message[Self.topic] = .string("weather")
                     }
                 }
-                StageList {
+                Chain.StageList {
                     Probe { _ in
                         first.open()
                         await second.pass()
@@ -39,8 +39,8 @@ struct ParallelTests {
     @Test("branches that need no waiting run without it, and only the others are waited for")
     func withoutWaiting() async throws {
         let quick = try Chain {
-            Parallel {
-                StageList { Mark("a") }; StageList { Probe.setting("k", "v") }
+            Chain.Parallel {
+                Chain.StageList { Mark("a") }; Chain.StageList { Probe.setting("k", "v") }
             }
         }
         var message = Message(prompt: "x")
@@ -50,8 +50,8 @@ struct ParallelTests {
         #expect(message.prompt == "x a")
         #expect(message.metadata == ["k": .string("v")])
         let whole = try Chain {
-            Parallel {
-                StageList { Mark("a") }; StageList { Route { Route.Case { Mark("b") } } }
+            Chain.Parallel {
+                Chain.StageList { Mark("a") }; Chain.StageList { Chain.Route { Chain.Route.Case { Mark("b") } } }
             }
         }
         #expect(try whole.runWithoutWaiting(&message) == nil)
@@ -60,8 +60,9 @@ struct ParallelTests {
     @Test("where both change what they don't say they provide the later branch has the last word")
     func lastWord() async throws {
         let chain = try Chain {
-            Parallel {
-                StageList { Probe { $0.prompt = "first" } }; StageList { Mark("second") }; StageList { Probe() }
+            Chain.Parallel {
+                Chain.StageList { Probe { $0.prompt = "first" } }; Chain.StageList { Mark("second") };
+                Chain.StageList { Probe() }
             }
         }
         var message = Message(prompt: "x", metadata: ["old": .int(1)])
@@ -74,8 +75,8 @@ struct ParallelTests {
     func failing() async throws {
         let begun = Journal<String>()
         let chain = try Chain {
-            Parallel {
-                StageList {
+            Chain.Parallel {
+                Chain.StageList {
                     Probe { _ in
                         begun.note("begun")
                         do {
@@ -86,7 +87,7 @@ struct ParallelTests {
                         }
                     }
                 }
-                StageList {
+                Chain.StageList {
                     Probe { _ in
                         await begun.wait(for: 1)
                         throw PipelineError(.tooLong, "no")
@@ -112,8 +113,8 @@ struct ParallelTests {
             }
         }
         let chain = try Chain {
-            Parallel {
-                StageList { slow }; StageList { slow }
+            Chain.Parallel {
+                Chain.StageList { slow }; Chain.StageList { slow }
             }.timeout(.milliseconds(20))
         }
         var message = Message(prompt: "x")

@@ -5,12 +5,12 @@ import Testing
 @Suite("Route")
 struct RouteTests {
     private func route(_ prompt: String, hasRest: Bool = true) async throws -> String {
-        let help = Route.Case(when: Condition("prompt", .startsWith("/help"))) { Mark("help") }
-        let loud = Route.Case(when: Condition("prompt", .startsWith("/"))) {
+        let help = Chain.Route.Case(when: Chain.Condition("prompt", .startsWith("/help"))) { Mark("help") }
+        let loud = Chain.Route.Case(when: Chain.Condition("prompt", .startsWith("/"))) {
             Mark("other"); Mark("again")
         }
-        let rest = Route.Case { Mark("rest") }
-        var route = Route { help }
+        let rest = Chain.Route.Case { Mark("rest") }
+        var route = Chain.Route { help }
         route.cases = [help, loud] + (hasRest ? [rest] : [])
         let chain = try Chain {
             Entry(); route; Mark("end")
@@ -34,14 +34,14 @@ struct RouteTests {
 
     @Test("a modifier beside it holds for all of it")
     func modifiers() async throws {
-        let failing = Route {
-            Route.Case {
+        let failing = Chain.Route {
+            Chain.Route.Case {
                 Mark("done"); Probe { _ in throw SomeError() }
             }
         }
         let chain = try Chain {
             failing.onError(.continue); Mark("end")
-            failing.when(Condition("session.username", .equals(.string("nobody")))); Mark("more")
+            failing.when(Chain.Condition("session.username", .equals(.string("nobody")))); Mark("more")
         }
         var message = Message(prompt: "x")
         try await chain.run(&message)
@@ -52,12 +52,12 @@ struct RouteTests {
     func chosenOnce() async throws {
         let chain = try Chain {
             Quick()
-            Route {
-                Route.Case(when: Condition("prompt", .equals(.string("x")))) {
+            Chain.Route {
+                Chain.Route.Case(when: Chain.Condition("prompt", .equals(.string("x")))) {
                     Mark("quick"); Probe { $0.prompt += " slow" }; Mark("last")
                 }
-                Route.Case { Mark("wrong") }
-            }.when(Condition("prompt", .equals(.string("x"))))
+                Chain.Route.Case { Mark("wrong") }
+            }.when(Chain.Condition("prompt", .equals(.string("x"))))
             Mark("end")
         }
         var message = Message(prompt: "x")
@@ -70,7 +70,11 @@ struct RouteTests {
     @Test("an error carries the label of the stage inside")
     func error() async throws {
         let chain = try Chain {
-            Route { Route.Case { Route { Route.Case { Probe { _ in throw SomeError() }.label("inner") } } } }
+            Chain.Route {
+                Chain.Route.Case {
+                    Chain.Route { Chain.Route.Case { Probe { _ in throw SomeError() }.label("inner") } }
+                }
+            }
         }
         var message = Message(prompt: "x")
         let error = await #expect(throws: PipelineError.self) { try await chain.run(&message) }
@@ -81,9 +85,9 @@ struct RouteTests {
     func names() async throws {
         let chain = try Chain {
             Entry(); Mark("a")
-            Route {
-                Route.Case(when: Condition("prompt", .longerThan(5))) { Mark("b").label("mine") }
-                Route.Case { Mark("c").when(Condition("prompt", .equals(.string("no")))) }
+            Chain.Route {
+                Chain.Route.Case(when: Chain.Condition("prompt", .longerThan(5))) { Mark("b").label("mine") }
+                Chain.Route.Case { Mark("c").when(Chain.Condition("prompt", .equals(.string("no")))) }
             }
             Mark("d")
         }

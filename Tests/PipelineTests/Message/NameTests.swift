@@ -36,7 +36,7 @@ struct NameTests {
         #expect(Optional("a").isExactly("a") && String?.none.isExactly(nil) && !Optional("").isExactly(nil))
         #expect(Session(id: "s", userID: composed) != Session(id: "s", userID: decomposed))
         let users = [composed, decomposed].flatMap { name in
-            [StoredUser(Session(username: name)), StoredUser(Session(username: "x", userID: name))]
+            [Row.User(Session(username: name)), Row.User(Session(username: "x", userID: name))]
         }
         #expect(Set(users).count == 4)
     }

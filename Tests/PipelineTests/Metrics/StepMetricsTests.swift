@@ -8,7 +8,7 @@ import Testing
 struct StepMetricsTests {
     private let metrics = TestMetrics()
 
-    private func chain(@ChainBuilder _ steps: () -> [Step]) throws -> Chain {
+    private func chain(@Chain.Builder _ steps: () -> [Chain.Step]) throws -> Chain {
         try withMetricsFactory(metrics) { try Chain(resources: [:], steps) }
     }
 
@@ -44,9 +44,9 @@ struct StepMetricsTests {
     func inside() async throws {
         let chain = try chain {
             Entry()
-            Route {
-                Route.Case(when: Condition("prompt", .longerThan(100))) { Probe() }
-                Route.Case { Counting() }
+            Chain.Route {
+                Chain.Route.Case(when: Chain.Condition("prompt", .longerThan(100))) { Probe() }
+                Chain.Route.Case { Counting() }
             }
         }
         var message = Message(prompt: "hello")
@@ -95,7 +95,7 @@ struct StepMetricsTests {
     func skipped() async throws {
         let chain = try chain {
             Entry()
-            Answer().when(Condition("prompt", .equals(.string("other"))))
+            Answer().when(Chain.Condition("prompt", .equals(.string("other"))))
         }
         var message = Message(prompt: "hello")
         try await chain.run(&message)
@@ -106,7 +106,7 @@ struct StepMetricsTests {
     @Test("A run that is made again is a retry, and the message is still one")
     func retries() async throws {
         let failures = Journal<Int>()
-        var policy = RetryPolicy()
+        var policy = Chain.RetryPolicy()
         policy.backoff = .zero
         let chain = try chain {
             Entry()

@@ -27,7 +27,7 @@ struct PatternFuzzTests {
             }
             let expression = pieces.joined()
             do {
-                let pattern = try Pattern(expression)
+                let pattern = try Chain.Pattern(expression)
                 for text in ["", "a", "_ü€\u{301}5", expression] { _ = pattern.matches(text) }
                 accepted += 1
             } catch {

@@ -108,7 +108,7 @@ struct PatternOracleTests {
             }
             let expression = branches.map { $0.map { $0.atom.written + $0.mark }.joined() }.joined(separator: "|")
             // Some have too many classes that are long.
-            guard let pattern = try? Pattern(expression) else {
+            guard let pattern = try? Chain.Pattern(expression) else {
                 refused += 1
                 continue
             }

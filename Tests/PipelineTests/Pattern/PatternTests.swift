@@ -65,7 +65,7 @@ struct PatternTests {
             (#"(?<word>\w+) (?P<other>\w+)"#, "ü ö", true),
         ])
     func unicode(expression: String, text: String, matches: Bool) throws {
-        #expect(try Pattern(expression).matches(text) == matches)
+        #expect(try Chain.Pattern(expression).matches(text) == matches)
     }
 
     @Test(
@@ -81,7 +81,7 @@ struct PatternTests {
             ("\u{10FFFF}", "\u{10FFFF}", true),
         ])
     func scalars(expression: String, text: String, matches: Bool) throws {
-        #expect(try Pattern(expression).matches(text) == matches)
+        #expect(try Chain.Pattern(expression).matches(text) == matches)
     }
 
     @Test(
@@ -116,7 +116,7 @@ struct PatternTests {
             (#"[\b]"#, 1..<3, #"write '\x08'"#),
         ])
     func unsupported(expression: String, range: Range<Int>, words: String) throws {
-        let problem = try #require(throws: PatternProblem.self) { try Pattern(expression) }
+        let problem = try #require(throws: Chain.PatternProblem.self) { try Chain.Pattern(expression) }
         #expect(problem.range == range)
         #expect(problem.description.contains(words), "\(problem)")
         #expect(problem.description.contains("which RE2 does not support"))
@@ -130,8 +130,8 @@ struct PatternTests {
             #"(?:^|[^a])b"#, #"a(?:[^b]|$)"#, #"\(\*"#, "[b-df-h]", #"\x08"#,
         ])
     func others(expression: String) throws {
-        _ = try Pattern(expression)
-        _ = try Pattern(#"\b"# + expression)
+        _ = try Chain.Pattern(expression)
+        _ = try Chain.Pattern(#"\b"# + expression)
     }
 
     @Test(
@@ -144,25 +144,27 @@ struct PatternTests {
             ("a{1001}", "invalid repetition size", 1..<7),
         ] as [(String, String, Range<Int>?)])
     func illFormed(expression: String, reason: String, range: Range<Int>?) throws {
-        let problem = try #require(throws: PatternProblem.self) { try Pattern(expression) }
+        let problem = try #require(throws: Chain.PatternProblem.self) { try Chain.Pattern(expression) }
         #expect(problem.description.contains(reason), "\(problem)")
         if let range { #expect(problem.range == range) }
     }
 
     @Test("a program of more than 2,000 instructions is refused")
     func length() throws {
-        _ = try Pattern("a{1000}b{900}")
+        _ = try Chain.Pattern("a{1000}b{900}")
         for expression in ["a{1000}b{1000}c", #"\p{Lo}\p{Lo}\p{Lo}"#, "(?:[^x]{1,90}y){1,10}", "(?:a{100}){11}"] {
-            #expect(throws: PatternProblem.self, "\(expression)") { try Pattern(expression) }
+            #expect(throws: Chain.PatternProblem.self, "\(expression)") { try Chain.Pattern(expression) }
         }
-        #expect(throws: PatternProblem.self) { try Pattern(String(repeating: "[", count: 1 << 20)) }
-        #expect(throws: PatternProblem.self) { try Pattern(String(repeating: "(", count: 10_000)) }
-        #expect(throws: PatternProblem.self) { try Pattern("[" + String(repeating: "ab", count: 20_000) + "]") }
+        #expect(throws: Chain.PatternProblem.self) { try Chain.Pattern(String(repeating: "[", count: 1 << 20)) }
+        #expect(throws: Chain.PatternProblem.self) { try Chain.Pattern(String(repeating: "(", count: 10_000)) }
+        #expect(throws: Chain.PatternProblem.self) {
+            try Chain.Pattern("[" + String(repeating: "ab", count: 20_000) + "]")
+        }
     }
 
     @Test("any number of messages use one at once")
     func together() async throws {
-        let pattern = try Pattern(#"^(\w+ )*[ab]{3}\b(?:x|\d+)*$"#)
+        let pattern = try Chain.Pattern(#"^(\w+ )*[ab]{3}\b(?:x|\d+)*$"#)
         let texts = (0..<200).map { number in
             String(repeating: "wörd ", count: number) + (number.isMultiple(of: 2) ? "abb" : "abc")
         }

@@ -21,7 +21,7 @@ struct PatternTimeTests {
     /// The shortest of some runs, each of an expression that remembers nothing.
     private static func shortest(_ expression: String, _ text: String, runs: Int) throws -> Int {
         try (0..<runs).map { _ in
-            let pattern = try Pattern(expression)
+            let pattern = try Chain.Pattern(expression)
             return threadTime { _ = pattern.matches(text) }
         }.min() ?? 0
     }

@@ -91,7 +91,7 @@ struct UnwritableLetterTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         // A file where the folder should be.
         try Data().write(to: folder)
-        var policy = AsyncPolicy()
+        var policy = Chain.AsyncPolicy()
         policy.deadLetter = folder.appending(path: "dead.jsonl").path
         let journal = Journal<String>()
         let chain = try Chain {

@@ -5,10 +5,10 @@ import Testing
 
 @Suite("What a queue in memory holds", .timeLimit(.minutes(1)))
 struct MemoryQueueContentsTests {
-    private let queue = MemoryQueue(QueueOptions(capacity: 3, lanes: 1))
+    private let queue = MemoryQueue(Queue.Options(capacity: 3, lanes: 1))
     private let session = Session()
 
-    private func push(_ prompt: String, at time: Int64) -> PushOutcome? {
+    private func push(_ prompt: String, at time: Int64) -> Queue.PushOutcome? {
         queue.pushWithoutWaiting(
             Message(
                 id: .random(), receivedAt: Timestamp(microseconds: time), session: session, clientID: nil,
@@ -17,13 +17,13 @@ struct MemoryQueueContentsTests {
 
     @Test("counts what is being worked on, and is as old as the oldest of all")
     func depth() async {
-        #expect(queue.depth == QueueDepth(messages: 0, oldest: nil))
+        #expect(queue.depth == Queue.Depth(messages: 0, oldest: nil))
         for time in 1...3 { #expect(push("\(time)", at: Int64(time)) == .accepted) }
         let first = await queue.next(lane: 0, upTo: 1, lingering: .zero)
-        #expect(queue.depth == QueueDepth(messages: 3, oldest: Timestamp(microseconds: 1)))
+        #expect(queue.depth == Queue.Depth(messages: 3, oldest: Timestamp(microseconds: 1)))
         #expect(push("4", at: 4) == .full)
         queue.finish(first, lane: 0)
-        #expect(queue.depth == QueueDepth(messages: 2, oldest: Timestamp(microseconds: 2)))
+        #expect(queue.depth == Queue.Depth(messages: 2, oldest: Timestamp(microseconds: 2)))
         #expect(push("4", at: 4) == .accepted)
         #expect(push("5", at: 5) == .full)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A queue in memory with several workers", .timeLimit(.minutes(1)))
 struct MemoryQueueTests {
-    private let queue = MemoryQueue(QueueOptions(capacity: nil, lanes: 3))
+    private let queue = MemoryQueue(Queue.Options(capacity: nil, lanes: 3))
 
     private func push(_ prompts: [String], of session: Session = Session()) {
         for prompt in prompts { _ = queue.pushWithoutWaiting(Message(prompt: prompt, session: session)) }
@@ -79,7 +79,7 @@ struct MemoryQueueTests {
 
     @Test("knows nothing of messages that it had no room for")
     func refused() async {
-        let small = MemoryQueue(QueueOptions(capacity: 1, lanes: 2))
+        let small = MemoryQueue(Queue.Options(capacity: 1, lanes: 2))
         let session = Session()
         #expect(small.pushWithoutWaiting(Message(prompt: "another's")) == .accepted)
         #expect(small.pushWithoutWaiting(Message(prompt: "refused", session: session)) == .full)
@@ -90,19 +90,19 @@ struct MemoryQueueTests {
 
     @Test("says how old the oldest message is also while that is worked on")
     func age() async {
-        let one = MemoryQueue(QueueOptions(capacity: nil, lanes: 1))
+        let one = MemoryQueue(Queue.Options(capacity: nil, lanes: 1))
         let (first, second) = (Message(prompt: "first"), Message(prompt: "second"))
         _ = one.pushWithoutWaiting(first)
         _ = one.pushWithoutWaiting(second)
         let taken = await one.next(lane: 0, upTo: 1, lingering: .zero)
-        #expect(one.depth == QueueDepth(messages: 2, oldest: first.receivedAt))
+        #expect(one.depth == Queue.Depth(messages: 2, oldest: first.receivedAt))
         one.finish(taken, lane: 0)
-        #expect(one.depth == QueueDepth(messages: 1, oldest: second.receivedAt))
+        #expect(one.depth == Queue.Depth(messages: 1, oldest: second.receivedAt))
     }
 
     @Test("keeps what a worker has set aside until it is finished, whatever else is done meanwhile")
     func setAside() async {
-        let one = MemoryQueue(QueueOptions(capacity: 3, lanes: 1))
+        let one = MemoryQueue(Queue.Options(capacity: 3, lanes: 1))
         let session = Session()
         for prompt in ["aside", "done", "next"] {
             _ = one.pushWithoutWaiting(Message(prompt: prompt, session: session))
@@ -121,7 +121,7 @@ struct MemoryQueueTests {
 
     @Test("is full when what waits takes 16 MiB of memory, small values counted for what they take")
     func bytes() async {
-        let one = MemoryQueue(QueueOptions(capacity: nil, lanes: 1))
+        let one = MemoryQueue(Queue.Options(capacity: nil, lanes: 1))
         let objects = JSONValue.array(Array(repeating: .object(["a": .int(1)]), count: 5_000))
         var count = 0
         while count < 1_000, one.pushWithoutWaiting(Message(prompt: "x", metadata: ["k": objects])) == .accepted {

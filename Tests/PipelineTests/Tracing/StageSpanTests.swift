@@ -81,9 +81,9 @@ struct StageSpanTests {
         let probe = Probe { _ in done.note(1) }
         let chain = try Chain {
             if isBehindQueue {
-                InBackground { probe }.label("holder")
+                Chain.InBackground { probe }.label("holder")
             } else {
-                Route { Route.Case { probe } }.label("holder")
+                Chain.Route { Chain.Route.Case { probe } }.label("holder")
             }
         }
         try await chain.open()

@@ -29,8 +29,8 @@ struct CallLimitTests {
 
     private func call(_ name: String, atMost limit: Int = 1, timeout: Duration = .seconds(60)) async throws -> Duration
     {
-        let surroundings = TestSurroundings(clock: clock) { _ in SwiftLogNoOpLogHandler() }
-        return try await TestSurroundings.$current.withValue(surroundings) {
+        let overrides = EngineOverrides(clock: clock) { _ in SwiftLogNoOpLogHandler() }
+        return try await EngineOverrides.$current.withValue(overrides) {
             let conversation = String(name.prefix { $0 != "-" })
             return try await places.run(atMost: limit, for: request(conversation, timeout: timeout)) { request in
                 begun.add(name)

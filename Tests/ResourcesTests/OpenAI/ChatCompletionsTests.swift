@@ -8,7 +8,7 @@ import Testing
 struct ChatCompletionsTests {
     private func answer(_ text: String) throws -> Completion { try ChatResponse.completion(from: Array(text.utf8)) }
 
-    private func sent(_ options: CompletionOptions? = nil, isStreamed: Bool = false) throws -> JSONValue {
+    private func sent(_ options: CompletionRequest.Options? = nil, isStreamed: Bool = false) throws -> JSONValue {
         var request = CompletionRequest(
             model: "a \"model\"", turns: [.init(.system, "Be brief."), .init(.user, "1\n2 é")], timeout: .seconds(1))
         request.options = options
@@ -27,7 +27,7 @@ struct ChatCompletionsTests {
 
     @Test("keys of 'extra' win over the stage's own, and null takes one away")
     func furtherKeys() throws {
-        let options = CompletionOptions(
+        let options = CompletionRequest.Options(
             temperature: 0.5, maxTokens: 7, stop: ["\n"], responseFormat: .object(["type": .string("json_object")]),
             extra: [
                 "seed": .int(1), "model": .string("another"), "temperature": .int(2), "stream_options": .null,
@@ -57,7 +57,7 @@ struct ChatCompletionsTests {
         var reader = SettingReader(source: source)
         let format = try JSONSetting.read(#require(YAMLReader.read(source, into: &reader.diagnostics)), with: &reader)
         var request = CompletionRequest(model: "m", turns: [], timeout: .seconds(1))
-        request.options = CompletionOptions(
+        request.options = CompletionRequest.Options(
             temperature: nil, maxTokens: nil, stop: [], responseFormat: format,
             extra: [("zeta", JSONSetting(.int(1))), ("alpha", JSONSetting(.int(2)))])
         #expect(

@@ -16,8 +16,8 @@ struct CircuitBreakerTests {
 
     /// Runs a test by a clock that it moves.
     private func timed(_ test: () async throws -> Void) async rethrows {
-        let surroundings = TestSurroundings(clock: clock) { _ in SwiftLogNoOpLogHandler() }
-        try await TestSurroundings.$current.withValue(surroundings, operation: test)
+        let overrides = EngineOverrides(clock: clock) { _ in SwiftLogNoOpLogHandler() }
+        try await EngineOverrides.$current.withValue(overrides, operation: test)
     }
 
     /// What becomes of a call: "made" or the code of its error.

@@ -197,7 +197,7 @@ struct PostgresTableTests {
             #expect(rows.map(\.createdAt) == [first.createdAt, noon] + many.map(\.createdAt))
             #expect(
                 try await store.sessions(in: table, limit: 1).map(\.lastMessageAt) == ["2026-01-31T12:00:00.250040Z"])
-            let user = StoredUser(Session(username: "ada"))
+            let user = Row.User(Session(username: "ada"))
             #expect(try await store.tokensUsed(by: user, since: noon, in: table) == 2 + 3 * 40)
             #expect(try await store.tokensUsed(by: user, since: first.createdAt, in: table) == 3 + 2 + 3 * 40)
             #expect(
@@ -245,7 +245,7 @@ struct PostgresTableTests {
         #expect(try await store.rows(ofSession: "s", in: table, limit: 100).map(\.tokensUsed) == [12, 10, 11, 12])
         // NaN and what no number holds count as nothing, a fraction is cut off at the end.
         let used = try await store.tokensUsed(
-            by: StoredUser(Session(username: "WebUser")), since: Timestamp(microseconds: 0), in: table)
+            by: Row.User(Session(username: "WebUser")), since: Timestamp(microseconds: 0), in: table)
         #expect(used == 1 + 7 + 12 + 7 + 9 + 10 + 11 + 12)
         #expect(try await store.sessions(in: table, limit: 10).count == 1)
     }

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("A queue on disk whose file fails")
 struct DiskQueueFaultTests {
-    private let options = QueueOptions(capacity: nil, lanes: 1)
+    private let options = Queue.Options(capacity: nil, lanes: 1)
 
     private func inFolder(_ body: (String) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "queue-\(UUID().uuidString)")
@@ -263,7 +263,7 @@ struct DiskQueueFaultTests {
             try await disk.open(ResourceContext(name: "outbox"))
             let queue = try await disk.queue(for: "persist", options)
             #expect(await prompts(of: queue, good).last == "last")
-            #expect(queue.depth == QueueDepth(messages: 0, oldest: nil, unreadable: Self.rows - good))
+            #expect(queue.depth == Queue.Depth(messages: 0, oldest: nil, unreadable: Self.rows - good))
             _ = try await queue.waiting(ofSession: "s")
             await disk.close()
             let left = try await DatabaseQueue(path: path).read {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("A queue on disk")
 struct DiskQueueTests {
-    private let options = QueueOptions(capacity: nil, lanes: 1)
+    private let options = Queue.Options(capacity: nil, lanes: 1)
 
     private func inFolder(_ body: (String) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "queue-\(UUID().uuidString)")
@@ -46,7 +46,7 @@ struct DiskQueueTests {
             let again = try await second.queue(for: "persist", options)
             let rest = await again.next(lane: 0, upTo: 10, lingering: .milliseconds(50))
             #expect(rest.map(\.message.id) == sent[2...].map(\.id))
-            #expect(rest.map { MessageRecord($0.message) } == sent[2...].map { MessageRecord($0) })
+            #expect(rest.map { Message.Record($0.message) } == sent[2...].map { Message.Record($0) })
             await second.close()
         }
     }

@@ -58,7 +58,7 @@ struct SQLiteOddRowsTests {
             #expect(sessions.map(\.messages) == [times.count])
             let since = try #require(Timestamp("2026-01-31T12:00:05.000000Z"))
             let used = try await store.tokensUsed(
-                by: StoredUser(Session(username: "ada")), since: since, in: "requests")
+                by: Pipeline.Row.User(Session(username: "ada")), since: since, in: "requests")
             #expect(used == (5..<times.count).reduce(0, +))
         }
     }
@@ -152,7 +152,7 @@ struct SQLiteOddRowsTests {
                     [index, "s", count, "ada", "2026-01-31T12:00:00Z"],
                     as: "id, session_id, tokens_used, username, created_at", into: queue)
             }
-            let user = StoredUser(Session(username: "ada"))
+            let user = Pipeline.Row.User(Session(username: "ada"))
             let all = try await store.tokensUsed(by: user, since: Timestamp(microseconds: 0), in: "requests")
             #expect(all == .max)
             try await queue.write { try $0.execute(sql: "DELETE FROM requests WHERE id < 2") }
@@ -195,7 +195,7 @@ struct SQLiteOddRowsTests {
                     #expect(last == Array(rows.suffix(5)))
                     for row in rows.prefix(200) {
                         #expect(!row.json(metadata: "null").isEmpty)
-                        let user = StoredUser(Session(username: row.username, userID: row.userID))
+                        let user = Pipeline.Row.User(Session(username: row.username, userID: row.userID))
                         #expect(try await store.tokensUsed(by: user, since: row.createdAt, in: "requests") >= 0)
                     }
                 }

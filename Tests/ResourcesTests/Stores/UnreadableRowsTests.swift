@@ -8,8 +8,8 @@ struct UnreadableRowsTests {
     private let rows = UnreadableRows()
 
     init() {
-        let surroundings = TestSurroundings(clock: TestClock()) { [log] _ in log.handler() }
-        TestSurroundings.$current.withValue(surroundings) { [rows] in rows.begin(ResourceContext(name: "database")) }
+        let overrides = EngineOverrides(clock: TestClock()) { [log] _ in log.handler() }
+        EngineOverrides.$current.withValue(overrides) { [rows] in rows.begin(ResourceContext(name: "database")) }
     }
 
     @Test("are logged once each, without a text of theirs")

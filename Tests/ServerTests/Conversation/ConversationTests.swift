@@ -44,7 +44,7 @@ struct ConversationTests {
     }
 
     /// Sends frames through a chain on a real event loop and returns what is said until the conversation is idle.
-    private func replies(to frames: [String], @ChainBuilder _ steps: () -> [Step]) async throws -> [String] {
+    private func replies(to frames: [String], @Chain.Builder _ steps: () -> [Chain.Step]) async throws -> [String] {
         let chain = try Chain(resources: ["model": Echo()], steps)
         try await chain.open()
         let pipeline = ServedPipeline(name: "test", entry: Receive(path: "/ws"), chain: chain)

@@ -11,8 +11,8 @@ struct FallbackLogTests {
     private let fallbacks = FallbackLog()
 
     private func withTestClock(_ body: () async -> Void) async {
-        let surroundings = TestSurroundings(clock: clock) { [log] _ in log.handler() }
-        await TestSurroundings.$current.withValue(surroundings) {
+        let overrides = EngineOverrides(clock: clock) { [log] _ in log.handler() }
+        await EngineOverrides.$current.withValue(overrides) {
             fallbacks.begin(StageContext(label: "complete").logger)
             await body()
         }

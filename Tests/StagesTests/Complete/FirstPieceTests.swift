@@ -10,8 +10,8 @@ struct FirstPieceTests {
     private let clock = TestClock()
 
     private func timed<Result: Sendable>(_ body: () async throws -> Result) async rethrows -> Result {
-        let surroundings = TestSurroundings(clock: clock) { _ in SwiftLogNoOpLogHandler() }
-        return try await TestSurroundings.$current.withValue(surroundings, operation: body)
+        let overrides = EngineOverrides(clock: clock) { _ in SwiftLogNoOpLogHandler() }
+        return try await EngineOverrides.$current.withValue(overrides, operation: body)
     }
 
     /// A call that marks its first piece where `begins`, and ends where the test says so.

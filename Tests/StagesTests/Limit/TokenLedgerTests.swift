@@ -19,7 +19,7 @@ final class TokenLedgerTests: Sendable {
     private func admit(_ name: String = "ada", budget: Int = 100) async throws -> Message? {
         var message = message(name)
         let window = Window(of: .now, period: Self.day)
-        let claim = try await ledger.admit(message, StoredUser(message.session), to: budget, in: { window }) { _ in
+        let claim = try await ledger.admit(message, Row.User(message.session), to: budget, in: { window }) { _ in
             asked.withLock { $0 += 1 }
             return stored.withLock(\.self)
         }
@@ -190,7 +190,7 @@ final class TokenLedgerTests: Sendable {
     func twice() async throws {
         let message = try #require(try await admit())
         let window = Window(of: .now, period: Self.day)
-        let again = try await ledger.admit(message, StoredUser(message.session), to: 50, in: { window }) { _ in 0 }
+        let again = try await ledger.admit(message, Row.User(message.session), to: 50, in: { window }) { _ in 0 }
         #expect(again === message.claims.first)
     }
 
@@ -209,11 +209,11 @@ final class TokenLedgerTests: Sendable {
             Window(of: Timestamp(microseconds: number.withLock(\.self) * 1_000_000), period: .seconds(1))
         }
         let one = message()
-        let claim = try await ledger.admit(one, StoredUser(one.session), to: 10, in: window) { _ in 0 }
+        let claim = try await ledger.admit(one, Row.User(one.session), to: 10, in: window) { _ in 0 }
         claim?.settle(tokens: 10)
-        #expect(try await ledger.admit(one, StoredUser(one.session), to: 10, in: window) { _ in 0 } == nil)
+        #expect(try await ledger.admit(one, Row.User(one.session), to: 10, in: window) { _ in 0 } == nil)
         number.withLock { $0 = 2 }
-        let next = try await ledger.admit(message(), StoredUser(one.session), to: 10, in: window) { _ in 0 }
+        let next = try await ledger.admit(message(), Row.User(one.session), to: 10, in: window) { _ in 0 }
         #expect(next != nil)
     }
 

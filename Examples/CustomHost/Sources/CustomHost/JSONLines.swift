@@ -23,12 +23,12 @@ struct JSONLines: RowStore {
 
     func insert(_ rows: [Row], into table: String) async throws { try await tables.insert(rows, path(of: table)) }
 
-    func sessions(in table: String, limit: Int) async throws -> [StoredSession] {
+    func sessions(in table: String, limit: Int) async throws -> [Row.SessionSummary] {
         let bySession = Dictionary(grouping: try await tables.rows(path(of: table)), by: \.sessionID)
         let sorted = bySession.values.compactMap { rows in rows.max { $0.createdAt < $1.createdAt }.map { (rows, $0) } }
             .sorted { $0.1.createdAt > $1.1.createdAt }
         return sorted.prefix(limit).map { rows, last in
-            StoredSession(
+            Row.SessionSummary(
                 id: last.sessionID, username: last.username, messages: rows.count,
                 lastMessageAt: last.createdAt.description)
         }
@@ -39,7 +39,7 @@ struct JSONLines: RowStore {
         return rows.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }.suffix(limit)
     }
 
-    func tokensUsed(by user: StoredUser, since time: Timestamp, in table: String) async throws -> Int {
+    func tokensUsed(by user: Row.User, since time: Timestamp, in table: String) async throws -> Int {
         try await tables.rows(path(of: table)).filter { row in
             let isOwn =
                 user.userID.map { id in row.userID.map { $0.utf8.elementsEqual(id.utf8) } ?? false }

@@ -13,7 +13,7 @@ struct Lines: TranslatingEntryStage, ImmediateStage {
 
     @Setting("Where clients connect.", problem: EntryPath.problem) var path = "/lines"
 
-    var format: MessageFormat { .json }
+    var format: Message.Format { .json }
     var provides: Fields { [.prompt] }
     var contentType: String { "text/plain; charset=utf-8" }
 
@@ -34,7 +34,7 @@ struct Lines: TranslatingEntryStage, ImmediateStage {
         return request
     }
 
-    func text(of answer: EntryAnswer) -> String {
+    func text(of answer: EntryRequest.Answer) -> String {
         switch answer {
         case .answer(let text, let tokens):
             // What follows belongs to the line that it is indented below.

@@ -28,7 +28,7 @@ struct OfflineTests {
 
     @Test("says what is wrong with its wiring, and where nothing is there to ask")
     func problems() {
-        let error = #expect(throws: ChainError.self) {
+        let error = #expect(throws: Chain.BuildError.self) {
             try Chain {
                 Receive(); Respond(); Complete()
             }

@@ -14,14 +14,14 @@ public final class Chain: Sendable {
     package let tracer: (any Tracer)?
 
     /// What its queues hold.
-    package let pending = PendingMessages()
+    package let pending = StageContext.PendingMessages()
 
     /// Which of its models answer in place of which.
     package let alternatives: ModelAlternatives
 
     private let stepList: StepList
     /// What it was made of.
-    private let written: [Step]
+    private let written: [Chain.Step]
     package let resources: [NamedResource]
     let opened = OpenedParts()
     /// Whether what other processes can work on is left to them.
@@ -36,11 +36,11 @@ public final class Chain: Sendable {
     /// A chain of steps whose wiring was checked.
     ///
     /// - Parameter name: What it is called in metrics.
-    init(checked steps: [Step], resources: [NamedResource], name: String) {
+    init(checked steps: [Chain.Step], resources: [NamedResource], name: String) {
         alternatives = ModelAlternatives(of: steps.flatMap(\.allStages))
         written = steps
-        let surroundings = StepSurroundings(pipeline: name, pending: pending, alternatives: alternatives)
-        stepList = StepRunner.stepList(of: steps, in: surroundings)
+        let context = ChainContext(pipeline: name, pending: pending, alternatives: alternatives)
+        stepList = StepRunner.stepList(of: steps, in: context)
         let tracer = InstrumentationSystem.tracer
         self.tracer = tracer is NoOpTracer ? nil : tracer
         self.resources = resources
@@ -50,10 +50,10 @@ public final class Chain: Sendable {
 
     /// A chain written in Swift. Each stage gets the resources it uses, by kind or by name, as from a pipeline file.
     ///
-    /// - Throws: ``ChainError`` with everything that is wrong with the wiring or the resources.
+    /// - Throws: ``Chain/BuildError`` with everything that is wrong with the wiring or the resources.
     public convenience init(
-        resources: KeyValuePairs<String, any Resource> = [:], @ChainBuilder _ steps: () -> [Step]
-    ) throws(ChainError) {
+        resources: KeyValuePairs<String, any Resource> = [:], @Chain.Builder _ steps: () -> [Chain.Step]
+    ) throws(Chain.BuildError) {
         let named = resources.map { NamedResource(name: $0.key, resource: $0.value) }
         var reader = SettingReader(
             diagnostics: Diagnostics(source: SourceFile(path: "Chain", text: "")), resources: named)
@@ -61,7 +61,7 @@ public final class Chain: Sendable {
         let problems = Wiring.problems(in: bound, registry: nil)
         let messages =
             reader.diagnostics.items.map(\.message) + problems.filter { $0.severity == .error }.map(\.message)
-        if !messages.isEmpty { throw ChainError(problems: messages) }
+        if !messages.isEmpty { throw Chain.BuildError(problems: messages) }
         self.init(checked: bound, resources: named, name: "chain")
     }
 
@@ -144,7 +144,7 @@ public final class Chain: Sendable {
 
     /// Lets its workers go on with the queues of the chain that it replaces, whose own workers end first. Called once
     /// nothing can keep it from replacing the other.
-    package func takeOver() {
+    public func takeOver() {
         for background in all.compactMap(\.background) { background.takeOver() }
     }
 
@@ -290,7 +290,7 @@ public final class Chain: Sendable {
     private static let closing = Duration.seconds(1)
     private static let leastClosing = Duration.milliseconds(50)
 
-    private static func bind(_ step: Step, with reader: inout SettingReader) -> Step? {
+    private static func bind(_ step: Chain.Step, with reader: inout SettingReader) -> Chain.Step? {
         func bound(_ stage: some Stage, _ reader: inout SettingReader) -> (any Stage)? {
             let nowhere = SourceLocation(line: 1, column: 1)
             let owner = Owner(
@@ -302,7 +302,7 @@ public final class Chain: Sendable {
         copy.stage = stage
         if var composite = stage as? any CompositeStage {
             composite.branches = composite.branches.map { branch in
-                StageList(branch.steps.compactMap { bind($0, with: &reader) })
+                Chain.StageList(branch.steps.compactMap { bind($0, with: &reader) })
             }
             copy.stage = composite
         }
@@ -313,11 +313,13 @@ public final class Chain: Sendable {
     }
 }
 
-/// What is wrong with a chain written in Swift.
-public struct ChainError: Error, CustomStringConvertible {
-    /// Each problem in one sentence.
-    public let problems: [String]
+extension Chain {
+    /// What is wrong with a chain written in Swift.
+    public struct BuildError: Error, CustomStringConvertible {
+        /// Each problem in one sentence.
+        public let problems: [String]
 
-    /// All problems, one a line.
-    public var description: String { problems.joined(separator: "\n") }
+        /// All problems, one a line.
+        public var description: String { problems.joined(separator: "\n") }
+    }
 }

@@ -1,59 +1,61 @@
-/// Which messages a stage is for: tests on fields, all of which must hold.
-public struct Condition: Sendable {
-    /// A test of one field's value. Texts are looked at as Unicode scalars, never as what they look like together.
-    public enum Test: Sendable {
-        /// The value is this one.
-        case equals(JSONValue)
-        /// The value is one of these.
-        case oneOf([JSONValue])
-        /// The regular expression matches somewhere in the value.
-        case matches(Pattern)
-        /// The value begins with this text.
-        case startsWith(String)
-        /// The value has more Unicode scalars than this.
-        case longerThan(Int)
-        /// Whether there is a value at all.
-        case present(Bool)
-    }
+extension Chain {
+    /// Which messages a stage is for: tests on fields, all of which must hold.
+    public struct Condition: Sendable {
+        /// A test of one field's value. Texts are looked at as Unicode scalars, never as what they look like together.
+        public enum Test: Sendable {
+            /// The value is this one.
+            case equals(JSONValue)
+            /// The value is one of these.
+            case oneOf([JSONValue])
+            /// The regular expression matches somewhere in the value.
+            case matches(Chain.Pattern)
+            /// The value begins with this text.
+            case startsWith(String)
+            /// The value has more Unicode scalars than this.
+            case longerThan(Int)
+            /// Whether there is a value at all.
+            case present(Bool)
+        }
 
-    var clauses: [(path: FieldPath, test: Test)] = []
+        var clauses: [(path: FieldPath, test: Test)] = []
 
-    /// Holds for every message; add tests with ``and(_:_:)``.
-    public init() {}
+        /// Holds for every message; add tests with ``and(_:_:)``.
+        public init() {}
 
-    /// A test of one field, named as in pipeline files: `prompt`, `session.username`, `metadata.KEY` …
-    public init(_ field: String, _ test: Test) {
-        clauses = [(FieldPath(field), test)]
-    }
+        /// A test of one field, named as in pipeline files: `prompt`, `session.username`, `metadata.KEY` …
+        public init(_ field: String, _ test: Test) {
+            clauses = [(FieldPath(field), test)]
+        }
 
-    /// With one test more.
-    public func and(_ field: String, _ test: Test) -> Condition {
-        var copy = self
-        copy.clauses.append((FieldPath(field), test))
-        return copy
-    }
+        /// With one test more.
+        public func and(_ field: String, _ test: Test) -> Chain.Condition {
+            var copy = self
+            copy.clauses.append((FieldPath(field), test))
+            return copy
+        }
 
-    func matches(_ message: Message) -> Bool {
-        clauses.allSatisfy { $0.test.holds(for: $0.path.value(in: message)) }
-    }
+        func matches(_ message: Message) -> Bool {
+            clauses.allSatisfy { $0.test.holds(for: $0.path.value(in: message)) }
+        }
 
-    /// The fields that it looks at, each once, for drawings; the values that it compares them with may be secrets.
-    var fieldNames: [String] {
-        var names: [String] = []
-        for clause in clauses where !names.contains(clause.path.name) { names.append(clause.path.name) }
-        return names
-    }
+        /// The fields that it looks at, each once, for drawings; the values that it compares them with may be secrets.
+        var fieldNames: [String] {
+            var names: [String] = []
+            for clause in clauses where !names.contains(clause.path.name) { names.append(clause.path.name) }
+            return names
+        }
 
-    /// The fields that must be there for the tests to mean something.
-    var requires: Fields {
-        Fields(
-            clauses.compactMap { clause in
-                if case .present = clause.test { nil } else { clause.path.field }
-            })
+        /// The fields that must be there for the tests to mean something.
+        var requires: Fields {
+            Fields(
+                clauses.compactMap { clause in
+                    if case .present = clause.test { nil } else { clause.path.field }
+                })
+        }
     }
 }
 
-extension Condition.Test {
+extension Chain.Condition.Test {
     func holds(for value: JSONValue?) -> Bool {
         switch self {
         case .present(let wanted): (value != nil && value != .null) == wanted

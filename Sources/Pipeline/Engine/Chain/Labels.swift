@@ -3,11 +3,11 @@ struct Labels {
     private var taken: Set<String>
 
     /// Labels that were chosen go before those that are made up.
-    init(_ steps: [Step]) {
+    init(_ steps: [Chain.Step]) {
         taken = Set(Labels.chosen(in: steps).map(\.text))
     }
 
-    mutating func label(for step: Step) -> String {
+    mutating func label(for step: Chain.Step) -> String {
         if let label = step.modifiers.label { return label }
         var label = step.name
         var number = 2
@@ -19,7 +19,7 @@ struct Labels {
     }
 
     /// The labels that the author chose, in order, those of nested steps included, and where their stages are.
-    static func chosen(in steps: [Step]) -> [(text: String, place: SourceRange?)] {
+    static func chosen(in steps: [Chain.Step]) -> [(text: String, place: SourceRange?)] {
         var chosen: [(text: String, place: SourceRange?)] = []
         for step in steps {
             if let label = step.modifiers.label { chosen.append((label, step.place)) }

@@ -3,7 +3,7 @@ private final class MessageState: Sendable {
     struct Parts {
         var continuation: Continuation?
         var claims: [any MessageClaim] = []
-        var deltas: DeltaStream?
+        var deltas: Message.DeltaStream?
         var trace: MessageTrace?
 
         var isEmpty: Bool { continuation == nil && claims.isEmpty && deltas == nil && trace == nil }
@@ -27,7 +27,7 @@ extension Message {
     }
 
     /// Where an answer's pieces go while the rest is still to come; `nil` where they are to be sent whole.
-    public internal(set) var deltas: DeltaStream? {
+    public internal(set) var deltas: Message.DeltaStream? {
         get { state?.parts.deltas }
         set { if newValue !== deltas { change { $0.deltas = newValue } } }
     }

@@ -1,25 +1,25 @@
 extension StepRunner {
     /// Steps made ready to run, with those inside them: names are given, queues and meters made.
-    static func stepList(of steps: [Step], in surroundings: StepSurroundings) -> StepList {
-        var builder = StepListBuilder(labels: Labels(steps), surroundings: surroundings)
+    static func stepList(of steps: [Chain.Step], in context: ChainContext) -> StepList {
+        var builder = StepListBuilder(labels: Labels(steps), context: context)
         return builder.stepList(of: steps, before: [])
     }
 }
 
 private struct StepListBuilder {
     var labels: Labels
-    let surroundings: StepSurroundings
+    let context: ChainContext
 
     /// - Parameter later: The steps that a message comes to after these, the innermost list first; `nil` where these are
     ///   behind a queue.
-    mutating func stepList(of steps: [Step], before later: [ArraySlice<Step>]?) -> StepList {
+    mutating func stepList(of steps: [Chain.Step], before later: [ArraySlice<Chain.Step>]?) -> StepList {
         let runners = steps.enumerated().map { index, step in
             runner(of: step, before: later.map { [steps[(index + 1)...]] + $0 })
         }
-        return StepList(runners, takesMetrics: surroundings.takesMetrics)
+        return StepList(runners, takesMetrics: context.takesMetrics)
     }
 
-    private mutating func runner(of step: Step, before later: [ArraySlice<Step>]?) -> StepRunner {
+    private mutating func runner(of step: Chain.Step, before later: [ArraySlice<Chain.Step>]?) -> StepRunner {
         let label = labels.label(for: step)
         var step = step
         var route = later.flatMap { DeltaRoute(from: step, to: $0) }
@@ -36,6 +36,6 @@ private struct StepListBuilder {
         }
         var errorSteps: [StepRunner] = []
         if case .run(let steps) = step.modifiers.onError { errorSteps = stepList(of: steps, before: nil).steps }
-        return StepRunner(step, label: label, errorSteps: errorSteps, in: surroundings, route: route)
+        return StepRunner(step, label: label, errorSteps: errorSteps, in: context, route: route)
     }
 }

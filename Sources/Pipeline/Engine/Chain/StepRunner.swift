@@ -14,7 +14,7 @@ package final class StepRunner: Sendable {
     private let streams: Bool
     /// The stage, where it is one that holds others.
     package let composite: (any CompositeStage)?
-    package let modifiers: Modifiers
+    package let modifiers: Chain.Modifiers
     package let place: SourceRange?
     let source: Node?
     package let background: Background?
@@ -37,7 +37,7 @@ package final class StepRunner: Sendable {
     let meter: StepMeter?
     private let quick: QuickMeter?
 
-    init(_ step: Step, label: String, errorSteps: [StepRunner], in surroundings: StepSurroundings, route: DeltaRoute?) {
+    init(_ step: Chain.Step, label: String, errorSteps: [StepRunner], in chain: ChainContext, route: DeltaRoute?) {
         self.route = route
         self.label = label
         self.stage = step.stage
@@ -49,8 +49,8 @@ package final class StepRunner: Sendable {
         self.place = step.place
         source = step.source
         self.errorSteps = errorSteps
-        context = StageContext(label: label, in: surroundings)
-        meter = surroundings.meter(of: step.stage, label: label)
+        context = StageContext(label: label, in: chain)
+        meter = chain.meter(of: step.stage, label: label)
         quick = meter?.quick
         let modifiers = step.modifiers
         let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
@@ -63,7 +63,7 @@ package final class StepRunner: Sendable {
         let answers = step.all.contains(where: \.isReply) || errorSteps.flatMap(\.all).contains(where: \.isReply)
         background = modifiers.async.map { [context] in
             Background(
-                policy: $0, label: label, pipeline: surroundings.pipeline, answers: answers, logger: context.logger)
+                policy: $0, label: label, pipeline: context.pipeline, answers: answers, logger: context.logger)
         }
     }
 
@@ -97,7 +97,7 @@ package final class StepRunner: Sendable {
     func run(_ message: inout Message, since time: inout UInt64) async throws(PipelineError) {
         let outer = message.deltas
         if let route, let reply = message.reply, reply.takesDeltas {
-            message.deltas = DeltaStream(reply, through: route.filters, inside: outer)
+            message.deltas = Message.DeltaStream(reply, through: route.filters, inside: outer)
         } else if outer != nil, streams {
             message.deltas = nil
         }
@@ -262,7 +262,7 @@ package final class StepRunner: Sendable {
     /// Runs the stage with its deadline, again after errors that may pass.
     @inline(never)
     func runWithRetries(
-        _ message: inout Message, retry: RetryPolicy?, retrying: () -> Void = {}
+        _ message: inout Message, retry: Chain.RetryPolicy?, retrying: () -> Void = {}
     ) async throws(PipelineError) {
         var failures = 0
         while true {

@@ -20,7 +20,7 @@ extension Wiring {
     }
 
     /// A field that nobody knows: most often one that is written wrong, in a template or a condition.
-    func unknown(_ field: Field, neededBy step: Step, available: Fields) -> Problem {
+    func unknown(_ field: Field, neededBy step: Chain.Step, available: Fields) -> Problem {
         let use = step.fieldUses.first { $0.field == field }
         if let use, use.isFromVariable {
             return Problem(

@@ -6,7 +6,7 @@ extension Wiring {
     }
 
     /// - Parameter answered: The step that may have answered before these.
-    private mutating func checkGuarantees(of steps: [Step], answeredBy answered: Step?) {
+    private mutating func checkGuarantees(of steps: [Chain.Step], answeredBy answered: Chain.Step?) {
         var answered = answered
         for step in steps {
             let replies = step.all.filter(\.isReply)
@@ -29,7 +29,7 @@ extension Wiring {
         }
     }
 
-    private mutating func addLateQueue(_ step: Step, after answered: Step) {
+    private mutating func addLateQueue(_ step: Chain.Step, after answered: Chain.Step) {
         let message =
             "'\(step.shownName)' keeps its messages in a queue that outlives the process, but "
             + "'\(answered.shownName)'\(answered.line) answers before they are in it; a process killed in between "
@@ -38,9 +38,9 @@ extension Wiring {
     }
 }
 
-extension Step {
+extension Chain.Step {
     /// A stage that answers in another branch than this one.
-    fileprivate func reply(outsideBranch index: Int) -> Step? {
+    fileprivate func reply(outsideBranch index: Int) -> Chain.Step? {
         (composite?.branches ?? []).enumerated().filter { $0.offset != index }.flatMap {
             $0.element.steps.flatMap(\.all)
         }

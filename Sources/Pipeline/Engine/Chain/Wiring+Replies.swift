@@ -6,7 +6,7 @@ extension Wiring {
 
     /// - Parameter answered: The step that has answered every message before these.
     /// - Returns: The step that has answered every message after them; `nil` where some have no answer yet.
-    private mutating func checkReplies(of steps: [Step], after answered: Step?) -> Step? {
+    private mutating func checkReplies(of steps: [Chain.Step], after answered: Chain.Step?) -> Chain.Step? {
         var answered = answered
         for step in steps {
             if step.isReply {

@@ -1,5 +1,5 @@
 /// How steps are called, and what is said of them, in the wiring's diagnostics.
-extension Step {
+extension Chain.Step {
     /// Its label, or its stage's name.
     var shownName: String { modifiers.label ?? name }
 

@@ -8,7 +8,7 @@ struct Wiring {
         var severity = Diagnostic.Severity.error
     }
 
-    let all: [Step]
+    let all: [Chain.Step]
     let registry: Registry?
     var problems: [Problem] = []
     /// What the stage would provide that messages come in through, where there is none: that is one mistake, and no second
@@ -16,10 +16,10 @@ struct Wiring {
     private var absent: Fields = []
 
     /// Everything that is wrong with the order of these steps. The registry is asked for stages that would mend it.
-    static func problems(in steps: [Step], registry: Registry?) -> [Problem] {
+    static func problems(in steps: [Chain.Step], registry: Registry?) -> [Problem] {
         var wiring = Wiring(all: steps, registry: registry)
         wiring.checkLabels()
-        _ = wiring.check(steps, in: Surroundings())
+        _ = wiring.check(steps, in: Scope())
         wiring.checkEntry()
         wiring.checkGuarantees()
         wiring.checkStreaming()
@@ -29,7 +29,7 @@ struct Wiring {
         return wiring.problems
     }
 
-    private init(all: [Step], registry: Registry?) {
+    private init(all: [Chain.Step], registry: Registry?) {
         self.all = all
         self.registry = registry
         let entries = registry?.stages.values.filter { $0 is any EntryStage.Type } ?? []
@@ -38,23 +38,23 @@ struct Wiring {
     }
 
     /// What a list of steps finds around it.
-    private struct Surroundings {
+    private struct Scope {
         /// The fields that are there for certain.
         var available: Fields = []
         /// The steps that a message has been through, list by list, the outermost first.
-        var before: [ArraySlice<Step>] = []
+        var before: [ArraySlice<Chain.Step>] = []
         /// The steps that it comes to later, the innermost list first.
-        var after: [ArraySlice<Step>] = []
+        var after: [ArraySlice<Chain.Step>] = []
         /// Steps of other branches, which run at the same time, and the step that holds them all.
-        var beside: (steps: [Step], holder: Step)?
+        var beside: (steps: [Chain.Step], holder: Chain.Step)?
     }
 
     /// Checks steps, and returns the fields that are there after them.
-    private mutating func check(_ steps: [Step], in surroundings: Surroundings) -> Fields {
-        var available = surroundings.available
+    private mutating func check(_ steps: [Chain.Step], in scope: Scope) -> Fields {
+        var available = scope.available
         for (index, step) in steps.enumerated() {
-            func here(with fields: Fields) -> Surroundings {
-                var here = surroundings
+            func here(with fields: Fields) -> Scope {
+                var here = scope
                 here.available = fields
                 here.before.append(steps[..<index])
                 here.after.insert(steps[(index + 1)...], at: 0)
@@ -83,12 +83,12 @@ struct Wiring {
 
     /// Checks the branches of a stage, and returns the fields that are there for certain after it.
     private mutating func check(
-        _ composite: any CompositeStage, of step: Step, in surroundings: Surroundings
+        _ composite: any CompositeStage, of step: Chain.Step, in scope: Scope
     ) -> Fields {
         let branches = composite.branches
         var after: [Fields] = []
         for (index, branch) in branches.enumerated() {
-            var inside = surroundings
+            var inside = scope
             switch composite.flow {
             case .oneOf: break
             case .all:
@@ -96,9 +96,9 @@ struct Wiring {
                 inside.beside = (others, step)
             case .fallback: if index > 0 { inside.available.formUnion(.ofError) }
             }
-            if let route = composite as? Route, let condition = route.cases[index].when {
-                for field in condition.requires where !surroundings.available.contains(field) {
-                    report(field, missingAt: step, in: surroundings)
+            if let route = composite as? Chain.Route, let condition = route.cases[index].when {
+                for field in condition.requires where !scope.available.contains(field) {
+                    report(field, missingAt: step, in: scope)
                 }
             }
             after.append(check(branch.steps, in: inside))
@@ -111,29 +111,29 @@ struct Wiring {
         }
     }
 
-    private mutating func report(_ field: Field, missingAt step: Step, in surroundings: Surroundings) {
+    private mutating func report(_ field: Field, missingAt step: Chain.Step, in scope: Scope) {
         // More than that are not listed.
         guard problems.count <= Diagnostics.limit, !absent.contains(field) else { return }
         if !isKnown(field) {
-            problems.append(unknown(field, neededBy: step, available: surroundings.available))
+            problems.append(unknown(field, neededBy: step, available: scope.available))
             return
         }
         problems.append(
             Problem(
-                code: .wiring, place: step.place, message: explanation(of: field, missingAt: step, in: surroundings)))
+                code: .wiring, place: step.place, message: explanation(of: field, missingAt: step, in: scope)))
     }
 
-    private func explanation(of field: Field, missingAt step: Step, in surroundings: Surroundings) -> String {
+    private func explanation(of field: Field, missingAt step: Chain.Step, in scope: Scope) -> String {
         let needs = "stage '\(step.shownName)'\(step.origin ?? "") needs '\(field)'"
-        func provides(_ step: Step) -> Bool { step.stage.provides.contains(field) }
-        if let beside = surroundings.beside, let other = beside.steps.flatMap(\.all).first(where: provides) {
+        func provides(_ step: Chain.Step) -> Bool { step.stage.provides.contains(field) }
+        if let beside = scope.beside, let other = beside.steps.flatMap(\.all).first(where: provides) {
             return "\(needs), which '\(other.shownName)'\(other.line) provides in another branch of "
                 + "'\(beside.holder.shownName)'; move it above '\(beside.holder.shownName)'"
         }
-        if let later = surroundings.after.joined().lazy.flatMap(\.all).first(where: provides) {
+        if let later = scope.after.joined().lazy.flatMap(\.all).first(where: provides) {
             return "\(needs), which '\(later.shownName)' provides later\(later.line); move it below"
         }
-        for earlier in surroundings.before.reversed().flatMap({ $0.reversed() }) {
+        for earlier in scope.before.reversed().flatMap({ $0.reversed() }) {
             if provides(earlier), let reason = earlier.uncertainty {
                 return "\(needs), which '\(earlier.shownName)' \(reason.what)\(earlier.line)\(reason.remedy)"
             }
@@ -150,9 +150,9 @@ struct Wiring {
     }
 
     /// Branches that run at the same time must not provide the same.
-    private mutating func checkConflicts(between branches: [StageList], of step: Step) {
-        var providers: [Field: (branch: Int, step: Step)] = [:]
-        var replies: (branch: Int, step: Step)?
+    private mutating func checkConflicts(between branches: [Chain.StageList], of step: Chain.Step) {
+        var providers: [Field: (branch: Int, step: Chain.Step)] = [:]
+        var replies: (branch: Int, step: Chain.Step)?
         for (index, branch) in branches.enumerated() {
             // What is behind a queue works on a copy, and answers all the same.
             for inside in branch.steps.flatMap(\.inTurn) {
@@ -179,7 +179,7 @@ struct Wiring {
     }
 
     private mutating func checkEntry() {
-        var entries: [Step] = []
+        var entries: [Chain.Step] = []
         for step in all { step.visit { if $0.isEntry { entries.append($0) } } }
         for (index, entry) in entries.enumerated() {
             if index > 0 {
@@ -238,7 +238,7 @@ struct Wiring {
         }
     }
 
-    mutating func add(_ code: DiagnosticCode, _ step: Step, _ message: String) {
+    mutating func add(_ code: DiagnosticCode, _ step: Chain.Step, _ message: String) {
         problems.append(Problem(code: code, place: step.place, message: message))
     }
 }

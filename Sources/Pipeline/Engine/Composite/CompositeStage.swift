@@ -4,7 +4,7 @@
 /// metrics and spans, and checks the wiring through them.
 package protocol CompositeStage: AbbreviatedStage {
     /// What it holds. Branches of one stage come in the same order each time.
-    var branches: [StageList] { get set }
+    var branches: [Chain.StageList] { get set }
 
     /// What each branch is called in drawings, such as `otherwise`.
     var branchNames: [String] { get }
@@ -13,7 +13,7 @@ package protocol CompositeStage: AbbreviatedStage {
     var flow: BranchFlow { get }
 
     /// The branches that stages stand in which also take an answer that broke off.
-    func branchesForPart(of message: Message) -> [StageList]
+    func branchesForPart(of message: Message) -> [Chain.StageList]
 }
 
 /// How the branches of a composite stage stand to each other.
@@ -27,7 +27,7 @@ package enum BranchFlow: Sendable, Equatable {
 }
 
 extension CompositeStage {
-    package func branchesForPart(of message: Message) -> [StageList] { branches }
+    package func branchesForPart(of message: Message) -> [Chain.StageList] { branches }
 }
 
 /// A stage that is written shorter than as a mapping of its settings.

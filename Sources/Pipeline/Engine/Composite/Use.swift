@@ -11,7 +11,7 @@ package struct Use: CompositeStage, OftenImmediateStage {
     package var with: [String: ParameterValue] = [:]
 
     /// What the file has; read with the file that names it.
-    @State var stages = StageList([])
+    @State var stages = Chain.StageList([])
 
     /// Nothing yet, for its declaration.
     package init() {}
@@ -33,7 +33,7 @@ package struct Use: CompositeStage, OftenImmediateStage {
         """
     )
 
-    package var branches: [StageList] {
+    package var branches: [Chain.StageList] {
         get { [stages] }
         set { stages = newValue[0] }
     }

@@ -1,6 +1,6 @@
 extension PatternReader {
     /// A class in brackets.
-    mutating func readBrackets() throws(PatternProblem) {
+    mutating func readBrackets() throws(Chain.PatternProblem) {
         let start = at
         at += 1
         let isNegated = peek() == "^"
@@ -8,7 +8,7 @@ extension PatternReader {
         var items: [PatternSet.Item] = []
         let first = at
         while let scalar = peek(), scalar != "]" || at == first {
-            if starts("&&", at: at) { throw PatternProblem(PatternConstruct.intersection, at: at..<at + 2) }
+            if starts("&&", at: at) { throw Chain.PatternProblem(PatternConstruct.intersection, at: at..<at + 2) }
             if starts("[:", at: at), let end = endOfName {
                 let inverse = peek(2) == "^" ? "[:" + text(at + 3..<end) : "[:^" + text(at + 2..<end)
                 items.append(.named(text(at..<end), inverse: inverse))
@@ -38,14 +38,15 @@ extension PatternReader {
     }
 
     /// One character of a class; `nil` for what RE2 does not know either.
-    private mutating func readOne() throws(PatternProblem) -> Unicode.Scalar? {
+    private mutating func readOne() throws(Chain.PatternProblem) -> Unicode.Scalar? {
         guard let scalar = peek() else { return nil }
         guard scalar == "\\" else {
             at += 1
             return scalar
         }
         if peek(1) == "b" {
-            throw PatternProblem(PatternConstruct(#"'\b' in a character class"#, #"write '\x08'"#), at: at..<at + 2)
+            throw Chain.PatternProblem(
+                PatternConstruct(#"'\b' in a character class"#, #"write '\x08'"#), at: at..<at + 2)
         }
         try refuseUnknownEscape()
         guard let (scalar, length) = escapedScalar else { return nil }
@@ -54,7 +55,7 @@ extension PatternReader {
     }
 
     /// `\w`, or a property: `\pL`, `\p{Greek}`, `\P{^Greek}`.
-    mutating func readNamed() throws(PatternProblem) -> PatternSet.Item {
+    mutating func readNamed() throws(Chain.PatternProblem) -> PatternSet.Item {
         guard let letter = peek(1), letter == "p" || letter == "P" else {
             defer { at += 2 }
             return .shorthand(peek(1) ?? "w")
@@ -71,7 +72,7 @@ extension PatternReader {
         }
         let (yes, no) = (#"\p{\#(name)}"#, #"\P{\#(name)}"#)
         guard CharacterNames.holdsUnderscore(yes) != nil else {
-            throw PatternProblem(PatternConstruct.property, at: start..<at)
+            throw Chain.PatternProblem(PatternConstruct.property, at: start..<at)
         }
         return isNegated ? .named(no, inverse: yes) : .named(yes, inverse: no)
     }

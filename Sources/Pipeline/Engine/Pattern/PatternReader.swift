@@ -29,7 +29,7 @@ struct PatternReader {
         #"\A"# + PatternSet([], isNegated: true).encoded + "*?(?:\(body))"
     }
 
-    mutating func read() throws(PatternProblem) {
+    mutating func read() throws(Chain.PatternProblem) {
         while at < scalars.count {
             switch scalars[at] {
             case "\\": try readEscape()
@@ -37,7 +37,7 @@ struct PatternReader {
             case "(": try readGroup()
             case ")":
                 guard let outer = outerFlags.popLast() else {
-                    throw PatternProblem("is not a regular expression: unexpected )", at: at..<at + 1)
+                    throw Chain.PatternProblem("is not a regular expression: unexpected )", at: at..<at + 1)
                 }
                 flags = outer
                 keep(1)
@@ -136,25 +136,25 @@ struct PatternReader {
         return peek(length) == "}" ? length + 1 : nil
     }
 
-    private mutating func readAfterRepetition() throws(PatternProblem) {
+    private mutating func readAfterRepetition() throws(Chain.PatternProblem) {
         if peek() == "?" { return keep(1) }
         guard peek() == "+", at >= 2 else { return }
-        throw PatternProblem(
+        throw Chain.PatternProblem(
             .possessive(scalars[at - 1] == "}" ? "{…}" : String(scalars[at - 1])), at: at - 1..<at + 1)
     }
 
-    private mutating func readGroup() throws(PatternProblem) {
+    private mutating func readGroup() throws(Chain.PatternProblem) {
         let start = at
-        if peek(1) == "*" { throw PatternProblem(PatternConstruct.verb, at: start..<start + 2) }
+        if peek(1) == "*" { throw Chain.PatternProblem(PatternConstruct.verb, at: start..<start + 2) }
         guard peek(1) == "?" else {
             outerFlags.append(flags)
             return keep(1)
         }
         for (begin, construct) in PatternConstruct.groups where starts(begin, at: start + 2) {
-            throw PatternProblem(construct, at: start..<start + 2 + begin.unicodeScalars.count)
+            throw Chain.PatternProblem(construct, at: start..<start + 2 + begin.unicodeScalars.count)
         }
         if isDigit(peek(2)) || peek(2) == "+" || peek(2) == "-" && isDigit(peek(3)) {
-            throw PatternProblem(PatternConstruct.recursion, at: start..<start + 3)
+            throw Chain.PatternProblem(PatternConstruct.recursion, at: start..<start + 3)
         }
         if starts("<", at: start + 2) || starts("P<", at: start + 2) { return keepName() }
         try readFlags()
@@ -171,7 +171,7 @@ struct PatternReader {
     }
 
     /// `(?i)`, which holds to the end of the group, or `(?i-s:`, which begins one.
-    private mutating func readFlags() throws(PatternProblem) {
+    private mutating func readFlags() throws(Chain.PatternProblem) {
         var (inner, isOn, length) = (flags, true, 2)
         while let letter = peek(length), letter != ")", letter != ":" {
             switch letter {
@@ -179,7 +179,7 @@ struct PatternReader {
             case "i": inner.ignoresCase = isOn
             case "s": inner.dotIsAll = isOn
             case "m", "U": break
-            default: throw PatternProblem(PatternConstruct.flag(letter), at: at + length..<at + length + 1)
+            default: throw Chain.PatternProblem(PatternConstruct.flag(letter), at: at + length..<at + length + 1)
             }
             length += 1
         }
@@ -190,7 +190,7 @@ struct PatternReader {
 
     // MARK: - Escapes
 
-    private mutating func readEscape() throws(PatternProblem) {
+    private mutating func readEscape() throws(Chain.PatternProblem) {
         guard let letter = peek(1) else { return keep(1) }
         switch letter {
         case "d", "D", "w", "W", "s", "S", "p", "P":
@@ -213,13 +213,13 @@ struct PatternReader {
     }
 
     /// Throws for an escape that other engines have.
-    func refuseUnknownEscape() throws(PatternProblem) {
+    func refuseUnknownEscape() throws(Chain.PatternProblem) {
         guard let letter = peek(1) else { return }
         let isOctal = peek(2).map { ("0"..."7").contains($0) } ?? false
         if ("1"..."9").contains(letter), letter > "7" || !isOctal {
-            throw PatternProblem(PatternConstruct.backReference, at: at..<at + 2)
+            throw Chain.PatternProblem(PatternConstruct.backReference, at: at..<at + 2)
         }
-        if let construct = PatternConstruct.escape(letter) { throw PatternProblem(construct, at: at..<at + 2) }
+        if let construct = PatternConstruct.escape(letter) { throw Chain.PatternProblem(construct, at: at..<at + 2) }
     }
 
     /// The character that an escape stands for, and how long that is; `nil` where RE2 knows none either.

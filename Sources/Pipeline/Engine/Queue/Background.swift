@@ -13,7 +13,7 @@ package final class Background: PendingQueue {
         var failed = 0
     }
 
-    private let policy: AsyncPolicy
+    private let policy: Chain.AsyncPolicy
     private let label: String
     private let pipeline: String
     private let logger: Logger
@@ -45,7 +45,7 @@ package final class Background: PendingQueue {
         case begun(Task<Void, Never>)
     }
 
-    init(policy: AsyncPolicy, label: String, pipeline: String, answers: Bool, logger: Logger) {
+    init(policy: Chain.AsyncPolicy, label: String, pipeline: String, answers: Bool, logger: Logger) {
         self.policy = policy
         self.label = label
         self.pipeline = pipeline
@@ -57,13 +57,13 @@ package final class Background: PendingQueue {
     }
 
     /// What the step promises for messages that wait.
-    package var guarantee: QueueGuarantee { policy.guarantee }
+    package var guarantee: Queue.Guarantee { policy.guarantee }
 
     /// What happened since it was opened.
     var counts: Counts { counters.withLock(\.self) }
 
     /// How full the queue is.
-    var depth: QueueDepth { current.depth }
+    var depth: Queue.Depth { current.depth }
 
     /// What the queue counts besides; `nil` where no other process works on it.
     var sharing: QueueSharing? { shared?.sharing }

@@ -32,7 +32,7 @@ extension StepRunner {
     /// What a stage inside needs only for some messages is no part of it.
     var neededFields: [Field] {
         let stages: [any Stage]
-        if let group = composite as? InBackground {
+        if let group = composite as? Chain.InBackground {
             stages = group.branches.flatMap(\.steps).filter { $0.modifiers.when == nil }.map(\.stage)
         } else {
             stages = [stage]

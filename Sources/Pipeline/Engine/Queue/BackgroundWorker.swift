@@ -5,7 +5,7 @@ import Tracing
 /// for.
 struct BackgroundWorker: Sendable {
     let step: StepRunner
-    let policy: AsyncPolicy
+    let policy: Chain.AsyncPolicy
     let logger: Logger
     let background: Background
 
@@ -14,7 +14,7 @@ struct BackgroundWorker: Sendable {
 
     private var batchStage: (any BatchStage)? { step.stage as? any BatchStage }
 
-    private var retry: RetryPolicy? { policy.retry ?? step.modifiers.retry }
+    private var retry: Chain.RetryPolicy? { policy.retry ?? step.modifiers.retry }
 
     /// How long the first message of a batch waits for others: a transaction costs as much as ten rows.
     static let linger = Duration.milliseconds(5)

@@ -30,7 +30,7 @@ package struct DeadLetter: Sendable {
     /// Why.
     package var error: Failure
     /// What failed.
-    package var message: MessageRecord
+    package var message: Message.Record
 
     /// Notes that it failed again now.
     package mutating func fail(with error: PipelineError) {
@@ -43,7 +43,7 @@ package struct DeadLetter: Sendable {
         self.step = step
         self.failedAt = Timestamp.now.description
         self.error = Failure(error)
-        self.message = MessageRecord(message)
+        self.message = Message.Record(message)
     }
 
     /// The line, with its end.
@@ -66,7 +66,7 @@ package struct DeadLetter: Sendable {
         let value = Array(line).withUnsafeBytes { try? JSONReader.value(of: $0, deepest: JSONReader.deepest + 8) }
         guard case .object(let members) = value, case .string(let step) = members["step"],
             case .string(let failedAt) = members["failed_at"], let error = Failure(json: members["error"]),
-            let message = members["message"].flatMap(MessageRecord.init(json:))
+            let message = members["message"].flatMap(Message.Record.init(json:))
         else { return nil }
         (self.step, self.failedAt, self.error, self.message) = (step, failedAt, error, message)
     }

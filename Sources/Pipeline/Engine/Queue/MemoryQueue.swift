@@ -64,7 +64,7 @@ package final class MemoryQueue: MessageQueue {
     private let state: Mutex<State>
     private let tickets = Atomic<UInt64>(0)
 
-    package init(_ options: QueueOptions) {
+    package init(_ options: Queue.Options) {
         capacity = options.capacity ?? MemoryQueue.defaultCapacity
         room = MemoryQueue.room(forMessages: capacity)
         state = Mutex(State(lanes: Array(repeating: Lane(), count: options.lanes)))
@@ -81,29 +81,29 @@ package final class MemoryQueue: MessageQueue {
     /// About how many bytes of memory they take.
     package var bytes: Int { state.withLock(\.bytes) }
 
-    package var depth: QueueDepth {
+    package var depth: Queue.Depth {
         state.withLock { state in
             let oldest = state.lanes.compactMap { ($0.working.first ?? $0.waiting.first)?.message.receivedAt }.min()
-            return QueueDepth(messages: state.count, oldest: oldest)
+            return Queue.Depth(messages: state.count, oldest: oldest)
         }
     }
 
-    package func pushWithoutWaiting(_ message: Message) -> PushOutcome? {
+    package func pushWithoutWaiting(_ message: Message) -> Queue.PushOutcome? {
         push(message, as: nil)
     }
 
-    package func push(_ message: Message) async throws(PipelineError) -> PushOutcome {
+    package func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
         push(message, as: nil)
     }
 
     /// Takes a message that has a number already if there is room.
-    package func push(_ queued: QueuedMessage) -> PushOutcome {
+    package func push(_ queued: QueuedMessage) -> Queue.PushOutcome {
         push(queued.message, as: queued)
     }
 
-    private func push(_ message: Message, as numbered: QueuedMessage?) -> PushOutcome {
+    private func push(_ message: Message, as numbered: QueuedMessage?) -> Queue.PushOutcome {
         let footprint = numbered?.footprint ?? message.footprint
-        let (outcome, worker): (PushOutcome, CheckedContinuation<Void, Never>?) = state.withLock { state in
+        let (outcome, worker): (Queue.PushOutcome, CheckedContinuation<Void, Never>?) = state.withLock { state in
             guard !state.isClosed else { return (.closed, nil) }
             guard state.count < capacity, state.bytes < room else { return (.full, nil) }
             let lane = state.lane(for: message.session)
@@ -252,11 +252,11 @@ package final class MemoryQueue: MessageQueue {
     }
 }
 
-extension QueueGuarantee {
+extension Queue.Guarantee {
     /// A queue in memory that holds so many messages.
-    public static func memory(capacity: Int) -> QueueGuarantee {
+    public static func memory(capacity: Int) -> Queue.Guarantee {
         let room = MemoryQueue.room(forMessages: capacity)
-        return QueueGuarantee(
+        return Queue.Guarantee(
             survivesProcess: false,
             whenKilled:
                 "what waits (at most \(capacity) messages) is lost when the process is killed, and flushed when the "

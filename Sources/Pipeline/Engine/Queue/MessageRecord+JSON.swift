@@ -1,5 +1,5 @@
 /// The record as an object of JSON, as dead letters have it.
-extension MessageRecord {
+extension Message.Record {
     /// The record as one line. A client's metadata is kept however deep it is nested.
     package var json: String {
         var text = JSONText()

@@ -3,7 +3,7 @@ package struct QueueStatus: Sendable {
     /// The step's label.
     package let label: String
     /// How full it is.
-    package let depth: QueueDepth
+    package let depth: Queue.Depth
     /// Runs that failed and were made again, since the start.
     package let retries: Int
     /// Messages dropped because it was full, since the start.
@@ -13,7 +13,7 @@ package struct QueueStatus: Sendable {
     /// What else is counted where several processes work on it; `nil` where they don't.
     package let sharing: QueueSharing?
 
-    init(label: String, depth: QueueDepth, counts: Background.Counts, sharing: QueueSharing?) {
+    init(label: String, depth: Queue.Depth, counts: Background.Counts, sharing: QueueSharing?) {
         self.label = label
         self.depth = depth
         retries = counts.retries

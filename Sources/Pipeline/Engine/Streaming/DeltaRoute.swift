@@ -8,7 +8,7 @@ struct DeltaRoute {
     }
 
     /// The way from a step through those that come after it; `nil` where there is none.
-    init?(from source: Step, to later: [ArraySlice<Step>]) {
+    init?(from source: Chain.Step, to later: [ArraySlice<Chain.Step>]) {
         guard source.stage.streams, case .success(let route)? = DeltaRoute.search(from: source, to: later) else {
             return nil
         }
@@ -17,15 +17,15 @@ struct DeltaRoute {
 
     /// Why pieces of an answer don't leave as they come.
     struct Obstacle: Error {
-        let step: Step
+        let step: Chain.Step
         let message: String
     }
 
     /// Stages that are told to stream where no other one does its half.
-    static func halves(of steps: [Step]) -> [Obstacle] {
+    static func halves(of steps: [Chain.Step]) -> [Obstacle] {
         let all = steps.flatMap(\.all)
         let (senders, takers) = (all.filter(\.stage.streams), all.filter(\.stage.takesPieces))
-        func told(_ step: Step) -> Bool { type(of: step.stage).settings.contains { $0.name == "stream" } }
+        func told(_ step: Chain.Step) -> Bool { type(of: step.stage).settings.contains { $0.name == "stream" } }
         if takers.isEmpty {
             return senders.filter { told($0) && $0.stage.provides.contains(.completion) }.map { step in
                 let reply = all.first { $0.isReply }?.shownName ?? "respond"
@@ -46,7 +46,7 @@ struct DeltaRoute {
     }
 
     /// What keeps pieces back in a pipeline that asks for streaming at both ends.
-    static func obstacles(in steps: [Step]) -> [Obstacle] {
+    static func obstacles(in steps: [Chain.Step]) -> [Obstacle] {
         obstacles(in: steps, before: [], behind: nil)
     }
 
@@ -54,7 +54,7 @@ struct DeltaRoute {
     ///   - later: The steps that a message comes to after these, the innermost list first.
     ///   - queue: The step with the queue that these are behind.
     private static func obstacles(
-        in steps: [Step], before later: [ArraySlice<Step>], behind queue: Step?
+        in steps: [Chain.Step], before later: [ArraySlice<Chain.Step>], behind queue: Chain.Step?
     ) -> [Obstacle] {
         steps.enumerated().flatMap { index, step -> [Obstacle] in
             let later = [steps[(index + 1)...]] + later
@@ -71,7 +71,7 @@ struct DeltaRoute {
         }
     }
 
-    private static func obstacle(_ step: Step, _ reason: String, end: Step) -> Obstacle {
+    private static func obstacle(_ step: Chain.Step, _ reason: String, end: Chain.Step) -> Obstacle {
         Obstacle(
             step: step,
             message:
@@ -80,11 +80,13 @@ struct DeltaRoute {
     }
 
     /// `nil` where no stage after it sends pieces.
-    private static func search(from source: Step, to later: [ArraySlice<Step>]) -> Result<DeltaRoute, Obstacle>? {
+    private static func search(from source: Chain.Step, to later: [ArraySlice<Chain.Step>]) -> Result<
+        DeltaRoute, Obstacle
+    >? {
         let rest = later.joined()
         guard let end = rest.lazy.flatMap(\.all).first(where: \.stage.takesPieces) else { return nil }
         var filters: [any DeltaStage] = []
-        func blocked(_ step: Step, _ reason: String) -> Result<DeltaRoute, Obstacle> {
+        func blocked(_ step: Chain.Step, _ reason: String) -> Result<DeltaRoute, Obstacle> {
             .failure(obstacle(step, reason, end: end))
         }
         if source.modifiers.async != nil { return blocked(source, "runs in the background") }
@@ -112,9 +114,9 @@ struct DeltaRoute {
     }
 }
 
-extension Step {
+extension Chain.Step {
     /// The first step of these, it or one inside it and not behind a queue.
-    fileprivate func first(where isWanted: (Step) -> Bool) -> Step? {
+    fileprivate func first(where isWanted: (Chain.Step) -> Bool) -> Chain.Step? {
         if modifiers.async != nil { return nil }
         if isWanted(self) { return self }
         for step in composite?.branches.flatMap(\.steps) ?? [] {

@@ -16,17 +16,17 @@ package protocol EngineClock: Sendable {
 
 /// The time that the engine goes by: the machine's, but in tests.
 package enum EngineTime {
-    package static var now: ContinuousClock.Instant { TestSurroundings.current?.clock.now ?? .now }
+    package static var now: ContinuousClock.Instant { EngineOverrides.current?.clock.now ?? .now }
 
     package static func pause(for duration: Duration) async throws {
-        guard let clock = TestSurroundings.current?.clock else { return try await Task.sleep(for: duration) }
+        guard let clock = EngineOverrides.current?.clock else { return try await Task.sleep(for: duration) }
         try await clock.pause(for: duration)
     }
 
     package static func alarm(
         after duration: Duration, _ late: @escaping @Sendable () -> Void
     ) -> @Sendable () -> Void {
-        if let clock = TestSurroundings.current?.clock { return clock.alarm(after: duration, late) }
+        if let clock = EngineOverrides.current?.clock { return clock.alarm(after: duration, late) }
         let timer = Task {
             try await Task.sleep(for: duration)
             late()

@@ -3,7 +3,7 @@ import Logging
 extension Logger {
     /// The engine's log; in a test, the test's.
     static var engine: Logger {
-        guard let log = TestSurroundings.current?.log else { return Logger(label: "stagecoach") }
+        guard let log = EngineOverrides.current?.log else { return Logger(label: "stagecoach") }
         return Logger(label: "stagecoach", factory: log)
     }
 }

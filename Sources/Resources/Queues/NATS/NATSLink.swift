@@ -113,7 +113,7 @@ final class NATSLink: Sendable {
     }
 
     /// The queue of a step.
-    func queue(for label: String, _ options: QueueOptions) throws(NATSStreamProblem) -> PartitionedQueue {
+    func queue(for label: String, _ options: Queue.Options) throws(NATSStreamProblem) -> PartitionedQueue {
         let (connection, stream, settings, logger, isChecked) = state.withLock {
             ($0.connection, $0.stream, $0.settings, $0.logger, $0.isChecked)
         }

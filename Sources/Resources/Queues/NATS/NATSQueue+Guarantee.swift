@@ -1,9 +1,9 @@
 public import Pipeline
 
 extension NATSQueue {
-    func guarantee(upTo capacity: Int?) -> QueueGuarantee {
+    func guarantee(upTo capacity: Int?) -> Queue.Guarantee {
         let messages = capacity.map { " and \($0) messages" } ?? ""
-        return QueueGuarantee(
+        return Queue.Guarantee(
             survivesProcess: true, survivesMachine: replicas >= 3,
             whenKilled:
                 "nothing is lost when a host or a worker is killed: what waits is in the stream '\(stream)' before the "

@@ -54,9 +54,9 @@ public struct NATSQueue: QueueStore {
     /// The connection, while the resource is open.
     package var connection: NATSConnection? { link.connection }
 
-    public var guarantee: QueueGuarantee { guarantee(upTo: nil) }
+    public var guarantee: Queue.Guarantee { guarantee(upTo: nil) }
 
-    public func guarantee(holding capacity: Int) -> QueueGuarantee { guarantee(upTo: capacity) }
+    public func guarantee(holding capacity: Int) -> Queue.Guarantee { guarantee(upTo: capacity) }
 
     public var health: Health { link.health }
 
@@ -67,7 +67,7 @@ public struct NATSQueue: QueueStore {
         try await link.open(settings, configuration, creates: create, logger: context.logger)
     }
 
-    public func queue(for consumer: String, _ options: QueueOptions) async throws -> any MessageQueue {
+    public func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
         try link.queue(for: consumer, options)
     }
 

@@ -27,7 +27,7 @@ extension PartitionedQueue {
                 return
             }
             state.lastPolled = now
-            state.polled = QueueDepth(messages: count, oldest: oldest)
+            state.polled = Queue.Depth(messages: count, oldest: oldest)
             (state.pushed, state.ended) = (0, 0)
             if count == 0 { state.unreadable = [] }
         }

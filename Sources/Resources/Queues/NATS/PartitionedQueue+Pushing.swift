@@ -11,21 +11,21 @@ extension PartitionedQueue {
     /// The pause before it is tried again.
     private static let pause = Duration.milliseconds(200)
 
-    func push(_ message: Message) async throws(PipelineError) -> PushOutcome {
+    func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
         try await push(message, id: message.id.description + idSuffix)
     }
 
-    func pushAgain(_ message: Message) async throws(PipelineError) -> PushOutcome {
+    func pushAgain(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
         let number = String(UInt64.random(in: .min ... .max), radix: 36)
         return try await push(message, id: "\(message.id)\(idSuffix):\(number)")
     }
 
-    private func push(_ message: Message, id: String) async throws(PipelineError) -> PushOutcome {
+    private func push(_ message: Message, id: String) async throws(PipelineError) -> Queue.PushOutcome {
         if isAtCapacity { return .full }
         let (isClosed, isReady) = state.withLock { ($0.isClosed, $0.isReady) }
         if isClosed { return .closed }
         guard isReady, connection.isConnected else { return .full }
-        let payload = Array(MessageRecord(message).json.utf8)
+        let payload = Array(Message.Record(message).json.utf8)
         let target = "\(subject).\(Partition.index(of: message.session.id))"
         let start = ContinuousClock.now
         while true {
@@ -43,7 +43,7 @@ extension PartitionedQueue {
     /// id when it is tried again, here or by who waits for room.
     private func outcome(
         of error: NATSError, since start: ContinuousClock.Instant
-    ) async throws(PipelineError) -> PushOutcome? {
+    ) async throws(PipelineError) -> Queue.PushOutcome? {
         switch error {
         case .tooLarge(let bytes, let limit):
             throw PipelineError(

@@ -30,7 +30,7 @@ final class PartitionedQueue: SharedMessageQueue {
         var workingWaits: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var hasShare = false
         /// What the stream held when it was last asked, and what has changed here since.
-        var polled = QueueDepth(messages: 0, oldest: nil)
+        var polled = Queue.Depth(messages: 0, oldest: nil)
         var pushed = 0
         var ended = 0
         var lastChange = ContinuousClock.now
@@ -72,7 +72,7 @@ final class PartitionedQueue: SharedMessageQueue {
     var connection: NATSConnection { jetStream.connection }
 
     init(
-        _ jetStream: JetStream, stream: String, label: String, options: QueueOptions, location: String, logger: Logger
+        _ jetStream: JetStream, stream: String, label: String, options: Queue.Options, location: String, logger: Logger
     ) {
         (self.jetStream, self.stream, self.location) = (jetStream, stream, location)
         pipelineSubject = "\(stream).\(NATSName.escaped(options.pipeline))"
@@ -80,7 +80,7 @@ final class PartitionedQueue: SharedMessageQueue {
         idSuffix = ":\(NATSName.escaped(options.pipeline)):\(NATSName.escaped(label))"
         worker = String(UInt64.random(in: .min ... .max), radix: 36)
         isWorkedOn = options.isWorkedOn
-        memory = MemoryQueue(QueueOptions(capacity: .max, lanes: options.lanes))
+        memory = MemoryQueue(Queue.Options(capacity: .max, lanes: options.lanes))
         var logger = logger
         logger[metadataKey: "step"] = "\(label)"
         self.logger = logger
@@ -88,7 +88,7 @@ final class PartitionedQueue: SharedMessageQueue {
         capacity = options.capacity ?? .max
     }
 
-    var depth: QueueDepth {
+    var depth: Queue.Depth {
         let here = memory.depth
         return state.withLock { state in
             var depth = state.polled
@@ -112,7 +112,7 @@ final class PartitionedQueue: SharedMessageQueue {
     var isAtCapacity: Bool { capacity < .max && depth.messages >= capacity }
 
     /// A message must reach the stream first.
-    func pushWithoutWaiting(_ message: Message) -> PushOutcome? { nil }
+    func pushWithoutWaiting(_ message: Message) -> Queue.PushOutcome? { nil }
 
     func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage] {
         await memory.next(lane: lane, upTo: limit, lingering: linger)

@@ -2,11 +2,11 @@ import CoreMetrics
 import Logging
 
 /// What the steps of a chain have in common.
-struct StepSurroundings {
+struct ChainContext {
     /// The chain's name.
     let pipeline: String
     /// What waits in the queues of the chain.
-    let pending: PendingMessages
+    let pending: StageContext.PendingMessages
     /// Which of its models answer in place of which.
     let alternatives: ModelAlternatives
     /// Where its stages say what they do.
@@ -25,9 +25,9 @@ struct StepSurroundings {
 }
 
 extension StageContext {
-    init(label: String, in surroundings: StepSurroundings) {
+    init(label: String, in context: ChainContext) {
         self.init(
-            label: label, pipeline: surroundings.pipeline, pending: surroundings.pending,
-            alternatives: surroundings.alternatives, logger: surroundings.logger)
+            label: label, pipeline: context.pipeline, pending: context.pending,
+            alternatives: context.alternatives, logger: context.logger)
     }
 }

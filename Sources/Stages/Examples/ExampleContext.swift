@@ -2,7 +2,7 @@ import Pipeline
 import Resources
 
 /// What stands around a stage or resource in an example.
-enum Surrounding {
+enum ExampleContext {
     /// The resources that are tried, the fewest first.
     static let resources: [[String]] = [[], ["model"], ["model", "database"], ["model", "database", "queue"]]
 
