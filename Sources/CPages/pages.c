@@ -18,6 +18,15 @@ static const unsigned char chat_js[] = {
 static const unsigned char connection_js[] = {
 #embed "files/connection.js"
 };
+static const unsigned char console_css[] = {
+#embed "files/console.css"
+};
+static const unsigned char console_html[] = {
+#embed "files/console.html"
+};
+static const unsigned char console_js[] = {
+#embed "files/console.js"
+};
 static const unsigned char icon_svg[] = {
 #embed "files/icon.svg"
 };
@@ -43,6 +52,9 @@ static const struct stagecoach_page_file files[] = {
     FILE("chat.html", chat_html),
     FILE("chat.js", chat_js),
     FILE("connection.js", connection_js),
+    FILE("console.css", console_css),
+    FILE("console.html", console_html),
+    FILE("console.js", console_js),
     FILE("icon.svg", icon_svg),
     FILE("markdown.js", markdown_js),
     FILE("marked.js", marked_js),

@@ -14,6 +14,7 @@ struct StagecoachCommand<Host: StagecoachHost>: AsyncParsableCommand {
                 StagesCommand<Host>.self,
                 SessionsCommand<Host>.self, ExplainCommand<Host>.self, DoctorCommand<Host>.self,
                 MigrateCommand<Host>.self, ReplayCommand<Host>.self, SchemaCommand<Host>.self,
+                TopCommand<Host>.self, TapCommand<Host>.self,
                 MetricsCommand<Host>.self, NewCommand<Host>.self,
             ])
     }

@@ -54,7 +54,7 @@ public enum EntryPath {
     /// Paths that the host serves itself.
     private static let reserved = ["/", "/console", "/healthz", "/readyz", "/metrics"]
     /// What paths that it serves itself begin with.
-    private static let reservedFolders = ["/assets/", "/sessions/"]
+    private static let reservedFolders = ["/assets/", "/console/", "/sessions/"]
 
     /// What is wrong with a path, as the end of a sentence; `nil` where nothing is. For the setting's `problem`.
     public static let problem: @Sendable (String) -> String? = { path in

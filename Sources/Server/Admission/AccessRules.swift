@@ -47,6 +47,12 @@ struct AccessRules: Sendable {
         return origin
     }
 
+    /// Whether a request comes from a page of the host's own, or from none.
+    func isOfOwnPage(_ head: HTTPRequestHead) -> Bool {
+        let host = head.headers.first(name: "host").flatMap(HostName.init)
+        return head.headers["origin"].allSatisfy { isOwn($0, host) }
+    }
+
     /// Where a request comes from; `peer` is the address that its connection comes from.
     func sender(of head: HTTPRequestHead, peer: String?) -> Sender { proxies.sender(of: head, peer: peer) }
 

@@ -20,7 +20,7 @@ struct AuthReading: Sendable {
     /// - Throws: Where a file can't be used, and its setting is not that of before.
     init(_ setting: AuthSetting, after former: AuthReading = AuthReading()) throws(FileProblem) {
         guard let credentials = setting.credentials else { return }
-        keys = TextDigest(credentials.keys.flatMap { [$0.key.revealed, $0.user == nil ? "" : "user", $0.user ?? ""] })
+        keys = TextDigest(credentials.keys.flatMap { $0.texts })
         let verifier = try verifier(credentials.jwt, after: former)
         // Where there was no authentication before, there may be tokens of an `auth` before that.
         keepsTokens = former.authenticator != nil && tokens == former.tokens
@@ -42,6 +42,13 @@ struct AuthReading: Sendable {
             (problem, tokens) = (error, former.tokens)
             return verifier
         }
+    }
+}
+
+extension APIKey {
+    /// All that it says.
+    fileprivate var texts: [String] {
+        [key.revealed, user == nil ? "" : "user", user ?? "", isOperator ? "operator" : ""]
     }
 }
 

@@ -60,13 +60,26 @@ enum AuthSetting: SettingValue {
 struct APIKey: SettingValue {
     let key: Secret
     let user: String?
+    /// Whether the console is shown to who has it.
+    let isOperator: Bool
+
+    init(key: Secret, user: String?, isOperator: Bool = false) {
+        (self.key, self.user, self.isOperator) = (key, user, isOperator)
+    }
 
     private struct Named: SettingGroup {
         @Setting("The key.") var key: Secret
         @Setting("Who has it.") var user: String
     }
 
-    static var settingType: SettingType { .either([.secret, Named.settingType]) }
+    /// An operator need not be a user with a name.
+    private struct Operator: SettingGroup {
+        @Setting("The key.") var key: Secret
+        @Setting("Who has it.") var user: String?
+        @Setting("Whether it shows the console ('console: auth').") var `operator`: Bool
+    }
+
+    static var settingType: SettingType { .either([.secret, Named.settingType, Operator.settingType]) }
 
     static func read(_ node: Node, with reader: inout SettingReader) -> APIKey? {
         let isNamed = node.entries != nil && node.secretFile == nil
@@ -77,19 +90,29 @@ struct APIKey: SettingValue {
                 hidesLines: node.isWritten)
             return nil
         }
-        let named = isNamed ? Named.read(node, with: &reader) : nil
-        guard let key = isNamed ? named?.key : Secret.read(node, with: &reader) else { return nil }
+        let read: APIKey?
+        if node["operator"] != nil {
+            read = Operator.read(node, with: &reader).map {
+                APIKey(key: $0.key, user: $0.user, isOperator: $0.operator)
+            }
+        } else if isNamed {
+            read = Named.read(node, with: &reader).map { APIKey(key: $0.key, user: $0.user) }
+        } else {
+            read = Secret.read(node, with: &reader).map { APIKey(key: $0, user: nil) }
+        }
+        guard let read else { return nil }
+        let key = read.key
         guard !key.isEmpty else {
             reader.diagnostics.error(
                 .badValue, at: node.range, "\(reader.subject) must not be empty: anybody could come in")
             return nil
         }
-        if let user = named?.user, !UserName.isValid(user) {
+        if let user = read.user, !UserName.isValid(user) {
             reader.diagnostics.error(
                 .badValue, at: node.range, "'user' of \(reader.subject) must have \(UserName.rule)")
             return nil
         }
-        return APIKey(key: key, user: named?.user)
+        return read
     }
 }
 

@@ -14,7 +14,8 @@ final class Authenticator: Sendable {
     init(keys: [APIKey], tokens: TokenVerifier? = nil) {
         self.tokens = tokens
         self.keys = keys.map { key in
-            let identity = Identity(userID: key.user ?? Identity.userID(ofKey: key.key), username: key.user)
+            let identity = Identity(
+                userID: key.user ?? Identity.userID(ofKey: key.key), username: key.user, isOperator: key.isOperator)
             return (key.key, ClientCredential(identity, .key(TextDigest(key.key.revealed)), at: .now))
         }
         let digests = zip(keys.map { TextDigest($0.key.revealed) }, self.keys.map(\.credential))
@@ -42,6 +43,15 @@ final class Authenticator: Sendable {
         case .token(let token):
             // That it has expired since is looked at elsewhere.
             return (try? presumedIdentity(ofToken: token.revealed, at: credential.time)).map(credential.isOf) ?? false
+        }
+    }
+
+    /// Whether what was shown is an operator's.
+    func isOperator(_ credential: ClientCredential) -> Bool {
+        switch credential.proof {
+        case .key(let digest): credentials[digest]?.identity.isOperator ?? false
+        case .token(let token):
+            (try? presumedIdentity(ofToken: token.revealed, at: credential.time))?.isOperator ?? false
         }
     }
 

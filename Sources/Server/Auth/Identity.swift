@@ -9,6 +9,8 @@ struct Identity: Sendable, Hashable {
     var username: String?
     /// When it ends to be true, in seconds since 1970.
     var expires: Double?
+    /// Whether the console is shown to it.
+    var isOperator = false
 
     /// The user of a key without a name: it comes from the key, so that it stays when others are taken out of the file.
     static func userID(ofKey key: Secret) -> String {

@@ -98,7 +98,7 @@ struct TokenVerifier: Sendable {
         else {
             throw .invalid
         }
-        var identity = Identity(userID: subject, expires: expires)
+        var identity = Identity(userID: subject, expires: expires, isOperator: claims["operator"] == .bool(true))
         if case .string(let name) = claims[usernameClaim] {
             guard UserName.isValid(name) else { throw .invalid }
             identity.username = name

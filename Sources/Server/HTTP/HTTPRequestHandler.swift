@@ -18,13 +18,15 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     let codec: HTTPCodec?
     var logger: Logger { admitter.logger }
     var routes: HostRoutes { gate.loop.routes }
-    private var head: HTTPRequestHead?
+    var head: HTTPRequestHead?
     /// A message that comes by `POST`, and what there is of it.
     private var admission: Admission?
     /// Why such a message is not worked on, which is said once it is whole.
     private var rejection: HTTPRejection?
     private var body = ByteBuffer()
     private var exchange: HTTPExchange?
+    /// What shows the host to an operator.
+    var feed: ConsoleFeed?
     /// A handshake that is good and whose request has not ended.
     private var upgrade: WebSocketUpgrade?
     private(set) var clock: RequestClock?
@@ -85,7 +87,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     func channelInactive(context: ChannelHandlerContext) {
         exchange?.leave()
-        exchange = nil
+        feed?.leave()
+        (exchange, feed) = (nil, nil)
         context.fireChannelInactive()
     }
 
@@ -146,6 +149,9 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     /// Shows a stored session, where the request is for one.
     private func show(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         do throws(HTTPRejection) {
+            if gate.refusal == nil, let request = try routes.feed(head, from: sender(of: head, context)) {
+                return show(request, head, context)
+            }
             guard gate.refusal == nil, let history = try routes.history(head) else {
                 return answer(head, context, isLast: isLast(head))
             }
@@ -249,7 +255,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
         self.answer(answer, head, context, isLast: isLast)
     }
 
-    private func answer(
+    func answer(
         _ answer: HTTPAnswer, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, isLast: Bool
     ) {
         (self.head, rejection) = (nil, nil)
@@ -271,7 +277,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     /// Ends an answer once the client has taken most of it. Only then is the next request looked at: a client that asks and
     /// does not read is told one thing more than a socket takes.
-    private func finish(_ context: ChannelHandlerContext, isLast: Bool) {
+    func finish(_ context: ChannelHandlerContext, isLast: Bool) {
         context.flush()
         guard context.channel.isWritable else {
             clock?.pause()
@@ -301,6 +307,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     private func grewOld(_ context: ChannelHandlerContext) {
         isOld = true
+        feed?.end("the connection has lived long enough")
         if let exchange { exchange.expire() } else if !isBusy { context.close(promise: nil) }
     }
 }

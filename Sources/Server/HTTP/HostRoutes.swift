@@ -13,6 +13,10 @@ struct HostRoutes: Sendable {
     let connected = ConnectedConversations()
     /// Whether stored sessions are shown.
     var history = false
+    /// Who may see the host run, and what of messages.
+    var console = ConsoleRule.loopback
+    var tap = TapRule.ids
+    let watch = Console()
 
     /// What is served.
     var pipelines: [ServedPipeline] {
@@ -47,7 +51,7 @@ struct HostRoutes: Sendable {
             }
             let file = rules.servesClients ? PageFile(at: target.path) : nil
             let hasPages = rules.servesClients || HostRoutes.operatorPaths.contains(target.path)
-            guard hasPages, file != nil || ["/", "/healthz", "/readyz", "/metrics"].contains(target.path) else {
+            guard hasPages, file != nil || HostRoutes.pages.contains(target.path) else {
                 throw HTTPRejection(.notFound, "there is nothing at \(target.path)")
             }
             guard head.method == .GET || head.method == .HEAD else {
@@ -58,12 +62,18 @@ struct HostRoutes: Sendable {
             case "/healthz": return HTTPAnswer(body: "ok\n")
             case "/readyz": return readiness(isStopping: isStopping)
             case "/metrics": return try metrics(for: head, from: sender)
-            default: return chatPage(for: head)
+            case "/console": return try consolePage(for: head, from: sender)
+            case "/console/events":
+                _ = try admitOperator(head, from: sender)
+                return HTTPAnswer(.ok, "text/event-stream", body: "")
+            default: return chatPage(for: head, from: sender)
             }
         } catch {
             return HTTPAnswer(error)
         }
     }
+
+    private static let pages: Set = ["/", "/healthz", "/readyz", "/metrics", "/console", "/console/events"]
 
     /// What is answered also by a host that is full or stops: whoever watches it must not take that for the end of it.
     static let operatorPaths: Set = ["/healthz", "/readyz", "/metrics"]

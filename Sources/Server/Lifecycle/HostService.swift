@@ -133,7 +133,8 @@ package struct HostService: Service {
             compression: settings.compression)
         return HostRoutes(
             rules: rules, metrics: settings.metrics, meters: metrics,
-            kept: Kept(limit: settings.limits.kept.bytes), history: settings.history)
+            kept: Kept(limit: settings.limits.kept.bytes), history: settings.history, console: settings.console,
+            tap: settings.tap)
     }
 
     /// Opens every chain; where one fails those before it are closed again.

@@ -23,6 +23,8 @@ actor Reloader {
     private var last: Task<Void, Never>?
     /// Pipelines that were replaced and still have messages.
     private var retiring: [ObjectIdentifier: (pipeline: ServedPipeline, closing: Task<Void, Never>)] = [:]
+    /// What was found in the files when they were read last.
+    private var found: [String] = []
     /// What pipelines lost that were replaced.
     private var losses = Losses()
 
@@ -39,6 +41,7 @@ actor Reloader {
         (self.source, self.routes, self.connections, self.settings) = (source, routes, connections, settings)
         (self.credentials, self.address, self.logger, files) = (credentials, address, logger, source.files)
         (auth, host) = (credentials.auth, settings)
+        routes.watch.serve(source.files)
     }
 
     /// Reads the files and the certificate again, and asks for the keys of tokens.
@@ -102,6 +105,8 @@ actor Reloader {
             routes, limits: isSame ? nil : said.limits.withinDescriptors,
             after: auth.authenticator === self.auth.authenticator ? nil : AccessReview(auth))
         await take(auth, now)
+        let notice = said.restartNotice(of: settings)
+        routes.watch.reloaded(ReloadReport(refusal: nil, diagnostics: found, notice: notice), good)
         for (former, now) in zip(replaced, next) where former !== now { retire(former) }
         logger.notice("Reloaded", metadata: ["pipelines": "\(next.map(\.name).joined(separator: ", "))"])
     }
@@ -220,12 +225,15 @@ actor Reloader {
 
     private func refuse(_ reason: String) {
         logger.error("The changed files can't be used; what was served goes on", metadata: ["detail": "\(reason)"])
+        routes.watch.reloaded(ReloadReport(refusal: reason, diagnostics: found, notice: nil))
     }
 
     private func report(_ loaded: [LoadedPipeline]) {
+        found = []
         for pipeline in loaded {
             for diagnostic in pipeline.diagnostics {
                 let line = DiagnosticFormatter.text(diagnostic, source: nil)
+                if diagnostic.severity != .note { found.append(line) }
                 logger.log(level: diagnostic.severity == .error ? .error : .warning, "\(line)")
             }
         }

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Handles for the same name and labels are the same, so that a pipeline which is loaded again goes on counting.
 package final class PrometheusMetrics: MetricsFactory {
-    private enum Value {
+    fileprivate enum Value {
         case counter(FastCounter)
         case gauge(GaugeValue)
         case histogram(DurationHistogram)
@@ -75,6 +75,35 @@ package final class PrometheusMetrics: MetricsFactory {
             return value
         }
     }
+
+    /// The values as they are now, for who looks single ones up.
+    struct Reading {
+        fileprivate let families: [String: [String: Value]]
+
+        /// - Parameter labels: As ``PrometheusText/labels(_:)`` writes them.
+        func counter(_ name: String, _ labels: String) -> UInt64 {
+            if case .counter(let counter)? = families[name]?[labels] { counter.value } else { 0 }
+        }
+
+        func gauge(_ name: String) -> Double {
+            if case .gauge(let gauge)? = families[name]?[""] { gauge.value } else { 0 }
+        }
+
+        func histogram(_ name: String, _ labels: String) -> DurationHistogram.Snapshot? {
+            if case .histogram(let histogram)? = families[name]?[labels] { histogram.snapshot } else { nil }
+        }
+
+        /// Every counter of a name that is not 0, by its labels.
+        func counters(_ name: String) -> [(labels: String, value: UInt64)] {
+            (families[name] ?? [:]).compactMap { labels, value in
+                guard case .counter(let counter) = value else { return nil }
+                let value = counter.value
+                return value == 0 ? nil : (labels, value)
+            }
+        }
+    }
+
+    var reading: Reading { Reading(families: families.withLock(\.self)) }
 
     /// Writes every metric, by name.
     func write(to text: inout PrometheusText) {

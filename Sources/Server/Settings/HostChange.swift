@@ -37,6 +37,7 @@ extension HostRoutes {
         rules.access = rules.access.with(origins: settings.origins)
         rules.authenticator = authenticator
         (metrics, history) = (settings.metrics, settings.history)
+        (console, tap) = (settings.console, settings.tap)
     }
 }
 

@@ -21,6 +21,16 @@ package enum HostFiles {
         if settings.metrics == .auth, settings.auth.credentials == nil, let range = file.sectionPlaces["host"] {
             found.error(.badValue, at: range, "'metrics: auth' needs 'auth': nobody could see the metrics")
         }
+        guard settings.console == .auth, let range = file.sectionPlaces["host"] else { return }
+        guard let credentials = settings.auth.credentials else {
+            return found.error(.badValue, at: range, "'console: auth' needs 'auth': nobody could see the console")
+        }
+        if credentials.jwt == nil, !credentials.keys.contains(where: \.isOperator) {
+            found.warning(
+                .badValue, at: range,
+                "'console: auth' shows the console to nobody: no key has 'operator: true', as {key: …, user: …, operator: true}"
+            )
+        }
     }
 
     private static func check(_ pipeline: LoadedPipeline) -> LoadedPipeline {

@@ -25,6 +25,8 @@ extension HostSettings: Guaranteeing {
                     : "X-Forwarded-For of \(trustedProxies.map(\.text).joined(separator: ", ")) counts",
                 .atMost(trustedProxies.reduce(0) { $0 + $1.size }), otherwise: ""),
             Guarantee("metrics", metrics.description, .level(metrics.rank), otherwise: ""),
+            Guarantee("console", console.description, .level(console.rank), otherwise: ""),
+            Guarantee("messages in the console", tap.description, .level(tap.rank), otherwise: ""),
             Guarantee(
                 "history",
                 hasHistory
@@ -135,6 +137,42 @@ extension MetricsRule {
         case .loopback: 2
         case .auth: 1
         case .open: 0
+        }
+    }
+}
+
+extension ConsoleRule {
+    fileprivate var description: String {
+        switch self {
+        case .loopback: "/console is shown only on this machine"
+        case .auth: "/console is shown to operators: keys and tokens with 'operator: true'"
+        case .off: "there is no /console"
+        }
+    }
+
+    fileprivate var rank: Double {
+        switch self {
+        case .off: 2
+        case .loopback: 1
+        case .auth: 0
+        }
+    }
+}
+
+extension TapRule {
+    fileprivate var description: String {
+        switch self {
+        case .off: "the console shows nothing of messages"
+        case .ids: "the console shows the ids of messages, not what was said"
+        case .content: "the console shows prompts and answers"
+        }
+    }
+
+    fileprivate var rank: Double {
+        switch self {
+        case .off: 2
+        case .ids: 1
+        case .content: 0
         }
     }
 }

@@ -13,6 +13,10 @@ package struct HostSettings: SettingGroup {
     @Setting("Authentication: none, or clients need a key or a token.") var auth = AuthSetting.none
     @Setting("The certificate for TLS; without it connections are not encrypted.") var tls: TLSSettings?
     @Setting("Whether GET /sessions/{id} shows the rows of a session.") var history = false
+    @Setting("Who may see /console: this machine, keys and tokens of operators, or nobody.")
+    var console = ConsoleRule.loopback
+    @Setting("What the console's feed shows of messages: nothing, their ids, or prompts and answers, too.")
+    var tap = TapRule.ids
     @Setting("How long in-flight messages and queues may take to end when the host stops.")
     var drain: Duration = .seconds(30)
 

@@ -211,7 +211,8 @@ struct ComparedFilesTests {
     @Test("is compared by every setting of the host that promises something")
     func hostSettings() {
         let known: Set = [
-            "limits", "trusted_proxies", "compression", "origins", "metrics", "auth", "tls", "history", "drain",
+            "limits", "trusted_proxies", "compression", "origins", "metrics", "auth", "tls", "history", "console",
+            "tap", "drain",
         ]
         #expect(Set(HostSettings.settings.map(\.name)) == known)
         #expect(HostLimits.settings.count == HostLimits().guarantees.count)

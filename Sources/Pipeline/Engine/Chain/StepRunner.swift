@@ -1,6 +1,5 @@
 import Logging
 import Synchronization
-import Tracing
 
 /// A step made ready to run: what its modifiers ask for is decided here once, not for every message.
 package final class StepRunner: Sendable {
@@ -18,10 +17,15 @@ package final class StepRunner: Sendable {
     package let place: SourceRange?
     let source: Node?
     package let background: Background?
-    private let isPlain: Bool
+    /// Whether nothing is done around the stage, and nobody looks at its messages.
+    private let isPlain = Atomic<Bool>(false)
     /// Whether only `when` stands between the message and the stage, so that the stage may run without waiting.
     private let isDirect: Bool
-    private let isPlainWithoutRoute: Bool
+    private let isPlainWithoutRoute = Atomic<Bool>(false)
+    let looks = StepTap()
+    let isWatched = Atomic<Bool>(false)
+    /// The last messages that failed here.
+    package let failures = RecentFailures()
     /// Whether the stage itself stores.
     private let stores: Bool
     /// How many messages the stage is storing.
@@ -55,8 +59,6 @@ package final class StepRunner: Sendable {
         let modifiers = step.modifiers
         let hasOwnErrorPolicy = if case .stop = modifiers.onError { false } else { true }
         isDirect = modifiers.timeout == nil && modifiers.retry == nil && !hasOwnErrorPolicy
-        isPlain = isDirect && modifiers.async == nil && modifiers.when == nil
-        isPlainWithoutRoute = isPlain && route == nil
         stores = step.stage.stores
         let inner = modifiers.timeout == nil ? [] : (step.composite?.branches ?? []).flatMap(\.stepList.steps)
         innerStores = inner.flatMap(\.storesInside)
@@ -65,6 +67,15 @@ package final class StepRunner: Sendable {
             Background(
                 policy: $0, label: label, pipeline: context.pipeline, answers: answers, logger: context.logger)
         }
+        watch(false)
+    }
+
+    /// Takes messages off the way on which nobody looks at them, or puts them back on it.
+    func watch(_ isWatched: Bool) {
+        let isPlain = !isWatched && isDirect && modifiers.async == nil && modifiers.when == nil
+        self.isWatched.store(isWatched, ordering: .relaxed)
+        self.isPlain.store(isPlain, ordering: .relaxed)
+        isPlainWithoutRoute.store(isPlain && route == nil, ordering: .relaxed)
     }
 
     /// Where it says what it does.
@@ -110,12 +121,12 @@ package final class StepRunner: Sendable {
     }
 
     private func runThroughModifiers(_ message: inout Message, since time: inout UInt64) async throws(PipelineError) {
-        if isPlain {
+        if isPlain.load(ordering: .relaxed) {
             meter?.arrived()
             do {
                 try await runStage(&message)
             } catch {
-                throw failed(error, since: &time)
+                throw failed(error, of: message, since: &time)
             }
             meter?.passed(message, since: &time)
             return
@@ -127,13 +138,15 @@ package final class StepRunner: Sendable {
                 try await handOver(message, to: background)
             } else {
                 meter?.arrived()
+                let start = time
                 try await runWithRetries(&message, retry: modifiers.retry)
                 meter?.passed(message, since: &time)
+                worked(on: message, from: start, to: time)
                 return
             }
         } catch {
             // Who hands over does not run the stage, so that it is not timed.
-            let error = background == nil ? failed(error, since: &time) : error
+            let error = background == nil ? failed(error, of: message, since: &time) : error
             try await recover(from: error, &message)
         }
         time = meter?.now ?? 0
@@ -154,39 +167,24 @@ package final class StepRunner: Sendable {
         }
     }
 
-    /// Works on a message in a span of this step's, in which whatever is called is, too.
-    func inSpan(
-        of trace: MessageTrace, _ message: inout Message, _ work: (inout Message) async throws(PipelineError) -> Void
-    ) async throws(PipelineError) {
-        let span = trace.begin(label)
-        var failure: PipelineError?
-        if composite != nil { message.trace = trace.inside(span) }
-        defer { message.trace = trace }
-        await ServiceContext.$current.withValue(span.context) {
-            do throws(PipelineError) {
-                try await work(&message)
-            } catch {
-                failure = error
-            }
-        }
-        span.end(failure)
-        if let failure { throw failure }
-    }
-
     @inline(never)
     private func handOver(_ message: Message, to background: Background) async throws(PipelineError) {
         do {
             try await background.send(message)
         } catch {
             meter?.failed(error)
+            note(error, of: message, from: 0, to: 0)
             throw error
         }
     }
 
     /// Counts what the stage threw, and says that it was this step's.
-    private func failed(_ error: any Error, since time: inout UInt64) -> PipelineError {
-        let error = PipelineError(error, stage: label)
+    private func failed(
+        _ error: any Error, of message: borrowing Message, since time: inout UInt64
+    ) -> PipelineError {
+        let (error, start) = (PipelineError(error, stage: label), time)
         meter?.failed(error, since: &time)
+        note(error, of: message, from: start, to: time)
         return error
     }
 
@@ -199,7 +197,9 @@ package final class StepRunner: Sendable {
     func runWithoutWaiting(
         _ message: inout Message, since time: inout UInt64, in slot: ThreadSlot?
     ) throws(PipelineError) -> Bool {
-        guard isPlainWithoutRoute else { return try runModifiedWithoutWaiting(&message, since: &time, in: slot) }
+        guard isPlainWithoutRoute.load(ordering: .relaxed) else {
+            return try runModifiedWithoutWaiting(&message, since: &time, in: slot)
+        }
         return try runStageWithoutWaiting(&message, since: &time, in: slot)
     }
 
@@ -210,7 +210,10 @@ package final class StepRunner: Sendable {
         guard route == nil, isDirect || background != nil else { return false }
         if let condition = modifiers.when, !condition.matches(message) { return true }
         if let background { return background.sendWithoutWaiting(message) }
-        return try runStageWithoutWaiting(&message, since: &time, in: slot)
+        let start = time
+        guard try runStageWithoutWaiting(&message, since: &time, in: slot) else { return false }
+        worked(on: message, from: start, to: time)
+        return true
     }
 
     @inline(__always)
@@ -220,7 +223,7 @@ package final class StepRunner: Sendable {
         do {
             guard try immediate.runWithoutWaiting(&message) else { return false }
         } catch {
-            throw arrivedAndFailed(error, since: &time)
+            throw arrivedAndFailed(error, message, since: &time)
         }
         if let slot { passedThrough(message, since: &time, in: slot) }
         return true
@@ -236,9 +239,11 @@ package final class StepRunner: Sendable {
     }
 
     @inline(never)
-    private func arrivedAndFailed(_ error: any Error, since time: inout UInt64) -> PipelineError {
+    private func arrivedAndFailed(
+        _ error: any Error, _ message: borrowing Message, since time: inout UInt64
+    ) -> PipelineError {
         meter?.arrived()
-        return failed(error, since: &time)
+        return failed(error, of: message, since: &time)
     }
 
     /// Does what the step's `on_error` says.

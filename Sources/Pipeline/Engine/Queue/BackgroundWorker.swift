@@ -86,7 +86,9 @@ struct BackgroundWorker: Sendable {
                 failure = error
                 throw error
             }
+            let start = time
             step.meter?.passed(batchOf: batch.count, since: &time)
+            for message in batch { step.worked(on: message, from: start, to: time) }
         }
     }
 
@@ -103,13 +105,19 @@ struct BackgroundWorker: Sendable {
                     time = step.meter?.now ?? 0
                     try await run(&message)
                 }
+                let start = time
                 step.meter?.passed(message, since: &time)
+                step.worked(on: message, from: start, to: time)
             } catch is LeftInQueue {
                 return nil
             } catch {
                 let error = PipelineError(error, stage: step.label)
                 let isLeftInQueue = background.mayLeave && Task.isCancelled
-                if !isLeftInQueue { step.meter?.failed(error, since: &time) }
+                if !isLeftInQueue {
+                    let start = time
+                    step.meter?.failed(error, since: &time)
+                    step.note(error, of: message, from: start, to: time)
+                }
                 try await step.recover(from: error, &message)
             }
         } catch {

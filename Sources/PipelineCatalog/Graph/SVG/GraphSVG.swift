@@ -12,7 +12,7 @@ enum GraphSVG {
 
     /// Several are one picture, one below the other.
     static func draw(_ graphs: [PipelineGraph]) -> String {
-        let pictures = graphs.map(picture)
+        let pictures = graphs.map { picture(of: $0) }
         if let only = pictures.first, pictures.count == 1 { return document(only) }
         var (inner, height): ([String], Int) = ([], 0)
         for picture in pictures {
@@ -26,10 +26,15 @@ enum GraphSVG {
         return ([head] + inner + ["</svg>"]).joined(separator: "\n")
     }
 
-    private static func picture(of graph: PipelineGraph) -> Picture {
+    /// The same with empty lines in each step, for figures of a running host.
+    fileprivate static func drawForFigures(_ graph: PipelineGraph) -> String {
+        document(picture(of: graph, hasFigures: true))
+    }
+
+    private static func picture(of graph: PipelineGraph, hasFigures: Bool = false) -> Picture {
         let resources = Dictionary(graph.resources.map { ($0.name, $0.type) }) { first, _ in first }
         let client = SVGBlock.box([.text("client")], fill: "#e2efda", radius: 17)
-        let drawing = SVGBoxes(resources: resources)
+        let drawing = SVGBoxes(resources: resources, hasFigures: hasFigures)
         let whole = SVGBlock.column([client] + graph.boxes.map { drawing.block($0) } + [client])
         var canvas = SVGCanvas()
         let (margin, title) = (20, 34)
@@ -61,6 +66,12 @@ enum GraphSVG {
             """
         return ([head] + picture.elements + ["</svg>"]).joined(separator: "\n")
     }
+}
+
+extension PipelineGraph {
+    /// The picture with room for figures: each step is a group with `data-stage`, its label, and two empty texts of the class
+    /// `figure`; each queue has one such text with `data-queue`, the label of the step behind it.
+    package var pictureForFigures: String { GraphSVG.drawForFigures(self) }
 }
 
 extension PipelineGraph.Box {

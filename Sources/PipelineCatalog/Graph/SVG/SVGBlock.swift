@@ -36,6 +36,15 @@ struct SVGBlock {
         }
     }
 
+    /// The same, marked as what stands for a step.
+    func marked(_ label: String) -> SVGBlock {
+        SVGBlock(left: left, right: right, height: height, isPassed: isPassed) { canvas, x, y in
+            canvas.beginStage(label)
+            draw(&canvas, x, y)
+            canvas.endStage()
+        }
+    }
+
     /// Lines in a box of their own, centered.
     static func box(_ lines: [SVGLine], fill: String, radius: Int = 6, stroke: SVGCanvas.Stroke = .solid) -> SVGBlock {
         let width = max(90, (lines.map(\.width).max() ?? 0) + 24) / 2 * 2
@@ -63,6 +72,15 @@ struct SVGLine {
         let height = isSmall ? SVGCanvas.smallLineHeight : SVGCanvas.lineHeight
         return SVGLine(width: SVGCanvas.width(of: text, isSmall: isSmall), height: height) { canvas, x, y in
             canvas.text(text, x: x, baseline: y + height - 4, isSmall: isSmall, isBold: isBold, isCentered: true)
+        }
+    }
+
+    /// An empty line.
+    static var figure: SVGLine {
+        let letters = String(repeating: "x", count: SVGCanvas.figureLetters)
+        return SVGLine(width: SVGCanvas.width(of: letters, isSmall: true), height: SVGCanvas.smallLineHeight) {
+            canvas, x, y in
+            canvas.figure(x: x, baseline: y + SVGCanvas.smallLineHeight - 4)
         }
     }
 

@@ -4,6 +4,8 @@ import Pipeline
 struct SVGBoxes {
     /// The types of the resources by their names.
     let resources: [String: String]
+    /// Whether each step has room for figures.
+    var hasFigures = false
 
     /// A step with its modifiers.
     func block(_ box: PipelineGraph.Box) -> SVGBlock {
@@ -17,11 +19,12 @@ struct SVGBoxes {
         let uses = box.uses.filter { $0 != box.queueName }.map { name in
             SVGLine.resource(resources[name].map { "\(name): \($0)" } ?? name)
         }
-        return [.text(box.label, isBold: true)] + named + condition + uses
+        return [.text(box.label, isBold: true)] + named + condition + uses + (hasFigures ? [.figure, .figure] : [])
     }
 
     private func step(_ box: PipelineGraph.Box) -> SVGBlock {
-        .box(heading(box), fill: "#deebf7", stroke: box.condition ? .dashed : .solid)
+        let drawn = SVGBlock.box(heading(box), fill: "#deebf7", stroke: box.condition ? .dashed : .solid)
+        return hasFigures ? drawn.marked(box.label) : drawn
     }
 
     /// A box around the branches, which stand beside each other in boxes of their own.
@@ -36,12 +39,14 @@ struct SVGBoxes {
         let stroke: SVGCanvas.Stroke = box.condition ? .dashed : .solid
         return SVGBlock(left: width / 2, right: width - width / 2, height: height, isPassed: false) { canvas, x, top in
             let left = x - width / 2
+            if hasFigures { canvas.beginStage(box.label) }
             canvas.rectangle(x: left, y: top, width: width, height: height, fill: "#f7f9fc", stroke: stroke)
             var y = top + padding / 2
             for line in lines {
                 line.draw(&canvas, x, y)
                 y += line.height
             }
+            if hasFigures { canvas.endStage() }
             var at = left + (width - inside) / 2
             for branch in branches {
                 branch.draw(&canvas, at + branch.left, top + head + 6)
@@ -88,13 +93,13 @@ struct SVGBoxes {
 
     /// The line goes on; beside it a dashed arrow leads into the queue, and one out of it to the step.
     private func behindQueue(_ inner: SVGBlock, of box: PipelineGraph.Box, queue: String) -> SVGBlock {
-        let guarantee = box.guarantee.flatMap { SVGCanvas.lines(of: "· \($0)", letters: 48) }
+        let guarantee = hasFigures ? [] : box.guarantee.flatMap { SVGCanvas.lines(of: "· \($0)", letters: 48) }
         let words = "queue \(box.queueName.map { "\($0) " } ?? "")in \(queue) when full"
         let (lead, bars, queueHeight) = (40, 36, 34)
         let queueWidth = SVGCanvas.width(of: words, isSmall: true) + 20 + bars
         let textWidth = guarantee.map { SVGCanvas.width(of: $0, isSmall: true) }.max() ?? 0
         let block = max(queueWidth + lead, textWidth + 20)
-        let notes = guarantee.count * SVGCanvas.smallLineHeight
+        let notes = (hasFigures ? 1 : guarantee.count) * SVGCanvas.smallLineHeight
         let height = max(inner.height, queueHeight + 10 + notes)
         return SVGBlock(
             left: 0, right: lead + block + inner.width, height: height, isPassed: true
@@ -106,6 +111,7 @@ struct SVGBoxes {
             canvas.text(words, x: left + 10, baseline: middle + 4, isSmall: true)
             canvas.arrow(from: (left + queueWidth, middle), to: (left + block, middle), stroke: .dashed)
             var y = top + queueHeight + 10
+            if hasFigures { canvas.figure(x: left, baseline: y + 10, queue: box.label) }
             for line in guarantee {
                 canvas.text(line, x: left, baseline: y + 10, isSmall: true)
                 y += SVGCanvas.smallLineHeight

@@ -63,6 +63,24 @@ struct SVGCanvas {
             "<text x=\"\(x)\" y=\"\(baseline)\"\(size)\(weight)\(anchor)>\(XMLText.escaped(text))</text>")
     }
 
+    /// Begins the shapes that stand for a step.
+    mutating func beginStage(_ label: String) {
+        elements.append("<g class=\"stage\" data-stage=\"\(XMLText.escaped(label))\">")
+    }
+
+    mutating func endStage() { elements.append("</g>") }
+
+    /// An empty line, its middle or its beginning at `x`.
+    ///
+    /// - Parameter queue: The label of the step whose queue it is about; `nil` where it is about the step that it stands in.
+    mutating func figure(x: Int, baseline: Int, queue: String? = nil) {
+        let about = queue.map { " data-queue=\"\(XMLText.escaped($0))\"" } ?? " text-anchor=\"middle\""
+        elements.append("<text class=\"figure\" x=\"\(x)\" y=\"\(baseline)\" font-size=\"11\"\(about)></text>")
+    }
+
+    /// How many letters fit into a figure.
+    static let figureLetters = 34
+
     /// How wide a text is at most.
     static func width(of text: String, isSmall: Bool = false) -> Int {
         // Letters of a monospaced font are 0.6 of its size wide; those of Chinese, Japanese and Korean, and emoji, twice that.
