@@ -57,6 +57,27 @@ def test_a_conversation_has_the_rows_of_the_host_where_it_shows_them(flow, brows
         assert page.locator("#log .prompt").all_inner_texts() == ["by the page", "by another client"]
 
 
+def test_an_answer_goes_on_while_another_conversation_is_shown(flow, browser, ai):
+    host = flow()
+    ai.script = ["stream_gated"]
+    with opened(browser, host.http + "/") as page:
+        connected(page)
+        ask(page, "one two three")
+        ai.released.release()
+        sees(page, "#log .answer", "one")
+        page.get_by_role("button", name="New conversation").click()
+        ask(page, "elsewhere")
+        answered(page)
+        assert page.locator("#log article").count() == 1
+        for _ in range(6):
+            ai.released.release()
+        host.wait_for_rows(2)
+        page.get_by_role("button", name="one two three", exact=True).click()
+        sees(page, "#log .answer:not(.waiting)", "one two three")
+        assert page.locator("#log article").count() == 1
+    assert len(ai.calls) == 2
+
+
 @pytest.mark.parametrize("how", ["cut", "reload"])
 def test_after_a_loss_nothing_is_missing_and_nothing_comes_twice(flow, browser, ai, how):
     host = flow()
@@ -135,6 +156,9 @@ def test_a_host_that_wants_a_key_asks_for_it_when_the_page_opens(flow, browser, 
         page.keyboard.press("Enter")
         connected(page)
         assert not page.locator("#problem").is_visible()
+        page.reload()
+        # Who goes on to the message without Enter has given the key, too.
+        field.fill("key-of-ann")
         ask(page, "with a key")
         answered(page)
         assert "key-of-ann" not in page.evaluate("JSON.stringify({...localStorage, ...sessionStorage}) + location.href")

@@ -135,6 +135,7 @@ class Chat {
       state: (state, text) => this.changed(state, text),
       session: (session) => this.greeted(session),
       again: (id) => this.again(id),
+      gap: () => this.waiting.filter((entry) => entry.answer).forEach((entry) => this.exchanges.get(entry.id).add("\n\n(…)\n\n")),
       frame: (frame) => this.receive(frame),
     });
     for (const entry of this.waiting) this.connection.unanswered.set(entry.id, entry.prompt);
@@ -402,12 +403,20 @@ byId("stop").addEventListener("click", () => {
   current.stop();
   prompt.focus();
 });
-byId("token-form").addEventListener("submit", (event) => {
-  event.preventDefault();
+function enter() {
+  const { connection } = current;
+  // Enter is a change and a submission.
+  if (!token.value || connection.token === token.value && ["connecting", "open"].includes(connection.state)) return;
   for (const chat of chats.values()) if (chat !== current) chat.leave();
   current.connect();
   current.recall();
+}
+
+byId("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  enter();
 });
+token.addEventListener("change", enter);
 byId("new").addEventListener("click", () => {
   start();
   toggleList(false);

@@ -5,7 +5,8 @@
 export class Connection {
   /**
    * @param at `{path, session, seq, token, needsToken}`
-   * @param on `state(name, text)`, `session(id)`, `again(id)` for a message that is asked anew, and `frame(frame)`
+   * @param on `state(name, text)`, `session(id)`, `again(id)` for a message that is asked anew, `gap()` where pieces are missing, and
+   *   `frame(frame)`
    */
   constructor(at, on) {
     Object.assign(this, at, { on, seq: at.seq ?? 0, unanswered: new Map(), cancelled: new Set(), delay: 500, failures: 0 });
@@ -43,6 +44,8 @@ export class Connection {
     if (frame.type === "session") return this.greet(frame);
     // What a resumed session says again has been seen.
     if (frame.seq && frame.seq <= this.seq) return;
+    // The host keeps the last megabyte of what a session missed.
+    if (frame.seq > this.seq + 1) this.on.gap();
     if (frame.seq) this.seq = frame.seq;
     if (!this.unanswered.has(frame.id)) return;
     if (frame.type === "response" || frame.type === "error") this.unanswered.delete(frame.id);

@@ -42,7 +42,6 @@ struct PageContent: Sendable {
         "content-security-policy":
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
             + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types dompurify",
-        "cross-origin-opener-policy": "same-origin",
         "referrer-policy": "no-referrer",
         "vary": "Accept-Encoding",
         "x-dns-prefetch-control": "off",
