@@ -75,7 +75,7 @@ class NATS(Part):
         file.write_text(f"""\
 server_name: {self.name}
 listen: "{self.address}:{self.port}"
-http: "127.0.0.1:{self.monitor}"
+http: "{self.address}:{self.monitor}"
 jetstream {{ store_dir: "{self.folder}/store", max_mem: 64MB, max_file: 4GB }}
 cluster {{ name: {self.cluster}, listen: "127.0.0.1:{self.route}", routes: [{routes}], no_advertise: true }}
 """)
@@ -87,7 +87,7 @@ cluster {{ name: {self.cluster}, listen: "127.0.0.1:{self.route}", routes: [{rou
 
     def look(self, path):
         """What the server says of itself; `None` where it says nothing."""
-        status, text = fetch(f"http://127.0.0.1:{self.monitor}/{path}")
+        status, text = fetch(f"http://{self.address}:{self.monitor}/{path}")
         return json.loads(text) if status == 200 else None
 
     def stream(self, name):
