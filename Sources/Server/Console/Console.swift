@@ -110,11 +110,12 @@ final class Console: Sendable {
 
     private func tick(_ routes: HostRoutes) {
         let sample = ConsoleSample(of: routes.pipelines, routes.meters, at: .now)
+        let redact = outline(of: routes).redact
         let (feeds, events) = state.withLock { state in
             let (base, point) = state.window.add(sample)
             let figures = ConsoleFigures(
                 pipelines: routes.pipelines, sample: sample, base: base, tap: routes.tap, feeds: state.feeds.count,
-                reload: state.reload)
+                reload: state.reload, redact: redact)
             let event = ConsoleEvent.buffer(figures.text)
             state.last = event
             return (Array(state.feeds.values), [event] + (point.map { [ConsoleEvent.buffer($0)] } ?? []))

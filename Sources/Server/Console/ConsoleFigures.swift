@@ -11,6 +11,8 @@ struct ConsoleFigures {
     let feeds: Int
     /// The last reload; `nil` where there was none.
     let reload: ReloadReport?
+    /// Takes secrets out of texts.
+    let redact: Redaction
 
     private var seconds: Double { max(0.001, (sample.time - base.time) / .seconds(1)) }
 
@@ -77,7 +79,7 @@ struct ConsoleFigures {
             object.add("session_id", .string(failure.sessionID))
         }
         // A stage of somebody's own may repeat in it what was asked.
-        if tap == .content { object.add("text", .string(failure.text)) }
+        if tap == .content { object.add("text", .string(redact(failure.text))) }
         return object.text
     }
 
