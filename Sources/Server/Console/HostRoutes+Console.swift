@@ -1,6 +1,5 @@
 import NIOHTTP1
 import Pipeline
-import Stages
 
 /// Who may see the host run.
 extension HostRoutes {
