@@ -2,6 +2,7 @@
 
     scripts/cluster up      builds and installs what is missing, starts what does not run, and says where it is
     scripts/cluster check   has conversations while each is killed and started again; --times N: each N times
+    scripts/cluster measure what a message costs with one host and with two, and a row with one worker and with two
     scripts/cluster down    stops everything and removes the folder
 
 CLUSTER_PORT is the first of sixteen ports (7000), 0 takes free ones; STAGECOACH names another program than the optimised build.
@@ -115,6 +116,9 @@ def main():
     check.add_argument("--clients", type=int, default=16, help="how many clients talk meanwhile (16)")
     check.add_argument("--only", metavar="PART", nargs="+", help="these parts alone, by their names")
     check.add_argument("--seed", type=int, default=None, help="repeats the instants of an earlier run")
+    measure = commands.add_parser("measure")
+    measure.add_argument("--rounds", type=int, default=3, help="(3)")
+    measure.add_argument("--rows", type=int, default=20_000, help="of a backlog (20000)")
     commands.add_parser("down")
     arguments = parser.parse_args()
     try:
@@ -128,6 +132,10 @@ def main():
             return 0
         if any(part.pid is None for part in cluster.parts):
             raise Failed("the cluster does not run; scripts/cluster up starts it")
+        if arguments.command == "measure":
+            from measure import measure
+
+            return measure(cluster, arguments.rounds, arguments.rows)
         from check import check as run
 
         return run(cluster, arguments.times, arguments.clients, arguments.only, arguments.seed)
