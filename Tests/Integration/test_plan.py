@@ -108,3 +108,8 @@ def test_a_work_that_is_the_same_is_the_one_before(module, monkeypatch, tmp_path
     found = module.table("p.md")
     assert found["Flow, 64", "CPU µs"].value == 1065.5 and found["Flow, 64", "ms"].value == 3
     assert found["Flow, 64, 500", "CPU µs"] == module.Figure(7, "Flow, 64, 500: CPU µs", "docs/p.md:2")
+
+
+def test_the_page_shows_what_it_prints():
+    shown = re.search(r"(?s)```console\n\$ (scripts/plan [^\n]*)\n(.*?)```", (ROOT / "docs/scale.md").read_text())
+    assert run(*shown[1].split()[1:]).stdout == shown[2]
