@@ -84,7 +84,7 @@ def main():
             chat(browser, host, "chat", 1100, 760, "light")
             chat(browser, host, "chat-narrow-dark", 400, 760, "dark")
             if has(host, "/console"):
-                page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+                page = browser.new_context(viewport={"width": 1440, "height": 960}).new_page()
                 page.goto(host.http + "/console")
                 clients = [threading.Thread(target=converse, args=(host, 60)) for _ in range(4)]
                 for client in clients:
