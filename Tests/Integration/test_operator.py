@@ -35,11 +35,11 @@ def test_replay_in_another_folder_than_the_hosts_refuses_and_keeps_the_letters(r
 def test_doctor_and_migrate_say_that_a_database_was_not_there(run, tmp_path):
     (tmp_path / "p.yaml").write_text(STORED)
     first, second = run("doctor", "--quick", "p.yaml"), run("doctor", "--quick", "p.yaml")
-    said = f"! database: '{tmp_path}/stored.db' was not there and is made"
+    said = f"! database: '{tmp_path}/stored.db' was missing and has been created"
     assert first.returncode == second.returncode == 0 and said in first.stdout and said not in second.stdout
     (tmp_path / "stored.db").unlink()
-    assert f"'{tmp_path}/stored.db' was not there and is made" in run("migrate", "p.yaml").stdout
-    assert "was not there" not in run("migrate", "p.yaml").stdout
+    assert f"'{tmp_path}/stored.db' was missing and has been created" in run("migrate", "p.yaml").stdout
+    assert "was missing" not in run("migrate", "p.yaml").stdout
 
 
 def test_stored_conversations_that_are_not_there_are_named_by_their_whole_path(run, tmp_path):

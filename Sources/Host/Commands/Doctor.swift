@@ -46,7 +46,7 @@ struct Doctor {
                 report(
                     Finding(
                         what: "database", isWell: true, isAdvice: true,
-                        seen: "'\(missing)' was not there and is made; a host has it in the folder where it runs"))
+                        seen: "'\(missing)' was missing and has been created; a host looks for it in the folder that it runs in"))
             }
             for finding in await examine(table) {
                 report(finding)

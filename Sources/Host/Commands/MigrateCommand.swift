@@ -36,7 +36,7 @@ struct MigrateCommand<Host: StagecoachHost>: AsyncParsableCommand {
         do {
             let missing = tables.compactMap(\.missingFile)
             try await file.chain.openResources()
-            for path in missing { Swift.print("'\(path)' was not there and is made") }
+            for path in missing { Swift.print("'\(path)' was missing and has been created") }
             for table in tables {
                 try await table.waitUntilReady(within: .seconds(5))
                 try await table.store.migrate(table.name)

@@ -32,7 +32,7 @@ struct UnknownCommand: CustomStringConvertible {
 
     private static func problem(of word: String, commands: [String]) -> String {
         if word.hasSuffix(".yaml") || word.hasSuffix(".yml") {
-            return "'\(word)' is no command; did you mean 'serve \(word)'?"
+            return "'\(word)' is not a command; did you mean 'serve \(word)'?"
         }
         if let way = ways[word] { return "there is no command '\(word)'; \(way)" }
         if let other = others[word] { return "there is no command '\(word)'; did you mean '\(other)'?" }
@@ -56,9 +56,9 @@ struct UnknownCommand: CustomStringConvertible {
         "stop": "SIGTERM stops a host, as Ctrl-C and 'systemctl stop' do",
         "kill": "SIGTERM stops a host, as Ctrl-C and 'systemctl stop' do",
         "reload": "SIGHUP makes a host read its files again, as 'systemctl reload' does",
-        "restart": "a host is restarted by what runs it, as 'systemctl restart' does",
-        "logs": "a host logs to standard error, which 'journalctl' has of a unit",
-        "log": "a host logs to standard error, which 'journalctl' has of a unit",
+        "restart": "restart a host with what runs it, such as 'systemctl restart'",
+        "logs": "a host logs to standard error; 'journalctl -u UNIT' shows what a unit logged",
+        "log": "a host logs to standard error; 'journalctl -u UNIT' shows what a unit logged",
         "backup": "docs/deploying.md says how a database and a queue are copied while the host runs",
     ]
 

@@ -29,7 +29,7 @@ public struct Registry: Sendable {
     }
 
     /// What to do about a stage or resource of somebody's own that is in no registry, as of `stagecoach` itself.
-    static let hint = "one of your own is known to the host that lists it"
+    static let hint = "one of your own must be in the list of the host that you run"
 
     /// With other resources beside those that it has.
     func adding(_ types: [any Resource.Type]) -> Registry {
