@@ -80,7 +80,7 @@ struct TapTests {
     @Test("a failure is noted where it happened, not again where it passed")
     func once() async throws {
         let chain = try Chain {
-            Attempt {
+            Chain.Attempt {
                 Probe { _ in throw PipelineError(.busy, "no") }.label("inner")
             } catch: {
                 Probe { _ in throw PipelineError(.timeout, "neither") }.label("rescue")

@@ -35,7 +35,7 @@ extension Chain {
         }
 
         func matches(_ message: Message) -> Bool {
-            clauses.allSatisfy { $0.test.holds(for: $0.path.value(in: message)) }
+            clauses.allSatisfy { $0.test.isMet(by: $0.path.value(in: message)) }
         }
 
         /// The fields that it looks at, each once, for drawings; the values that it compares them with may be secrets.
@@ -56,7 +56,7 @@ extension Chain {
 }
 
 extension Chain.Condition.Test {
-    func holds(for value: JSONValue?) -> Bool {
+    func isMet(by value: JSONValue?) -> Bool {
         switch self {
         case .present(let wanted): (value != nil && value != .null) == wanted
         case .equals(let wanted): value.map { isSame($0, wanted) } ?? false
