@@ -61,9 +61,9 @@ class Check:
         self.crowd.start()
         if not await self.crowd.all_answered_since(0, 20):
             raise Failed(f"no conversation at {self.cluster.proxy.address}")
-        turns = [part for _ in range(times) for part in random.sample(parts, len(parts))]
-        for number, part in enumerate(turns, 1):
-            await self.kill(part, f"{number} of {len(turns)}")
+        turns = [turn for _ in range(times) for turn in self.turns(parts)]
+        for number, (part, database_is_down) in enumerate(turns, 1):
+            await self.kill(part, database_is_down, f"{number} of {len(turns)}")
         late = await self.crowd.end()
         self.wrong += [f"{name} waits for an answer at the end" for name in late]
         answers = self.crowd.answers
@@ -81,19 +81,32 @@ class Check:
                 "sessions resumed": sum(client.resumed for client in clients),
                 "connections lost": sum(len(client.lost) for client in clients)}
 
-    async def kill(self, part, which):
+    def turns(self, parts):
+        """Each part once; and one of the hosts and one of the workers while PostgreSQL is down, so that much waits."""
+        found = [(part, False) for part in parts]
+        for kind in (Host, Worker):
+            if same := [part for part in parts if type(part) is kind]:
+                found.append((random.choice(same), True))
+        return random.sample(found, len(found))
+
+    async def kill(self, part, database_is_down, which):
         await asyncio.sleep(random.uniform(0, 2))
         leads = part.name == await asyncio.to_thread(self.leader)
         kind = {Host: "host", Worker: "worker", Postgres: "PostgreSQL", NATS: "NATS server"}[type(part)]
         if leads:
             kind = "NATS server that leads the stream"
+        if database_is_down:
+            kind += ", PostgreSQL down"
+            await asyncio.to_thread(self.cluster.postgres.kill)
+            await asyncio.sleep(random.uniform(0.5, 2))
         fault = Fault(kind, time.monotonic(), allowed=ELECTION if leads else GOES_ON)
         answered = [answer.message_id for answer in self.crowd.answers]
         say(f"{which}: kill -9 {part.name}, {kind}")
         await asyncio.to_thread(part.kill)
         await asyncio.sleep(random.uniform(0.5, 3))
-        await asyncio.to_thread(part.start)
-        await asyncio.to_thread(part.wait)
+        for down in [self.cluster.postgres, part] if database_is_down else [part]:
+            await asyncio.to_thread(down.start)
+            await asyncio.to_thread(down.wait)
         back = time.monotonic()
         if isinstance(part, NATS):
             await self.replicated()

@@ -142,6 +142,8 @@ def main():
     except Failed as failure:
         print(f"cluster: {failure}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

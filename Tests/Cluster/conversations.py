@@ -13,6 +13,8 @@ from websockets.exceptions import WebSocketException
 from processes import PATIENCE
 
 WORDS = "one two three four five six seven eight".split()
+# How often a client connects anew after an answer, as pages are reloaded: so that a host that was started has clients again.
+RELOADS = 1 / 20
 # Longer than anything may take; who waits for so long connects anew.
 SILENCE = 60
 
@@ -100,6 +102,8 @@ class Client:
             while self.pending and await self._reply(socket):
                 pass
             await asyncio.sleep(random.uniform(0, 2 * self.think))
+            if not self.pending and random.random() < RELOADS:
+                return
 
     async def _reply(self, socket):
         """Reads a frame; false where the message must be sent again."""
