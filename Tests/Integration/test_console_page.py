@@ -1,6 +1,7 @@
 """The console in Chromium: what it shows, by mouse and by keyboard, at both widths and in both schemes."""
 
 import json
+import re
 import urllib.request
 
 import pytest
@@ -52,6 +53,9 @@ def test_figures_stand_in_the_drawing_and_a_stage_says_what_it_is_about(host, br
         drawn = page.locator('g.stage[data-stage="validate"]')
         drawn.get_by_text("too_long").wait_for(timeout=WAIT)
         assert page.locator('[data-queue="rows"]').text_content() == "0 waiting"
+        # What a screen reader says of it.
+        assert page.get_by_role("button", name=re.compile(r"^validate, .*p99 .*failed: too_long 1")).count() == 1
+        assert page.get_by_role("button", name=re.compile(r"^rows, .*0 waiting")).count() == 1
         drawn.click()
         dialog = page.get_by_role("dialog", name="validate")
         assert dialog.get_by_role("row", name="max_length 60000").is_visible()
