@@ -231,7 +231,7 @@ let package = Package(
         .testTarget(
             name: "ResourcesTests",
             dependencies: [
-                "HTTPClient", "Pipeline", "PipelineTesting", "Resources", "TestPatience", "TestRandom",
+                "HTTPClient", "Pipeline", "PipelineTesting", "Resources", "TestNATS", "TestPatience", "TestRandom",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],

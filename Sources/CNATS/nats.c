@@ -17,7 +17,7 @@
     each(natsConnection_Buffered) each(natsConnection_Close) each(natsConnection_Connect) each(natsConnection_Destroy) \
     each(natsConnection_GetLastError) each(natsConnection_GetMaxPayload) each(natsConnection_ProcessReadEvent) \
     each(natsConnection_ProcessWriteEvent) each(natsConnection_PublishMsg) each(natsConnection_PublishRequest) \
-    each(natsConnection_Publish) each(natsConnection_QueueSubscribeSync) each(natsConnection_SubscribeSync) each(natsMsgHeader_Get) each(natsMsgHeader_Set) \
+    each(natsConnection_Publish) each(natsConnection_QueueSubscribe) each(natsConnection_Subscribe) each(natsMsgHeader_Get) each(natsMsgHeader_Set) \
     each(natsMsg_Create) each(natsMsg_Destroy) each(natsMsg_GetData) each(natsMsg_GetDataLength) each(natsMsg_GetReply) \
     each(natsMsg_GetSubject) each(natsOptions_Create) each(natsOptions_Destroy) each(natsOptions_LoadCATrustedCertificates) \
     each(natsOptions_LoadCertificatesChain) each(natsOptions_SetClosedCB) each(natsOptions_SetDisconnectedCB) \
@@ -26,8 +26,8 @@
     each(natsOptions_SetReconnectBufSize) each(natsOptions_SetReconnectJitter) each(natsOptions_SetReconnectWait) \
     each(natsOptions_SetReconnectedCB) each(natsOptions_SetRetryOnFailedConnect) each(natsOptions_SetSecure) \
     each(natsOptions_SetSendAsap) each(natsOptions_SetServers) each(natsOptions_SetTimeout) \
-    each(natsOptions_SetUserCredentialsFromFiles) each(natsStatus_GetText) each(natsSubscription_Destroy) \
-    each(natsSubscription_NextMsg) each(natsSubscription_QueuedMsgs) each(natsSubscription_SetPendingLimits) each(natsSubscription_Unsubscribe) \
+    each(natsOptions_SetUserCredentialsFromFiles) each(natsOptions_UseGlobalMessageDelivery) each(natsStatus_GetText) each(natsSubscription_Destroy) \
+    each(natsSubscription_SetOnCompleteCB) each(natsSubscription_SetPendingLimits) each(natsSubscription_Unsubscribe) \
     each(nats_GetLastError)
 
 static struct {
@@ -69,6 +69,8 @@ struct stagecoach_nats {
     natsConnection *connection;
     int set, bell, socket;
     int reads, writes;
+    // The caller and the library.
+    int users;
     void *context;
     void (*changed)(void *, int, const char *);
 };
@@ -126,13 +128,19 @@ static void on_disconnected(natsConnection *connection, void *closure) {
     self->changed(self->context, stagecoach_nats_disconnected, text);
 }
 
-static void on_closed(natsConnection *connection, void *closure) {
-    (void)connection;
-    struct stagecoach_nats *self = closure;
-    self->changed(self->context, stagecoach_nats_closed, NULL);
+static void leave(struct stagecoach_nats *self) {
+    if (__atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) > 0) return;
     close(self->set);
     close(self->bell);
     free(self);
+}
+
+static void on_closed(natsConnection *connection, void *closure) {
+    struct stagecoach_nats *self = closure;
+    const char *text = NULL;
+    library.natsConnection_GetLastError(connection, &text);
+    self->changed(self->context, stagecoach_nats_closed, text);
+    leave(self);
 }
 
 // Without one the library prints to standard error.
@@ -147,6 +155,9 @@ static natsStatus configure(natsOptions *to, const struct stagecoach_nats_option
     THEN(natsOptions_SetName(to, from->name));
     THEN(natsOptions_SetEventLoop(to, self, attach, want_reads, want_writes, detach));
     THEN(natsOptions_SetSendAsap(to, true));
+    // One thread for the messages of all subscriptions. Without it, asking for them would do, but the library keeps the word
+    // that nobody listens to itself then.
+    THEN(natsOptions_UseGlobalMessageDelivery(to, true));
     THEN(natsOptions_SetTimeout(to, from->connect_milliseconds));
     THEN(natsOptions_SetPingInterval(to, from->ping_milliseconds));
     THEN(natsOptions_SetMaxPingsOut(to, from->pings_unanswered));
@@ -174,7 +185,7 @@ struct stagecoach_nats *stagecoach_nats_open(const struct stagecoach_nats_option
     natsOptions *settings = NULL;
     natsStatus status = NATS_NO_MEMORY;
     if (!self) goto failed;
-    *self = (struct stagecoach_nats){.socket = -1, .context = options->context, .changed = options->changed};
+    *self = (struct stagecoach_nats){.socket = -1, .users = 2, .context = options->context, .changed = options->changed};
     self->set = epoll_create1(EPOLL_CLOEXEC);
     self->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = -1};
@@ -202,10 +213,9 @@ failed:;
 }
 
 void stagecoach_nats_close(struct stagecoach_nats *self) {
-    // `self` is gone once the last callback was made.
-    natsConnection *connection = self->connection;
-    library.natsConnection_Close(connection);
-    library.natsConnection_Destroy(connection);
+    library.natsConnection_Close(self->connection);
+    library.natsConnection_Destroy(self->connection);
+    leave(self);
 }
 
 void stagecoach_nats_ring(struct stagecoach_nats *self) {
@@ -258,11 +268,39 @@ const char *stagecoach_nats_status(int status) {
     return library.natsStatus_GetText(status);
 }
 
-stagecoach_nats_subscription stagecoach_nats_subscribe(struct stagecoach_nats *self, const char *subject, const char *group) {
+struct heard {
+    void *context;
+    void (*received)(void *, stagecoach_nats_message);
+    void (*ended)(void *);
+};
+
+static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *message, void *closure) {
+    (void)connection, (void)subscription;
+    struct heard *heard = closure;
+    heard->received(heard->context, message);
+}
+
+static void on_complete(void *closure) {
+    struct heard *heard = closure;
+    heard->ended(heard->context);
+    free(heard);
+}
+
+stagecoach_nats_subscription stagecoach_nats_subscribe(struct stagecoach_nats *self, const char *subject, const char *group,
+                                                       void *context, void (*received)(void *, stagecoach_nats_message),
+                                                       void (*ended)(void *)) {
     natsSubscription *subscription = NULL;
-    natsStatus status = group ? library.natsConnection_QueueSubscribeSync(&subscription, self->connection, subject, group)
-                              : library.natsConnection_SubscribeSync(&subscription, self->connection, subject);
-    if (status != NATS_OK) return NULL;
+    struct heard *heard = malloc(sizeof *heard);
+    if (!heard) return NULL;
+    *heard = (struct heard){context, received, ended};
+    natsStatus status =
+        group ? library.natsConnection_QueueSubscribe(&subscription, self->connection, subject, group, on_message, heard)
+              : library.natsConnection_Subscribe(&subscription, self->connection, subject, on_message, heard);
+    if (status != NATS_OK) {
+        free(heard);
+        return NULL;
+    }
+    library.natsSubscription_SetOnCompleteCB(subscription, on_complete, heard);
     // They are taken at once, and the caller bounds what it asks for.
     library.natsSubscription_SetPendingLimits(subscription, -1, -1);
     return subscription;
@@ -271,14 +309,6 @@ stagecoach_nats_subscription stagecoach_nats_subscribe(struct stagecoach_nats *s
 void stagecoach_nats_unsubscribe(stagecoach_nats_subscription subscription) {
     library.natsSubscription_Unsubscribe(subscription);
     library.natsSubscription_Destroy(subscription);
-}
-
-stagecoach_nats_message stagecoach_nats_next(stagecoach_nats_subscription subscription) {
-    natsMsg *message = NULL;
-    uint64_t queued = 0;
-    // The library's error for an empty one costs more than the question.
-    if (library.natsSubscription_QueuedMsgs(subscription, &queued) != NATS_OK || queued == 0) return NULL;
-    return library.natsSubscription_NextMsg(&message, subscription, 0) == NATS_OK ? message : NULL;
 }
 
 const char *stagecoach_nats_subject(stagecoach_nats_message message) {

@@ -12,8 +12,7 @@ extension NATSConnection {
 
     /// What the thread has for itself.
     private struct Local {
-        var subscriptions: [(token: UInt64, pointer: UnsafeMutableRawPointer, body: @Sendable (NATSMessage) -> Void)] =
-            []
+        var subscriptions: [(token: UInt64, pointer: UnsafeMutableRawPointer)] = []
         var nextSweep: UInt64 = 0
         var isWaitingForReplies = false
         var isClosing = false
@@ -29,29 +28,42 @@ extension NATSConnection {
 
     private func run() {
         guard let handle = open() else { return }
+        work(on: handle)
+        // The library closes a connection that is refused again and again: who is let in may change.
+        while !state.withLock(\.isClosing) {
+            usleep(NATSConnection.pause + UInt32.random(in: 0..<NATSConnection.pause))
+            if state.withLock(\.isClosing) { return }
+            if let handle = open(isFirst: false) { work(on: handle) }
+        }
+    }
+
+    /// How many microseconds pass at least before another connection is made.
+    private static let pause: UInt32 = 500_000
+
+    private func work(on handle: Handle) {
         var local = Local()
         let prefix = inbox.utf8.count
-        guard let replies = stagecoach_nats_subscribe(handle.pointer, "\(inbox)*", nil) else {
-            stagecoach_nats_close(handle.pointer)
-            return fail("the library can't subscribe")
+        let replies = subscribe(handle, to: "\(inbox)*", group: nil) { [weak self] message in
+            self?.takeReply(message, after: prefix)
         }
-        state.withLock { $0.handle = handle }
+        guard let replies else {
+            stagecoach_nats_close(handle.pointer)
+            return
+        }
+        state.withLock { state in
+            state.handle = handle
+            state.subscriptionChanges = Array(state.subscriptions.values)
+        }
         while !local.isClosing {
             send(through: handle, &local)
             stagecoach_nats_wait(handle.pointer, local.isWaitingForReplies ? Int32(NATSConnection.sweep) : -1)
-            takeReplies(from: replies, after: prefix)
-            for subscription in local.subscriptions {
-                while let message = stagecoach_nats_next(subscription.pointer) {
-                    subscription.body(NATSMessage(message))
-                }
-            }
             giveUpLate(&local)
         }
         for subscription in local.subscriptions { stagecoach_nats_unsubscribe(subscription.pointer) }
         stagecoach_nats_unsubscribe(replies)
         // What was handed over before it was closed still leaves.
         let deadline = NATSConnection.now + 500
-        while stagecoach_nats_unwritten(handle.pointer) > 0, NATSConnection.now < deadline {
+        while isConnected, stagecoach_nats_unwritten(handle.pointer) > 0, NATSConnection.now < deadline {
             stagecoach_nats_wait(handle.pointer, 50)
         }
         state.withLock { $0.handle = nil }
@@ -63,7 +75,7 @@ extension NATSConnection {
         let isRoom = stagecoach_nats_unwritten(handle.pointer) < NATSConnection.unwrittenLimit
         let (outgoing, changes) = state.withLock { state in
             state.isRung = false
-            local.isClosing = state.isClosing
+            local.isClosing = state.isClosing || state.isLost
             local.isWaitingForReplies = !state.replies.isEmpty
             let changes = state.subscriptionChanges
             state.subscriptionChanges = []
@@ -87,9 +99,8 @@ extension NATSConnection {
     private func apply(_ change: SubscriptionChange, through handle: Handle, _ local: inout Local) {
         switch change {
         case .add(let token, let subject, let group, let body):
-            let pointer = withOptionalCString(group) { stagecoach_nats_subscribe(handle.pointer, subject, $0) }
-            guard let pointer else { return }
-            local.subscriptions.append((token, pointer, body))
+            guard let pointer = subscribe(handle, to: subject, group: group, body) else { return }
+            local.subscriptions.append((token, pointer))
         case .remove(let token):
             guard let index = local.subscriptions.firstIndex(where: { $0.token == token }) else { return }
             stagecoach_nats_unsubscribe(local.subscriptions.remove(at: index).pointer)
@@ -111,17 +122,23 @@ extension NATSConnection {
         }
     }
 
-    private func takeReplies(from subscription: UnsafeMutableRawPointer, after prefix: Int) {
-        var answers: [(token: UInt64, message: NATSMessage)] = []
-        while let pointer = stagecoach_nats_next(subscription) {
-            let message = NATSMessage(pointer)
-            if let token = message.token(after: prefix) { answers.append((token, message)) }
+    private func subscribe(
+        _ handle: Handle, to subject: String, group: String?, _ body: @escaping @Sendable (NATSMessage) -> Void
+    ) -> UnsafeMutableRawPointer? {
+        let context = Unmanaged.passRetained(Listener(body))
+        let pointer = subject.withCString { subject in
+            withOptionalCString(group) { group in
+                stagecoach_nats_subscribe(
+                    handle.pointer, subject, group, context.toOpaque(), whenReceived, whenEnded)
+            }
         }
-        if answers.isEmpty { return }
-        let receivers = state.withLock { state in
-            answers.map { answer in state.replies.removeValue(forKey: answer.token)?.receiver }
-        }
-        for (answer, receiver) in zip(answers, receivers) { receiver?(.success(answer.message)) }
+        if pointer == nil { context.release() }
+        return pointer
+    }
+
+    private func takeReply(_ message: NATSMessage, after prefix: Int) {
+        guard let token = message.token(after: prefix) else { return }
+        state.withLock { $0.replies.removeValue(forKey: token) }?.receiver(.success(message))
     }
 
     private func giveUpLate(_ local: inout Local) {
@@ -140,7 +157,8 @@ extension NATSConnection {
 /// How the connection comes and goes.
 extension NATSConnection {
     /// Reaches the first server, or fails to, and has the library go on trying.
-    private func open() -> Handle? {
+    private func open(isFirst: Bool = true) -> Handle? {
+        state.withLock { $0.isLost = false }
         var isConnected: Int32 = 0
         var problem = [CChar](repeating: 0, count: 256)
         let context = Unmanaged.passRetained(self)
@@ -169,6 +187,7 @@ extension NATSConnection {
         }
         guard let pointer else {
             context.release()
+            guard isFirst else { return nil }
             fail(String(decoding: problem.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
             return nil
         }
@@ -190,7 +209,12 @@ extension NATSConnection {
         switch what {
         case Int(stagecoach_nats_connected): connected(state.withLock(\.handle))
         case Int(stagecoach_nats_disconnected): disconnected(text ?? "the connection was lost")
-        default: disconnected("it is closed")
+        default:
+            disconnected(text ?? "it is closed")
+            state.withLock { state in
+                state.isLost = true
+                state.ring()
+            }
         }
     }
 
@@ -226,6 +250,24 @@ private let whenChanged: @convention(c) (UnsafeMutableRawPointer?, Int32, Unsafe
     let connection = Unmanaged<NATSConnection>.fromOpaque(context)
     connection.takeUnretainedValue().changed(Int(what), text.map { String(cString: $0) })
     if what == Int32(stagecoach_nats_closed) { connection.release() }
+}
+
+/// Who hears a subscription's messages.
+private final class Listener: Sendable {
+    let body: @Sendable (NATSMessage) -> Void
+
+    init(_ body: @escaping @Sendable (NATSMessage) -> Void) { self.body = body }
+}
+
+private let whenReceived: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = {
+    context, message in
+    guard let context, let message else { return }
+    Unmanaged<Listener>.fromOpaque(context).takeUnretainedValue().body(NATSMessage(message))
+}
+
+private let whenEnded: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
+    guard let context else { return }
+    Unmanaged<Listener>.fromOpaque(context).release()
 }
 
 private func withOptionalCString<Result>(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {

@@ -38,10 +38,13 @@ package final class NATSConnection: Sendable {
         var isRung = false
         var isConnected = false
         var isClosing = false
+        /// Whether the library has closed it by itself; another takes its place.
+        var isLost = false
         var problem: String? = "not connected yet"
         var maxPayload = 1 << 20
         var lastToken: UInt64 = 0
         var replies: [UInt64: Reply] = [:]
+        var subscriptions: [UInt64: SubscriptionChange] = [:]
         var subscriptionChanges: [SubscriptionChange] = []
         var observers: [UInt64: @Sendable (Bool) -> Void] = [:]
         var connects: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -226,12 +229,15 @@ package final class NATSConnection: Sendable {
     ) -> NATSObservation {
         let token = state.withLock { state in
             state.lastToken += 1
-            state.subscriptionChanges.append(.add(state.lastToken, subject: subject, group: group, body))
+            let change = SubscriptionChange.add(state.lastToken, subject: subject, group: group, body)
+            state.subscriptions[state.lastToken] = change
+            state.subscriptionChanges.append(change)
             state.ring()
             return state.lastToken
         }
         return NATSObservation { [weak self] in
             self?.state.withLock { state in
+                state.subscriptions[token] = nil
                 state.subscriptionChanges.append(.remove(token))
                 state.ring()
             }

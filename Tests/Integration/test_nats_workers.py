@@ -1,7 +1,6 @@
 """Workers of a shared queue: each message is worked on once and in order, whoever of them is killed, started or upgraded."""
 
 import collections
-import itertools
 import json
 import os
 import queue
@@ -11,11 +10,12 @@ import sqlite3
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 
 import pytest
 
-from conftest import DEADLINE, Host, program, receive_json, say, wait_until, waiting
+from conftest import DEADLINE, program, receive_json, say, wait_until, waiting
 from test_nats import PARTITIONS, SHARED, environment
 
 # The rows of all of them are in one file here; on several machines they are in PostgreSQL.
@@ -222,7 +222,8 @@ def test_while_nats_is_away_new_messages_are_treated_as_the_file_says(serve, nat
         if policy == "reject":
             assert frame["error"]["code"] == "busy" and frame["error"]["retryable"], frame
         else:
-            assert frame["type"] == "response" and len(host.entries("busy")) == 1
+            assert frame["type"] == "response"
+            wait_until(lambda: len(host.entries("busy")) == 1, "the log")
         nats.start()
         wait_until(lambda: readiness(host).endswith(b"outbox: ready\n"), "/readyz")
         assert say(client, "after")["type"] == "response"
@@ -251,7 +252,8 @@ def test_a_full_stream_does_what_the_file_says(serve, nats, work, tmp_path, poli
             if policy == "reject":
                 assert frames[-1]["error"]["code"] == "busy"
             else:
-                assert frames[-1]["type"] == "response" and host.entries("busy")
+                assert frames[-1]["type"] == "response"
+                wait_until(lambda: host.entries("busy"), "the log")
 
 
 def stored_bytes(nats):

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-// NATS' C client, driven by one thread of ours a connection. The library is loaded when it is first used: a program that uses
+// NATS' C client, driven by one thread of ours for each connection. The library is loaded when it is first used: a program that uses
 // no NATS neither needs nor touches it.
 
 // Loads the library. NULL, or why it can't be had.
@@ -39,7 +39,8 @@ struct stagecoach_nats_options {
 struct stagecoach_nats *stagecoach_nats_open(const struct stagecoach_nats_options *options, int *is_connected, char *problem,
                                              size_t problem_size);
 
-// Closes it. `changed` is called with `closed` when nothing else will come.
+// Closes it; also one that the library has closed by itself, as it does where it is refused again and again. `changed` is
+// called with `closed` when nothing else will come.
 void stagecoach_nats_close(struct stagecoach_nats *connection);
 
 // Ends a wait, or the next one. From any thread, until it is closed.
@@ -64,13 +65,15 @@ int stagecoach_nats_is_away(int status);
 // What a status means, and what the library says of the last failure on this thread.
 const char *stagecoach_nats_status(int status);
 
-// NULL where it fails. Of a group, each message comes to one alone; `group` may be NULL.
+// Hears messages. Of a group, each comes to one alone; `group` may be NULL. NULL where it fails, and then nothing is called.
+//
+// `received` is called on one thread of the library's for all subscriptions, for one message at a time, which it is to free;
+// `ended` once nothing will come any more.
 stagecoach_nats_subscription stagecoach_nats_subscribe(struct stagecoach_nats *connection, const char *subject,
-                                                       const char *group);
+                                                       const char *group, void *context,
+                                                       void (*received)(void *context, stagecoach_nats_message message),
+                                                       void (*ended)(void *context));
 void stagecoach_nats_unsubscribe(stagecoach_nats_subscription subscription);
-
-// The next message that has come; NULL where there is none.
-stagecoach_nats_message stagecoach_nats_next(stagecoach_nats_subscription subscription);
 
 const char *stagecoach_nats_subject(stagecoach_nats_message message);
 // NULL where there is none.

@@ -32,7 +32,8 @@ extension NATSQueue: Guaranteeing {
             Guarantee("stream", "keeps what waits in the stream \(stream)", .unranked, otherwise: "")
                 .comparedWherePromised,
             Guarantee(
-                "replicas", "\(replicas) servers keep each message", .level(Double(replicas)),
+                "replicas", replicas == 1 ? "one server keeps each message" : "\(replicas) servers keep each message",
+                .level(Double(replicas)),
                 otherwise: "one server keeps each message"
             )
             .comparedWherePromised,

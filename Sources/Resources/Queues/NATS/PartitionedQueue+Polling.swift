@@ -13,6 +13,7 @@ extension PartitionedQueue {
             state.nextPoll = now + PartitionedQueue.pace
             return true
         }
+        let (pushed, ended) = state.withLock { ($0.pushed, $0.ended) }
         guard isDue, let info = try? await jetStream.stream(stream, counting: "\(subject).*") else { return }
         let count = info.subjects.values.reduce(0, +)
         var oldest: Timestamp?
@@ -28,7 +29,8 @@ extension PartitionedQueue {
             }
             state.lastPolled = now
             state.polled = Queue.Depth(messages: count, oldest: oldest)
-            (state.pushed, state.ended) = (0, 0)
+            state.pushed -= pushed
+            state.ended -= ended
             if count == 0 { state.unreadable = [] }
         }
         await beginAnewWhereLeft(info.subjects)
