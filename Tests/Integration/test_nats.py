@@ -2,10 +2,11 @@
 
 import json
 import subprocess
+import time
 
 import pytest
 
-from conftest import receive_json, say, wait_until, waiting
+from conftest import DEADLINE, receive_json, say, wait_until, waiting
 from natskeys import Operator
 from natsserver import NATSServer
 
@@ -47,6 +48,19 @@ def test_an_answer_leaves_once_the_stream_has_its_message_and_a_row_follows(serv
         wait_until(lambda: wire.count() == 0, "the stream to be empty")
         wait_until(lambda: waiting(host) == 0, "the metric")
         assert wire.stream()["state"]["last_seq"] == 20, "each message once"
+
+
+def test_what_comes_after_idle_seconds_is_worked_on_at_once(serve, nats):
+    host = serve(SHARED, env=environment(nats))
+    # Longer than a request for messages lasts.
+    time.sleep(6)
+    with host.connect() as client:
+        receive_json(client)
+        start = time.monotonic()
+        for number in range(30):
+            say(client, str(number))
+        host.wait_for_rows(30)
+    assert time.monotonic() - start < 4 * DEADLINE / 10, "each but the first waits for the next request"
 
 
 def test_a_stream_of_work_is_made_that_drops_nothing_by_age_or_count(serve, nats):

@@ -9,7 +9,7 @@ extension QueueTrial {
             queue.finish(taken, lane: 0)
             guard let found = taken.first?.message else { return ["it hands out nothing"] }
             return Self.check(
-                MessageRecord(found) == MessageRecord(message), "the message that came out is not the one that went in")
+                Message.Record(found) == Message.Record(message), "the message that came out is not the one that went in")
         }
     }
 
@@ -225,7 +225,7 @@ extension QueueTrial {
                 queue.finish(taken, lane: 0)
                 return Self.expect(Self.prompts(taken), messages.map(\.prompt), "after a restart")
                     + Self.check(
-                        taken.map { MessageRecord($0.message) } == messages.map(MessageRecord.init),
+                        taken.map { Message.Record($0.message) } == messages.map(Message.Record.init),
                         "after a restart a message is not the one that went in")
             }
     }

@@ -1,0 +1,89 @@
+import Testing
+
+@testable import Resources
+
+@Suite("A partition of a queue in NATS")
+struct PartitionTests {
+    private let start = ContinuousClock.now
+
+    private func held() -> Partition {
+        var partition = Partition()
+        partition.consumer = "c"
+        partition.takes = true
+        partition.lastPull = start - .seconds(60)
+        partition.requestedUntil = start - .seconds(60)
+        return partition
+    }
+
+    @Test("asks for as much as there is room for, and for all of it again before that ends")
+    func renewal() {
+        var partition = held()
+        #expect(partition.pull(at: start) == Partition.window)
+        #expect(partition.pull(at: start + .seconds(1)) == 0)
+        #expect(partition.pull(at: start + Partition.renewal) == Partition.window)
+        #expect(partition.pull(at: start + Partition.renewal * 2) == Partition.window)
+        #expect(Partition.renewal < Partition.pull && Partition.pull < Partition.lease)
+    }
+
+    @Test("asks for more once half of what it asked for is here and done")
+    func more() {
+        var partition = held()
+        _ = partition.pull(at: start)
+        partition.requested -= Partition.window / 2 - 1
+        #expect(partition.pull(at: start) == 0)
+        partition.requested -= 1
+        #expect(partition.pull(at: start) == Partition.window / 2)
+    }
+
+    @Test("keeps its lease also where there is no room, and while it is given away")
+    func lease() {
+        var partition = held()
+        partition.here = Partition.window * 2
+        #expect(partition.pull(at: start) == 1)
+        partition.isLeaving = true
+        partition.takes = false
+        #expect(partition.pull(at: start + .seconds(1)) == 0)
+        #expect(partition.pull(at: start + Partition.renewal) == 1)
+        partition.consumer = nil
+        #expect(partition.pull(at: start + .seconds(60)) == 0)
+    }
+
+    @Test("is known by the session, the same on every host, and all are used")
+    func index() {
+        #expect(Partition.index(of: "") == 1)
+        #expect(Set((0..<1_000).map { Partition.index(of: "session \($0)") }).count == Partition.count)
+    }
+
+    @Test("is one worker's share of as many as there are, whoever comes and goes")
+    func shares() {
+        var group = WorkerGroup()
+        #expect(group.share(of: "b").count == Partition.count && !group.hasOthers)
+        for other in ["a", "c"] { group.hear(.hello, from: other, of: nil, at: start) }
+        let counts = ["a", "b", "c"].map { worker in
+            var group = WorkerGroup()
+            for other in ["a", "b", "c"] where other != worker { group.hear(.here, from: other, of: nil, at: start) }
+            return group.share(of: worker).count
+        }
+        #expect(counts.sorted() == [5, 5, 6])
+        group.hear(.gone, from: "a", of: nil, at: start)
+        #expect(group.share(of: "b").count == 8)
+        group.forget(at: start + .seconds(7))
+        #expect(group.share(of: "b").count == Partition.count)
+    }
+
+    @Test("is left to others only while there are others")
+    func offer() {
+        var group = WorkerGroup()
+        group.isOfferedTo(others: 3, until: start + .seconds(10))
+        #expect(group.offer(of: 3) == nil)
+        group.hear(.here, from: "a", of: nil, at: start)
+        #expect(group.offer(of: 3) == start + .seconds(10) && group.offer(of: 4) == nil)
+    }
+
+    @Test("has its last finished numbers, and not all of them")
+    func recent() {
+        var numbers = RecentNumbers(limit: 3)
+        for number: Int64 in [1, 2, 2, 3, 4] { numbers.insert(number) }
+        #expect(!numbers.contains(1) && numbers.contains(2) && numbers.contains(4))
+    }
+}
