@@ -224,3 +224,12 @@ def test_a_file_of_credentials_lets_the_host_in(serve, run, tmp_path):
         assert not any(seed in line for line in host.log + other.log)
     finally:
         server.end()
+
+
+def test_the_library_is_loaded_only_by_a_host_whose_file_has_the_queue(serve, nats, offline):
+    def has_library(host):
+        with open(f"/proc/{host.process.pid}/maps") as maps:
+            return "libnats" in maps.read()
+
+    assert not has_library(offline)
+    assert has_library(serve(SHARED, env=environment(nats)))
