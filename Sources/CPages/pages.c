@@ -27,6 +27,12 @@ static const unsigned char console_html[] = {
 static const unsigned char console_js[] = {
 #embed "files/console.js"
 };
+static const unsigned char dom_js[] = {
+#embed "files/dom.js"
+};
+static const unsigned char exchange_js[] = {
+#embed "files/exchange.js"
+};
 static const unsigned char icon_svg[] = {
 #embed "files/icon.svg"
 };
@@ -55,6 +61,8 @@ static const struct stagecoach_page_file files[] = {
     FILE("console.css", console_css),
     FILE("console.html", console_html),
     FILE("console.js", console_js),
+    FILE("dom.js", dom_js),
+    FILE("exchange.js", exchange_js),
     FILE("icon.svg", icon_svg),
     FILE("markdown.js", markdown_js),
     FILE("marked.js", marked_js),

@@ -1,127 +1,17 @@
 // The chat page: conversations with the pipelines of this host.
 import { Connection } from "./connection.js";
-import { Rendering, copy } from "./markdown.js";
+import { announce, button, byId, element } from "./dom.js";
+import { Exchange } from "./exchange.js";
 import * as sessions from "./sessions.js";
 
-const byId = (id) => document.getElementById(id);
 const given = (id) => JSON.parse(byId(id).textContent);
 const pipelines = given("pipelines"), needsToken = given("needs-token"), hasHistory = given("has-history");
 const log = byId("log"), prompt = byId("prompt"), choice = byId("pipeline"), token = byId("token");
 let current; // the chat that is shown
 const chats = new Map(); // those that are connected, by session
 
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-function button(text, action, properties = {}) {
-  const made = element("button", { type: "button", textContent: text, ...properties });
-  made.addEventListener("click", () => action(made));
-  return made;
-}
-
-// Said to a screen reader once, when something is complete, and not word by word.
-const announce = (text) => (byId("announcer").textContent = text);
-
 // Random also where the page did not come by HTTPS.
 const newID = () => "c-" + [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
-// What to do about an error, for whoever sees it. The host's own text stands before it.
-const ADVICE = {
-  model_key_missing: "Whoever runs this host sets the model's key (for OpenAI: OPENAI_API_KEY, in the environment or in .env) and starts it again.",
-  model_unauthorized: "The model's API does not accept the host's key. Whoever runs the host sets a valid one.",
-  model_rate_limited: "The model's API is asked too often. Try again in a moment.",
-  model_timeout: "Try again, or ask for a shorter answer. The pipeline file can give the model more time: complete: {timeout: …}.",
-  model_unavailable: "Try again. If it stays so, “stagecoach doctor” on the host says what can't be reached.",
-  model_bad_response: "Try again, or ask in other words. The host's log has the details.",
-  model_filtered: "Ask in other words: the model's provider keeps this answer back.",
-  database_unavailable: "Try again in a moment. “/readyz” on the host says which database is missing.",
-  too_long: "Shorten the message and send it again.",
-  invalid_message: "Change the message and send it again.",
-  budget_spent: "Wait until there is a new budget, or ask whoever runs the host for more.",
-  rate_limited: "Wait a moment and try again.",
-  busy: "The host has more to do than it can take. Try again in a moment.",
-  timeout: "Try again. The stage took longer than the pipeline file lets it.",
-  stopping: "The host stops. Try again when it is back.",
-};
-const EDITED = ["too_long", "invalid_message", "model_filtered"];
-
-function advice(error) {
-  const seconds = error.retry_after;
-  if (seconds) return `Try again in ${seconds < 120 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`}.`;
-  return ADVICE[error.code] ?? (error.retryable ? "Try again." : "The host's log says more, under this session.");
-}
-
-/** A message and its answer, as they are seen. */
-class Exchange {
-  constructor(chat, entry) {
-    Object.assign(this, { chat, entry });
-    this.answer = element("div", { className: "answer waiting" });
-    this.tools = element("div", { className: "tools" });
-    const asked = element("div", { className: "prompt", dir: "auto", textContent: entry.prompt });
-    this.element = element("article", {}, element("h2", { className: "visually-hidden", textContent: "Message and answer" }), asked, this.answer, this.tools);
-    this.rendering = new Rendering(this.answer, () => chat.follow());
-    if (entry.answer) this.rendering.add(entry.answer);
-    if (entry.state !== "waiting") this.settle(false);
-    else this.answer.setAttribute("aria-busy", "true");
-  }
-
-  add(text) {
-    if (this.isAskedAgain) {
-      this.rendering.reset();
-      this.entry.answer = "";
-      this.isAskedAgain = false;
-      this.note("");
-    }
-    this.entry.answer = (this.entry.answer ?? "") + text;
-    this.rendering.add(text);
-  }
-
-  note(text) {
-    this.tools.replaceChildren(...(text ? [element("span", { textContent: text })] : []));
-  }
-
-  /** Shows how it has ended: `done`, `broken` with what had come, or `failed` with nothing. */
-  async settle(isNew = true) {
-    const { entry, answer } = this;
-    const ended = this.rendering.end(entry.answer ?? "");
-    if (entry.state === "failed" && !entry.answer) answer.remove();
-    await ended;
-    answer.classList.remove("waiting");
-    answer.removeAttribute("aria-busy");
-    answer.classList.toggle("broken", entry.state === "broken");
-    this.tools.replaceChildren();
-    if (entry.answer) {
-      this.tools.append(button("Copy", (pressed) => copy(entry.answer, pressed), { ariaLabel: "Copy the answer" }));
-    }
-    if (entry.isCut) this.tools.append(element("span", { textContent: "Only its beginning is kept in this browser." }));
-    if (entry.state === "done") {
-      if (entry.finish === "length") this.tools.append(element("span", { textContent: "The model stopped at its longest answer." }));
-      if (isNew) announce("Answer: " + entry.answer.slice(0, 500));
-    } else this.complain(isNew);
-    this.chat.follow();
-  }
-
-  complain(isNew) {
-    const { error } = this.entry;
-    const start = this.entry.state === "broken" ? "Broken off: " : "";
-    if (error?.code === "cancelled") {
-      const text = this.entry.answer ? "Stopped. This is what had come." : "Stopped before an answer came.";
-      this.tools.append(element("span", { className: "stopped", textContent: text }));
-      if (isNew) announce(text);
-    } else {
-      const text = error ? `${start}${error.message}` : `${start}this is what the host has stored of the answer.`;
-      const box = element("div", { className: "error" }, element("p", { textContent: text }));
-      if (error) box.append(element("p", { textContent: advice(error) }));
-      if (EDITED.includes(error?.code)) box.append(button("Edit the message", () => edit(this.entry.prompt)));
-      else box.append(button("Try again", () => this.chat.ask(this.entry.prompt)));
-      this.tools.before(box);
-      if (isNew) announce(error ? `${text}. ${advice(error)}` : text);
-    }
-  }
-}
 
 /** A conversation: what was said, and its connection while there is one. */
 class Chat {
@@ -198,6 +88,11 @@ class Chat {
     this.keep();
     announce("Sent. Waiting for the answer.");
     update();
+  }
+
+  edit(text) {
+    prompt.value = text;
+    prompt.focus();
   }
 
   stop() {
@@ -369,11 +264,6 @@ function toggleList(isShown) {
   byId("list-toggle").setAttribute("aria-expanded", String(isShown));
 }
 
-function edit(text) {
-  prompt.value = text;
-  prompt.focus();
-}
-
 function send(text) {
   if (!text.trim()) return;
   if (needsToken && !token.value) return void token.focus();
@@ -408,6 +298,8 @@ function enter() {
   // Enter is a change and a submission.
   if (!token.value || connection.token === token.value && ["connecting", "open"].includes(connection.state)) return;
   for (const chat of chats.values()) if (chat !== current) chat.leave();
+  // A session is its first user's; one in which nothing was said is not missed.
+  if (!current.entries.length) Object.assign(connection, { session: undefined, seq: 0 });
   current.connect();
   current.recall();
 }

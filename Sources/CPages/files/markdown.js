@@ -1,4 +1,5 @@
 // An answer's Markdown, shown while it comes: what is whole is rendered once, only the last block again and again.
+import { button, copy, element } from "./dom.js";
 import { defaults, Lexer, Parser, Renderer, Tokenizer } from "./marked.js";
 import DOMPurify from "./purify.js";
 
@@ -49,39 +50,13 @@ const ALLOWED = {
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
 };
 
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-/** Copies a text, also where the page did not come by HTTPS. */
-export async function copy(text, button) {
-  let done = true;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const box = element("textarea", { value: text, readOnly: true, className: "visually-hidden" });
-    document.body.prepend(box);
-    box.select();
-    done = document.execCommand("copy");
-    box.remove();
-    button.focus();
-  }
-  const before = button.dataset.label ?? (button.dataset.label = button.textContent);
-  button.textContent = done ? "Copied" : "Not copied";
-  setTimeout(() => (button.textContent = before), 1500);
-}
-
 function codeBox(language) {
   const code = element("code", { dir: "ltr" });
-  const button = element("button", { type: "button", textContent: "Copy" });
-  button.setAttribute("aria-label", "Copy the code");
-  button.addEventListener("click", () => copy(code.textContent, button));
+  const press = button("Copy", (pressed) => copy(code.textContent, pressed), { ariaLabel: "Copy the code" });
   const pre = element("pre", { tabIndex: 0 }, code);
   pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
-  const head = element("div", { className: "head" }, element("span", { textContent: language || "code" }), button);
+  const head = element("div", { className: "head" }, element("span", { textContent: language || "code" }), press);
   return { box: element("div", { className: "code" }, head, pre), code };
 }
 
