@@ -59,7 +59,7 @@ struct TopScreen {
     private func reload(_ reload: JSONValue?, _ columns: Int) -> [String] {
         guard let reload, case .object = reload else { return [] }
         let isTaken = reload["taken"] == .bool(true)
-        let what = isTaken ? "reloaded" : "the changed files were refused: \(reload.string("reason"))"
+        let what = isTaken ? "reloaded" : "reload refused: \(reload.string("reason"))"
         let line = TerminalText.cut("\(reload.string("time").dropFirst(11).prefix(8))  \(what)", to: columns)
         let found = reload.list("diagnostics").prefix(3).flatMap { diagnostic -> [String] in
             if case .string(let text) = diagnostic {
