@@ -6,7 +6,7 @@ import pytest
 
 NAMES = """
 attempt background complete exec http limit log parallel persist recall receive respond route
-transform use validate disk echo memory openai postgres sqlite supabase
+transform use validate disk echo memory nats openai postgres sqlite supabase
 """.split()
 
 
