@@ -30,7 +30,11 @@ extension Chain.Condition: SettingValue {
                 let read = reader.with(subject: "'\(test.name)' of '\(entry.name)' in \(reader.subject)") {
                     Test.read(test, with: &$0)
                 }
-                if let read { condition = condition.and(entry.name, read) } else { isWhole = false }
+                if let read {
+                    condition = condition.and(entry.name, read, written: Chain.Condition.shown(test.value))
+                } else {
+                    isWhole = false
+                }
             }
         }
         return isWhole ? condition : nil

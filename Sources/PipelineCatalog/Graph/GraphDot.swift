@@ -12,7 +12,7 @@ enum GraphDot {
         }
         let drawing = GraphEdges(graph)
         for node in drawing.nodes {
-            lines.append("  \(node.id) [label=\(quoted(node.box.label))];")
+            lines.append("  \(node.id) [label=\(quoted(node.box.lines.joined(separator: "\n")))];")
             for edge in drawing.edges where edge.to == node.id { lines.append("  \(arrow(edge))") }
             for name in node.box.uses {
                 lines.append("  \(node.id) -> \(resourceID(name)) [dir=none, style=dotted];")
@@ -36,6 +36,6 @@ enum GraphDot {
     private static func resourceID(_ name: String) -> String { quoted("resource \(name)") }
 
     private static func quoted(_ text: String) -> String {
-        "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
+        "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n"))\""
     }
 }

@@ -46,10 +46,11 @@ struct GraphEdges {
         for box in boxes {
             let id = "s\(nodes.count)"
             nodes.append(Node(id: id, box: box))
-            let condition = box.condition ? "when" : nil
+            let condition = box.condition.isEmpty ? nil : box.conditionWords
             for exit in exits {
                 let isQueue = box.queue != nil
-                let label = [exit.label, isQueue ? "queue" : condition].compactMap(\.self).joined(separator: ", ")
+                let queue = isQueue ? (["queue"] + box.queueFacts).joined(separator: ", ") : nil
+                let label = [exit.label, condition, queue].compactMap(\.self).joined(separator: ", ")
                 edges.append(
                     Edge(
                         from: exit.id, to: id, label: label.isEmpty ? nil : label,
@@ -74,4 +75,12 @@ struct GraphEdges {
         }
         return exits
     }
+}
+
+extension PipelineGraph.Box {
+    /// For which messages it is.
+    var conditionWords: String { "when \(condition.joined(separator: " and "))" }
+
+    /// Its label and what is said of it, a line each.
+    var lines: [String] { [label] + facts }
 }

@@ -22,7 +22,8 @@ enum GraphMermaid {
         }
         let drawing = GraphEdges(graph)
         for node in drawing.nodes {
-            lines.append("  \(prefix)\(node.id)[\"\(quoted(node.box.label))\"]")
+            let text = node.box.lines.map(quoted).joined(separator: "<br>")
+            lines.append("  \(prefix)\(node.id)[\"\(text)\"]")
             for edge in drawing.edges where edge.to == node.id { lines.append("  \(arrow(edge, prefix))") }
             for name in node.box.uses {
                 guard let index = resourceIDs.firstIndex(of: name) else { continue }
@@ -35,11 +36,17 @@ enum GraphMermaid {
 
     private static func arrow(_ edge: GraphEdges.Edge, _ prefix: String) -> String {
         let line = edge.style == .background ? "-.->" : "-->"
-        let label = edge.label.map { "|\(quoted($0))|" } ?? ""
+        let label = edge.label.map { "|\(isPlain($0) ? $0 : "\"\(quoted($0))\"")|" } ?? ""
         return "\(prefix)\(edge.from) \(line)\(label) \(prefix)\(edge.to)"
     }
 
+    /// Whether a text means itself without quotes.
+    private static func isPlain(_ text: String) -> Bool {
+        text.allSatisfy { $0.isLetter || $0.isNumber || " ,.".contains($0) }
+    }
+
     private static func quoted(_ text: String) -> String {
-        text.replacing("\"", with: "#quot;").replacing("|", with: "#124;")
+        text.replacing("#", with: "#35;").replacing("\"", with: "#quot;").replacing("|", with: "#124;")
+            .replacing("<", with: "#lt;").replacing(">", with: "#gt;")
     }
 }

@@ -14,8 +14,12 @@ enum GraphText {
         var line = box.queue == nil ? "\(indentation)├─ \(box.label)" : "\(indentation)├┄┄▷ \(box.label)"
         if box.label != box.stage { line += " (\(box.stage))" }
         if !box.uses.isEmpty { line += "  → \(box.uses.joined(separator: ", "))" }
-        if let queue = box.queue { line += "  [in the background: queue in \(queue) when full]" }
-        if box.condition { line += "  [for some messages]" }
+        if let queue = box.queue {
+            line +=
+                "  [\((["in the background: queue in \(queue) when full"] + box.queueFacts).joined(separator: "; "))]"
+        }
+        let facts = (box.condition.isEmpty ? [] : [box.conditionWords]) + box.facts
+        if !facts.isEmpty { line += "  [\(facts.joined(separator: "; "))]" }
         lines.append(line)
         let isNamed = box.branches.count > 1 || box.flow == .oneOf(isExhaustive: false)
         for branch in box.branches {

@@ -7,10 +7,15 @@ package struct PipelineGraph: Sendable {
         let label: String
         let stage: String
         let uses: [String]
-        let condition: Bool
+        /// The tests of its `when`, all of which must hold.
+        let condition: [String]
+        /// The model that it asks for, its deadlines, and what happens after an error.
+        let facts: [String]
         let queue: String?
         /// The resource that is the queue; `nil` where it is the step's own.
         let queueName: String?
+        /// What the queue does after an error.
+        let queueFacts: [String]
         /// What the queue promises, a sentence each.
         let guarantee: [String]
         let errorSteps: [Box]
@@ -43,20 +48,30 @@ extension PipelineGraph.Box {
         label = step.label
         stage = type(of: step.stage).name
         uses = step.usedResources
-        condition = step.modifiers.when != nil
-        queue = step.modifiers.async.map { "\($0.queueWords), \($0.whenFull.rawValue)" }
+        let modifiers = step.modifiers
+        condition = modifiers.when?.words ?? []
+        facts = StepFacts(step).all
+        queue = modifiers.async.map { "\($0.queueWords), \($0.whenFull.rawValue)" }
         queueName = step.queueName
-        guarantee =
-            (step.modifiers.async?.guarantee).map { [$0.whenKilled, $0.whenDown, $0.whenMachineLost] } ?? []
+        queueFacts = modifiers.async.map { StepFacts.of($0) } ?? []
+        guarantee = (modifiers.async?.guarantee).map { [$0.whenKilled, $0.whenDown, $0.whenMachineLost] } ?? []
         errorSteps = step.errorSteps.map { PipelineGraph.Box($0) }
         let composite = step.composite
         flow = composite?.flow
         branches =
             composite.map { composite in
-                zip(composite.branchNames, composite.branches).map { name, branch in
+                zip(composite.drawnNames, composite.branches).map { name, branch in
                     PipelineGraph.Branch(name: name, boxes: branch.stepList.steps.map { PipelineGraph.Box($0) })
                 }
             } ?? []
+    }
+}
+
+extension CompositeStage {
+    /// What each branch is called, with the tests that lead into it.
+    fileprivate var drawnNames: [String] {
+        guard let route = self as? Chain.Route else { return branchNames }
+        return route.cases.map { $0.when.map { "when \($0.words.joined(separator: " and "))" } ?? "otherwise" }
     }
 }
 

@@ -42,7 +42,7 @@ struct CompositeDrawingTests {
                     │
                     ├─ entry
                     ├─ route
-                    │    when prompt:
+                    │    when prompt starts with ${SECRET}:
                     │    ├─ probe
                     │    otherwise:
                     │    ├─ attempt
@@ -50,14 +50,14 @@ struct CompositeDrawingTests {
                     │    │    ├─ answer
                     │    │    catch:
                     │    │    ├─ sorry (answer)
-                    ├─ parallel
+                    ├─ parallel  [timeout 3s]
                     │    branch 1:
                     │    ├─ mark
                     │    branch 2:
                     │    ├─ store (batch_probe)
                     ├┄┄▷ background  [in the background: queue in memory, 1000, drop when full]
                     │    ├─ late (mark)
-                    ├─ probe-2 (probe)  [for some messages]
+                    ├─ probe-2 (probe)  [when prompt is longer than 3]
                     ▼
                   client
                 """)
@@ -74,14 +74,14 @@ struct CompositeDrawingTests {
                   s1["route"]
                   s0 --> s1
                   s2["probe"]
-                  s1 -->|when prompt| s2
+                  s1 -->|"when prompt starts with ${SECRET}"| s2
                   s3["attempt"]
                   s1 -->|otherwise| s3
                   s4["answer"]
                   s3 -->|attempt| s4
                   s5["sorry"]
                   s3 -->|catch| s5
-                  s6["parallel"]
+                  s6["parallel<br>timeout 3s"]
                   s2 --> s6
                   s4 --> s6
                   s5 --> s6
@@ -95,13 +95,29 @@ struct CompositeDrawingTests {
                   s10["late"]
                   s9 --> s10
                   s11["probe-2"]
-                  s7 -->|when| s11
-                  s8 -->|when| s11
+                  s7 -->|when prompt is longer than 3| s11
+                  s8 -->|when prompt is longer than 3| s11
                   s11 --> client
                 """)
         let dot = GraphFormat.dot.draw(PipelineGraph(try file()))
         #expect(dot.contains("s3 -> s5 [label=\"catch\", style=dotted];"))
         #expect(!dot.contains("s3cret"))
+    }
+
+    @Test("tests are said in words, without what may be a secret")
+    func conditions() {
+        let written = Chain.Condition("prompt", .startsWith("/help \"me\"")).and("topic", .oneOf([.string("a"), .int(5)]))
+            .and("prompt", .longerThan(3)).and("metadata.x", .present(false)).and(
+                "header.Authorization", .equals(.string("s"))
+            )
+            .and("metadata.api_key", .equals(.string("k"))).and(
+                "prompt", .equals(.string(String(repeating: "x", count: 50))))
+        #expect(
+            written.words == [
+                #"prompt starts with "/help "me"""#, #"topic is one of "a", 5"#, "prompt is longer than 3",
+                "metadata.x is not present", "header.Authorization equals …", "metadata.api_key equals …",
+                "prompt equals \"\(String(repeating: "x", count: 31))…\"",
+            ])
     }
 
     @Test("the explanation says what is waited for, and what can be lost, inside them")

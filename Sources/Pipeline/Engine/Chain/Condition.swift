@@ -17,20 +17,23 @@ extension Chain {
             case present(Bool)
         }
 
-        var clauses: [(path: FieldPath, test: Test)] = []
+        /// A field, its test, and the value as the file has it; `nil` where it was not read from one.
+        var clauses: [(path: FieldPath, test: Test, written: String?)] = []
 
         /// Holds for every message; add tests with ``and(_:_:)``.
         public init() {}
 
         /// A test of one field, named as in pipeline files: `prompt`, `session.username`, `metadata.KEY` …
         public init(_ field: String, _ test: Test) {
-            clauses = [(FieldPath(field), test)]
+            clauses = [(FieldPath(field), test, nil)]
         }
 
         /// With one test more.
-        public func and(_ field: String, _ test: Test) -> Chain.Condition {
+        public func and(_ field: String, _ test: Test) -> Chain.Condition { and(field, test, written: nil) }
+
+        func and(_ field: String, _ test: Test, written: String?) -> Chain.Condition {
             var copy = self
-            copy.clauses.append((FieldPath(field), test))
+            copy.clauses.append((FieldPath(field), test, written))
             return copy
         }
 
@@ -38,7 +41,7 @@ extension Chain {
             clauses.allSatisfy { $0.test.isMet(by: $0.path.value(in: message)) }
         }
 
-        /// The fields that it looks at, each once, for drawings; the values that it compares them with may be secrets.
+        /// The fields that it looks at, each once.
         var fieldNames: [String] {
             var names: [String] = []
             for clause in clauses where !names.contains(clause.path.name) { names.append(clause.path.name) }

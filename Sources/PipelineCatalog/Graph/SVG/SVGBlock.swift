@@ -1,63 +1,56 @@
 import Pipeline
 
-/// A part of a drawing: how much room it takes to both sides of the line that messages go down, and how it is drawn.
+/// Where a part of a drawing stands.
+struct SVGFrame {
+    var x: Int
+    var y: Int
+    var width: Int
+    var height: Int
+
+    var right: Int { x + width }
+    var bottom: Int { y + height }
+    /// Where messages come in at its left, and leave at its right.
+    var middle: Int { y + height / 2 }
+}
+
+/// A part of a drawing: how much room it needs at least, and how it is drawn in the room that it gets. Messages go through it
+/// from left to right.
 struct SVGBlock {
-    let left: Int
-    let right: Int
+    let width: Int
     let height: Int
-    /// Whether the line goes on through it, as it does beside what runs in the background.
-    let isPassed: Bool
-    /// Draws it, its line at `x` and its top at `y`.
-    let draw: @Sendable (inout SVGCanvas, _ x: Int, _ y: Int) -> Void
-
-    var width: Int { left + right }
-
-    static let gap = 26
-
-    /// Blocks one below the other, with arrows between them.
-    static func column(_ blocks: [SVGBlock]) -> SVGBlock {
-        let height = blocks.map(\.height).reduce(0, +) + gap * max(0, blocks.count - 1)
-        return SVGBlock(
-            left: blocks.map(\.left).max() ?? 0, right: blocks.map(\.right).max() ?? 0, height: height,
-            isPassed: blocks.allSatisfy(\.isPassed)
-        ) { canvas, x, top in
-            var y = top
-            for (index, block) in blocks.enumerated() {
-                block.draw(&canvas, x, y)
-                y += block.height
-                if index == blocks.count - 1 { break }
-                if blocks[index + 1].isPassed {
-                    canvas.line(from: (x, y), to: (x, y + gap))
-                } else {
-                    canvas.arrow(from: (x, y), to: (x, y + gap))
-                }
-                y += gap
-            }
-        }
-    }
+    /// The part of that room on which something is drawn.
+    let covered: Int
+    /// Whether it stays as wide as it is where there is more room.
+    var isFixed = false
+    let draw: @Sendable (inout SVGCanvas, SVGFrame) -> Void
 
     /// The same, marked as what stands for a step.
     func marked(_ label: String) -> SVGBlock {
-        SVGBlock(left: left, right: right, height: height, isPassed: isPassed) { canvas, x, y in
+        SVGBlock(width: width, height: height, covered: covered, isFixed: isFixed) { canvas, frame in
             canvas.beginStage(label)
-            draw(&canvas, x, y)
+            draw(&canvas, frame)
             canvas.endStage()
         }
     }
 
     /// Lines in a box of their own, centered.
     static func box(_ lines: [SVGLine], fill: String, radius: Int = 6, stroke: SVGCanvas.Stroke = .solid) -> SVGBlock {
-        let width = max(90, (lines.map(\.width).max() ?? 0) + 24) / 2 * 2
-        let height = lines.map(\.height).reduce(16, +)
-        return SVGBlock(left: width / 2, right: width / 2, height: height, isPassed: false) { canvas, x, top in
-            canvas.rectangle(
-                x: x - width / 2, y: top, width: width, height: height, fill: fill, stroke: stroke, radius: radius)
-            var y = top + 8
+        let width = max(64, (lines.map(\.width).max() ?? 0) + 20)
+        let inside = lines.map(\.height).reduce(0, +)
+        let height = inside + 16
+        return SVGBlock(width: width, height: height, covered: width * height) { canvas, frame in
+            canvas.rectangle(frame, fill: fill, stroke: stroke, radius: radius)
+            var y = frame.y + (frame.height - inside) / 2
             for line in lines {
-                line.draw(&canvas, x, y)
+                line.draw(&canvas, frame.x + frame.width / 2, y)
                 y += line.height
             }
         }
+    }
+
+    /// Where messages come into a branch.
+    static let entry = SVGBlock(width: 8, height: 8, covered: 64, isFixed: true) { canvas, frame in
+        canvas.dot(x: frame.x + 4, y: frame.middle)
     }
 }
 
@@ -73,6 +66,11 @@ struct SVGLine {
         return SVGLine(width: SVGCanvas.width(of: text, isSmall: isSmall), height: height) { canvas, x, y in
             canvas.text(text, x: x, baseline: y + height - 4, isSmall: isSmall, isBold: isBold, isCentered: true)
         }
+    }
+
+    /// A text as small lines of no more letters than so many, where its words allow.
+    static func small(_ text: String, letters: Int) -> [SVGLine] {
+        SVGCanvas.lines(of: text, letters: letters).map { .text($0, isSmall: true) }
     }
 
     /// An empty line.

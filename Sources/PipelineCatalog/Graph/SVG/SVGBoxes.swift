@@ -7,117 +7,136 @@ struct SVGBoxes {
     /// Whether each step has room for figures.
     var hasFigures = false
 
-    /// A step with its modifiers.
-    func block(_ box: PipelineGraph.Box) -> SVGBlock {
-        let inner = withErrors(box, box.flow == nil ? step(box) : composite(box))
-        return box.queue.map { behindQueue(inner, of: box, queue: $0) } ?? inner
+    private static let padding = 12
+    private static let between = 10
+    /// How long the lines of facts are.
+    private static let letters = 30
+
+    /// Steps in their order, with what runs beside them.
+    func flow(_ blocks: [SVGBlock] = [], _ boxes: [PipelineGraph.Box], last: [SVGBlock] = [], width: Int) -> SVGBlock {
+        let steps = boxes.flatMap { box in
+            box.queue.map { [.lane(lane(behind: $0, box, width: width))] } ?? items(box, width: width)
+        }
+        return SVGFlow(blocks.map { .step($0) } + steps + last.map { .step($0) }, width: width).block
     }
 
-    private func heading(_ box: PipelineGraph.Box) -> [SVGLine] {
-        let named = box.label == box.stage ? [] : [SVGLine.text("(\(box.stage))", isSmall: true)]
-        let condition = box.condition ? [SVGLine.text("when: for some messages", isSmall: true)] : []
+    /// A step, and the stages that run after an error of it.
+    private func items(_ box: PipelineGraph.Box, width: Int) -> [SVGFlow.Item] {
+        let inner = box.flow == nil ? step(box) : composite(box, width: width)
+        guard !box.errorSteps.isEmpty else { return [.step(inner)] }
+        let handler = branch(PipelineGraph.Branch(name: "on error", boxes: box.errorSteps), width: width)
+        return [
+            .step(inner),
+            .lane(SVGFlow.Lane(block: handler, start: .step, entry: handler.width - 20, stroke: .dotted)),
+        ]
+    }
+
+    private func heading(_ box: PipelineGraph.Box, letters: Int = SVGBoxes.letters) -> [SVGLine] {
+        let named = box.label == box.stage ? [] : ["(\(box.stage))"]
+        let condition = box.condition.isEmpty ? [] : [box.conditionWords]
+        let facts = (named + condition + box.facts).flatMap { SVGLine.small($0, letters: letters) }
         let uses = box.uses.filter { $0 != box.queueName }.map { name in
             SVGLine.resource(resources[name].map { "\(name): \($0)" } ?? name)
         }
-        return [.text(box.label, isBold: true)] + named + condition + uses + (hasFigures ? [.figure, .figure] : [])
+        return [.text(box.label, isBold: true)] + facts + uses + (hasFigures ? [.figure, .figure] : [])
     }
 
     private func step(_ box: PipelineGraph.Box) -> SVGBlock {
-        let drawn = SVGBlock.box(heading(box), fill: "#deebf7", stroke: box.condition ? .dashed : .solid)
-        return hasFigures ? drawn.marked(box.label) : drawn
+        .box(heading(box), fill: "#deebf7", stroke: box.condition.isEmpty ? .solid : .dashed).marked(box.label)
     }
 
-    /// A box around the branches, which stand beside each other in boxes of their own.
-    private func composite(_ box: PipelineGraph.Box) -> SVGBlock {
-        let lines = heading(box) + (box.flowWords.map { [SVGLine.text($0, isSmall: true)] } ?? [])
-        let branches = box.branches.map { branch($0) }
-        let (padding, between) = (14, 16)
-        let inside = branches.map(\.width).reduce(between * max(0, branches.count - 1), +)
-        let width = max(inside, lines.map(\.width).max() ?? 0) + 2 * padding
+    /// A box around the branches, which stand below each other in boxes of their own, or beside each other where that takes
+    /// less room.
+    private func composite(_ box: PipelineGraph.Box, width: Int) -> SVGBlock {
+        let lines = heading(box, letters: 60) + (box.flowWords.map { [SVGLine.text($0, isSmall: true)] } ?? [])
+        let (padding, between) = (SVGBoxes.padding, SVGBoxes.between)
+        let branches = box.branches.map { branch($0, width: width - 2 * padding) }
         let head = lines.map(\.height).reduce(padding, +)
-        let height = head + 6 + (branches.map(\.height).max() ?? 0) + padding
-        let stroke: SVGCanvas.Stroke = box.condition ? .dashed : .solid
-        return SVGBlock(left: width / 2, right: width - width / 2, height: height, isPassed: false) { canvas, x, top in
-            let left = x - width / 2
-            if hasFigures { canvas.beginStage(box.label) }
-            canvas.rectangle(x: left, y: top, width: width, height: height, fill: "#f7f9fc", stroke: stroke)
-            var y = top + padding / 2
+        let gaps = between * max(0, branches.count - 1)
+        let (across, tallest) = (branches.map(\.width).reduce(gaps, +), branches.map(\.height).max() ?? 0)
+        let (widest, down) = (branches.map(\.width).max() ?? 0, branches.map(\.height).reduce(gaps, +))
+        let isAcross = across + 2 * padding <= width && across * tallest <= widest * down
+        let inside = max(isAcross ? across : widest, lines.map(\.width).max() ?? 0)
+        let height = head + (isAcross ? tallest : down) + padding
+        let captions = lines.map { $0.width * $0.height }.reduce(0, +)
+        return SVGBlock(
+            width: inside + 2 * padding, height: height, covered: branches.map(\.covered).reduce(captions, +)
+        ) { canvas, frame in
+            canvas.beginStage(box.label)
+            canvas.rectangle(frame, fill: "#f7f9fc", stroke: box.condition.isEmpty ? .solid : .dashed)
+            var y = frame.y + padding / 2
             for line in lines {
-                line.draw(&canvas, x, y)
+                line.draw(&canvas, frame.x + frame.width / 2, y)
                 y += line.height
             }
-            if hasFigures { canvas.endStage() }
-            var at = left + (width - inside) / 2
-            for branch in branches {
-                branch.draw(&canvas, at + branch.left, top + head + 6)
-                at += branch.width + between
+            canvas.endStage()
+            let room = SVGFrame(
+                x: frame.x + padding, y: frame.y + head, width: frame.width - 2 * padding,
+                height: frame.height - head - padding)
+            let spare = isAcross ? room.width - across : room.height - down
+            var at = room
+            for (index, branch) in branches.enumerated() {
+                let more = spare * (index + 1) / branches.count - spare * index / branches.count
+                if isAcross { at.width = branch.width + more } else { at.height = branch.height + more }
+                branch.draw(&canvas, at)
+                if isAcross { at.x = at.right + between } else { at.y = at.bottom + between }
             }
         }
     }
 
-    private func branch(_ branch: PipelineGraph.Branch) -> SVGBlock {
-        let column = SVGBlock.column(branch.boxes.map { block($0) })
-        let caption = SVGLine.text(branch.name, isSmall: true)
-        let (padding, head) = (12, 40)
-        let left = max(column.left, caption.width / 2) + padding
-        let right = max(column.right, caption.width / 2) + padding
+    private func branch(_ branch: PipelineGraph.Branch, width: Int) -> SVGBlock {
+        let (padding, head) = (SVGBoxes.padding, 20)
+        let inner = flow([.entry], branch.boxes, width: width - 2 * padding)
+        let caption = SVGCanvas.width(of: branch.name, isSmall: true)
         return SVGBlock(
-            left: left, right: right, height: head + column.height + padding, isPassed: false
-        ) { canvas, x, top in
-            canvas.rectangle(
-                x: x - left, y: top, width: left + right, height: head + column.height + padding, fill: "#ffffff",
-                stroke: .dotted)
-            caption.draw(&canvas, x, top + 3)
-            canvas.arrow(from: (x, top + 20), to: (x, top + head))
-            column.draw(&canvas, x, top + head)
+            width: max(inner.width, caption) + 2 * padding, height: head + inner.height + padding,
+            covered: inner.covered + caption * SVGCanvas.smallLineHeight
+        ) { canvas, frame in
+            canvas.rectangle(frame, fill: "#ffffff", stroke: .dotted)
+            canvas.text(branch.name, x: frame.x + padding, baseline: frame.y + 15, isSmall: true)
+            inner.draw(
+                &canvas,
+                SVGFrame(
+                    x: frame.x + padding, y: frame.y + head, width: frame.width - 2 * padding,
+                    height: frame.height - head - padding))
         }
     }
 
-    /// The stages that run after an error, to the right of the step.
-    private func withErrors(_ box: PipelineGraph.Box, _ inner: SVGBlock) -> SVGBlock {
-        guard !box.errorSteps.isEmpty else { return inner }
-        let handler = branch(PipelineGraph.Branch(name: "on error", boxes: box.errorSteps))
-        let gap = 40
-        return SVGBlock(
-            left: inner.left, right: inner.right + gap + handler.width, height: max(inner.height, handler.height),
-            isPassed: false
-        ) { canvas, x, top in
-            inner.draw(&canvas, x, top)
-            let y = top + min(inner.height, handler.height) / 2
-            canvas.arrow(from: (x + inner.right, y), to: (x + inner.right + gap, y), stroke: .dotted)
-            handler.draw(&canvas, x + inner.right + gap + handler.left, top)
-            let height = max(inner.height, handler.height)
-            if height > inner.height { canvas.line(from: (x, top + inner.height), to: (x, top + height)) }
-        }
-    }
-
-    /// The line goes on; beside it a dashed arrow leads into the queue, and one out of it to the step.
-    private func behindQueue(_ inner: SVGBlock, of box: PipelineGraph.Box, queue: String) -> SVGBlock {
-        let guarantee = hasFigures ? [] : box.guarantee.flatMap { SVGCanvas.lines(of: "· \($0)", letters: 48) }
+    /// The line goes on; below it a dashed arrow leads into the queue, and one out of it to the step.
+    private func lane(behind queue: String, _ box: PipelineGraph.Box, width: Int) -> SVGFlow.Lane {
         let words = "queue \(box.queueName.map { "\($0) " } ?? "")in \(queue) when full"
-        let (lead, bars, queueHeight) = (40, 36, 34)
-        let queueWidth = SVGCanvas.width(of: words, isSmall: true) + 20 + bars
-        let textWidth = guarantee.map { SVGCanvas.width(of: $0, isSmall: true) }.max() ?? 0
-        let block = max(queueWidth + lead, textWidth + 20)
-        let notes = (hasFigures ? 1 : guarantee.count) * SVGCanvas.smallLineHeight
-        let height = max(inner.height, queueHeight + 10 + notes)
-        return SVGBlock(
-            left: 0, right: lead + block + inner.width, height: height, isPassed: true
-        ) { canvas, x, top in
-            canvas.line(from: (x, top), to: (x, top + height))
-            let (left, middle) = (x + lead, top + queueHeight / 2)
-            canvas.arrow(from: (x, middle), to: (left, middle), stroke: .dashed)
-            canvas.queue(x: left, y: top, width: queueWidth, height: queueHeight, fill: "#fce4d6")
-            canvas.text(words, x: left + 10, baseline: middle + 4, isSmall: true)
-            canvas.arrow(from: (left + queueWidth, middle), to: (left + block, middle), stroke: .dashed)
-            var y = top + queueHeight + 10
-            if hasFigures { canvas.figure(x: left, baseline: y + 10, queue: box.label) }
-            for line in guarantee {
-                canvas.text(line, x: left, baseline: y + 10, isSmall: true)
+        let facts = box.queueFacts.isEmpty ? [] : [box.queueFacts.joined(separator: ", ")]
+        let guarantee = hasFigures ? [] : box.guarantee.map { "· \($0)" }
+        let bars = 40
+        let least = SVGCanvas.width(of: words, isSmall: true) + 16 + bars
+        let inner = SVGFlow(items(box, width: width - least - SVGFlow.gap), width: width - least - SVGFlow.gap).block
+        // As wide as there is room beside the step, so that there are few lines below each other.
+        let letters = max(34, (width - inner.width - SVGFlow.gap - 16 - bars) * 100 / (11 * 63))
+        let notes = (facts + guarantee).flatMap { SVGCanvas.lines(of: $0, letters: letters) }
+        let queueWidth = max(least, (notes.map { SVGCanvas.width(of: $0, isSmall: true) }.max() ?? 0) + 16 + bars)
+        let queueHeight = 34 + (notes.count + (hasFigures ? 1 : 0)) * SVGCanvas.smallLineHeight
+        let height = max(queueHeight, inner.height)
+        let block = SVGBlock(
+            width: queueWidth + SVGFlow.gap + inner.width, height: height,
+            covered: queueWidth * queueHeight + inner.covered
+        ) { canvas, frame in
+            let spare = frame.width - queueWidth - SVGFlow.gap - inner.width
+            let place = SVGFrame(x: frame.x, y: frame.y, width: queueWidth + spare / 2, height: frame.height)
+            canvas.queue(place, fill: "#fce4d6")
+            var y = frame.y + (frame.height - queueHeight) / 2 + 21
+            canvas.text(words, x: place.x + 10, baseline: y, isSmall: true, isBold: true)
+            for line in notes {
                 y += SVGCanvas.smallLineHeight
+                canvas.text(line, x: place.x + 10, baseline: y, isSmall: true)
             }
-            inner.draw(&canvas, left + block + inner.left, top)
+            if hasFigures { canvas.figure(x: place.x + 10, baseline: y + SVGCanvas.smallLineHeight, queue: box.label) }
+            let at = SVGFrame(
+                x: place.right + SVGFlow.gap, y: frame.y, width: frame.right - place.right - SVGFlow.gap,
+                height: frame.height)
+            canvas.arrow(from: (place.right, frame.middle), to: (at.x, frame.middle), stroke: .dashed)
+            inner.draw(&canvas, at)
         }
+        return SVGFlow.Lane(block: block, start: .line, entry: queueWidth - bars - 10, stroke: .dashed)
     }
 }
 

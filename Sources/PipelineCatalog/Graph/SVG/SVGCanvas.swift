@@ -15,12 +15,10 @@ struct SVGCanvas {
 
     private(set) var elements: [String] = []
 
-    mutating func rectangle(
-        x: Int, y: Int, width: Int, height: Int, fill: String, stroke: Stroke = .solid, radius: Int = 6
-    ) {
+    mutating func rectangle(_ frame: SVGFrame, fill: String, stroke: Stroke = .solid, radius: Int = 6) {
         elements.append(
-            "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" rx=\"\(radius)\" fill=\"\(fill)\" "
-                + "stroke=\"#44546a\"\(stroke.rawValue)/>")
+            "<rect x=\"\(frame.x)\" y=\"\(frame.y)\" width=\"\(frame.width)\" height=\"\(frame.height)\" rx=\"\(radius)\" "
+                + "fill=\"\(fill)\" stroke=\"#44546a\"\(stroke.rawValue)/>")
     }
 
     /// A cylinder: standing for what stores.
@@ -32,24 +30,27 @@ struct SVGCanvas {
         )
     }
 
-    /// A row of waiting messages, open at the left.
-    mutating func queue(x: Int, y: Int, width: Int, height: Int, fill: String) {
-        rectangle(x: x, y: y, width: width, height: height, fill: fill, radius: 0)
+    /// A row of waiting messages.
+    mutating func queue(_ frame: SVGFrame, fill: String) {
+        rectangle(frame, fill: fill, radius: 0)
         for bar in 1...3 {
-            let at = x + width - bar * 10
-            elements.append("<path d=\"M\(at) \(y) V\(y + height)\" stroke=\"#44546a\"/>")
+            elements.append("<path d=\"M\(frame.right - bar * 10) \(frame.y) V\(frame.bottom)\" stroke=\"#44546a\"/>")
         }
     }
 
-    /// A straight arrow, down or to the right.
+    /// A filled circle.
+    mutating func dot(x: Int, y: Int) { elements.append("<circle cx=\"\(x)\" cy=\"\(y)\" r=\"4\" fill=\"#44546a\"/>") }
+
+    /// A straight arrow.
     mutating func arrow(from: (x: Int, y: Int), to: (x: Int, y: Int), stroke: Stroke = .solid) {
-        elements.append(
-            "<path d=\"M\(from.x) \(from.y) L\(to.x) \(to.y)\" fill=\"none\" stroke=\"#44546a\" "
-                + "marker-end=\"url(#arrow)\"\(stroke.rawValue)/>")
+        path([from, to], hasHead: true, stroke: stroke)
     }
 
-    mutating func line(from: (x: Int, y: Int), to: (x: Int, y: Int)) {
-        elements.append("<path d=\"M\(from.x) \(from.y) L\(to.x) \(to.y)\" fill=\"none\" stroke=\"#44546a\"/>")
+    /// A line through points.
+    mutating func path(_ points: [(x: Int, y: Int)], hasHead: Bool = false, stroke: Stroke = .solid) {
+        let way = points.enumerated().map { "\($0 == 0 ? "M" : "L")\($1.x) \($1.y)" }.joined(separator: " ")
+        let head = hasHead ? " marker-end=\"url(#arrow)\"" : ""
+        elements.append("<path d=\"\(way)\" fill=\"none\" stroke=\"#44546a\"\(head)\(stroke.rawValue)/>")
     }
 
     /// A line of text, its middle or its beginning at `x`.
