@@ -28,11 +28,18 @@ struct Doctor {
         self.isQuick = isQuick
     }
 
-    func examine(_ report: (Finding) -> Void) async {
-        if let address = file.keySetAddress { report(await examine(address)) }
+    /// - Parameters:
+    ///   - report: Gets what was seen.
+    ///   - about: Is told what is looked at next.
+    func examine(_ report: (Finding) -> Void, about: (String) -> Void = { _ in }) async {
+        if let address = file.keySetAddress {
+            about("keys of tokens")
+            report(await examine(address))
+        }
         let tables = StoredTable.all(in: file.chain)
         // Before they are opened, which makes them.
         let missing = tables.map(\.missingFile)
+        about("resources")
         do {
             try await file.chain.openResources()
         } catch {
@@ -46,8 +53,11 @@ struct Doctor {
                 report(
                     Finding(
                         what: "database", isWell: true, isAdvice: true,
-                        seen: "'\(missing)' was missing and has been created; a host looks for it in the folder that it runs in"))
+                        seen:
+                            "'\(missing)' was missing and has been created; a host looks for it in the folder that it runs in"
+                    ))
             }
+            about("database")
             for finding in await examine(table) {
                 report(finding)
                 areTablesWell = areTablesWell && finding.isWell
@@ -60,12 +70,15 @@ struct Doctor {
         var isModelWell = true
         for stage in file.chain.stages.compactMap({ $0 as? any AskingStage }) {
             guard let first = stage.asked.first else { continue }
+            about("model")
             let finding = await examine(first, as: stage)
             report(finding)
             isModelWell = isModelWell && finding.isWell
         }
         await file.chain.close(within: .zero)
-        if areTablesWell && isModelWell { report(await converse(tables)) }
+        guard areTablesWell && isModelWell else { return }
+        about("a conversation of three")
+        report(await converse(tables))
     }
 
     private func examine(_ address: KeySetAddress) async -> Finding {

@@ -25,11 +25,18 @@ struct DoctorCommand<Host: StagecoachHost>: AsyncParsableCommand {
         arguments.paths = [pipeline]
         arguments.envFile = envFile
         guard let file = try arguments.loadGood(for: Host.self).first else { throw ExitCode.failure }
-        var isWell = true
-        await Doctor(file, isQuick: quick).examine { finding in
-            print(finding.line)
-            if !finding.isWell { isWell = false }
+        let start = ContinuousClock.now
+        var (count, bad) = (0, 0)
+        await Progress.during("examining \(pipeline)") { progress in
+            await Doctor(file, isQuick: quick).examine(
+                { finding in
+                    progress.print(finding.line)
+                    count += 1
+                    if !finding.isWell { bad += 1 }
+                }, about: { progress.note($0) })
         }
-        if !isWell { throw ExitCode.failure }
+        let seen = bad == 0 ? "all \(count) are well" : "\(bad) of \(count) \(bad == 1 ? "is" : "are") not well"
+        StandardError.write("doctor: \(seen), after \((ContinuousClock.now - start).roundedWords)")
+        if bad > 0 { throw ExitCode.failure }
     }
 }

@@ -27,22 +27,28 @@ struct MigrateCommand<Host: StagecoachHost>: AsyncParsableCommand {
             if print {
                 for table in tables { Swift.print(table.store.migration(for: table.name)) }
             } else {
-                try await migrate(tables, in: file)
+                let start = ContinuousClock.now
+                try await Progress.during("migrating \(file.path)") { try await migrate(tables, in: file, $0) }
+                let count = "\(tables.count) \(tables.count == 1 ? "table is" : "tables are")"
+                StandardError.write("migrate: \(count) ready, after \((ContinuousClock.now - start).roundedWords)")
             }
         }
     }
 
-    private func migrate(_ tables: [StoredTable], in file: PipelineFile) async throws {
+    private func migrate(_ tables: [StoredTable], in file: PipelineFile, _ progress: Progress) async throws {
         do {
             let missing = tables.compactMap(\.missingFile)
+            progress.note("connecting")
             try await file.chain.openResources()
-            for path in missing { Swift.print("'\(path)' was missing and has been created") }
-            for table in tables {
+            for path in missing { progress.print("'\(path)' was missing and has been created") }
+            for (index, table) in tables.enumerated() {
+                progress.count(index, of: tables.count, note: "the table '\(table.name)'")
                 try await table.waitUntilReady(within: .seconds(5))
                 try await table.store.migrate(table.name)
-                Swift.print("the table '\(table.name)' is ready")
-                for sentence in try await table.advice() { Swift.print(sentence) }
+                progress.print("the table '\(table.name)' is ready")
+                for sentence in try await table.advice() { progress.print(sentence) }
             }
+            progress.note("closing")
             await file.chain.close()
         } catch {
             await file.chain.close(within: .zero)

@@ -42,10 +42,15 @@ struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let isFile = file != nil
         var failure: (any Error)?
         do {
-            try await serving.serve(pipelines, as: Host.self, recorder: recorder) { line in
-                // A comment of the file that standard output is.
-                print(isFile ? line : "# \(line)")
-                fflush(nil)
+            try await Progress.during(
+                "recording", to: .standardError(isLog: true), clearsAtSignals: false,
+                refresh: { $0.note(recorder.words) }
+            ) { progress in
+                try await serving.serve(pipelines, as: Host.self, recorder: recorder, progress: progress) { line in
+                    // A comment of the file that standard output is.
+                    progress.print(isFile ? line : "# \(line)")
+                    fflush(nil)
+                }
             }
         } catch {
             failure = error
@@ -61,11 +66,20 @@ struct RecordCommand<Host: StagecoachHost>: AsyncParsableCommand {
         _ conversations: [RecordedConversation], as recording: Recording, to file: RecordedFile?
     ) async throws {
         do throws(SceneProblem) {
-            let entries = try await recording.entries(for: conversations)
+            let entries = try await Progress.during("writing tests") {
+                (progress) async throws(SceneProblem) -> [String] in
+                progress.note("\(conversations.count) \(conversations.count == 1 ? "conversation" : "conversations")")
+                return try await recording.entries(for: conversations)
+            }
             guard !entries.isEmpty else { return StandardError.write("nothing was said, so there is no test") }
-            guard let file else { return print(RecordedFile.begin + entries.joined(separator: "\n\n")) }
+            let count = "\(entries.count) test\(entries.count == 1 ? "" : "s")"
+            guard let file else {
+                print(RecordedFile.begin + entries.joined(separator: "\n\n"))
+                fflush(nil)
+                return StandardError.write("\(count) on standard output")
+            }
             try save(entries, in: file)
-            StandardError.write("\(entries.count) test\(entries.count == 1 ? "" : "s") added to \(file.path)")
+            StandardError.write("\(count) added to \(file.path)")
         } catch {
             StandardError.write("error: \(error.message)")
             throw ExitCode.failure
@@ -103,5 +117,15 @@ extension PipelineFile {
         chain.stages.flatMap { Secret.all(in: $0) }
             + chain.resources(of: (any Resource).self).flatMap { Secret.all(in: $0) }
             + sections.values.flatMap { Secret.all(in: $0) }
+    }
+}
+
+extension Recorder {
+    /// How much it has.
+    fileprivate var words: String {
+        let conversations = conversations
+        let messages = conversations.reduce(0) { $0 + $1.heard.count }
+        return "\(conversations.count) \(conversations.count == 1 ? "conversation" : "conversations") with "
+            + "\(messages) \(messages == 1 ? "message" : "messages"); Ctrl-C ends and writes the tests"
     }
 }

@@ -15,6 +15,7 @@ struct Replay {
 
     let chain: Chain
     let path: String
+    let progress: Progress
 
     /// The letters are moved here first, so that a host that goes on writing begins a new file.
     private var workPath: String { path + ".replaying" }
@@ -40,6 +41,7 @@ struct Replay {
         let work = try LineFile(path: workPath).lock(waits: false)
         defer { work.unlock() }
         let lines = try DeadLetterFile(path: workPath).lines()
+        progress.note("connecting")
         try await chain.openForReruns()
         for table in StoredTable.all(in: chain) { try? await table.waitUntilReady(within: .seconds(5)) }
         var outcome = Outcome()
@@ -59,7 +61,9 @@ struct Replay {
     ) async throws {
         let marks = lines.map { $0.letter == nil ? ReplayMark(line: $0.torn) : nil }
         let done = Set(marks.compactMap { $0?.number })
-        for (line, mark) in zip(lines, marks) where mark == nil && !done.contains(line.number) {
+        let all = zip(lines, marks).filter { $1 == nil && !done.contains($0.number) }
+        for (index, (line, _)) in all.enumerated() {
+            progress.count(index, of: all.count, note: outcome.failed > 0 ? "\(outcome.failed) failed" : "")
             if !line.torn.isEmpty {
                 outcome.unreadable.append(line.number)
                 try file.append(Array(line.torn) + [UInt8(ascii: "\n")])

@@ -28,7 +28,9 @@ struct ReplayCommand<Host: StagecoachHost>: AsyncParsableCommand {
         arguments.envFile = envFile
         guard let chain = try arguments.loadGood(for: Host.self).first?.chain else { throw ExitCode.failure }
         do {
-            let outcome = try await Replay(chain: chain, path: file).run()
+            let outcome = try await Progress.during("replaying \(file)") { progress in
+                try await Replay(chain: chain, path: file, progress: progress).run()
+            }
             print("\(outcome.done) of \(outcome.done + outcome.failed) messages replayed")
             for number in outcome.unreadable {
                 StandardError.write("error: line \(number) of \(file) is no dead letter; it was put back")

@@ -33,12 +33,12 @@ struct ServingArguments: ParsableArguments {
     ///   - watches: Whether files are read again when they have changed.
     ///   - leavesShared: Whether what waits in queues that several processes share is left to the others.
     ///   - recorder: What takes down what is said.
+    ///   - progress: What says how far it is until it is told to stop.
     ///   - announce: Takes the line that says where the host listens.
     /// - Throws: `ExitCode.failure` where they can't be served, or something was lost.
     func serve<Host: StagecoachHost>(
         _ pipelines: PipelineArguments, as host: Host.Type, watches: Bool = false, leavesShared: Bool = false,
-        recorder: Recorder? = nil,
-        announce: @escaping @Sendable (String) -> Void
+        recorder: Recorder? = nil, progress: Progress? = nil, announce: @escaping @Sendable (String) -> Void
     ) async throws {
         LogOutput.bootstrap()
         // 'record' is about the one file that is named.
@@ -61,11 +61,13 @@ struct ServingArguments: ParsableArguments {
         LogOutput.sayUnknownLevel(logger)
         say(checked, logger)
         try checkAddress(with: settings, logger)
+        let stop = StopProgress(after: progress)
         let service = HostService(
             files.enumerated().compactMap { ServedPipeline($1, index: $0, observer: recorder) },
             from: try pipelines.source(of: files, for: host, variables: variables, wrapping: wrapping),
             watches: watches, settings: settings, credentials: try credentials(settings), host: self.host,
-            port: port, isInsecure: insecure, logger: logger, metrics: metrics, exporter: exporter, announce: announce)
+            port: port, isInsecure: insecure, logger: logger, metrics: metrics, exporter: exporter, announce: announce,
+            watchStop: { stop.update($0) })
         try await ServingArguments.run(service)
     }
 

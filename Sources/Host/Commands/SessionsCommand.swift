@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Pipeline
 import Server
 
@@ -45,7 +46,8 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
     }
 
     private func list(_ table: StoredTable) async throws {
-        let sessions = try await table.store.sessions(in: table.name, limit: limit)
+        let found = try await table.store.sessions(in: table.name, limit: oneMore)
+        let sessions = found.prefix(limit)
         print("session                               messages  last message                 username")
         for session in sessions {
             let count = String(session.messages)
@@ -53,11 +55,15 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
             let (id, username) = (PrintableText.indented(session.id), PrintableText.indented(session.username))
             print("\(id)  \(padding)\(count)  \(session.lastMessageAt)  \(username)")
         }
+        guard found.count > limit else { return }
+        let count = try await (table.store as? any CountingStore)?.sessionCount(in: table.name)
+        say(shown: sessions.count, of: count, "sessions")
     }
 
     private func show(_ id: String, _ table: StoredTable) async throws {
-        let rows = try await table.store.rows(ofSession: id, in: table.name, limit: limit)
-        if rows.isEmpty {
+        let found = try await table.store.rows(ofSession: id, in: table.name, limit: oneMore)
+        let rows = found.suffix(limit)
+        if found.isEmpty {
             StandardError.write("error: no message of session '\(id)' is stored")
             throw ExitCode.failure
         }
@@ -67,5 +73,23 @@ struct SessionsCommand<Host: StagecoachHost>: AsyncParsableCommand {
             print("  \(PrintableText.indented(row.username)): \(PrintableText.indented(row.prompt))")
             print("  answer: \(PrintableText.indented(row.response))")
         }
+        guard found.count > limit else { return }
+        let count = try await (table.store as? any CountingStore)?.rowCount(ofSession: id, in: table.name)
+        say(shown: rows.count, of: count, "messages of this session")
+    }
+
+    /// Enough to see that there are more than are shown.
+    private var oneMore: Int { limit == .max ? limit : limit + 1 }
+
+    /// Says that there is more, where it is no part of what programs read.
+    ///
+    /// - Parameter count: `nil` where the store does not know it.
+    private func say(shown: Int, of count: Int?, _ what: String) {
+        fflush(nil)
+        let all = max(count ?? 0, shown + 1)
+        StandardError.write(
+            count == nil
+                ? "the latest \(shown) \(what) are shown, and there are more; --limit \(max(1, shown) * 10) shows up to \(max(1, shown) * 10)"
+                : "the latest \(shown) of \(all) \(what) are shown; --limit \(all) shows all")
     }
 }

@@ -30,14 +30,25 @@ struct TestCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let pipelines = try pipelines.withFilesOfFolders()
         var results: [TestResult] = []
         var isWell = true
-        for path in PipelineTests.files(of: pipelines.paths) {
-            let problem = await PipelineTests(path: path, loader: loader).run { result in
-                print(result.text)
-                results.append(result)
+        let paths = PipelineTests.files(of: pipelines.paths)
+        await Progress.during("testing") { progress in
+            for (index, path) in paths.enumerated() {
+                func show() {
+                    let failed = results.count { !$0.hasPassed }
+                    progress.count(
+                        index, of: paths.count,
+                        note: "\(path), \(results.count) run\(failed > 0 ? ", \(failed) failed" : "")")
+                }
+                show()
+                let problem = await PipelineTests(path: path, loader: loader).run { result in
+                    progress.print(result.text)
+                    results.append(result)
+                    show()
+                }
+                guard let problem else { continue }
+                StandardError.write(problem)
+                isWell = false
             }
-            guard let problem else { continue }
-            StandardError.write(problem)
-            isWell = false
         }
         print(TestReport.summary(results))
         if let junit { try write(TestReport.junit(results), to: junit) }

@@ -123,3 +123,13 @@ extension Postgres: Guaranteeing {
         ]
     }
 }
+
+extension Postgres: CountingStore {
+    package func sessionCount(in table: String) async throws -> Int {
+        try await connection.run(settings) { try PostgresRows(table).count(with: $0) }
+    }
+
+    package func rowCount(ofSession id: String, in table: String) async throws -> Int {
+        try await connection.run(settings) { try PostgresRows(table).count(ofSession: id, with: $0) }
+    }
+}

@@ -96,6 +96,21 @@ struct PostgresRows {
         return sessions
     }
 
+    /// How many conversations there are, or messages of one.
+    func count(ofSession id: String? = nil, with session: PostgresSession) throws(PostgresFailure) -> Int {
+        let readable = """
+            isfinite(created_at) AND session_id IS NOT NULL AND prompt IS NOT NULL AND response IS NOT NULL
+            """
+        let result =
+            if let id {
+                try session.run(
+                    "SELECT count(*) FROM \(table) WHERE \(readable) AND session_id = $1::text", [Array(id.utf8)])
+            } else {
+                try session.run("SELECT count(DISTINCT session_id) FROM \(table) WHERE \(readable)", [])
+            }
+        return result.text(0, 0).flatMap { Int($0) } ?? 0
+    }
+
     func rows(ofSession id: String, limit: Int, with session: PostgresSession) throws(PostgresFailure) -> [Row] {
         var rows: [Row] = []
         var read = 0

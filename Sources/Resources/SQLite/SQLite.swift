@@ -103,3 +103,13 @@ private let pathProblem: @Sendable (String) -> String? = { path in
     path.hasPrefix("sqlite:") || path.hasPrefix("sqlite+")
         ? "must be a path such as data/stagecoach.db, without 'sqlite:///' before it" : nil
 }
+
+extension SQLite: CountingStore {
+    package func sessionCount(in table: String) async throws -> Int {
+        try await connection.read(path) { try await $0.count(in: table) }
+    }
+
+    package func rowCount(ofSession id: String, in table: String) async throws -> Int {
+        try await connection.read(path) { try await $0.count(ofSession: id, in: table) }
+    }
+}

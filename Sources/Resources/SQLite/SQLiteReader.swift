@@ -36,6 +36,18 @@ struct SQLiteReader {
         }
     }
 
+    /// How many conversations there are, or messages of one.
+    func count(ofSession id: String? = nil, in table: String) async throws -> Int {
+        let sql = """
+            SELECT \(id == nil ? "count(DISTINCT session_id)" : "count(*)") \
+            FROM \(SQLiteSchema(table: table).identifier) \
+            WHERE \(SQLiteReader.isReadable)\(id == nil ? "" : " AND session_id = ?")
+            """
+        return try await open().read { database in
+            try Int.fetchOne(database, sql: sql, arguments: StatementArguments([id].compactMap(\.self))) ?? 0
+        }
+    }
+
     func rows(ofSession id: String, in table: String, limit: Int) async throws -> [Pipeline.Row] {
         let sql = """
             SELECT \(StoredValues.columns.joined(separator: ", ")) FROM \(SQLiteSchema(table: table).identifier) \

@@ -20,6 +20,7 @@ package struct HostService: Service {
     private let metrics: PrometheusMetrics
     private let exporter: OTLPExporter?
     private let announce: @Sendable (String) -> Void
+    private let watchStop: @Sendable (AwaitedWork?) -> Void
 
     /// - Parameters:
     ///   - source: Reads the pipelines' files again.
@@ -29,14 +30,17 @@ package struct HostService: Service {
     ///   - metrics: What `/metrics` shows.
     ///   - exporter: Sends traces, where that is wanted.
     ///   - announce: Takes the one line that says where the host listens.
+    ///   - watchStop: Is told ten times a second what a stop still waits for; `nil` once it waits for nothing.
     package init(
         _ pipelines: [ServedPipeline], from source: PipelineSource, watches: Bool, settings: HostSettings,
         credentials: HostCredentials, host: String, port: Int, isInsecure: Bool, logger: Logger,
-        metrics: PrometheusMetrics, exporter: OTLPExporter?, announce: @escaping @Sendable (String) -> Void
+        metrics: PrometheusMetrics, exporter: OTLPExporter?, announce: @escaping @Sendable (String) -> Void,
+        watchStop: @escaping @Sendable (AwaitedWork?) -> Void = { _ in }
     ) {
         (self.pipelines, self.source, self.watches, self.settings) = (pipelines, source, watches, settings)
         (self.credentials, self.host, self.port, self.isInsecure) = (credentials, host, port, isInsecure)
         (self.logger, self.metrics, self.exporter, self.announce) = (logger, metrics, exporter, announce)
+        self.watchStop = watchStop
     }
 
     package func run() async throws {
@@ -76,7 +80,10 @@ package struct HostService: Service {
         await reloader.routes.rules.authenticator?.issuerKeys?.stop()
         // A tenth is for what there is to close, such as programs to end.
         let work = deadline - min(settings.drain * 0.1, .milliseconds(250))
+        let watching = Task { await sayWhatIsAwaited(of: connections, reloader, until: deadline) }
         let losses = await drain(connections, reloader, workingUntil: work, by: deadline)
+        watching.cancel()
+        await watching.value
         // Until here it has told who came that the host is stopping.
         try? await channel.close()
         await exporter?.finish(exporting, until: deadline)
@@ -113,6 +120,22 @@ package struct HostService: Service {
             for await (name, lost) in group { losses.add(lost, of: name) }
         }
         return losses
+    }
+
+    /// Says what is waited for, until the task is cancelled.
+    private func sayWhatIsAwaited(
+        of connections: Connections, _ reloader: Reloader, until deadline: ContinuousClock.Instant
+    ) async {
+        while !Task.isCancelled {
+            let pipelines = await reloader.routes.pipelines
+            watchStop(
+                AwaitedWork(
+                    connections: connections.count.now, running: pipelines.reduce(0) { $0 + $1.running },
+                    waiting: pipelines.flatMap(\.chain.queues).reduce(0) { $0 + $1.depth.messages },
+                    left: max(.zero, deadline - .now)))
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+        watchStop(nil)
     }
 
     /// Connections past a limit that are told so at the same time: few, as they are more than half of what there is.

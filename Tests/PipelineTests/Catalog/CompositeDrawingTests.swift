@@ -106,12 +106,14 @@ struct CompositeDrawingTests {
 
     @Test("tests are said in words, without what may be a secret")
     func conditions() {
-        let written = Chain.Condition("prompt", .startsWith("/help \"me\"")).and("topic", .oneOf([.string("a"), .int(5)]))
-            .and("prompt", .longerThan(3)).and("metadata.x", .present(false)).and(
-                "header.Authorization", .equals(.string("s"))
-            )
-            .and("metadata.api_key", .equals(.string("k"))).and(
-                "prompt", .equals(.string(String(repeating: "x", count: 50))))
+        let written = Chain.Condition("prompt", .startsWith("/help \"me\"")).and(
+            "topic", .oneOf([.string("a"), .int(5)])
+        )
+        .and("prompt", .longerThan(3)).and("metadata.x", .present(false)).and(
+            "header.Authorization", .equals(.string("s"))
+        )
+        .and("metadata.api_key", .equals(.string("k"))).and(
+            "prompt", .equals(.string(String(repeating: "x", count: 50))))
         #expect(
             written.words == [
                 #"prompt starts with "/help "me"""#, #"topic is one of "a", 5"#, "prompt is longer than 3",
