@@ -167,6 +167,7 @@ let package = Package(
                 "Resources",
                 "Server",
                 "Stages",
+                "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),

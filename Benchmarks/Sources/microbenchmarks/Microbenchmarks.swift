@@ -16,7 +16,7 @@ struct Microbenchmarks {
         }
         let all =
             try await ChainBenchmarks.all() + FileBenchmarks.all() + JSONBenchmarks.all() + RowBenchmarks.all()
-            + ExecBenchmarks.all()
+            + ExecBenchmarks.all() + FrameBenchmarks.all()
         switch arguments.count {
         case 2:
             guard let one = all.first(where: { $0.name == arguments[0] }), let count = Int(arguments[1]) else {
