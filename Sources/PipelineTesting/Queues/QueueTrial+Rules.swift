@@ -143,7 +143,9 @@ extension QueueTrial {
         try await queue { queue in
             var findings = Self.check(
                 queue.depth.messages == 0, "an empty queue counts \(queue.depth.messages) messages")
-            let messages = (0..<3).map { Self.message("\($0)") }
+            // Of one session, as those of several may come out in any order.
+            let session = Session()
+            let messages = (0..<3).map { Self.message("\($0)", of: session) }
             findings += try await Self.push(messages, into: queue)
             let taken = await Self.take(1, from: queue)
             let depth = queue.depth
