@@ -9,7 +9,7 @@ extension QueueTrial {
             queue.finish(taken, lane: 0)
             guard let found = taken.first?.message else { return ["it hands out nothing"] }
             return Self.check(
-                Message.Record(found) == Message.Record(message), "the message that came out is not the one that went in")
+                Message.Record(found) == Message.Record(message), "what came out is not the message that went in")
         }
     }
 
