@@ -171,7 +171,8 @@ struct BrokenRulesTests {
         let stranger = #expect(throws: TestProblem.self) { try StageTest("zzz", stages: [Promising.self]) }
         #expect(
             stranger?.description.contains(
-                "unknown stage 'zzz'; there are: promising; one of your own must be in the list of the host that you run") == true
+                "unknown stage 'zzz'; there are: promising; one of your own must be in the list of the host that you run"
+            ) == true
         )
     }
 

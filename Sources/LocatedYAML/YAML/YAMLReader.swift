@@ -28,7 +28,8 @@ package enum YAMLReader {
     /// - Returns: The tree, also where there are errors that leave it usable, such as a duplicate key (whose first
     ///   value stays); `nil` where there is none, always with an error.
     package static func read(
-        _ source: SourceFile, limits: Limits = Limits(), words: FormatWords = FormatWords(), into diagnostics: inout Diagnostics
+        _ source: SourceFile, limits: Limits = Limits(), words: FormatWords = FormatWords(),
+        into diagnostics: inout Diagnostics
     ) -> Node? {
         guard source.text.utf8.count <= limits.bytes else {
             diagnostics.error(

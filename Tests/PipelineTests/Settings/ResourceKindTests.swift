@@ -4,7 +4,9 @@ import Testing
 @Suite("A kind of resources")
 struct ResourceKindTests {
     /// The only error of a file whose stage finds no resource of its kind.
-    private func problem(of stage: any Stage.Type, _ types: [any Resource.Type], resources: String = "{}") throws -> String {
+    private func problem(of stage: any Stage.Type, _ types: [any Resource.Type], resources: String = "{}") throws
+        -> String
+    {
         let registry = try Registry(stages: [Entry.self, stage], resources: types)
         let loader = PipelineLoader(registry: registry, environment: Environment())
         let text = "pipeline: p\nresources: \(resources)\nstages: [entry, \(stage.name)]\n"

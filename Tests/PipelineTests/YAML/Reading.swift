@@ -12,7 +12,8 @@ struct Reading {
         var diagnostics = Diagnostics(source: source)
         var node = YAMLReader.read(source, limits: limits, words: PipelineWords.format, into: &diagnostics)
         if let raw = node, let variables {
-            node = Interpolation.apply(to: raw, environment: Environment(process: variables), words: PipelineWords.format, into: &diagnostics)
+            node = Interpolation.apply(
+                to: raw, environment: Environment(process: variables), words: PipelineWords.format, into: &diagnostics)
         }
         self.node = node
         self.diagnostics = diagnostics
