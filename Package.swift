@@ -89,6 +89,7 @@ let package = Package(
             dependencies: [
                 "CEvents",
                 "CProcess",
+                "Cryptography",
                 "HTTPClient",
                 "Pipeline",
                 "Resources",
@@ -206,6 +207,7 @@ let package = Package(
         .target(name: "TestFrames", path: "Tests/TestFrames", swiftSettings: strict),
         .target(name: "TestPatience", path: "Tests/TestPatience", swiftSettings: strict),
         .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: strict),
+        .target(name: "TestShared", dependencies: ["Pipeline"], path: "Tests/TestShared", swiftSettings: strict),
         .testTarget(
             name: "PipelineTests",
             dependencies: [
@@ -240,7 +242,7 @@ let package = Package(
         .testTarget(
             name: "StagesTests",
             dependencies: [
-                "Pipeline", "PipelineTesting", "Resources", "Stages", "TestPatience", "TestRandom",
+                "Pipeline", "PipelineTesting", "Resources", "Stages", "TestPatience", "TestRandom", "TestShared",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -277,6 +279,7 @@ let package = Package(
                 "Stages",
                 "TestFrames",
                 "TestPatience",
+                "TestShared",
                 "TestSigning",
                 "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),

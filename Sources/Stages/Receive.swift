@@ -99,17 +99,17 @@ extension OnDisconnect {
         switch self {
         case .cancel: "messages of clients that leave end where they are; what was answered is stored"
         case .finish: "messages of clients that leave are worked on to their end"
-        case .hold(let time):
+        case .hold(let time, let shared):
             "messages of clients that leave are worked on to their end, and the session is kept for "
-                + "\(time.words)"
+                + "\(time.words)\(shared == nil ? "" : ", on any host")"
         }
     }
 
     fileprivate var ranks: [Double] {
         switch self {
-        case .cancel: [0, 0]
-        case .finish: [1, 0]
-        case .hold(let time): [1, time.inSeconds]
+        case .cancel: [0, 0, 0]
+        case .finish: [1, 0, 0]
+        case .hold(let time, let shared): [1, time.inSeconds, shared == nil ? 0 : 1]
         }
     }
 }

@@ -16,7 +16,7 @@ struct ResourceRequest {
             reader.diagnostics.error(
                 .wrongResource, at: node.range,
                 "\(owner.name) needs a \(ResourceKind(Wanted.self, as: cast, reader).words); '\(found.name)' is of type \(type(of: found.resource).name)"
-            )
+                    + (key == "shared" ? "; add \(ResourceRequest.sharedExample("shared"))" : ""))
             return nil
         }
         let candidates = reader.resources.compactMap { named in cast(named.resource).map { (named.name, $0) } }
@@ -97,6 +97,11 @@ struct ResourceRequest {
 }
 
 extension ResourceRequest {
+    /// What lets hosts share something.
+    private static func sharedExample(_ name: String) -> String {
+        "'\(name): {nats: {url: nats://127.0.0.1:4222}}' under 'resources'"
+    }
+
     /// What to do about a name that is none.
     private func hint(_ name: String, among names: [String], _ reader: SettingReader) -> String {
         let parts = name.split(separator: " ").map(String.init)
@@ -106,6 +111,7 @@ extension ResourceRequest {
         if reader.lacksResources {
             return ": the file has no 'resources'; add '\(name): {TYPE: {…}}' under 'resources'"
         }
+        if key == "shared" { return "; add \(ResourceRequest.sharedExample(name))" }
         if key == "queue" { return "; add '\(name): {disk: {path: data/\(name).db}}' under 'resources'" }
         return names.isEmpty ? "" : "; there are: \(names.joined(separator: ", "))"
     }
@@ -134,5 +140,6 @@ private struct ResourceKind {
 
     private static let ofTheEngine: [(type: Any.Type, word: String)] = [
         ((any Model).self, "model"), ((any RowStore).self, "database"), ((any QueueStore).self, "queue"),
+        ((any SharedStore).self, "resource of type nats"),
     ]
 }

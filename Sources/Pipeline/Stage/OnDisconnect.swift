@@ -4,11 +4,14 @@ public enum OnDisconnect: SettingValue, Hashable {
     case cancel
     /// They are worked on to their end, and stored.
     case finish
-    /// The same, and the session is kept for so long: a client that comes back gets what it missed.
-    case hold(Duration)
+    /// The same, and the session is kept for so long: a client that comes back gets what it missed. `shared` names the
+    /// resource, of type `nats`, by which it may come back to any host; `nil` is to this one alone.
+    case hold(Duration, shared: String? = nil)
 
     private struct Held: SettingGroup {
         @Setting("How long the session is kept.") var hold: Duration
+        @Uses("The resource, of type nats, by which a client may come back to any host.", onlyNamed: true)
+        var shared: (any SharedStore)?
     }
 
     /// A word, or a mapping with the time.
@@ -23,9 +26,16 @@ public enum OnDisconnect: SettingValue, Hashable {
         case "finish": return .finish
         default: break
         }
-        if let entries = node.entries, entries.count == 1, let hold = node["hold"] {
+        let known = ["hold", "shared"]
+        if let entries = node.entries, let hold = node["hold"], entries.allSatisfy({ known.contains($0.name) }) {
             guard let time = Duration.read(hold, with: &reader) else { return nil }
-            if time > .zero { return .hold(time) }
+            if time > .zero, entries.count == 1 { return .hold(time) }
+            if time > .zero, let shared = node["shared"] {
+                let request = ResourceRequest(
+                    key: "shared", node: shared, owner: Owner(reader.subject, place: node.range))
+                let found = request.one(required: true, with: &reader) { $0 as? any SharedStore }
+                return found.map { .hold(time, shared: $0.name) }
+            }
         }
         reader.wrongType(node, expected: settingType)
         return nil
@@ -36,7 +46,8 @@ public enum OnDisconnect: SettingValue, Hashable {
         switch self {
         case .cancel: "cancel"
         case .finish: "finish"
-        case .hold(let time): "{hold: \(time.settingText ?? "")}"
+        case .hold(let time, let shared):
+            "{hold: \(time.settingText ?? "")\(shared.map { ", shared: \($0)" } ?? "")}"
         }
     }
 }

@@ -46,10 +46,38 @@ struct RequestAdmitter {
 
     /// Step 5: takes the session for the client.
     ///
+    /// - Parameter isMessage: Whether the client comes for one message, which leaves the session where it is.
     /// - Returns: `nil` where it is the client's at once; otherwise it is once it was looked up.
     /// - Throws: 403 where it is another user's, 503 where that can't be told.
-    func claim(_ admission: Admission, on eventLoop: any EventLoop) throws(HTTPRejection) -> EventLoopFuture<Void>? {
-        try gate.connections.owners.claim(admission, of: rules.pipelines, within: gate.limits.lookUp, on: eventLoop)
+    func claim(
+        _ admission: Admission, isMessage: Bool = false, on eventLoop: any EventLoop
+    ) throws(HTTPRejection) -> EventLoopFuture<Void>? {
+        guard let shared = gate.loop.routes.kept.shared[admission.pipeline], admission.isSessionGiven else {
+            return try gate.connections.owners.claim(
+                admission, of: rules.pipelines, within: gate.limits.lookUp, on: eventLoop)
+        }
+        return try shared.claim(
+            comer(admission, isMessage: isMessage, on: eventLoop), within: gate.limits.lookUp, on: eventLoop)
+    }
+
+    private func comer(_ admission: Admission, isMessage: Bool, on eventLoop: any EventLoop) -> SharedSessions.Comer {
+        let (owners, pipelines, limit) = (gate.connections.owners, rules.pipelines, gate.limits.lookUp)
+        return SharedSessions.Comer(admission, isMessage: isMessage) {
+            try await owners.claim(admission, of: pipelines, within: limit, on: eventLoop)?.get()
+        }
+    }
+
+    /// Step 5 for a message by `POST`: its part in a session that hosts share; `nil` where it is this host's alone.
+    ///
+    /// - Throws: As ``seat(for:)``.
+    func share(for admission: Admission) throws(HTTPRejection) -> SessionShare? {
+        let kept = gate.loop.routes.kept
+        guard let shared = kept.shared[admission.pipeline] else { return nil }
+        if !admission.isSessionGiven { _ = try seat(for: admission) }
+        let comer = SharedSessions.Comer(admission, isMessage: true) {}
+        let session = kept.sessions.session(comer.key)
+        if let session, !session.userID.isExactly(comer.userID) { throw .foreignSession }
+        return SessionShare(sessions: shared, session: session?.shared, comer: comer)
     }
 
     /// Step 5: the client's seat in its session, where that is kept beyond the connection.
@@ -59,7 +87,8 @@ struct RequestAdmitter {
         try rules.confirm(admission)
         return try gate.loop.routes.kept.sessions.seat(
             in: SessionKey(admission.pipeline, admission.session), userID: admission.session.userID,
-            by: admission.credential, retainedFor: admission.pipeline.retention, limit: gate.limits.outbound.bytes)
+            by: admission.credential, retainedFor: admission.pipeline.retention, limit: gate.limits.outbound.bytes,
+            with: gate.loop.routes.kept.shared[admission.pipeline], isExpected: admission.isSessionGiven)
     }
 
     /// Step 6: the connection of a client that is in.

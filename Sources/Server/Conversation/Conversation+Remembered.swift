@@ -23,12 +23,20 @@ extension Conversation: AnswerWaiter {
         let id = isStored ? UniqueID(name, session: session.id, clientID: clientID) : nil
         var message = message(prompt, as: waiting, id: id)
         let asked = AskedMessage(size: size, allocated: allocated, prompt: mark, isStored: isStored)
-        let finding = kept.answers.begin(key, mark, for: owner, by: credential) {
-            .init(
-                message: message.id, owner: owner, credential: credential,
-                conversation: NIOLoopBound(self, eventLoop: executor.eventLoop))
+        func look() -> RememberedAnswers.Finding {
+            kept.answers.begin(key, mark, for: owner, by: credential) {
+                .init(
+                    message: message.id, owner: owner, credential: credential,
+                    conversation: NIOLoopBound(self, eventLoop: executor.eventLoop))
+            }
         }
+        let (finding, isAway) = share?.begin(key, look) ?? (look(), false)
         switch finding {
+        case .new where isAway:
+            expect(message.id, size: size, as: waiting)
+            running.append(RunningMessage(message, asked))
+            awaiting[message.id] = AwaitedAnswer(message: message, asked: asked, key: key, asksHost: true)
+            askHost(about: message.id, key, mark)
         case .new:
             remembered.append((message.id, key))
             expect(message.id, size: size, as: waiting)

@@ -99,6 +99,7 @@ extension Conversation {
             pipeline.lend { remember(id, outcome, in: $0) }
         }
         let leaving = order.settle(id, frame)
+        if share != nil { noteOpen() }
         if leaving != .never { pipeline.lend { $0.meter.settled(with: frame) } }
         if leaving == .now {
             if let frame { tell(frame) }

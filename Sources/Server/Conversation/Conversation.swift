@@ -17,12 +17,16 @@ package final class Conversation {
     // throughput of many small messages.
     @exclusivity(unchecked) var client: (any ConversationClient)?
     private var reply: (any Reply)?
-    @exclusivity(unchecked) private var inbox = Inbox()
+    @exclusivity(unchecked) private(set) var inbox = Inbox()
     @exclusivity(unchecked) var order = ReplyOrder()
     @exclusivity(unchecked) var running = RunningMessages()
     private(set) var isAdvancing = false
 
     let retained: RetainedSession?
+    /// Its part in a session that hosts share.
+    let share: SessionShare?
+    /// Whether other hosts are about to hear which messages have no answer.
+    var isNoting = false
     let observer: (any ConversationObserver)?
     let origin: TraceFields?
     let kept: Kept
@@ -55,12 +59,13 @@ package final class Conversation {
     ///   - origin: What the client's request is a part of.
     ///   - retained: The session, where it is kept beyond this connection.
     ///   - kept: What is kept of all clients.
+    ///   - share: Its part in a session that hosts share.
     ///   - credential: What the client has authenticated with.
     ///   - client: Kept until ``end()``.
     init(
         pipeline: LoopPipeline, session: Session, format: Message.Format, executor: EventLoopTaskExecutor,
         logger: Logger, isNamed: Bool = false, takesDeltas: Bool = true, origin: TraceFields? = nil,
-        retained: RetainedSession? = nil, kept: Kept = Kept(),
+        retained: RetainedSession? = nil, kept: Kept = Kept(), share: SessionShare? = nil,
         credential: ClientCredential? = nil, client: some ConversationClient
     ) {
         self.pipeline = pipeline
@@ -70,7 +75,7 @@ package final class Conversation {
         self.logger = logger
         self.isNamed = isNamed
         self.client = client
-        self.retained = retained
+        (self.retained, self.share) = (retained, share)
         (self.kept, self.credential) = (kept, credential)
         self.origin = origin
         observer = pipeline.current.observer
@@ -113,6 +118,7 @@ package final class Conversation {
     /// Takes a client's frame. One that has to wait stays as it came, and is read in its turn.
     package func receive(_ frame: String) {
         observer?.heard(frame, in: session)
+        if share != nil { noteOpen() }
         guard inbox.isEmpty, mayBegin, !isAdvancing else { return wait(with: frame) }
         isAdvancing = true
         read(frame, as: nil)
@@ -199,6 +205,7 @@ package final class Conversation {
         order = ReplyOrder()
         reply = nil
         client = nil
+        if share != nil { noteOpen() }
         releaseWaiting()
     }
 

@@ -16,6 +16,13 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
     private var hasRefused = false
     private let begun = NIODeadline.now()
 
+    private var share: SessionShare? {
+        retained?.session.shared.map {
+            SessionShare(
+                sessions: $0.sessions, session: $0, comer: SharedSessions.Comer(admission, isMessage: true) {})
+        }
+    }
+
     private var key: SessionKey { SessionKey(admission.pipeline, admission.session) }
 
     /// - Parameter retained: The client's seat in its session, where that is kept beyond the connection.
@@ -35,7 +42,7 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
         let conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: admission.session, format: admission.format,
             executor: loop.executor, logger: logger, isNamed: admission.identity?.username != nil,
-            origin: admission.origin, retained: retained?.session, kept: loop.routes.kept,
+            origin: admission.origin, retained: retained?.session, kept: loop.routes.kept, share: share,
             credential: admission.credential, client: self)
         self.conversation = conversation
         // Without it a frame has no `id` to be cancelled by.
@@ -112,6 +119,9 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
         let userID = admission.session.userID
         loop.routes.connected.cancel(clientID, of: key, userID: userID)
         loop.routes.kept.unattended.cancel(clientID, of: key, userID: userID)
+        if let shared = retained?.session.shared {
+            shared.sessions.cancelElsewhere(clientID, of: shared, userID: userID)
+        }
     }
 
     /// Cancels a message for another connection of its session. One that has just ended may have left its messages behind.

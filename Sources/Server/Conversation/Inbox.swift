@@ -45,6 +45,9 @@ struct Inbox {
         return frame
     }
 
+    /// The client's id of a message that waits.
+    func clientID(of id: UniqueID) -> String? { frames.first { $0.id == id }?.clientID }
+
     /// Whether the same message waits already.
     func holds(clientID: String, _ prompt: PromptMark) -> Bool {
         frames.contains { $0.clientID?.isExactly(clientID) == true && $0.prompt == prompt }

@@ -6,6 +6,8 @@ final class Kept: Sendable {
     let answers: RememberedAnswers
     let sessions: RetainedSessions
     let unattended: UnattendedConversations
+    /// Those of the sessions that other hosts share.
+    let shared = SharedPipelines()
 
     /// - Parameter limit: How many bytes may be kept; past them what is oldest goes first.
     init(limit: Int = 32 << 20) {

@@ -24,6 +24,8 @@ struct TextDigest: Sendable, Hashable {
     /// The first eight bytes first.
     let words: SIMD4<UInt64>
 
+    init(words: SIMD4<UInt64>) { self.words = words }
+
     init(_ texts: String...) { self.init(texts) }
 
     init(_ texts: [String]) {

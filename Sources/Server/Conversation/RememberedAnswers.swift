@@ -59,18 +59,39 @@ final class RememberedAnswers: KeptKind {
     struct Waiter: Sendable {
         let message: UniqueID
         let owner: ObjectIdentifier
-        var credential: ClientCredential?
-        let conversation: NIOLoopBound<any AnswerWaiter>
+        let credential: ClientCredential?
+        /// Whether it is at another host, which looks itself who may be there.
+        let isElsewhere: Bool
+        let tell: @Sendable (Outcome) -> Void
+
+        init(
+            message: UniqueID, owner: ObjectIdentifier, credential: ClientCredential? = nil,
+            conversation: NIOLoopBound<any AnswerWaiter>
+        ) {
+            self.init(message: message, owner: owner, credential: credential) { outcome in
+                conversation.eventLoop.execute { conversation.value.proceed(message, with: outcome) }
+            }
+        }
+
+        init(
+            message: UniqueID, owner: ObjectIdentifier, credential: ClientCredential? = nil, isElsewhere: Bool = false,
+            tell: @escaping @Sendable (Outcome) -> Void
+        ) {
+            (self.message, self.owner, self.credential) = (message, owner, credential)
+            (self.isElsewhere, self.tell) = (isElsewhere, tell)
+        }
     }
 
-    private struct Work {
+    struct Work {
         let owner: ObjectIdentifier
         let credential: ClientCredential?
         let prompt: PromptMark
         var waiters: [Waiter] = []
+        /// Other hosts that are to hear how it ends.
+        var listeners: [@Sendable (Outcome) -> Void] = []
     }
 
-    private struct Answer {
+    struct Answer {
         let frame: ServerFrame?
         let prompt: PromptMark
         let credential: ClientCredential?
@@ -78,15 +99,15 @@ final class RememberedAnswers: KeptKind {
         let expires: NIODeadline
     }
 
-    private struct State {
+    struct State {
         var work: [Key: Work] = [:]
         var answers: [Key: Answer] = [:]
         /// The answers, the oldest first; one that was replaced or has expired may still have its line.
         var order = Deque<(key: Key, stamp: Int, size: Int, expires: NIODeadline)>()
     }
 
-    private let budget: KeptBudget
-    private let state = Mutex(State())
+    let budget: KeptBudget
+    let state = Mutex(State())
 
     init(_ budget: KeptBudget) {
         self.budget = budget
@@ -123,29 +144,29 @@ final class RememberedAnswers: KeptKind {
     func end(_ key: Key, _ outcome: Outcome, for time: Duration, at now: NIODeadline = .now()) {
         let size = key.size
         var grown = 0
-        let told: [Waiter] = state.withLock { state in
+        let told: [@Sendable (Outcome) -> Void] = state.withLock { state in
             guard var work = state.work.removeValue(forKey: key) else { return [] }
             switch outcome {
             case .answered(let frame):
-                let (stamp, expires) = (budget.stamp(), now + TimeAmount(time))
                 let size = size + (frame?.size ?? 0) + (work.credential?.size ?? 0)
-                state.answers[key] = Answer(
-                    frame: frame, prompt: work.prompt, credential: work.credential, stamp: stamp, expires: expires)
-                state.order.append((key, stamp, size, expires))
+                let answer = Answer(
+                    frame: frame, prompt: work.prompt, credential: work.credential, stamp: budget.stamp(),
+                    expires: now + TimeAmount(time))
+                state.answers[key] = answer
+                state.order.append((key, answer.stamp, size, answer.expires))
                 grown = size - expire(&state, at: now)
-                return work.waiters
+                return work.waiters.map(\.tell) + work.listeners
             case .failed:
-                guard let next = work.waiters.first else { return [] }
+                guard let next = work.waiters.first else { return work.listeners }
                 work.waiters.removeFirst()
                 state.work[key] = Work(
-                    owner: next.owner, credential: next.credential, prompt: work.prompt, waiters: work.waiters)
-                return [next]
+                    owner: next.owner, credential: next.credential, prompt: work.prompt, waiters: work.waiters,
+                    listeners: work.listeners)
+                return [next.tell]
             }
         }
         budget.add(grown, of: Self.kind)
-        for waiter in told {
-            waiter.conversation.eventLoop.execute { waiter.conversation.value.proceed(waiter.message, with: outcome) }
-        }
+        for tell in told { tell(outcome) }
     }
 
     /// Takes somebody away who waited; `false` where he was told already.
@@ -166,7 +187,7 @@ final class RememberedAnswers: KeptKind {
     func dropWaiters(unless review: AccessReview) {
         state.withLock { state in
             for (key, work) in state.work where !work.waiters.isEmpty {
-                state.work[key]?.waiters.removeAll { !review.admits($0.credential) }
+                state.work[key]?.waiters.removeAll { !$0.isElsewhere && !review.admits($0.credential) }
             }
         }
     }
@@ -196,7 +217,7 @@ final class RememberedAnswers: KeptKind {
         budget.add(-freed, of: Self.kind)
     }
 
-    private func expire(_ state: inout State, at now: NIODeadline) -> Int {
+    func expire(_ state: inout State, at now: NIODeadline) -> Int {
         var freed = 0
         while let first = state.order.first, first.expires <= now { freed += removeOldest(&state) }
         return freed

@@ -31,6 +31,10 @@ final class RetainedSession: Sendable {
         var isForgotten = false
         /// What the last client has authenticated with.
         var credential: ClientCredential?
+        /// Takes the frames where another host has the session.
+        var forward: (@Sendable (ServerFrame) -> Void)?
+        /// Whether no client has had it.
+        var isNew = true
     }
 
     /// A slot among the frames, and what the allocator adds to a text.
@@ -39,21 +43,67 @@ final class RetainedSession: Sendable {
     let userID: String?
     /// How long it is kept once its client has left.
     let time: Duration
+    /// The session among the hosts that share it; `nil` where it is this host's alone.
+    let shared: SharedSession?
     private let budget: KeptBudget
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - limit: How many bytes of frames are kept.
     ///   - time: For how long the session is kept without a client.
+    ///   - shared: The session among the hosts that share it.
     init(
         userID: String?, by credential: ClientCredential? = nil, limit: Int, for time: Duration, budget: KeptBudget,
-        at now: NIODeadline
+        at now: NIODeadline, shared: SharedSession? = nil
     ) {
         self.userID = userID
         self.time = time
         self.budget = budget
+        self.shared = shared
         state = Mutex(
             State(limit: limit, expires: now + TimeAmount(time), stamp: budget.stamp(), credential: credential))
+    }
+
+    /// Whether no client has had it before the one that asks.
+    func takeNewness() -> Bool {
+        state.withLock { state in
+            defer { state.isNew = false }
+            return state.isNew
+        }
+    }
+
+    /// The number of the last frame.
+    var sequence: Int { state.withLock(\.sequence) }
+
+    /// Goes on where another host has left off.
+    ///
+    /// - Returns: How many bytes are kept now.
+    func resume(at sequence: Int, with frames: [(sequence: Int, text: String)]) -> Int {
+        state.withLock { state in
+            (state.sequence, state.isNew) = (sequence, false)
+            state.frames = Deque(frames)
+            state.bytes = frames.reduce(0) { $0 + $1.text.utf8.count }
+            return trim(&state)
+        }
+    }
+
+    /// Leaves the session to another host, or to none: its client is closed, and what is told it from now on goes to
+    /// `forward`.
+    ///
+    /// - Returns: What the client has been told last, and how many bytes are kept no more.
+    func handOver(
+        to forward: @escaping @Sendable (ServerFrame) -> Void
+    ) -> (sequence: Int, frames: [(sequence: Int, text: String)], freed: Int) {
+        let (former, sequence, frames, freed) = state.withLock { state in
+            let (former, frames) = (state.client, Array(state.frames))
+            let freed = state.bytes + frames.count * Self.frameSize + size(with: state.credential)
+            (state.client, state.forward, state.isForgotten) = (nil, forward, true)
+            state.generation += 1
+            (state.frames, state.bytes) = (Deque(), 0)
+            return (former, state.sequence, frames, freed)
+        }
+        if let former { former.eventLoop.execute { former.value.giveWay() } }
+        return (sequence, frames, freed)
     }
 
     /// What it takes without frames, with its slot among the sessions.
@@ -93,12 +143,17 @@ final class RetainedSession: Sendable {
     func attach(
         _ client: NIOLoopBound<any RetainedClient>, after seen: Int
     ) -> (missed: [String], generation: Int) {
-        let (former, missed, generation) = state.withLock { state in
+        var missed: [String] = []
+        let (former, generation) = state.withLock { state in
             let former = state.client
+            // Where another host has taken the session meanwhile, this client comes too late.
+            if state.forward != nil {
+                return (client, state.generation + 1) as (NIOLoopBound<any RetainedClient>?, Int)
+            }
             state.client = client
             state.generation += 1
-            let missed = state.frames.filter { $0.sequence > seen }.map(\.text)
-            return (former, missed, state.generation)
+            missed = state.frames.filter { $0.sequence > seen }.map(\.text)
+            return (former, state.generation)
         }
         if let former { former.eventLoop.execute { former.value.giveWay() } }
         return (missed, generation)
@@ -117,6 +172,11 @@ final class RetainedSession: Sendable {
     /// Numbers a frame, keeps it, and sends it to the client there is now.
     func deliver(_ frame: ServerFrame) {
         let grown = state.withLock { state in
+            if let forward = state.forward {
+                // In the lock, as below.
+                forward(frame)
+                return 0
+            }
             state.sequence += 1
             let text = frame.text(sequence: state.sequence)
             // In the lock, so that frames arrive in the order of their numbers.

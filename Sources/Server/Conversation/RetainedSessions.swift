@@ -13,7 +13,7 @@ final class RetainedSessions: KeptKind {
         var order = Deque<(key: SessionKey, stamp: Int)>()
     }
 
-    private let budget: KeptBudget
+    let budget: KeptBudget
     private let state = Mutex(State())
 
     init(_ budget: KeptBudget) {
@@ -26,10 +26,12 @@ final class RetainedSessions: KeptKind {
     /// - Parameters:
     ///   - time: For how long the pipeline retains a session without a client; `nil` where it retains none.
     ///   - limit: How many bytes of frames are kept of a new session.
+    ///   - shared: Other hosts that are told of a new session.
+    ///   - isExpected: Whether the session was brought here for the client: where it is not, another host has taken it since.
     /// - Throws: 403 where the session is another user's.
     func seat(
         in key: SessionKey, userID: String?, by credential: ClientCredential?, retainedFor time: Duration?, limit: Int,
-        at now: NIODeadline = .now()
+        with shared: SharedSessions? = nil, isExpected: Bool = false, at now: NIODeadline = .now()
     ) throws(HTTPRejection) -> SessionSeat? {
         // Under one lock, so that of two clients at the same instant the second finds the first one's session.
         let (seat, grown) = try state.withLock { state throws(HTTPRejection) -> (SessionSeat?, Int) in
@@ -37,17 +39,60 @@ final class RetainedSessions: KeptKind {
             if let known, known.isThere(at: now) {
                 guard known.userID.isExactly(userID) else { throw .foreignSession }
                 let grown = known.expectClient(with: credential, at: now)
-                return (SessionSeat(session: known, isKnown: true), grown)
+                // One that this host has just entered for its client among those that are shared is not known for that.
+                let isKnown = known.shared == nil || !known.takeNewness()
+                return (SessionSeat(session: known, isKnown: isKnown), grown)
             }
             guard let time else { return (nil, 0) }
-            let new = RetainedSession(userID: userID, by: credential, limit: limit, for: time, budget: budget, at: now)
-            state.order.append((key, new.stamp))
-            state.sessions[key] = new
-            let freed = known.map { $0.drop(because: .surplus).freed } ?? 0
-            return (SessionSeat(session: new, isKnown: false), new.size - freed)
+            if shared != nil, isExpected {
+                let gone = RetainedSession(userID: userID, limit: 0, for: .zero, budget: budget, at: now)
+                _ = gone.handOver { _ in }
+                return (SessionSeat(session: gone, isKnown: true), 0)
+            }
+            let new = RetainedSession(
+                userID: userID, by: credential, limit: limit, for: time, budget: budget, at: now,
+                shared: shared?.session(key, userID: userID))
+            return (SessionSeat(session: new, isKnown: !new.takeNewness()), put(new, key, in: &state))
         }
         budget.add(grown, of: Self.kind)
         return seat
+    }
+
+    /// - Returns: How many bytes more are kept now.
+    private func put(_ new: RetainedSession, _ key: SessionKey, in state: inout State) -> Int {
+        let former = state.sessions[key]
+        state.order.append((key, new.stamp))
+        state.sessions[key] = new
+        return new.size - (former.map { $0.drop(because: .surplus).freed } ?? 0)
+    }
+
+    /// Puts a session here that another host had, or that the others know of already.
+    ///
+    /// - Parameter bytes: What its frames take.
+    func put(_ new: RetainedSession, _ key: SessionKey, bytes: Int = 0) {
+        let grown = state.withLock { put(new, key, in: &$0) }
+        budget.add(grown + bytes, of: Self.kind)
+    }
+
+    /// A session that a client may come back to.
+    func session(_ key: SessionKey, at now: NIODeadline = .now()) -> RetainedSession? {
+        state.withLock { $0.sessions[key] }.flatMap { $0.isThere(at: now) ? $0 : nil }
+    }
+
+    /// All of a pipeline's that a client may come back to.
+    func sessions(ofPipeline index: Int, at now: NIODeadline = .now()) -> [(key: SessionKey, session: RetainedSession)]
+    {
+        state.withLock { state in
+            state.sessions.filter { $0.key.pipeline == index && $0.value.isThere(at: now) }.map { ($0.key, $0.value) }
+        }
+    }
+
+    /// Takes a session out that another host has now.
+    ///
+    /// - Parameter freed: How many bytes are kept no more.
+    func remove(_ session: RetainedSession, _ key: SessionKey, freed: Int) {
+        state.withLock { if $0.sessions[key] === session { $0.sessions[key] = nil } }
+        budget.add(-freed, of: Self.kind)
     }
 
     /// Keeps as many bytes of frames of each session from now on.

@@ -68,4 +68,6 @@ struct AwaitedAnswer {
     var message: Message?
     let asked: AskedMessage
     let key: RememberedAnswers.Key
+    /// Whether it is another host that is to say what becomes of it.
+    var asksHost = false
 }

@@ -95,6 +95,36 @@ package struct ServerFrame {
     /// About how many bytes it has.
     var size: Int { text.utf8.count }
 
+    /// As another host is told it, which gives it its number.
+    var shared: JSONValue {
+        let kind =
+            switch kind {
+            case .session: "session"
+            case .delta: "delta"
+            case .response: "response"
+            case .error(let code): "error \(code.rawValue)"
+            }
+        var members: [String: JSONValue] = ["kind": .string(kind), "text": .string(text)]
+        if !isNumbered { members["plain"] = .bool(true) }
+        if let retryAfter { members["retry_after"] = .int(Int(retryAfter)) }
+        return .object(members)
+    }
+
+    /// A frame that another host has told; `nil` for anything else.
+    init?(shared value: JSONValue?) {
+        guard let members = value?.members, let text = members["text"]?.text else { return nil }
+        let kind: Kind
+        switch members["kind"]?.text {
+        case "session": kind = .session
+        case "delta": kind = .delta
+        case "response": kind = .response
+        case let word? where word.hasPrefix("error "): kind = .error(PipelineError.Code(String(word.dropFirst(6))))
+        default: return nil
+        }
+        self.init(kind, text: text, isNumbered: members["plain"] == nil)
+        retryAfter = members["retry_after"]?.number.map(Int64.init)
+    }
+
     /// The whole text, as the frame with this number.
     package func text(sequence: Int) -> String {
         isNumbered ? "\(text),\"seq\":\(sequence)}" : text

@@ -7,6 +7,10 @@ struct SessionKey: Sendable, Hashable {
     let id: String
 
     init(_ pipeline: ServedPipeline, _ session: Session) {
-        (self.pipeline, id) = (pipeline.index, session.id)
+        self.init(pipeline.index, session.id)
+    }
+
+    init(_ pipeline: Int, _ id: String) {
+        (self.pipeline, self.id) = (pipeline, id)
     }
 }

@@ -36,11 +36,12 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
     private static let longestSilence = TimeAmount.seconds(15)
 
     /// - Parameters:
+    ///   - share: The message's part in a session that hosts share.
     ///   - feeder: Takes bytes that are encoded already.
     ///   - ended: Called once the whole answer is written, but for its end; with whether the connection ends with it.
     init(
         _ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext, loop: LoopConnections,
-        sharing: HTTPHeaders = [:], feeder: RequestFeeder? = nil, logger: Logger,
+        share: SessionShare? = nil, sharing: HTTPHeaders = [:], feeder: RequestFeeder? = nil, logger: Logger,
         ended: @escaping (_ isLast: Bool) -> Void
     ) {
         self.context = context
@@ -60,7 +61,8 @@ final class HTTPExchange: ConversationClient, UnfinishedWork {
         conversation = Conversation(
             pipeline: loop.pipeline(admission.pipeline), session: session, format: .json, executor: loop.executor,
             logger: logger, isNamed: admission.identity?.username != nil, takesDeltas: isEventStream,
-            origin: admission.origin, kept: loop.routes.kept, credential: admission.credential, client: self)
+            origin: admission.origin, kept: loop.routes.kept, share: share, credential: admission.credential,
+            client: self)
     }
 
     /// Works on the message.

@@ -181,7 +181,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
     /// Works on a message that came whole, once it is known that its session is the client's own.
     private func begin(_ admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         do throws(HTTPRejection) {
-            guard let claim = try admitter.claim(admission, on: context.eventLoop) else {
+            guard let claim = try admitter.claim(admission, isMessage: true, on: context.eventLoop) else {
                 return work(on: admission, head, context)
             }
             claim.assumeIsolated().whenComplete { result in
@@ -204,7 +204,11 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     /// Its stages have their own time limits.
     private func work(on admission: Admission, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        do throws(HTTPRejection) { try admitter.rules.confirm(admission) } catch {
+        let share: SessionShare?
+        do throws(HTTPRejection) {
+            try admitter.rules.confirm(admission)
+            share = try admitter.share(for: admission)
+        } catch {
             return refuse(head, context, error)
         }
         clock?.pause()
@@ -215,7 +219,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler, 
             return answer(HTTPAnswer(error, refusal: .badRequest), head, context, isLast: true)
         }
         let begun = HTTPExchange(
-            admission, head, context, loop: gate.loop, sharing: routes.sharing(head), feeder: feeder, logger: logger
+            admission, head, context, loop: gate.loop, share: share, sharing: routes.sharing(head), feeder: feeder,
+            logger: logger
         ) { [self] isLast in
             exchange = nil
             finish(context, isLast: isLast)

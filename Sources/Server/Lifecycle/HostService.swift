@@ -54,6 +54,9 @@ package struct HostService: Service {
         let issuerKeys = credentials.auth.authenticator?.issuerKeys
         issuerKeys?.start()
         try await open()
+        do { try routes.share(limit: settings.limits.outbound.bytes, logger: logger) } catch {
+            throw ServeError(description: "sessions can't be shared: other hosts can't be listened to")
+        }
         await issuerKeys?.waitForAnswer(upTo: IssuerKeys.longestWait)
         let channel: any Channel
         do {
@@ -110,6 +113,8 @@ package struct HostService: Service {
         // Before they are given up: then they may end at once, and are lost all the same.
         let hanging = await reloader.waitForRetired(until: deadline)
         let unbegun = await connections.stop()
+        // Every message has ended: what clients have missed goes to the hosts that stay.
+        for shared in await reloader.routes.kept.shared.all { await shared.park(until: end) }
         var losses = await reloader.closeRetired(until: deadline, by: end)
         losses.unfinished = max(losses.unfinished, hanging) + unfinished
         losses.unbegun += unbegun

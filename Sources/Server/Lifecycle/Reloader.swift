@@ -87,6 +87,11 @@ actor Reloader {
         do {
             auth = try AuthReading(said.auth, after: self.auth)
             try await open(next)
+            var shown = routes
+            shown.pipelines = next
+            do { try shown.share(limit: said.limits.outbound.bytes, logger: logger) } catch {
+                logger.error("Sessions can't be shared as the changed files say", metadata: ["detail": "\(error)"])
+            }
         } catch {
             return refuse("\(error)")
         }

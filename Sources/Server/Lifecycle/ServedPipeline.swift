@@ -24,7 +24,9 @@ package final class ServedPipeline: Sendable {
     package var path: String { entry.path }
 
     /// For how long a session is kept without a client; `nil` where none is.
-    var retention: Duration? { if case .hold(let time) = entry.onDisconnect { time } else { nil } }
+    var retention: Duration? { if case .hold(let time, _) = entry.onDisconnect { time } else { nil } }
+    /// By what its sessions are shared with other hosts; `nil` where they are not.
+    let shared: (any SharedStore)?
 
     init(
         name: String, entry: some EntryStage, chain: Chain, index: Int = 0, observer: (any ConversationObserver)? = nil
@@ -32,6 +34,11 @@ package final class ServedPipeline: Sendable {
         (self.name, self.entry, self.chain, self.index) = (name, EntrySettings(entry), chain, index)
         self.observer = observer
         tables = StoredTable.all(in: chain)
+        if case .hold(_, let name?) = entry.onDisconnect {
+            shared = chain.namedResources(of: (any SharedStore).self).first { $0.name == name }?.resource
+        } else {
+            shared = nil
+        }
         meter = MessageMeter(pipeline: name)
     }
 

@@ -17,6 +17,7 @@ final class NATSLink: Sendable {
         var problem: String?
         var checking: Task<Void, Never>?
         var queues: [PartitionedQueue] = []
+        var hosts: NATSShared?
     }
 
     /// How long the start waits for a server; after that it goes on without.
@@ -25,6 +26,9 @@ final class NATSLink: Sendable {
     private let state = Mutex(State())
 
     var connection: NATSConnection? { state.withLock(\.connection) }
+
+    /// What hosts share by it.
+    var hosts: NATSShared? { state.withLock(\.hosts) }
 
     var health: Health {
         let (connection, isChecked, problem) = state.withLock { ($0.connection, $0.isChecked, $0.problem) }
@@ -51,6 +55,8 @@ final class NATSLink: Sendable {
             state = State()
             (state.connection, state.settings, state.stream) = (connection, settings, stream)
             (state.creates, state.logger) = (creates, logger)
+            state.hosts = NATSShared(
+                connection, prefix: stream.name, replicas: stream.replicas, creates: creates)
         }
         if await connection.waitUntilConnected(within: NATSLink.patience) {
             if try await check() { return }
@@ -164,7 +170,7 @@ final class NATSLink: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for queue in queues { group.addTask { await queue.leave() } }
         }
-        state.withLock { $0.connection = nil }
+        state.withLock { ($0.connection, $0.hosts) = (nil, nil) }
         connection?.close()
     }
 }

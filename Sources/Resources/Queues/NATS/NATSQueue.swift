@@ -39,7 +39,7 @@ public struct NATSQueue: QueueStore {
     @Setting("Encrypt, and what for that: {ca: FILE, certificate: FILE, key: FILE}, each of which may be left out.")
     public var tls: NATSTLS?
 
-    @State private var link = NATSLink()
+    @State private var opened = NATSLink()
 
     public init() {}
 
@@ -51,32 +51,35 @@ public struct NATSQueue: QueueStore {
         (self.url, self.stream, self.replicas, self.create, self.size) = (url, stream, replicas, create, size)
     }
 
+    /// What it is to hosts that share more than a queue, while the resource is open.
+    var hosts: NATSShared? { opened.hosts }
+
     /// The connection, while the resource is open.
-    package var connection: NATSConnection? { link.connection }
+    package var connection: NATSConnection? { opened.connection }
 
     public var guarantee: Queue.Guarantee { guarantee(upTo: nil) }
 
     public func guarantee(holding capacity: Int) -> Queue.Guarantee { guarantee(upTo: capacity) }
 
-    public var health: Health { link.health }
+    public var health: Health { opened.health }
 
     public func open(_ context: ResourceContext) async throws {
         let tls = tls.map { NATSSettings.TLS(authority: $0.ca, certificate: $0.certificate, key: $0.key) }
         let settings = NATSSettings(
             servers: NATSAddresses.list(of: url.revealed), credentials: credentials, tls: tls)
-        try await link.open(settings, configuration, creates: create, logger: context.logger)
+        try await opened.open(settings, configuration, creates: create, logger: context.logger)
     }
 
     public func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
-        try link.queue(for: consumer, options)
+        try opened.queue(for: consumer, options)
     }
 
     public func reportAbandoned() async {
-        await link.reportAbandoned()
+        await opened.reportAbandoned()
     }
 
     public func close() async {
-        await link.close()
+        await opened.close()
     }
 
     private var configuration: StreamConfiguration {

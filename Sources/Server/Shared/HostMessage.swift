@@ -1,0 +1,67 @@
+import Pipeline
+
+/// What one host says to another of a session.
+struct HostMessage: Sendable {
+    enum Kind: String, Sendable {
+        /// Hands the session over to who asks.
+        case take
+        /// A frame for the session's client, of a message that is worked on at another host.
+        case frame
+        /// A message with an id of the client's has come by another host: is it worked on, or answered?
+        case begin
+        /// How the work on such a message has ended.
+        case ended
+        /// What became of a message that another host waits for.
+        case outcome
+        /// Ends a message.
+        case cancel
+        /// The answer to a question.
+        case reply
+        /// Whether somebody is there.
+        case ping
+    }
+
+    let kind: Kind
+    /// The host that says it.
+    let from: String
+    let session: String
+    /// What belongs together: a question and its answer, what was taken and the frames that follow.
+    let number: Int
+    var members: [String: JSONValue] = [:]
+
+    var bytes: [UInt8] {
+        var object = JSONText(type: kind.rawValue)
+        object.add("from", from)
+        object.add("session", session)
+        object.add("number", raw: String(number))
+        for (key, value) in members { object.add(key, value) }
+        return object.finishedBytes
+    }
+
+    init(_ kind: Kind, from: String, session: String, number: Int, _ members: [String: JSONValue] = [:]) {
+        (self.kind, self.from, self.session, self.number, self.members) = (kind, from, session, number, members)
+    }
+
+    /// `nil` for what a host of a later version says.
+    init?(_ bytes: some Sequence<UInt8>) {
+        guard case .object(let members)? = JSONValue(json: String(decoding: Array(bytes), as: UTF8.self)),
+            let kind = members["type"]?.text.flatMap(Kind.init), let from = members["from"]?.text,
+            let session = members["session"]?.text, case .int(let number)? = members["number"]
+        else { return nil }
+        self.init(kind, from: from, session: session, number: number, members)
+    }
+}
+
+extension JSONValue {
+    /// The number, where it is one.
+    var number: Int? { if case .int(let number) = self { number } else { nil } }
+
+    /// The elements; none where it is no array.
+    var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
+
+    /// The members; none where it is no object.
+    var members: [String: JSONValue] { if case .object(let members) = self { members } else { [:] } }
+
+    /// `null` for nothing.
+    init(_ text: String?) { self = text.map(JSONValue.string) ?? .null }
+}

@@ -1,0 +1,84 @@
+import NIOCore
+import Pipeline
+import Synchronization
+
+extension RememberedAnswers {
+    /// What is known of the messages of one session: answers, and what is worked on.
+    struct OfSession: Sendable {
+        struct Answered: Sendable {
+            let key: Key
+            let mark: PromptMark
+            let frame: ServerFrame?
+            let left: Duration
+        }
+
+        var answers: [Answered] = []
+        var work: [(key: Key, mark: PromptMark)] = []
+    }
+
+    /// What another host is told, which has the session from now on.
+    ///
+    /// - Parameters:
+    ///   - keys: The messages; `nil` to look for them among all.
+    ///   - tell: Hears how each ends that is worked on here.
+    func handOver(
+        _ keys: [Key]?, of session: String, pipeline: String, at now: NIODeadline = .now(),
+        telling tell: @escaping @Sendable (Key, Outcome) -> Void
+    ) -> OfSession {
+        state.withLock { state in
+            func belongs(_ key: Key) -> Bool { key.session == session && key.pipeline.text.isExactly(pipeline) }
+            let keys = keys ?? state.answers.keys.filter(belongs) + state.work.keys.filter(belongs)
+            var found = OfSession()
+            for key in Set(keys) {
+                if let answer = state.answers[key], answer.expires > now {
+                    let left = Duration.nanoseconds((answer.expires - now).nanoseconds)
+                    found.answers.append(.init(key: key, mark: answer.prompt, frame: answer.frame, left: left))
+                } else if let work = state.work[key] {
+                    state.work[key]?.listeners.append { tell(key, $0) }
+                    found.work.append((key, work.prompt))
+                }
+            }
+            return found
+        }
+    }
+
+    /// The answer to a message: one that says nothing where the pipeline answers nothing; `nil` where there is none.
+    func answer(to key: Key, at now: NIODeadline = .now()) -> ServerFrame?? {
+        state.withLock { state in
+            state.answers[key].flatMap { $0.expires > now ? .some($0.frame) : nil }
+        }
+    }
+
+    /// Those of the keys of which something is known.
+    func known(of keys: [Key]) -> [Key] {
+        state.withLock { state in keys.filter { state.answers[$0] != nil || state.work[$0] != nil } }
+    }
+
+    /// Takes over what another host knew.
+    ///
+    /// - Parameter owner: Whose client gets the answers to what is worked on there.
+    func take(_ known: OfSession, for owner: ObjectIdentifier, at now: NIODeadline = .now()) {
+        let grown = state.withLock { state in
+            var grown = 0
+            for answer in known.answers where state.answers[answer.key] == nil {
+                let size = answer.key.size + (answer.frame?.size ?? 0)
+                let new = Answer(
+                    frame: answer.frame, prompt: answer.mark, credential: nil, stamp: budget.stamp(),
+                    expires: now + TimeAmount(answer.left))
+                state.answers[answer.key] = new
+                state.order.append((answer.key, new.stamp, size, new.expires))
+                grown += size
+            }
+            for (key, mark) in known.work where state.work[key] == nil && state.answers[key] == nil {
+                state.work[key] = Work(owner: owner, credential: nil, prompt: mark)
+            }
+            return grown - expire(&state, at: now)
+        }
+        budget.add(grown, of: Self.kind)
+    }
+
+    /// Has another host told how the work on a message ends.
+    func listen(to key: Key, _ tell: @escaping @Sendable (Outcome) -> Void) {
+        state.withLock { $0.work[key]?.listeners.append(tell) }
+    }
+}

@@ -1,0 +1,209 @@
+package import Pipeline
+import Synchronization
+
+/// What hosts share, in the memory of one process: several ``SharedMemory`` links to one ``Hub`` are several hosts.
+package final class Hub: Sendable {
+    fileprivate struct State {
+        var listeners: [String: [(id: Int, link: ObjectIdentifier, body: @Sendable ([UInt8], String?) -> Void)]] = [:]
+        var values: [String: SharedValue] = [:]
+        var next = 0
+        var revision: UInt64 = 0
+        var isDown = false
+        var cut: Set<ObjectIdentifier> = []
+        /// Messages on their way; delivered in order, one at a time.
+        var queue: [(bytes: [UInt8], subject: String, reply: String?)] = []
+        var isDelivering = false
+    }
+
+    fileprivate let state = Mutex(State())
+
+    package init() {}
+
+    /// Whether nothing gets through.
+    package var isDown: Bool {
+        get { state.withLock(\.isDown) }
+        set { state.withLock { $0.isDown = newValue } }
+    }
+
+    /// How many times a value was set.
+    package var revision: UInt64 { state.withLock(\.revision) }
+
+    fileprivate func listens(_ subject: String) -> Bool {
+        state.withLock { state in
+            state.listeners[subject]?.contains { !state.cut.contains($0.link) } ?? false
+        }
+    }
+
+    fileprivate func send(_ bytes: [UInt8], _ subject: String, _ reply: String?) {
+        let begins = state.withLock { state in
+            state.queue.append((bytes, subject, reply))
+            defer { state.isDelivering = true }
+            return !state.isDelivering
+        }
+        if begins { Task { self.deliver() } }
+    }
+
+    private func deliver() {
+        while true {
+            let next = state.withLock { state -> ([@Sendable ([UInt8], String?) -> Void], [UInt8], String?)? in
+                guard !state.queue.isEmpty else {
+                    state.isDelivering = false
+                    return nil
+                }
+                let message = state.queue.removeFirst()
+                let bodies = (state.listeners[message.subject] ?? [])
+                    .filter { !state.isDown && !state.cut.contains($0.link) }.map(\.body)
+                return (bodies, message.bytes, message.reply)
+            }
+            guard let (bodies, bytes, reply) = next else { return }
+            for body in bodies { body(bytes, reply) }
+        }
+    }
+}
+
+/// A host's way to a ``Hub``.
+package final class SharedMemory: SharedStore, SharedLink {
+    package static let name = "shared_memory"
+    package static let kind = "queue"
+
+    private enum CodingKeys: CodingKey {}
+
+    private let hub: Hub
+    package let prefix = "test"
+    package let maxMessage: Int
+
+    /// A link of its own to nobody.
+    package convenience init() { self.init(to: Hub()) }
+
+    package convenience init(from decoder: any Decoder) throws { self.init() }
+
+    package init(to hub: Hub, maxMessage: Int = 1 << 20) {
+        self.hub = hub
+        self.maxMessage = maxMessage
+    }
+
+    package var link: (any SharedLink)? { self }
+
+    private var isCut: Bool { hub.state.withLock { $0.isDown || $0.cut.contains(ObjectIdentifier(self)) } }
+
+    package var isConnected: Bool { !isCut }
+
+    package var connectedFor: Duration { isCut ? .zero : .seconds(60) }
+
+    /// Its host is gone, or can't be reached.
+    package func cut() { hub.state.withLock { _ = $0.cut.insert(ObjectIdentifier(self)) } }
+
+    /// It is reached again.
+    package func mend() { hub.state.withLock { _ = $0.cut.remove(ObjectIdentifier(self)) } }
+
+    @discardableResult
+    package func send(_ bytes: [UInt8], to subject: String) -> Bool {
+        guard !isCut else { return false }
+        hub.send(bytes, subject, nil)
+        return true
+    }
+
+    package func ask(
+        _ bytes: [UInt8], of subject: String, within limit: Duration
+    ) async throws(SharedFailure) -> [UInt8] {
+        guard !isCut else { throw .away }
+        guard hub.listens(subject) else { throw .nobody }
+        let inbox = "inbox.\(hub.state.withLock { $0.next += 1; return $0.next })"
+        let race = Race()
+        let listening = try listen(on: inbox) { bytes, _ in race.finish(bytes) }
+        hub.send(bytes, subject, inbox)
+        let timer = Task {
+            try? await Task.sleep(for: limit)
+            race.finish(nil)
+        }
+        let reply = await race.value
+        timer.cancel()
+        listening.cancel()
+        guard let reply else { throw .away }
+        return reply
+    }
+
+    package func listen(
+        on subject: String, _ body: @escaping @Sendable (_ bytes: [UInt8], _ reply: String?) -> Void
+    ) throws(SharedFailure) -> any SharedListening {
+        let link = ObjectIdentifier(self)
+        let id = hub.state.withLock { state in
+            state.next += 1
+            state.listeners[subject, default: []].append((state.next, link, body))
+            return state.next
+        }
+        return Listening(hub: hub, subject: subject, id: id)
+    }
+
+    package func values(_ name: String, keptFor time: Duration) -> any SharedValues {
+        Values(link: self, hub: hub, name: name)
+    }
+
+    private struct Listening: SharedListening {
+        let hub: Hub
+        let subject: String
+        let id: Int
+
+        func cancel() { hub.state.withLock { $0.listeners[subject]?.removeAll { $0.id == id } } }
+    }
+
+    private struct Values: SharedValues {
+        let link: SharedMemory
+        let hub: Hub
+        let name: String
+
+        func get(_ key: String) async throws(SharedFailure) -> SharedValue? {
+            await Task.yield()
+            guard !link.isCut else { throw .away }
+            return hub.state.withLock { $0.values["\(name) \(key)"] }
+        }
+
+        func set(_ key: String, _ value: [UInt8], ifRevision revision: UInt64) async throws(SharedFailure) -> UInt64? {
+            await Task.yield()
+            guard !link.isCut else { throw .away }
+            return hub.state.withLock { state in
+                guard state.values["\(name) \(key)"]?.revision ?? 0 == revision else { return nil }
+                state.revision += 1
+                state.values["\(name) \(key)"] = SharedValue(value, revision: state.revision)
+                return state.revision
+            }
+        }
+    }
+
+    private final class Race: Sendable {
+        private enum Outcome {
+            case none
+            case waiting(CheckedContinuation<[UInt8]?, Never>)
+            case done([UInt8]?)
+        }
+
+        private let state = Mutex(Outcome.none)
+
+        func finish(_ bytes: [UInt8]?) {
+            let waiting = state.withLock { outcome -> CheckedContinuation<[UInt8]?, Never>? in
+                switch outcome {
+                case .waiting(let continuation):
+                    outcome = .done(bytes)
+                    return continuation
+                case .none: outcome = .done(bytes)
+                case .done: break
+                }
+                return nil
+            }
+            waiting?.resume(returning: bytes)
+        }
+
+        var value: [UInt8]? {
+            get async {
+                await withCheckedContinuation { continuation in
+                    let done = state.withLock { outcome -> [UInt8]?? in
+                        if case .done(let bytes) = outcome { return .some(bytes) }
+                        outcome = .waiting(continuation)
+                        return nil
+                    }
+                    if let done { continuation.resume(returning: done) }
+                }
+            }
+        }
+    }
+}
