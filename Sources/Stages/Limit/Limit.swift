@@ -42,12 +42,17 @@ public struct Limit: OftenImmediateStage, BoundedStage {
     /// The table's name.
     @Setting("The table's name.", problem: TableName.problem) public var table = "requests"
 
+    /// By what several hosts keep the limits together.
+    @Uses("The resource, of type nats, by which all hosts keep the limits together.", onlyNamed: true)
+    package var shared: (any SharedStore)?
+
     @State private var buckets = TokenBuckets()
     @State private var budget = Budget()
 
     /// The accounts, which are there from the opening on.
     private final class Budget: Sendable {
         let ledger = Mutex<TokenLedger?>(nil)
+        let together = Mutex<(buckets: SharedBuckets?, ledger: SharedLedger?)>((nil, nil))
     }
 
     public init() {}
@@ -66,39 +71,79 @@ public struct Limit: OftenImmediateStage, BoundedStage {
 
     public func open(_ context: StageContext) async throws {
         if let problem { throw PipelineError(.stageFailed, problem) }
+        if let messages, let link = shared?.link {
+            let name = SharedBuckets.name([context.pipeline, context.label])
+            let buckets = SharedBuckets(link, name: name, capacity: messages, every: every)
+            budget.together.withLock { $0.buckets = buckets }
+        }
         guard tokens != nil, let database else { return }
         try await database.prepare(table: table)
         let ledger = TokenLedger.shared(for: database, table: table, period: period)
         ledger.watch(context.pending)
         budget.ledger.withLock { $0 = ledger }
+        guard let link = shared?.link else { return }
+        let name = SharedBuckets.name([context.pipeline, table, "\(period.components.seconds)"])
+        let together = SharedLedger(link, hosts: try SharedHosts(link), name: name, period: period, own: ledger)
+        budget.together.withLock { $0.ledger = together }
     }
 
     public func run(_ message: inout Message) async throws {
-        try checkRate(of: message)
+        if let together = budget.together.withLock(\.buckets) {
+            let (key, name) = key(of: message)
+            try check(await together.take(key, name: name), of: message)
+        } else {
+            try checkRate(of: message)
+        }
         try await checkBudget(of: &message)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
         guard tokens == nil else { return false }
+        if shared != nil, let together = budget.together.withLock(\.buckets) {
+            guard let verdict = together.takeAtOnce(key(of: message).key) else { return false }
+            try check(verdict, of: message)
+            return true
+        }
         try checkRate(of: message)
         return true
     }
 
+    /// Where other hosts can't be asked this one keeps the limit by itself.
+    private func check(_ verdict: SharedBuckets.Verdict, of message: Message) throws(PipelineError) {
+        switch verdict {
+        case .admitted: break
+        case .refused(let wait): throw refusal(for: wait)
+        case .away: try checkRate(of: message)
+        }
+    }
+
     private func checkRate(of message: Message) throws(PipelineError) {
-        guard let messages, let wait = buckets.take(key(of: message), capacity: messages, every: every) else { return }
+        guard let messages, let wait = buckets.take(key(of: message).key, capacity: messages, every: every) else {
+            return
+        }
+        throw refusal(for: wait)
+    }
+
+    private func refusal(for wait: Duration) -> PipelineError {
         var error = PipelineError(
             .rateLimited, "Too many messages; try again in \(wait.roundedUp)", isRetryable: true)
         error.retryAfter = wait
-        throw error
+        return error
     }
 
     private func checkBudget(of message: inout Message) async throws {
         guard let tokens, let database, let ledger = budget.ledger.withLock(\.self) else { return }
         let user = Row.User(message.session)
         let window: () -> Window = { Window(of: .now, period: period) }
-        let claim = try await ledger.admit(message, user, to: tokens, in: window) { window in
+        let ask: (Window) async throws -> Int = { window in
             try await database.tokensUsed(by: user, since: window.start, in: table)
         }
+        let claim: (any MessageClaim)? =
+            if let together = budget.together.withLock(\.ledger) {
+                try await together.admit(message, user, to: tokens, in: window, ask)
+            } else {
+                try await ledger.admit(message, user, to: tokens, in: window, ask)
+            }
         if let claim {
             if !message.claims.contains(where: { $0 === claim }) { message.claims.append(claim) }
             return
@@ -111,18 +156,23 @@ public struct Limit: OftenImmediateStage, BoundedStage {
         throw error
     }
 
-    private func key(of message: Message) -> ClientKey {
-        let session = message.session
+    /// Who shares the limit, and what other hosts know them by.
+    private func key(of message: Message) -> (key: ClientKey, name: String) {
+        let (kind, text) = client(of: message.session)
+        return (ClientKey(kind, text), "\(kind) \(text)")
+    }
+
+    private func client(of session: Session) -> (ClientKey.Kind, String) {
         switch per {
-        case .session: return ClientKey(.session, session.id)
+        case .session: return (.session, session.id)
         case .user:
-            if let id = session.userID { return ClientKey(.id, id) }
+            if let id = session.userID { return (.id, id) }
             // Who says no name shares none with all the others who don't.
-            if session.username != Session.anonymous { return ClientKey(.name, session.username) }
+            if session.username != Session.anonymous { return (.name, session.username) }
         case .address: break
         }
-        guard let text = session.address else { return ClientKey(.session, session.id) }
-        return ClientKey(.address, IPAddress(text)?.network.description ?? text)
+        guard let text = session.address else { return (.session, session.id) }
+        return (.address, IPAddress(text)?.network.description ?? text)
     }
 }
 

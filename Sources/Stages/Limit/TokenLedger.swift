@@ -103,7 +103,7 @@ final class TokenLedger: Sendable {
     private var rowsWait: Bool { pending.contains { !$0.isEmpty } }
 
     /// What rows have cost that an earlier process has left in a queue: looked at once.
-    private func tokensLeft(of key: ClientKey, since time: Timestamp) -> Int {
+    func tokensLeft(of key: ClientKey, since time: Timestamp) -> Int {
         let found = left.withLock { left in
             if let left { return left[key] ?? [] }
             var all: [ClientKey: [(at: Timestamp, tokens: Int)]] = [:]
