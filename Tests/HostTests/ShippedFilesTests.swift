@@ -3,6 +3,8 @@ import Pipeline
 import Stages
 import Testing
 
+@testable import Server
+
 @Suite("Shipped pipeline files")
 struct ShippedFilesTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -21,7 +23,7 @@ struct ShippedFilesTests {
         get throws {
             PipelineLoader(
                 registry: try Registry(stages: BuiltIn.stages, resources: BuiltIn.resources),
-                environment: Environment())
+                environment: Environment(), sections: ["host": HostSettings.self])
         }
     }
 
