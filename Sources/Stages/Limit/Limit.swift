@@ -89,8 +89,9 @@ public struct Limit: OftenImmediateStage, BoundedStage {
 
     public func run(_ message: inout Message) async throws {
         if let together = budget.together.withLock(\.buckets) {
-            let (key, name) = key(of: message)
-            try check(await together.take(key, name: name), of: message)
+            let (kind, text) = client(of: message.session)
+            // What other hosts know the client by.
+            try check(await together.take(ClientKey(kind, text), name: "\(kind) \(text)"), of: message)
         } else {
             try checkRate(of: message)
         }
@@ -100,7 +101,7 @@ public struct Limit: OftenImmediateStage, BoundedStage {
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
         guard tokens == nil else { return false }
         if shared != nil, let together = budget.together.withLock(\.buckets) {
-            guard let verdict = together.takeAtOnce(key(of: message).key) else { return false }
+            guard let verdict = together.takeAtOnce(key(of: message)) else { return false }
             try check(verdict, of: message)
             return true
         }
@@ -118,7 +119,7 @@ public struct Limit: OftenImmediateStage, BoundedStage {
     }
 
     private func checkRate(of message: Message) throws(PipelineError) {
-        guard let messages, let wait = buckets.take(key(of: message).key, capacity: messages, every: every) else {
+        guard let messages, let wait = buckets.take(key(of: message), capacity: messages, every: every) else {
             return
         }
         throw refusal(for: wait)
@@ -156,12 +157,12 @@ public struct Limit: OftenImmediateStage, BoundedStage {
         throw error
     }
 
-    /// Who shares the limit, and what other hosts know them by.
-    private func key(of message: Message) -> (key: ClientKey, name: String) {
+    private func key(of message: Message) -> ClientKey {
         let (kind, text) = client(of: message.session)
-        return (ClientKey(kind, text), "\(kind) \(text)")
+        return ClientKey(kind, text)
     }
 
+    /// Who shares the limit.
     private func client(of session: Session) -> (ClientKey.Kind, String) {
         switch per {
         case .session: return (.session, session.id)
