@@ -133,6 +133,8 @@ extension SharedSessions {
             .take, from: host, session: comer.key.id, number: number, ["user": JSONValue(comer.userID)])
         do throws(SharedFailure) {
             guard isAlive else { throw .nobody }
+            state.withLock { $0.early[comer.key.id] = [] }
+            defer { hearEarly(comer.key.id) }
             let handed = HandedSession(.object(try await line.ask(record.host, question)))
             let known = RememberedAnswers.OfSession(handed.answers, of: comer.key.id, pipeline: name)
             let session = put(comer, revision: revision, handed) { session, shared in

@@ -4,6 +4,27 @@ import Synchronization
 /// What other hosts say.
 extension SharedSessions {
     func hear(_ message: HostMessage) {
+        if message.kind == .frame || message.kind == .ended {
+            let isEarly = state.withLock { $0.early[message.session]?.append(message) != nil }
+            if isEarly { return }
+        }
+        work(on: message)
+    }
+
+    /// Works on what came for a session before it was here, and from then on at once.
+    func hearEarly(_ session: String) {
+        while true {
+            let early = state.withLock { state in
+                let early = state.early[session] ?? []
+                state.early[session] = early.isEmpty ? nil : []
+                return early
+            }
+            if early.isEmpty { return }
+            for message in early { work(on: message) }
+        }
+    }
+
+    private func work(on message: HostMessage) {
         let key = SessionKey(index, message.session)
         switch message.kind {
         case .take: Task { await self.handOver(message) }

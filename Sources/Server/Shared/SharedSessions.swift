@@ -23,6 +23,8 @@ final class SharedSessions: Sendable {
         /// been left since sends it on.
         var taken: [Int: RetainedSession] = [:]
         var takenOrder = Deque<Int>()
+        /// What hosts have sent for sessions that they are about to hand over: it may come before what it follows is here.
+        var early: [String: [HostMessage]] = [:]
         /// Where sessions were found.
         var homes: [String: String] = [:]
         /// Hosts whose end matters to sessions.
