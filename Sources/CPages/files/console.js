@@ -214,7 +214,9 @@ class Chart {
   }
 
   draw(name) {
-    const end = Date.now(), start = end - TEN_MINUTES, lines = new Map();
+    // As long as there is something to show: of a minute at first, of ten at last.
+    const end = Date.now(), span = Math.min(TEN_MINUTES, Math.max(60_000, end - earliest()));
+    const start = end - span, lines = new Map();
     for (const point of points) {
       const time = Date.parse(point.time), values = point.stages[name] ?? {};
       for (const [label, row] of Object.entries(values)) {
@@ -230,13 +232,17 @@ class Chart {
     this.figure.hidden = !all.length;
     this.svg.replaceChildren(...all.map((one, color) => drawn("polyline", {
       class: `c${color}`,
-      points: one.line.map(([time, value]) => `${((time - start) / TEN_MINUTES * 600).toFixed(1)},${(97 - value / top * 94).toFixed(1)}`).join(" "),
+      points: one.line.map(([time, value]) => `${((time - start) / span * 600).toFixed(1)},${(97 - value / top * 94).toFixed(1)}`).join(" "),
     })));
-    setText(this.caption, `${this.title}, ten minutes, up to ${this.unit(top)}`);
+    setText(this.caption, `${this.title}, the last ${duration(span / 1000)}, up to ${this.unit(top)}`);
     const words = all.map(one => `${one.label} ${this.unit(one.line.at(-1)[1])}`);
     this.svg.setAttribute("aria-label", `${this.title}: ${words.join(", ")}`);
     this.legend.replaceChildren(...words.map((text, color) => element("li", text, { class: `c${color}` })));
   }
+}
+
+function earliest() {
+  return Math.min(...points.map(point => Date.parse(point.time) - point.over * 1000));
 }
 
 function addPoints(added) {
