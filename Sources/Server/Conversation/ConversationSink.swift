@@ -72,7 +72,7 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
     }
 
     func send(_ frame: ServerFrame) {
-        if let retained { return retained.session.deliver(frame) }
+        if let retained { return retained.session.deliver(frame, for: retained.generation) }
         sequence += 1
         let text = frame.text(sequence: sequence)
         if frame.kind == .delta { connection?.write(soon: text) } else { connection?.write(text: text) }

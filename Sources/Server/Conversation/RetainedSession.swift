@@ -170,8 +170,12 @@ final class RetainedSession: Sendable {
     }
 
     /// Numbers a frame, keeps it, and sends it to the client there is now.
-    func deliver(_ frame: ServerFrame) {
+    ///
+    /// - Parameter generation: That of the client for which it is sent; `nil` where there is none any more. A greeting is for
+    ///   that client alone: one that has come since, here or to another host, has its own.
+    func deliver(_ frame: ServerFrame, for generation: Int? = nil) {
         let grown = state.withLock { state in
+            if case .session = frame.kind, let generation, generation != state.generation { return 0 }
             if let forward = state.forward {
                 // In the lock, as below.
                 forward(frame)

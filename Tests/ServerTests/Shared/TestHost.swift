@@ -196,7 +196,7 @@ struct TestSocket: Sendable {
             self.conversation = nil
         }
 
-        func send(_ frame: ServerFrame) { seat.session.deliver(frame) }
+        func send(_ frame: ServerFrame) { seat.session.deliver(frame, for: seat.generation) }
         func conversationIsIdle() {}
         func write(text: String) { heard.add(text) }
 
