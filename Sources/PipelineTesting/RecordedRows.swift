@@ -111,7 +111,7 @@ public struct RecordedRows: RowStore {
     }
 }
 
-/// A queue in memory in place of those on disk and on servers.
+/// A queue in memory in place of those on disk.
 package struct QueueInMemory: QueueStore {
     package static let name = "queue_in_memory"
     package init() {}
@@ -123,8 +123,23 @@ package struct QueueInMemory: QueueStore {
     }
 }
 
+/// A queue in memory in place of those on servers, by which hosts share what they know: a test has one host.
+package struct SharedQueueInMemory: QueueStore, SharedStore {
+    package static let name = "shared_queue_in_memory"
+    package init() {}
+
+    package var guarantee: Queue.Guarantee { QueueInMemory().guarantee }
+
+    package var link: (any SharedLink)? { nil }
+
+    package func queue(for consumer: String, _ options: Queue.Options) async throws -> any MessageQueue {
+        MemoryQueue(options)
+    }
+}
+
 extension StandIns {
     /// Scripted models, recorded rows, queues in memory.
     package static let scripted = StandIns(
-        model: ScriptedModel.self, database: RecordedRows.self, queue: QueueInMemory.self)
+        model: ScriptedModel.self, database: RecordedRows.self, queue: QueueInMemory.self,
+        shared: SharedQueueInMemory.self)
 }

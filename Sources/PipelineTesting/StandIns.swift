@@ -5,15 +5,19 @@ package struct StandIns: Sendable {
     private let model: any Model.Type
     private let database: any RowStore.Type
     private let queue: any QueueStore.Type
+    private let shared: any (QueueStore & SharedStore).Type
 
-    /// The stand-ins of each kind; none of them has settings.
-    package init(model: any Model.Type, database: any RowStore.Type, queue: any QueueStore.Type) {
-        (self.model, self.database, self.queue) = (model, database, queue)
+    /// The stand-ins of each kind; none of them has settings. `shared` is for queues by which hosts share what they know.
+    package init(
+        model: any Model.Type, database: any RowStore.Type, queue: any QueueStore.Type,
+        shared: any (QueueStore & SharedStore).Type
+    ) {
+        (self.model, self.database, self.queue, self.shared) = (model, database, queue, shared)
     }
 
     /// What is changed of a file that is read.
     package var filter: FileFilter {
-        FileFilter(adding: [model, database, queue]) { applied(to: $0, knowing: $1) }
+        FileFilter(adding: [model, database, queue, shared]) { applied(to: $0, knowing: $1) }
     }
 
     /// The tree with stand-ins under `resources:`. Done before variables are filled in: those of a resource that is not
@@ -37,6 +41,7 @@ package struct StandIns: Sendable {
     private func standIn(for type: any Resource.Type) -> (any Resource.Type)? {
         if type is any Model.Type { return model }
         if type is any RowStore.Type { return database }
+        if type is any SharedStore.Type { return shared }
         if type is any QueueStore.Type { return queue }
         return nil
     }

@@ -318,6 +318,12 @@ def test_clients_that_hop_between_hosts_lose_and_repeat_nothing(hosts, ai):
     assert len(ai.calls) == 6 * 15
 
 
+def test_check_has_nothing_to_say_of_a_file_that_shares(run, tmp_path):
+    (tmp_path / "a.yaml").write_text(FLOW)
+    checked = run("check", "a.yaml", env={"OPENAI_BASE_URL": "http://127.0.0.1:1", "NATS_URL": "nats://127.0.0.1:1"})
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("shared, words", [
     ("outbux", ["there is no resource 'outbux'", "did you mean 'outbox'"]),
     ("database", ["needs a resource of type nats", "'database' is of type sqlite", "nats: {url: nats://127.0.0.1:4222}"]),

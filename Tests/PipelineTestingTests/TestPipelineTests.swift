@@ -49,6 +49,30 @@ struct TestPipelineTests {
         #expect(pipeline.models["model"]?.requests.map { $0.turns.last?.content } == ["2 + 2", "again"])
     }
 
+    @Test("has one host, whatever it shares with others when it is served")
+    func shared() async throws {
+        let file = try TemporaryPipeline(
+            """
+            pipeline: t
+            resources: {m: echo, outbox: {nats: {url: "${NATS}"}}, db: {sqlite: {path: x}}}
+            stages:
+              - receive: {on_disconnect: {hold: 60s, shared: outbox}}
+              - limit: {messages: 1, every: 1h, shared: outbox}
+              - complete
+              - persist: {}
+                async: {queue: outbox}
+              - respond
+            """)
+        let pipeline = try TestPipeline(path: file.path, registry: registry)
+        pipeline.models["m"]?.reply([.answer("one")])
+        try await pipeline.run { pipeline in
+            let session = Session()
+            #expect(await pipeline.send("1", in: session).answer == "one")
+            #expect(await pipeline.send("2", in: session).error?.code == .rateLimited)
+        }
+        #expect(pipeline.databases["db"]?.stored.map(\.row.response) == ["one"])
+    }
+
     @Test("what is wrong with its file is said as check says it")
     func broken() throws {
         let file = try TemporaryPipeline(

@@ -76,8 +76,10 @@ struct StageSection {
 extension Chain.Step {
     /// The names of the resources that the stage and its queue use; not of those that it only looks at with all others.
     fileprivate var usedResources: [String] {
-        (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap(\.use)
-            .filter { !$0.isEverything }.flatMap(\.names)
+        let uses = (Property.all(of: stage) + (modifiers.async.map(Property.all) ?? [])).compactMap(\.use)
+        let named = uses.filter { !$0.isEverything }.flatMap(\.names)
+        if case .hold(_, let shared?) = (stage as? any EntryStage)?.onDisconnect { return named + [shared] }
+        return named
     }
 }
 
