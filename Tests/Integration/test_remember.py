@@ -3,6 +3,7 @@
 import concurrent.futures
 import hashlib
 import json
+import signal
 import urllib.error
 import urllib.request
 import uuid
@@ -218,10 +219,8 @@ def test_stored_answers_are_known_after_a_restart(serve, ai, request, database, 
     host = serve(flow, env=env, ends_well=False)
     answers = [post(host, session, frame(id=id))[1] for id in ["c-1", "é"]]
     assert [answer["message_id"] for answer in answers] == [stored_id(session, id) for id in ["c-1", "é"]]
-    if queue:
-        host.process.kill()
-    else:
-        host.stop()
+    # Until it has ended it has its queue.
+    host.stop(signal.SIGKILL if queue else signal.SIGTERM)
     host = serve(flow, env=env)
     again = [post(host, session, frame(id=id))[1] for id in ["c-1", "é"]] + [ask(host, session)]
     assert all(same(one, other) for one, other in zip(again, [*answers, answers[0]]))
