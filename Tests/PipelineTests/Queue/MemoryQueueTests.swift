@@ -135,4 +135,28 @@ struct MemoryQueueTests {
         #expect(MemoryQueue.room(forMessages: 10_000) == 10_000 << 14)
         #expect(MemoryQueue.room(forMessages: .max) == .max)
     }
+
+    @Test("has a worker go on that was woken for what was then withdrawn")
+    func withdrawn() async {
+        let one = MemoryQueue(Queue.Options(capacity: nil, lanes: 1))
+        let worker = Task {
+            var last: [String] = []
+            repeat {
+                let batch = await one.next(lane: 0, upTo: 10, lingering: .zero)
+                one.finish(batch, lane: 0)
+                last = batch.map(\.message.prompt)
+            } while !last.isEmpty && last != ["last"]
+            return last
+        }
+        for number in 0..<2_000 {
+            // The first wakes the worker, which most often comes too late for it.
+            _ = one.pushWithoutWaiting(Message(prompt: "\(number)", session: Session()))
+            _ = one.withdraw { _ in true }
+            await Task.yield()
+        }
+        // Whatever of them it still has in hand, it comes to this one.
+        while one.count > 0 { await Task.yield() }
+        _ = one.pushWithoutWaiting(Message(prompt: "last", session: Session()))
+        #expect(await worker.value == ["last"])
+    }
 }

@@ -32,6 +32,8 @@ package final class MemoryQueue: MessageQueue {
         var bytes = 0
         var lastTicket: Int64 = 0
         var isClosed = false
+        /// How often all workers were woken.
+        var wakes = 0
         var producers = RoomWaiters()
         /// In which lane a session's messages are, and how many; empty where there is but one lane.
         var sessions: [String: (lane: Int, messages: Int)] = [:]
@@ -137,16 +139,21 @@ package final class MemoryQueue: MessageQueue {
     }
 
     package func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage] {
-        await waitForMessages(1, lane: lane)
-        if limit > 1, linger > .zero {
-            await waitForMessages(min(limit, capacity), lane: lane, noLongerThan: linger)
-        }
-        return state.withLock { state in
-            let batch = Array(state.lanes[lane].waiting.prefix(limit))
-            state.lanes[lane].waiting.removeFirst(batch.count)
-            // What is still there was set aside by the worker, and is finished later.
-            state.lanes[lane].working += batch
-            return batch
+        let wakes = state.withLock(\.wakes)
+        while true {
+            await waitForMessages(1, lane: lane)
+            if limit > 1, linger > .zero {
+                await waitForMessages(min(limit, capacity), lane: lane, noLongerThan: linger)
+            }
+            let batch: [QueuedMessage]? = state.withLock { state in
+                let batch = Array(state.lanes[lane].waiting.prefix(limit))
+                state.lanes[lane].waiting.removeFirst(batch.count)
+                // What is still there was set aside by the worker, and is finished later.
+                state.lanes[lane].working += batch
+                // None is the end, also where all that the worker was woken for has been withdrawn meanwhile.
+                return batch.isEmpty && !state.isClosed && state.wakes == wakes ? nil : batch
+            }
+            if let batch { return batch }
         }
     }
 
@@ -213,7 +220,8 @@ package final class MemoryQueue: MessageQueue {
 
     package func wakeWorkers() {
         let workers = state.withLock { state in
-            state.lanes.indices.compactMap { state.lanes[$0].worker.take() }
+            state.wakes += 1
+            return state.lanes.indices.compactMap { state.lanes[$0].worker.take() }
         }
         for worker in workers { worker.resume() }
     }
