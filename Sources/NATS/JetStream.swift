@@ -83,6 +83,22 @@ package struct JetStream: Sendable {
         }
     }
 
+    /// The names of a stream's consumers.
+    package func consumers(of stream: String) async throws(NATSError) -> Set<String> {
+        var names: Set<String> = []
+        var seen = 0
+        // An answer has 1,024 of them at most.
+        while true {
+            var body = JSONText()
+            body.add("offset", .int(seen))
+            let answer = try await call("CONSUMER.NAMES.\(stream)", body.finishedBytes)
+            guard case .array(let page) = answer["consumers"] ?? .array([]) else { return names }
+            names.formUnion(page.compactMap(\.string))
+            seen += page.count
+            if page.isEmpty || seen >= answer["total"]?.whole ?? 0 { return names }
+        }
+    }
+
     /// The first message of a subject, wildcards included, from a number on; `nil` where there is none.
     package func next(
         of subject: String, from sequence: UInt64 = 1, in stream: String

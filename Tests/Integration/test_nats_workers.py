@@ -100,14 +100,17 @@ def count(folder):
 class Talk(threading.Thread):
     """A client that asks one thing after the other, and notes what was answered."""
 
-    def __init__(self, host, number):
+    def __init__(self, host, number, pause=0):
         super().__init__(daemon=True)
         self.host, self.number, self.answered, self.session = host, number, [], None
+        self.pause, self.ends = pause, threading.Event()
 
     def run(self):
         with self.host.connect() as client:
             self.session = receive_json(client)["session_id"]
             for prompt in map(str, range(self.number)):
+                if self.ends.wait(self.pause):
+                    break
                 frame = say(client, prompt)
                 if frame["type"] == "response":
                     self.answered.append(prompt)
@@ -120,12 +123,12 @@ def talk(host, clients, number):
     return talks
 
 
-def check(folder, talks):
+def check(folder, talks, deadline=30):
     """Every answered message is stored once, and those of a session in order."""
     for one in talks:
         one.join(timeout=60)
     answered = sum(len(one.answered) for one in talks)
-    wait_until(lambda: count(folder) >= answered, f"{answered} rows", deadline=max(30, DEADLINE))
+    wait_until(lambda: count(folder) >= answered, f"{answered} rows", deadline=max(deadline, DEADLINE))
     stored = rows(folder)
     for one in talks:
         assert stored[one.session] == one.answered, "in order, each once"

@@ -8,8 +8,7 @@ struct PartitionTests {
 
     private func held() -> Partition {
         var partition = Partition()
-        partition.consumer = "c"
-        partition.takes = true
+        partition.begin("c", keptUntil: start)
         partition.lastPull = start - .seconds(60)
         partition.requestedUntil = start - .seconds(60)
         return partition
@@ -40,12 +39,53 @@ struct PartitionTests {
         var partition = held()
         partition.here = Partition.window * 2
         #expect(partition.pull(at: start) == 1)
-        partition.isLeaving = true
-        partition.takes = false
+        partition.leave(at: start)
         #expect(partition.pull(at: start + .seconds(1)) == 0)
         #expect(partition.pull(at: start + Partition.renewal) == 1)
-        partition.consumer = nil
+        #expect(partition.end() == "c")
         #expect(partition.pull(at: start + .seconds(60)) == 0)
+    }
+
+    @Test("is free, held, full or leaving, and has a consumer in each but the first")
+    func phases() {
+        var partition = Partition()
+        partition.leave(at: start)
+        partition.leaveOut()
+        #expect(partition.phase == .free && partition.consumer == nil && partition.end() == nil)
+        partition.begin("a", keptUntil: start)
+        #expect(partition.takes && partition.consumer == "a")
+        partition.leaveOut()
+        #expect(partition.isFull && !partition.takes && partition.consumer == "a")
+        partition.leave(at: start)
+        partition.leaveOut()
+        #expect(partition.isLeaving && !partition.isFull && partition.consumer == "a")
+        #expect(partition.end() == "a" && partition.phase == .free)
+    }
+
+    @Test("is being given away for some seconds at most, however often that is asked for")
+    func farewell() {
+        var partition = held()
+        #expect(!partition.isOverdue(at: start + .seconds(60)))
+        partition.leave(at: start)
+        partition.leave(at: start + Partition.farewell / 2)
+        #expect(!partition.isOverdue(at: start + Partition.farewell / 2))
+        #expect(partition.isOverdue(at: start + Partition.farewell))
+        #expect(Partition.farewell < .seconds(15))
+    }
+
+    @Test("is begun anew where messages wait for some time and none comes")
+    func left() {
+        var partition = held()
+        func isLeft(_ waiting: Int, _ seconds: Int) -> Bool {
+            partition.isLeft(waiting: waiting, for: .seconds(8), at: start + .seconds(seconds))
+        }
+        #expect(!isLeft(1, 0) && !isLeft(1, 7) && isLeft(1, 8))
+        #expect(!isLeft(0, 9) && !isLeft(1, 10) && !isLeft(1, 17) && isLeft(1, 18))
+        partition.here = 1
+        #expect(!isLeft(1, 30))
+        partition.here = 0
+        partition.leave(at: start)
+        #expect(!isLeft(1, 60) && !isLeft(1, 90))
     }
 
     @Test("is known by the session, the same on every host, and all are used")

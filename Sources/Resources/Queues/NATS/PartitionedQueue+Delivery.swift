@@ -22,7 +22,7 @@ extension PartitionedQueue {
         let ticket = Int64(clamping: delivery.sequence)
         let content = PartitionedQueue.record(of: message)
         let (verdict, isFirstUnreadable): (Verdict, Bool) = state.withLock { state in
-            guard state.partitions[partition].consumer == delivery.consumer, state.partitions[partition].takes else {
+            guard state.partitions[partition].phase == .held(consumer: delivery.consumer) else {
                 return (.ignored, false)
             }
             state.partitions[partition].requested = max(0, state.partitions[partition].requested - 1)
@@ -36,7 +36,7 @@ extension PartitionedQueue {
             }
             guard memory.bytes < PartitionedQueue.memoryLimit else {
                 // Those that follow must not overtake it: the partition begins anew when there is room.
-                state.partitions[partition].takes = false
+                state.partitions[partition].leaveOut()
                 return (.ignored, false)
             }
             guard let content else {
@@ -44,11 +44,12 @@ extension PartitionedQueue {
                 state.unreadable.insert(ticket)
                 return (.acknowledge(.again(after: Partition.patience)), isFirst)
             }
-            state.taken[ticket] = Taken(
+            let queued = QueuedMessage(content, ticket: ticket, size: message.withPayload(\.count))
+            guard memory.push(queued) == .accepted else { return (.ignored, false) }
+            let taken = Taken(
                 partition: partition, acknowledgement: delivery.acknowledgementSubject, consumer: delivery.consumer,
                 nextSign: .now + Partition.sign)
-            state.partitions[partition].here += 1
-            _ = memory.push(QueuedMessage(content, ticket: ticket, size: message.withPayload(\.count)))
+            state.add(taken, as: ticket)
             return (.taken, false)
         }
         if case .acknowledge(let word) = verdict {
@@ -86,21 +87,17 @@ extension PartitionedQueue {
         }
     }
 
-    /// Lets go of a partition that is another worker's, or whose consumer is to be made anew.
+    /// Lets go of a partition that is another worker's, or whose consumer is to be made anew: what waits of it comes again, here
+    /// or there, and what is being worked on ends here.
     func loseLocked(_ partition: Int, _ state: inout State) {
-        if let consumer = state.partitions[partition].consumer { state.leftovers.append(consumer) }
-        state.partitions[partition].consumer = nil
-        state.partitions[partition].takes = false
-        state.partitions[partition].isLeaving = false
-        state.partitions[partition].requested = 0
+        if let consumer = state.partitions[partition].end() { state.leftovers.append(consumer) }
         withdrawLocked(partition, &state)
     }
 
     /// Takes what waits of a partition out of memory.
     func withdrawLocked(_ partition: Int, _ state: inout State) {
         let withdrawn = memory.withdraw { queued in state.taken[queued.ticket]?.partition == partition }
-        for queued in withdrawn { state.taken[queued.ticket] = nil }
-        state.partitions[partition].here -= withdrawn.count
+        for queued in withdrawn { _ = state.remove(queued.ticket) }
     }
 
     /// The connection came or went.

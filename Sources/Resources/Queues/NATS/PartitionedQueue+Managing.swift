@@ -17,8 +17,17 @@ extension PartitionedQueue {
         let manager = Task { [weak self] in
             while !Task.isCancelled { if await self?.manage() == nil { return } }
         }
+        // The manager asks the server, which may take seconds for an answer; leases don't wait for that.
+        let renewal = Task { [weak self] in
+            while true {
+                do { try await Task.sleep(for: PartitionedQueue.tick) } catch { return }
+                guard let self else { return }
+                renew()
+            }
+        }
         state.withLock { state in
             (state.observations, state.manager, state.isReady) = (observations, manager, isReady)
+            state.renewal = renewal
         }
     }
 
@@ -52,23 +61,28 @@ extension PartitionedQueue {
         let (isReady, isClosed) = state.withLock { ($0.isReady, $0.isClosed) }
         guard isReady, connection.isConnected, !Task.isCancelled else { return }
         if isWorkedOn {
-            sayWhatIsBeingWorkedOn()
-            await removeLeftovers()
             if !isClosed { await greet() }
-            let pulls = state.withLock { $0.pulls(of: $0.partitions.indices) }
-            pull(pulls)
             await giveAway()
+            await removeLeftovers()
             if !isClosed { await takeShare() }
         }
         await poll()
         wakeProducers()
     }
 
+    /// Says that this worker is there, for its partitions and for what it is working on.
+    private func renew() {
+        guard isWorkedOn, connection.isConnected else { return }
+        sayWhatIsBeingWorkedOn()
+        pull(state.withLock { $0.pulls(of: $0.partitions.indices) })
+    }
+
     /// Waits for the next tick, or for something to do.
     private func rest() async {
         let timer = Task { [weak self] in
-            try? await Task.sleep(for: PartitionedQueue.tick)
-            self?.state.withLock { $0.sleeper.take() }?.resume()
+            do { try await Task.sleep(for: PartitionedQueue.tick) } catch { return }
+            // It may be over before the wait begins, where the machine is busy.
+            self?.state.withLock { $0.kick() }
         }
         await withCheckedContinuation { continuation in
             let goesOn = state.withLock { state in
@@ -99,12 +113,27 @@ extension PartitionedQueue {
             defer { state.leftovers = [] }
             return state.leftovers
         }
-        for consumer in leftovers {
-            do {
-                try await jetStream.delete(consumer: consumer, of: stream)
-            } catch {
-                state.withLock { $0.leftovers.append(consumer) }
+        if leftovers.isEmpty { return }
+        let failed = await remove(leftovers)
+        state.withLock { $0.leftovers += leftovers.filter(failed.contains) }
+    }
+
+    /// Removes consumers, side by side.
+    ///
+    /// - Returns: Those that may be there yet.
+    func remove(_ consumers: [String], timeout: Duration = .seconds(5)) async -> Set<String> {
+        await withTaskGroup(of: String?.self) { group in
+            for consumer in consumers {
+                group.addTask {
+                    do {
+                        try await self.jetStream.delete(consumer: consumer, of: self.stream, timeout: timeout)
+                        return nil
+                    } catch {
+                        return consumer
+                    }
+                }
             }
+            return await group.reduce(into: []) { failed, consumer in consumer.map { _ = failed.insert($0) } }
         }
     }
 }

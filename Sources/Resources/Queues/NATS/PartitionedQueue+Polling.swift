@@ -13,8 +13,10 @@ extension PartitionedQueue {
             state.nextPoll = now + PartitionedQueue.pace
             return true
         }
+        guard isDue else { return }
+        await loseWhatIsGone()
         let (pushed, ended) = state.withLock { ($0.pushed, $0.ended) }
-        guard isDue, let info = try? await jetStream.stream(stream, counting: "\(subject).*") else { return }
+        guard let info = try? await jetStream.stream(stream, counting: "\(subject).*") else { return }
         let count = info.subjects.values.reduce(0, +)
         var oldest: Timestamp?
         if count > 0, let first = try? await jetStream.next(of: "\(subject).*", in: stream) {
@@ -33,25 +35,46 @@ extension PartitionedQueue {
             state.ended -= ended
             if count == 0 { state.unreadable = [] }
         }
-        await beginAnewWhereLeft(info.subjects)
+        beginAnewWhereLeft(info.subjects)
     }
 
-    /// A stream has kept messages that were acknowledged, and its consumer doesn't deliver them again. Where a partition has had
-    /// messages for some time and none of them comes, its consumer is made anew, and they do.
-    private func beginAnewWhereLeft(_ counts: [String: Int]) async {
+    /// Compares the consumers that this worker has with those that the server has. A server removes one that asked for nothing
+    /// for some seconds, as where requests were lost in an election or the process was stopped, and says so to nobody: who asks
+    /// for messages of a consumer that is gone gets no answer. Another worker may have the partition by now.
+    private func loseWhatIsGone() async {
+        let known = state.withLock { $0.partitions.map(\.consumer) }
+        guard isWorkedOn, known.contains(where: { $0 != nil }),
+            let names = try? await jetStream.consumers(of: stream)
+        else { return }
         state.withLock { state in
-            for partition in state.partitions.indices {
-                let isLeft =
-                    (counts["\(subject).\(partition)"] ?? 0) > 0 && state.partitions[partition].takes
-                    && state.partitions[partition].here == 0
-                state.partitions[partition].polledLeft = isLeft ? state.partitions[partition].polledLeft + 1 : 0
-                guard state.partitions[partition].polledLeft >= 4 + (state.unreadable.isEmpty ? 0 : 8) else { continue }
-                state.partitions[partition].polledLeft = 0
+            for (partition, consumer) in known.enumerated() {
+                guard let consumer, !names.contains(consumer), state.partitions[partition].consumer == consumer else {
+                    continue
+                }
                 loseLocked(partition, &state)
                 state.kick()
             }
         }
     }
+
+    /// A stream has kept messages that were acknowledged, and its consumer doesn't deliver them again. Where a partition has had
+    /// messages for some time and none of them comes, its consumer is made anew, and they do.
+    private func beginAnewWhereLeft(_ counts: [String: Int]) {
+        let now = ContinuousClock.now
+        state.withLock { state in
+            let patience = PartitionedQueue.leftFor * (state.unreadable.isEmpty ? 1 : 3)
+            for partition in state.partitions.indices {
+                let waiting = counts["\(subject).\(partition)"] ?? 0
+                if state.partitions[partition].isLeft(waiting: waiting, for: patience, at: now) {
+                    loseLocked(partition, &state)
+                    state.kick()
+                }
+            }
+        }
+    }
+
+    /// How long messages may wait of which none comes.
+    private static let leftFor = Duration.seconds(8)
 
     func wakeProducers() {
         let isAtCapacity = isAtCapacity

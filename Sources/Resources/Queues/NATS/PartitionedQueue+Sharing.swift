@@ -51,24 +51,27 @@ extension PartitionedQueue {
     }
 
     /// Gives partitions away that are more than this worker's share, or that others can work on better, once nothing of them is
-    /// being worked on.
+    /// being worked on. Where that takes long, as while the database is down, they stay for the time being: others would wait.
     func giveAway() async {
         let now = ContinuousClock.now
         let leaving: [(Int, String)] = state.withLock { state in
             if !state.isClosed {
+                for partition in state.partitions.indices where state.partitions[partition].isOverdue(at: now) {
+                    guard state.partitions[partition].here > 0 else { continue }
+                    loseLocked(partition, &state)
+                    state.partitions[partition].keptUntil = now + Partition.stay
+                }
                 let mine = state.partitions.indices.filter { state.partitions[$0].consumer != nil }
                 let staying = mine.filter { !state.partitions[$0].isLeaving && state.partitions[$0].keptUntil <= now }
                 let surplus = staying.count - state.group.share(of: worker).count
                 let offered = staying.filter { state.group.offer(of: $0) != nil }
                 let least = staying.sorted { state.partitions[$0].here < state.partitions[$1].here }
                 for partition in offered + least.prefix(max(0, surplus - offered.count)) {
-                    state.partitions[partition].isLeaving = true
-                    state.partitions[partition].takes = false
+                    state.partitions[partition].leave(at: now)
                     withdrawLocked(partition, &state)
                 }
                 // What was left out for want of memory begins anew.
-                for partition in mine where !state.partitions[partition].isLeaving && !state.partitions[partition].takes
-                {
+                for partition in mine where state.partitions[partition].isFull {
                     if memory.bytes < PartitionedQueue.memoryLimit / 2 { loseLocked(partition, &state) }
                 }
             }
@@ -78,13 +81,12 @@ extension PartitionedQueue {
                 return (index, consumer)
             }
         }
-        for (partition, consumer) in leaving {
-            do {
-                try await jetStream.delete(consumer: consumer, of: stream)
-            } catch { continue }
+        if leaving.isEmpty { return }
+        let failed = await remove(leaving.map(\.1))
+        for (partition, consumer) in leaving where !failed.contains(consumer) {
             state.withLock { state in
                 let until = state.group.offer(of: partition) ?? .now + Partition.lease
-                loseLocked(partition, &state)
+                if state.partitions[partition].consumer == consumer { loseLocked(partition, &state) }
                 state.leftovers.removeAll { $0 == consumer }
                 state.partitions[partition].notBefore = until
             }
@@ -92,10 +94,10 @@ extension PartitionedQueue {
         }
     }
 
-    /// Takes free partitions up to this worker's share, and those beyond it that nobody else takes.
+    /// Takes free partitions up to this worker's share, and those beyond it that nobody else takes, or that are to stay here.
     func takeShare() async {
         let now = ContinuousClock.now
-        let (candidates, wanted, left): ([Int], Int, [Int]) = state.withLock { state in
+        let (candidates, wanted, left, staying) = state.withLock { state in
             let share = state.group.share(of: worker)
             let owned = state.partitions.count { $0.consumer != nil && !$0.isLeaving }
             let order = (0..<Partition.count).map { ($0 + share.first) % Partition.count }
@@ -103,14 +105,17 @@ extension PartitionedQueue {
             let left = free.filter { partition in
                 state.group.released[partition].map { $0 + .seconds(1) <= now } ?? false
             }
-            return (free, max(0, share.count - owned), left)
+            let staying = free.compactMap { index in
+                let partition = state.partitions[index]
+                return partition.keptUntil > now && partition.here > 0 ? (index, partition.keptUntil) : nil
+            }
+            return (free, max(0, share.count - owned), left, staying)
         }
-        var taken = 0
-        for partition in candidates where taken < wanted {
-            if await take(partition, until: nil) { taken += 1 }
-        }
-        if wanted == 0 {
-            for partition in left { _ = await take(partition, until: now + PartitionedQueue.offer) }
+        await take(staying.map(\.0), until: staying.first?.1, upTo: .max)
+        if wanted > 0 {
+            await take(candidates, until: nil, upTo: wanted)
+        } else {
+            await take(left, until: now + PartitionedQueue.offer, upTo: .max)
         }
         let waits = state.withLock { state in
             guard !state.hasShare else { return [CheckedContinuation<Void, Never>]() }
@@ -121,10 +126,21 @@ extension PartitionedQueue {
         for wait in waits { wait.resume() }
     }
 
+    /// Takes free ones of some partitions. Where the server doesn't answer for one, it is not asked for the others.
+    private func take(_ partitions: [Int], until: ContinuousClock.Instant?, upTo limit: Int) async {
+        var taken = 0
+        for partition in partitions where taken < limit {
+            if state.withLock({ $0.partitions[partition].consumer != nil }) { continue }
+            guard let isMine = await take(partition, until: until) else { return }
+            if isMine { taken += 1 }
+        }
+    }
+
     /// Makes a consumer for a partition: where another worker has one, the server refuses it.
     ///
     /// - Parameter until: Until when it is kept though it is more than the share.
-    private func take(_ partition: Int, until: ContinuousClock.Instant?) async -> Bool {
+    /// - Returns: Whether it is this worker's now; `nil` where that is not known.
+    private func take(_ partition: Int, until: ContinuousClock.Instant?) async -> Bool? {
         let number = state.withLock { state in
             state.partitions[partition].number += 1
             return state.partitions[partition].number
@@ -137,24 +153,20 @@ extension PartitionedQueue {
         do {
             try await jetStream.create(configuration, of: stream)
         } catch {
+            let isAnothers = if case .api(JetStream.Code.notUnique, _, _) = error { true } else { false }
             state.withLock { state in
-                let isAnothers = if case .api(JetStream.Code.notUnique, _, _) = error { true } else { false }
                 // It may have been made all the same.
                 if !isAnothers { state.leftovers.append(name) }
                 state.partitions[partition].notBefore = .now + PartitionedQueue.retry * Double.random(in: 0.75...1)
             }
-            return false
+            return isAnothers ? false : nil
         }
         let pulls = state.withLock { state in
             guard !state.isClosed, connection.isConnected else {
                 state.leftovers.append(name)
                 return [(consumer: String, count: Int, partition: Int)]()
             }
-            state.partitions[partition].consumer = name
-            state.partitions[partition].takes = true
-            state.partitions[partition].isLeaving = false
-            state.partitions[partition].requested = 0
-            state.partitions[partition].keptUntil = until ?? .now
+            state.partitions[partition].begin(name, keptUntil: until ?? .now)
             state.group.take(partition)
             return state.pulls(of: CollectionOfOne(partition))
         }
@@ -165,22 +177,16 @@ extension PartitionedQueue {
     /// Lets go of everything, so that other workers have it at once. Called when nothing is worked on any more.
     func leave() async {
         close()
-        let (consumers, manager) = state.withLock { state in
-            let consumers = state.partitions.compactMap(\.consumer) + state.leftovers
-            for partition in state.partitions.indices { state.partitions[partition].consumer = nil }
+        let (consumers, manager, renewal) = state.withLock { state in
+            let consumers = state.partitions.indices.compactMap { state.partitions[$0].end() } + state.leftovers
             state.leftovers = []
-            return (consumers, state.manager)
+            return (consumers, state.manager, state.renewal)
         }
         manager?.cancel()
+        renewal?.cancel()
         state.withLock { $0.kick() }
         if connection.isConnected {
-            await withTaskGroup(of: Void.self) { group in
-                for consumer in consumers {
-                    group.addTask {
-                        try? await self.jetStream.delete(consumer: consumer, of: self.stream, timeout: .seconds(1))
-                    }
-                }
-            }
+            _ = await remove(consumers, timeout: .seconds(1))
             if isWorkedOn { say(.gone) }
         }
         await manager?.value

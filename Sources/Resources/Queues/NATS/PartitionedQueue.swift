@@ -44,6 +44,7 @@ final class PartitionedQueue: SharedMessageQueue {
         var leftovers: [String] = []
         var observations: [NATSObservation] = []
         var manager: Task<Void, Never>?
+        var renewal: Task<Void, Never>?
         var isKicked = false
         var sleeper: CheckedContinuation<Void, Never>?
     }
@@ -126,9 +127,8 @@ final class PartitionedQueue: SharedMessageQueue {
             for queued in messages {
                 state.finished.insert(queued.ticket)
                 state.handedOver.remove(queued.ticket, of: queued.message.session.id)
-                guard let taken = state.taken.removeValue(forKey: queued.ticket) else { continue }
+                guard let taken = state.remove(queued.ticket) else { continue }
                 acknowledgements.append(taken.acknowledgement)
-                state.partitions[taken.partition].here -= 1
                 partitions.insert(taken.partition)
             }
             state.ended += messages.count
@@ -142,12 +142,14 @@ final class PartitionedQueue: SharedMessageQueue {
     }
 
     func putBack(_ messages: [QueuedMessage], lane: Int) {
-        // What belongs to another worker by now is not to be worked on here.
-        let lost = state.withLock { state in messages.filter { !state.isHere($0.ticket) } }
-        memory.putBack(messages, lane: lane)
-        if !lost.isEmpty {
-            let tickets = Set(lost.map(\.ticket))
-            withdraw { tickets.contains($0.ticket) }
+        state.withLock { state in
+            // What belongs to another worker by now, or soon will, is not to be worked on here. It is found out in one step:
+            // a partition that is lost in between would leave it in memory.
+            let lost = Set(messages.map(\.ticket).filter { !state.staysHere($0) })
+            memory.putBack(messages, lane: lane)
+            guard !lost.isEmpty else { return }
+            for queued in memory.withdraw(where: { lost.contains($0.ticket) }) { _ = state.remove(queued.ticket) }
+            state.kick()
         }
     }
 
@@ -157,9 +159,8 @@ final class PartitionedQueue: SharedMessageQueue {
             var acknowledgements: [String] = []
             for queued in messages {
                 state.counts.givenBack += 1
-                guard let taken = state.taken.removeValue(forKey: queued.ticket) else { continue }
+                guard let taken = state.remove(queued.ticket) else { continue }
                 acknowledgements.append(taken.acknowledgement)
-                state.partitions[taken.partition].here -= 1
                 state.group.isOfferedTo(others: taken.partition, until: .now + PartitionedQueue.offer)
             }
             state.kick()
@@ -173,24 +174,11 @@ final class PartitionedQueue: SharedMessageQueue {
 
     func wakeWorkers() { memory.wakeWorkers() }
 
-    /// Takes what waits in memory out of it, as others work on it.
-    func withdraw(where passes: (QueuedMessage) -> Bool) {
-        state.withLock { state in
-            for queued in memory.withdraw(where: passes) {
-                guard let taken = state.taken.removeValue(forKey: queued.ticket) else { continue }
-                state.partitions[taken.partition].here -= 1
-            }
-        }
-    }
-
     /// What was read ahead is still handed out; what is in the stream alone stays there.
     func close() {
         let (producers, waits) = state.withLock { state in
             state.isClosed = true
-            for index in state.partitions.indices {
-                state.partitions[index].takes = false
-                state.partitions[index].isLeaving = true
-            }
+            for index in state.partitions.indices { state.partitions[index].leave(at: .now) }
             state.kick()
             defer { state.workingWaits = [:] }
             return (state.producers.take(), state.workingWaits.values)
@@ -204,10 +192,26 @@ final class PartitionedQueue: SharedMessageQueue {
 }
 
 extension PartitionedQueue.State {
-    /// Whether a message is still this worker's: its partition has the consumer that delivered it.
-    func isHere(_ ticket: Int64) -> Bool {
-        guard let taken = taken[ticket] else { return false }
-        return partitions[taken.partition].consumer == taken.consumer
+    /// A message came of a partition.
+    mutating func add(_ message: PartitionedQueue.Taken, as ticket: Int64) {
+        taken[ticket] = message
+        partitions[message.partition].here += 1
+        partitions[message.partition].leftSince = nil
+    }
+
+    /// A message is here no longer.
+    mutating func remove(_ ticket: Int64) -> PartitionedQueue.Taken? {
+        guard let message = taken.removeValue(forKey: ticket) else { return nil }
+        partitions[message.partition].here -= 1
+        return message
+    }
+
+    /// Whether a message that was put back is to be worked on here: its partition has the consumer that delivered it, and is
+    /// not being given away, unless this worker ends, and works on all it has.
+    func staysHere(_ ticket: Int64) -> Bool {
+        guard let message = taken[ticket] else { return false }
+        let partition = partitions[message.partition]
+        return partition.consumer == message.consumer && (isClosed || !partition.isLeaving)
     }
 
     /// Has the manager look at once.
