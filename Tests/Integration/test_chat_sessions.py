@@ -210,3 +210,143 @@ def test_two_tabs_of_one_conversation_say_where_it_goes_on(flow, browser):
         page.get_by_role("button", name="Continue here").click()
         connected(page)
         sees(other, "#problem", "another tab")
+
+
+def stored(page):
+    """What the browser keeps, without its list."""
+    return page.evaluate("Object.entries(localStorage).filter(([key]) => key.startsWith('stagecoach.session.')).map(one => one[1]).join()")
+
+
+@pytest.mark.parametrize("how", ["reload", "Continue here"])
+def test_what_two_tabs_ask_in_one_conversation_is_kept_by_both(flow, browser, how):
+    host = flow()
+    with opened(browser, host.http + "/") as page:
+        connected(page)
+        ask(page, "first")
+        answered(page)
+        other = page.context.new_page()
+        other.goto(host.http + "/")
+        other.get_by_role("button", name="first", exact=True).click()
+        connected(other)
+        sees(page, "#problem", "another tab")
+        ask(other, "second")
+        answered(other, 2)
+        if how == "reload":
+            page.reload()
+        else:
+            page.get_by_role("button", name=how).click()
+        connected(page)
+        answered(page, 2)
+        assert page.locator("#log .prompt").all_inner_texts() == ["first", "second"]
+        ask(page, "third")
+        answered(page, 3)
+        # The tab that has lost the conversation writes over nothing, either.
+        other.goto("about:blank")
+        assert all(f'"prompt":"{text}"' in stored(page) for text in ("first", "second", "third"))
+    assert [row["prompt"] for row in host.wait_for_rows(3)] == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("history", ["true", "false"])
+def test_an_old_conversation_that_is_opened_sends_nothing_by_itself(flow, browser, ai, history):
+    """The page was closed before the answer came, and the host has forgotten the session since."""
+    host = flow(f"{{history: {history}}}", "{hold: 1s}" if history == "false" else "finish")
+    ai.script = ["gate"] if history == "false" else ["stream_gated"]
+    with opened(browser, host.http + "/", allowed=["Failed to load resource"]) as page:
+        connected(page)
+        ask(page, "asked long ago")
+        assert ai.arrived.acquire(timeout=DEADLINE)
+        session = page.inner_text("#state").removeprefix("session ")
+        page.goto("about:blank")
+        for _ in range(5):
+            ai.released.release()
+        host.wait_for_rows(1)
+        # As after a restart: the host does not know the session's numbers any more.
+        page.goto(host.http + "/healthz")
+        page.evaluate("""session => {
+            sessionStorage.clear();
+            const key = "stagecoach.session." + session;
+            localStorage.setItem(key, JSON.stringify({...JSON.parse(localStorage.getItem(key)), seq: 0}));
+        }""", session)
+        page.goto(host.http + "/")
+        page.get_by_role("button", name="asked long ago", exact=True).click()
+        connected(page)
+        if history == "true":
+            answered(page)
+            assert page.locator("#log .answer").all_inner_texts() == ["asked long ago"]
+        else:
+            sees(page, "#log .error", "the page was closed before the answer came")
+            assert page.get_by_role("button", name="Try again").is_visible()
+        ask(page, "next")
+        page.wait_for_selector("#log article:last-child .answer:not(.waiting):has-text('next')", timeout=10 * SECOND)
+        assert page.locator("#log .prompt").all_inner_texts() == ["asked long ago", "next"]
+    assert len(host.wait_for_rows(2)) == len(ai.calls) == 2
+
+
+def test_a_stop_on_a_connection_that_is_dead_already_is_not_undone_by_the_next(flow, browser, ai):
+    host = flow()
+    proxy = SeverableProxy(host.port)
+    ai.script = ["stream_hang"]
+    try:
+        with opened(browser, f"http://127.0.0.1:{proxy.port}/", allowed=["WebSocket connection to"]) as page:
+            connected(page)
+            ask(page, "one two three four")
+            sees(page, "#log .answer", "one")
+            proxy.silent = True
+            page.get_by_role("button", name="Stop").click()
+            # Written into the dead connection; the page can't know.
+            page.wait_for_timeout(200)
+            proxy.heal()
+            sees(page, "#log .stopped", "Stopped")
+            connected(page)
+            assert ai.closed_by_client.wait(DEADLINE)
+            ask(page, "next")
+            answered(page, 2)
+            assert page.locator("#log article").count() == 2
+    finally:
+        proxy.stop()
+    assert len(ai.calls) == 2
+
+
+@pytest.mark.parametrize("button", ["Forget all in this browser", "Forget “one two three”"])
+def test_what_is_forgotten_stays_forgotten(flow, browser, ai, button):
+    """Also while its answer is still to come, and in a tab that shows it."""
+    host = flow()
+    ai.script = ["stream_gated"]
+    with opened(browser, host.http + "/") as page:
+        page.on("dialog", lambda dialog: dialog.accept())
+        connected(page)
+        ask(page, "one two three")
+        ai.released.release()
+        sees(page, "#log .answer", "one")
+        # One waits behind the conversation that is shown, one is shown in another tab.
+        page.get_by_role("button", name="New conversation").click()
+        connected(page)
+        other = page.context.new_page()
+        other.goto(host.http + "/")
+        connected(other)
+        ask(other, "elsewhere")
+        answered(other)
+        other.get_by_role("button", name="one two three", exact=True).click()
+        connected(other)
+        page.get_by_role("button", name=button).click()
+        other.wait_for_function("() => !document.querySelector('#log article')", timeout=10 * SECOND)
+        for _ in range(6):
+            ai.released.release()
+        host.wait_for_rows(1)
+        for tab in (other, page):
+            tab.reload()
+            connected(tab)
+        assert "one two three" not in page.evaluate("JSON.stringify({...localStorage})")
+        assert page.locator("#sessions .open").all_inner_texts() == (["elsewhere"] if "“" in button else [])
+
+
+def test_where_a_browser_keeps_nothing_the_page_works(flow, browser):
+    host = flow()
+    with opened(browser, host.http + "/healthz", allowed=["Failed to load resource"]) as page:
+        page.add_init_script("""for (const name of ["sessionStorage", "localStorage"])
+            Object.defineProperty(window, name, {get() { throw new DOMException("denied", "SecurityError"); }});""")
+        page.goto(host.http + "/")
+        connected(page)
+        ask(page, "hello")
+        answered(page)
+        assert page.get_by_role("button", name="Stop").is_hidden()

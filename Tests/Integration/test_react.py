@@ -3,6 +3,7 @@
 import functools
 import http.server
 import pathlib
+import shutil
 import subprocess
 import threading
 
@@ -24,9 +25,16 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The built page at an origin of its own."""
-    folder = tmp_path_factory.mktemp("react")
-    built = subprocess.run([EXAMPLE / "build", folder], capture_output=True, text=True)
+    """The built page at an origin of its own: with the example's hook, and a key and an address that a test sets."""
+    folder, sources = tmp_path_factory.mktemp("react"), tmp_path_factory.mktemp("sources") / "react"
+    shutil.copytree(EXAMPLE, sources, ignore=shutil.ignore_patterns("dist"))
+    app = (sources / "App.jsx").read_text()
+    call = "useStagecoach(`ws://${host}/ws`);"
+    assert call in app
+    given = "const [path, setPath] = useState('/ws'); window.setPath = setPath; const { messages"
+    app = app.replace("const { messages", given).replace(call, "useStagecoach(`ws://${host}${path}`, { key: window.key });")
+    (sources / "App.jsx").write_text(app)
+    built = subprocess.run([sources / "build", folder], capture_output=True, text=True)
     assert built.returncode == 0, f"{built.stderr}; scripts/setup --tests installs what it needs"
     assert pathlib.Path(built.stdout.strip()).is_file()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
@@ -135,3 +143,53 @@ def test_a_question_by_post_from_the_other_origin(page, site, host):
         sees(page, "output", text)
     first, second = host.wait_for_rows(2)
     assert first["session_id"] == second["session_id"]
+
+
+@pytest.mark.parametrize("key", ["ab+/=", "key-of-ann"])
+def test_a_key_lets_in_and_a_wrong_one_ends_with_its_reason(page, site, serve, ai, key):
+    """Also a key that is no token of HTTP, and on a page that did not come by HTTPS."""
+    text = (EXAMPLE / "chat.yaml").read_text().replace("http://localhost:3000", site)
+    host = serve(text.replace("host:\n", f"host:\n  auth: {{keys: ['{key}']}}\n"), env={"OPENAI_BASE_URL": ai.url, "OPENAI_API_KEY": "k"})
+    page.add_init_script(f"delete Crypto.prototype.randomUUID; window.key = sessionStorage.wrong || '{key}'")
+    page.goto(f"{site}/?host=127.0.0.1:{host.port}")
+    sees(page, "[role=status]", "open")
+    ask(page, "hello")
+    sees(page, "li.done .answer", "hello")
+    page.evaluate("sessionStorage.wrong = 'wrong'")
+    page.reload()
+    sees(page, "[role=status]", "not valid")
+
+
+def test_what_is_stopped_without_a_connection_is_not_asked_again(page, site, host, ai):
+    proxy = SeverableProxy(host.port)
+    ai.script = ["stream_hang"]
+    try:
+        page.goto(f"{site}/?host=127.0.0.1:{proxy.port}")
+        sees(page, "[role=status]", "open")
+        ask(page, "one two three four")
+        sees(page, "li.waiting .answer", "one")
+        proxy.swallow = lambda data: True
+        proxy.cut()
+        sees(page, "[role=status]", "lost")
+        page.get_by_role("button", name="Stop").click()
+        sees(page, "li.failed [role=alert]", "Stopped.")
+        proxy.swallow = None
+        assert ai.closed_by_client.wait(DEADLINE)
+        ask(page, "next")
+        sees(page, "li.done .answer", "next")
+    finally:
+        proxy.stop()
+    assert len(ai.calls) == 2
+
+
+def test_what_was_asked_at_another_address_is_not_asked_at_the_new_one(page, site, host, ai):
+    ai.script = ["stream_hang"]
+    page.goto(f"{site}/?host=127.0.0.1:{host.port}")
+    sees(page, "[role=status]", "open")
+    ask(page, "one two three four")
+    sees(page, "li.waiting .answer", "one")
+    page.evaluate("setPath('/ws?other')")
+    sees(page, "li.failed [role=alert]", "has ended")
+    ask(page, "next")
+    sees(page, "li.done .answer", "next")
+    assert len(ai.calls) == 2

@@ -9,26 +9,34 @@ const pipelines = given("pipelines"), needsToken = given("needs-token"), hasHist
 const log = byId("log"), prompt = byId("prompt"), choice = byId("pipeline"), token = byId("token");
 let current; // the chat that is shown
 const chats = new Map(); // those that are connected, by session
+const REMEMBERED = 600_000; // milliseconds; so long a host knows a message again, where its file says nothing else
 
 // Random also where the page did not come by HTTPS.
 const newID = () => "c-" + [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+const STOPPED = { code: "cancelled", message: "Stopped" };
+const ending = (entry, error) => ({ state: entry.answer ? "broken" : "failed", error });
+
 /** A conversation: what was said, and its connection while there is one. */
 class Chat {
-  constructor({ id, title, path, time }) {
-    Object.assign(this, { id, title, path, time, exchanges: new Map(), isFollowed: true });
+  constructor({ id, title, path, time }, isReloaded = false) {
+    Object.assign(this, { id, title, path, time, isReloaded, exchanges: new Map(), isFollowed: true });
     this.element = element("div");
     const stored = id ? sessions.load(id) : { seq: 0, entries: [] };
     this.entries = stored.entries;
+    const stopped = this.waiting.filter((entry) => entry.isStopped);
+    for (const entry of stopped) Object.assign(entry, ending(entry, STOPPED));
     for (const entry of this.entries) this.show(entry);
     this.connection = new Connection({ path, session: id, seq: stored.seq, needsToken }, {
       state: (state, text) => this.changed(state, text),
       session: (session) => this.greeted(session),
       again: (id) => this.again(id),
+      lapsed: (ids) => this.lapsed(ids),
       gap: () => this.waiting.filter((entry) => entry.answer).forEach((entry) => this.exchanges.get(entry.id).add("\n\n(…)\n\n")),
       frame: (frame) => this.receive(frame),
     });
-    for (const entry of this.waiting) this.connection.unanswered.set(entry.id, entry.prompt);
+    for (const entry of this.waiting) this.connection.load(entry.id, entry.prompt);
+    for (const entry of stopped) this.connection.cancelled.add(entry.id);
   }
 
   get waiting() {
@@ -47,24 +55,40 @@ class Chat {
     this.connection.connect();
   }
 
+  /** Goes on here with what another tab has had until now. */
+  resume() {
+    if (this.state?.[0] === "elsewhere" && this.id) {
+      const stored = sessions.load(this.id), own = new Set(this.entries.map((entry) => entry.id));
+      if (stored.entries.length) {
+        this.connection.seq = stored.seq;
+        this.arrange(sessions.combine(stored.entries, this.entries));
+      }
+      const waiting = new Set(this.waiting.map((entry) => entry.id));
+      for (const id of this.connection.unanswered.keys()) if (!waiting.has(id)) this.connection.unanswered.delete(id);
+      for (const entry of this.waiting) if (!own.has(entry.id)) this.connection.load(entry.id, entry.prompt);
+    }
+    this.connect();
+  }
+
   /** Adds what the host has stored of it. */
-  async recall() {
+  async recall(lapsed) {
     if (!hasHistory || !this.id || (needsToken && !token.value)) return;
     const rows = await sessions.rows(this.id, token.value);
     if (!rows) return;
-    this.entries = sessions.merge(this.entries, rows);
+    this.arrange(sessions.merge(this.entries, rows, lapsed));
+  }
+
+  arrange(entries) {
+    this.entries = entries;
     const shown = new Set(this.entries.map((entry) => entry.id));
     for (const [id, exchange] of this.exchanges) if (!shown.has(id)) exchange.element.remove();
     for (const entry of this.entries) {
       const known = this.exchanges.get(entry.id);
       if (!known) this.show(entry);
-      else if (known.entry.answer !== entry.answer && known.entry.state !== "waiting") {
+      else if (known.entry.answer !== entry.answer || known.entry.state !== entry.state) {
         known.element.remove();
         this.show(entry);
-      } else {
-        if (known.entry.state === "waiting") Object.assign(entry, { answer: known.entry.answer });
-        known.entry = entry;
-      }
+      } else known.entry = entry;
       this.element.append(this.exchanges.get(entry.id).element);
     }
     update();
@@ -97,8 +121,25 @@ class Chat {
 
   stop() {
     for (const entry of this.waiting) {
-      if (!this.connection.cancel(entry.id)) this.end(entry, { code: "cancelled", message: "Stopped" });
+      entry.isStopped = true;
+      this.connection.cancel(entry.id);
     }
+  }
+
+  /**
+   * The host's session no longer has messages that an earlier page sent. Their answers may be in its rows. Whoever reloads still
+   * waits, and the host works once on what it knows again; whoever opens an old conversation has not asked for anything.
+   */
+  async lapsed(ids) {
+    await this.recall(ids);
+    for (const entry of this.waiting.filter((entry) => ids.includes(entry.id))) {
+      if (entry.isStopped) this.end(entry, STOPPED);
+      else if (this.isReloaded && Date.now() - entry.time < REMEMBERED) {
+        this.again(entry.id);
+        this.connection.ask(entry.id, entry.prompt);
+      } else this.end(entry, { code: "page_closed", message: "the page was closed before the answer came" });
+    }
+    this.keep();
   }
 
   again(id) {
@@ -124,7 +165,7 @@ class Chat {
   }
 
   end(entry, error) {
-    Object.assign(entry, { state: entry.answer ? "broken" : "failed", error });
+    Object.assign(entry, ending(entry, error));
     this.settled(entry);
   }
 
@@ -142,10 +183,17 @@ class Chat {
   }
 
   keep() {
-    if (!this.id || !this.entries.length) return;
+    if (!this.id || !this.entries.length || this.isForgotten) return;
     this.seq = this.connection.seq;
-    sessions.keep(this);
+    const isBehind = !this.connection.isGreeted && (this.state?.[0] === "elsewhere" || sessions.load(this.id).seq > this.seq);
+    sessions.keep(this, isBehind);
     list();
+  }
+
+  /** Ends it, and keeps nothing of it. */
+  forget() {
+    this.isForgotten = true;
+    this.leave();
   }
 
   changed(state, text) {
@@ -179,7 +227,7 @@ function tell(state, text) {
     token.focus();
   } else if (state === "refused" || state === "elsewhere") {
     what = isOther ? "This conversation goes on in another tab or window." : `The host closed the connection: ${text}.`;
-    [label, action] = [isOther ? "Continue here" : "Connect again", () => current.connect()];
+    [label, action] = [isOther ? "Continue here" : "Connect again", () => current.resume()];
   } else if (state === "lost" && text && !current.connection.isGreeted) {
     what = `The connection was lost: ${text}. It is tried again; what you wrote is not sent twice.`;
   }
@@ -193,7 +241,10 @@ function tell(state, text) {
 function update() {
   const isEmpty = !current.entries.length;
   byId("empty").hidden = !isEmpty;
-  byId("stop").hidden = !current.waiting.length;
+  const stop = byId("stop"), isIdle = !current.waiting.length;
+  // What is hidden loses the focus to nothing.
+  if (isIdle && document.activeElement === stop) prompt.focus();
+  stop.hidden = isIdle;
   list();
 }
 
@@ -218,6 +269,14 @@ function remember(session) {
     else sessionStorage.removeItem("stagecoach.current");
   } catch {
     // Then a reload begins anew.
+  }
+}
+
+function remembered() {
+  try {
+    return sessionStorage.getItem("stagecoach.current");
+  } catch {
+    return null; // Where a browser keeps nothing for this page.
   }
 }
 
@@ -251,10 +310,18 @@ function choose(session) {
   if (document.activeElement !== token) prompt.focus();
 }
 
+/** Lets go of what this tab has of a session, or of all of them. */
+function letGo(id) {
+  for (const chat of new Set([...chats.values(), current])) {
+    if (id && chat.id !== id) continue;
+    chat.forget();
+    if (chat === current) start();
+  }
+}
+
 function forget(session) {
-  chats.get(session.id)?.leave();
+  letGo(session.id);
   sessions.forget(session.id);
-  if (session.id === current.id) start();
   list();
   byId("new").focus();
 }
@@ -316,8 +383,9 @@ byId("new").addEventListener("click", () => {
 });
 byId("forget").addEventListener("click", () => {
   if (!confirm("Forget all conversations in this browser? What the host has stored stays there.")) return;
+  letGo();
   for (const session of sessions.list()) sessions.forget(session.id);
-  start();
+  list();
 });
 byId("list-toggle").addEventListener("click", () => toggleList(!byId("list").classList.contains("shown")));
 byId("latest").addEventListener("click", () => {
@@ -345,13 +413,18 @@ for (const pipeline of pipelines) choice.add(new Option(pipeline.name));
 byId("pipeline-label").hidden = pipelines.length < 2;
 byId("token-form").hidden = !needsToken;
 byId("pages").hidden = !given("has-console");
-sessions.watch(list);
+sessions.watch(list, (id) => {
+  letGo(id);
+  // This tab may have kept it just before it heard.
+  if (id) sessions.drop(id);
+  list();
+});
 
 // A reload goes on with the conversation of its tab.
-const last = sessionStorage.getItem("stagecoach.current");
+const last = remembered();
 const known = sessions.list().find((session) => session.id === last && pipelines.some((one) => one.path === session.path));
 if (known) {
-  show(new Chat(known));
+  show(new Chat(known, true));
   current.recall();
 } else start();
 (needsToken ? token : prompt).focus();

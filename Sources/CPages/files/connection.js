@@ -5,11 +5,11 @@
 export class Connection {
   /**
    * @param at `{path, session, seq, token, needsToken}`
-   * @param on `state(name, text)`, `session(id)`, `again(id)` for a message that is asked anew, `gap()` where pieces are missing, and
-   *   `frame(frame)`
+   * @param on `state(name, text)`, `session(id)`, `again(id)` for a message that is asked anew, `gap()` where pieces are missing,
+   *   `lapsed(ids)` for messages of an earlier page that the host's session no longer has, and `frame(frame)`
    */
   constructor(at, on) {
-    Object.assign(this, at, { on, seq: at.seq ?? 0, unanswered: new Map(), cancelled: new Set(), delay: 500, failures: 0 });
+    Object.assign(this, at, { on, seq: at.seq ?? 0, unanswered: new Map(), loaded: new Set(), cancelled: new Set(), delay: 500, failures: 0 });
     this.online = () => this.state === "lost" && this.connect();
     addEventListener("online", this.online);
   }
@@ -47,8 +47,10 @@ export class Connection {
     // The host keeps the last megabyte of what a session missed.
     if (frame.seq > this.seq + 1) this.on.gap();
     if (frame.seq) this.seq = frame.seq;
+    const isEnd = frame.type === "response" || frame.type === "error";
+    if (isEnd) this.cancelled.delete(frame.id);
     if (!this.unanswered.has(frame.id)) return;
-    if (frame.type === "response" || frame.type === "error") this.unanswered.delete(frame.id);
+    if (isEnd) this.unanswered.delete(frame.id);
     this.on.frame(frame);
   }
 
@@ -60,10 +62,18 @@ export class Connection {
     this.say("open");
     for (const id of this.cancelled) this.write({ type: "cancel", id });
     this.cancelled.clear();
+    const lapsed = [];
     for (const [id, prompt] of this.unanswered) {
+      if (!frame.resumed && this.loaded.has(id)) {
+        lapsed.push(id);
+        continue;
+      }
       if (!frame.resumed) this.on.again(id);
       this.write({ prompt, id });
     }
+    this.loaded.clear();
+    for (const id of lapsed) this.unanswered.delete(id);
+    if (lapsed.length) this.on.lapsed(lapsed);
   }
 
   write(frame) {
@@ -76,20 +86,29 @@ export class Connection {
     else if (this.state === "idle") this.connect();
   }
 
-  /** Stops a message. Returns whether the host will say that it has ended. */
+  /** Takes over a message that an earlier page has sent. */
+  load(id, prompt) {
+    this.unanswered.set(id, prompt);
+    this.loaded.add(id);
+  }
+
+  /** Stops a message: `frame` gets its end, from the host, or at once where there is no connection. */
   cancel(id) {
-    if (this.isGreeted) {
-      this.write({ type: "cancel", id });
-      return true;
-    }
-    this.unanswered.delete(id);
     this.cancelled.add(id);
-    return false;
+    if (this.isGreeted) this.write({ type: "cancel", id });
+    else this.stopped(id);
+  }
+
+  /** Nobody waits for it any more; the host is told when there is a connection. */
+  stopped(id) {
+    if (this.unanswered.delete(id)) this.on.frame({ type: "error", id, error: { code: "cancelled", message: "Stopped" } });
   }
 
   async lost(event) {
     const wasGreeted = this.isGreeted;
     this.isGreeted = false;
+    // Whether these reached the host is not known: none is sent again.
+    for (const id of [...this.cancelled]) this.stopped(id);
     if (event.code === 1009) this.refuse(event.reason);
     if (event.code === 1008) return this.say(wasGreeted ? "elsewhere" : "refused", event.reason);
     if (event.code === 1000 && !this.unanswered.size) return this.say("idle");

@@ -18,6 +18,7 @@ const ADVICE = {
   rate_limited: "Wait a moment and try again.",
   busy: "The host has more to do than it can take. Try again in a moment.",
   timeout: "Try again. The stage took longer than the pipeline file lets it.",
+  page_closed: "Try again. If the host has answered it in the meantime, it is asked a second time.",
   stopping: "The host stops. Try again when it is back.",
 };
 const EDITED = ["too_long", "invalid_message", "model_filtered"];
