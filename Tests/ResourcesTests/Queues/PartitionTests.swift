@@ -1,3 +1,4 @@
+import Pipeline
 import Testing
 
 @testable import Resources
@@ -120,10 +121,34 @@ struct PartitionTests {
         #expect(group.offer(of: 3) == start + .seconds(10) && group.offer(of: 4) == nil)
     }
 
-    @Test("has its last finished numbers, and not all of them")
+    @Test("knows what was finished last, and not another message that has its number after the stream was made anew")
     func recent() {
-        var numbers = RecentNumbers(limit: 3)
-        for number: Int64 in [1, 2, 2, 3, 4] { numbers.insert(number) }
-        #expect(!numbers.contains(1) && numbers.contains(2) && numbers.contains(4))
+        var finished = RecentlyFinished(limit: 3)
+        let (id, other) = (UniqueID.random(), UniqueID.random())
+        for number: Int64 in [1, 2, 2, 3, 4] { finished.insert(number, id) }
+        #expect(!finished.contains(1, id) && finished.contains(2, id) && finished.contains(4, id))
+        #expect(!finished.contains(4, other))
+    }
+
+    @Test("keeps of what was handed over the latest, by bytes as well as by number")
+    func handedOver() {
+        var handedOver = HandedOver(maxBytes: 10)
+        let session = Session(id: "s")
+        for ticket: Int64 in 1...3 {
+            handedOver.insert(Message(prompt: "\(ticket)", session: session), as: ticket, size: 4)
+        }
+        #expect(handedOver.messages(of: "s").map(\.ticket) == [2, 3])
+        handedOver.remove(2, of: "s")
+        handedOver.insert(Message(prompt: "4", session: session), as: 4, size: 6)
+        #expect(handedOver.messages(of: "s").map(\.ticket) == [3, 4])
+    }
+
+    @Test("goes on renewing its lease while there is no room for its messages")
+    func full() {
+        var partition = held()
+        _ = partition.pull(at: start)
+        partition.leaveOut()
+        #expect(partition.pull(at: start + .seconds(1)) == 0)
+        #expect(partition.pull(at: start + .milliseconds(4_500)) == 1)
     }
 }

@@ -6,22 +6,32 @@ struct HandedOver {
     private struct Entry {
         let ticket: Int64
         let message: Message
+        let size: Int
     }
 
     private static let limit = 2_000
 
+    private let maxBytes: Int
+    private var bytes = 0
     private var sessions: [String: [Entry]] = [:]
     private var order = Deque<(ticket: Int64, session: String)>()
 
-    mutating func insert(_ message: Message, as ticket: Int64) {
+    /// - Parameter maxBytes: What the messages may take together, as the stream has them.
+    init(maxBytes: Int = 16 << 20) { self.maxBytes = maxBytes }
+
+    mutating func insert(_ message: Message, as ticket: Int64, size: Int) {
         let session = message.session.id
-        sessions[session, default: []].append(Entry(ticket: ticket, message: message))
+        sessions[session, default: []].append(Entry(ticket: ticket, message: message, size: size))
         order.append((ticket, session))
-        if order.count > HandedOver.limit, let oldest = order.popFirst() { remove(oldest.ticket, of: oldest.session) }
+        bytes += size
+        while order.count > HandedOver.limit || bytes > maxBytes, let oldest = order.popFirst() {
+            remove(oldest.ticket, of: oldest.session)
+        }
     }
 
     mutating func remove(_ ticket: Int64, of session: String) {
         guard var entries = sessions[session] else { return }
+        for entry in entries where entry.ticket == ticket { bytes -= entry.size }
         entries.removeAll { $0.ticket == ticket }
         sessions[session] = entries.isEmpty ? nil : entries
     }

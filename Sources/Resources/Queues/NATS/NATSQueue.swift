@@ -88,6 +88,7 @@ public struct NATSQueue: QueueStore {
         configuration.discard = "new"
         configuration.replicas = replicas
         configuration.maxBytes = size.bytes
+        configuration.duplicateWindow = .seconds(600)
         return configuration
     }
 }

@@ -15,7 +15,8 @@ struct NATSStreamProblem: Error, CustomStringConvertible {
         description = """
             there is no stream '\(stream.name)' at NATS; 'create: true' makes it at the start, and so does: nats stream add \
             \(stream.name) --subjects '\(stream.subjects.joined(separator: ","))' --retention work --storage file --discard new \
-            --max-bytes \(stream.maxBytes) --replicas \(stream.replicas) --allow-direct --defaults
+            --max-bytes \(stream.maxBytes) --replicas \(stream.replicas) --dupe-window \(stream.duplicateWindow.components.seconds)s \
+            --allow-direct --defaults
             """
     }
 
@@ -43,6 +44,12 @@ struct NATSStreamProblem: Error, CustomStringConvertible {
             $0 < 0 ? "-1" : String($0)
         }
         compare(\.maxAge, "its longest age", option: "--max-age") { $0.map { "\($0)" } ?? "-1" }
+        if found.duplicateWindow < wanted.duplicateWindow {
+            let seconds = wanted.duplicateWindow.components.seconds
+            differences.append(
+                "it knows a message again for \(found.duplicateWindow.components.seconds) s, and must for \(seconds) s")
+            edits.append("--dupe-window \(seconds)s")
+        }
         if !found.allowsDirect {
             differences.append("it doesn't allow direct access")
             edits.append("--allow-direct")

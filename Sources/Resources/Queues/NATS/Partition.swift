@@ -125,14 +125,14 @@ struct Partition {
 
     /// How many messages to ask for now; 0 for none.
     mutating func pull(at now: ContinuousClock.Instant) -> Int {
-        guard takes || isLeaving else { return 0 }
+        guard phase != .free else { return 0 }
         let isDue = now >= lastPull + Partition.renewal
         // What was asked for before ends in a moment. Twice the window may come, which the consumer allows.
         if isDue || now >= requestedUntil { requested = 0 }
         let room = Partition.window - here - requested
-        guard isDue || !isLeaving && takes && room > 0 && requested <= Partition.window / 2 else { return 0 }
+        guard isDue || takes && room > 0 && requested <= Partition.window / 2 else { return 0 }
         // Where there is no room, one at least: it renews the lease.
-        let count = isLeaving ? 1 : max(1, room)
+        let count = takes ? max(1, room) : 1
         requested += count
         requestedUntil = now + Partition.pull
         lastPull = now

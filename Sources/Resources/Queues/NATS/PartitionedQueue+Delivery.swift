@@ -27,9 +27,11 @@ extension PartitionedQueue {
             }
             state.partitions[partition].requested = max(0, state.partitions[partition].requested - 1)
             if delivery.deliveries > 1 { state.counts.redeliveries += 1 }
-            if state.finished.contains(ticket) { return (.acknowledge(.done), false) }
-            if state.taken[ticket] != nil {
-                // It is being worked on, and what was to acknowledge it is of no use any more.
+            if let content, state.finished.contains(ticket, content.id) { return (.acknowledge(.done), false) }
+            if let known = state.taken[ticket] {
+                // It is being worked on, and what was to acknowledge it is of no use any more. Another message under its number
+                // is delivered again once it has ended.
+                guard known.id == content?.id else { return (.ignored, false) }
                 state.taken[ticket]?.acknowledgement = delivery.acknowledgementSubject
                 state.taken[ticket]?.consumer = delivery.consumer
                 return (.ignored, false)
@@ -47,8 +49,8 @@ extension PartitionedQueue {
             let queued = QueuedMessage(content, ticket: ticket, size: message.withPayload(\.count))
             guard memory.push(queued) == .accepted else { return (.ignored, false) }
             let taken = Taken(
-                partition: partition, acknowledgement: delivery.acknowledgementSubject, consumer: delivery.consumer,
-                nextSign: .now + Partition.sign)
+                id: content.id, partition: partition, acknowledgement: delivery.acknowledgementSubject,
+                consumer: delivery.consumer, nextSign: .now + Partition.sign)
             state.add(taken, as: ticket)
             return (.taken, false)
         }
@@ -71,7 +73,9 @@ extension PartitionedQueue {
     /// What the server says instead of a message, to the inbox of a pull.
     private func told(_ message: NATSMessage) {
         let tokens = message.subject.dropFirst(inbox.utf8.count).split(separator: ".")
-        guard tokens.count == 2, let partition = Int(tokens[0]), let number = Int(tokens[1]) else { return }
+        guard tokens.count == 2, let partition = Int(tokens[0]), let number = Int(tokens[1]),
+            (0..<Partition.count).contains(partition)
+        else { return }
         let text = message.header("Description")?.lowercased() ?? ""
         let isLost = message.status == 503 || message.status == 409 && text.contains("consumer deleted")
         state.withLock { state in

@@ -31,7 +31,7 @@ extension PartitionedQueue {
         while true {
             do {
                 let kept = try await jetStream.publish(payload, to: target, id: id)
-                accepted(message, as: kept, after: .now - start)
+                accepted(message, of: payload.count, as: kept, after: .now - start)
                 return .accepted
             } catch {
                 if let outcome = try await outcome(of: error, since: start) { return outcome }
@@ -66,7 +66,9 @@ extension PartitionedQueue {
         }
     }
 
-    private func accepted(_ message: Message, as kept: PublishAcknowledgement, after time: Duration) {
+    private func accepted(
+        _ message: Message, of size: Int, as kept: PublishAcknowledgement, after time: Duration
+    ) {
         let producers = state.withLock { state in
             let wasFull = state.isFull
             state.isFull = false
@@ -76,7 +78,9 @@ extension PartitionedQueue {
             state.counts.acknowledgementSeconds += time / .seconds(1)
             // It may have been worked on before its acknowledgement was here.
             let ticket = Int64(clamping: kept.sequence)
-            if !state.finished.contains(ticket) { state.handedOver.insert(message, as: ticket) }
+            if !state.finished.contains(ticket, message.id) {
+                state.handedOver.insert(message, as: ticket, size: size)
+            }
             return wasFull ? state.producers.take() : []
         }
         for producer in producers { producer.resume() }

@@ -8,6 +8,7 @@ import Synchronization
 final class PartitionedQueue: SharedMessageQueue {
     /// A message that is here.
     struct Taken {
+        let id: UniqueID
         let partition: Int
         /// Where its acknowledgement goes; another after it was delivered again.
         var acknowledgement: String
@@ -20,7 +21,7 @@ final class PartitionedQueue: SharedMessageQueue {
         var partitions = [Partition](repeating: Partition(), count: Partition.count)
         var taken: [Int64: Taken] = [:]
         /// What was finished lately: it may come again where its acknowledgement was lost.
-        var finished = RecentNumbers(limit: 20_000)
+        var finished = RecentlyFinished(limit: 20_000)
         /// What this process has handed over and not finished itself, for the history of its sessions.
         var handedOver = HandedOver()
         var isClosed = false
@@ -125,7 +126,7 @@ final class PartitionedQueue: SharedMessageQueue {
             var acknowledgements: [String] = []
             var partitions: Set<Int> = []
             for queued in messages {
-                state.finished.insert(queued.ticket)
+                state.finished.insert(queued.ticket, queued.message.id)
                 state.handedOver.remove(queued.ticket, of: queued.message.session.id)
                 guard let taken = state.remove(queued.ticket) else { continue }
                 acknowledgements.append(taken.acknowledgement)
