@@ -133,7 +133,7 @@ def test_it_is_never_as_wide_as_the_terminal(letters, tmp_path):
 
 
 def test_ctrl_c_takes_the_line_away_and_the_next_replay_goes_on(letters, tmp_path):
-    command = letters(60)
+    command = letters(60, delay="80ms")
     terminal = Terminal(tmp_path, *command)
     done = int(terminal.until(r"dead.jsonl: ([5-9]|\d\d) of 60")[1])
     terminal.process.send_signal(signal.SIGINT)

@@ -86,7 +86,7 @@ def test_a_port_that_is_taken_is_said_in_words(run, tmp_path):
 @pytest.mark.parametrize(("arguments", "cure"), [
     (["chek", "p.yaml"], "did you mean 'check'?"), (["p.yaml"], "did you mean 'serve p.yaml'?"),
     (["run", "p.yaml"], "did you mean 'serve'?"), (["validate", "p.yaml"], "did you mean 'check'?"),
-    (["frobnicate"], "there are: serve, check,"), (["serve", "p.yaml", "--reload"], "did you mean '--watch'?"),
+    (["frobnicate"], "there are: serve, work, check,"), (["serve", "p.yaml", "--reload"], "did you mean '--watch'?"),
     (["serve", "p.yaml", "-p", "8000"], "did you mean '--port'?"), (["check", "p"], "did you mean 'p.yaml'?"),
     (["stages", "reply"], "did you mean 'respond'?"), (["stages", "frobnicate"], "there are: attempt,")])
 def test_unknown_commands_and_options(run, tmp_path, arguments, cure):

@@ -22,6 +22,7 @@ enum QueueMetrics {
         add(.queueDropped) { Double($0.dropped) }
         add(.queueFailed) { Double($0.failed) }
         let shared = queues.compactMap { labels, status in status.sharing.map { (labels, $0) } }
+        guard !shared.isEmpty else { return }
         func addShared(_ metric: HostMetric, _ value: (QueueSharing) -> Double) {
             text.begin(metric)
             for (labels, sharing) in shared { text.add(labels, value(sharing)) }

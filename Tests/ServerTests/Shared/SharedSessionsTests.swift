@@ -63,6 +63,8 @@ struct SharedSessionsTests {
         let second = try await right.connect(first.session, after: 1)
         // It is asked again, by a client that doesn't know whether it came.
         second.ask("one", id: "c-1")
+        // Before it is answered: afterwards it would get the answer again.
+        try await second.hasSaid()
         gate.open()
         let frames = await second.heard.frames(3)
         #expect(response("one", id: "c-1", frames[1], 2) && response("two", id: "c-2", frames[2], 3))

@@ -239,6 +239,9 @@ struct TestSocket: Sendable {
 
     func say(_ text: String) { client.eventLoop.execute { client.value.receive(text) } }
 
+    /// Returns once what was said has come.
+    func hasSaid() async throws { try await client.eventLoop.submit {}.get() }
+
     func leave() { client.eventLoop.execute { client.value.leave() } }
 }
 
