@@ -80,6 +80,27 @@ def test_messages_are_watched_until_the_stage_is_closed(host, browser):
         feed.figures(lambda event: event["consoles"] == 2)
 
 
+def test_many_watched_messages_are_read_by_keyboard_and_their_end_is_told(host, browser):
+    with opened(browser, f"{host.http}/console", allowed=["Failed to load resource"]) as page, Feed(host) as feed:
+        live(page)
+        # What changes each second is not in what a screen reader reads out.
+        assert page.locator("#state").inner_text() == "live" and "figures of the last" in page.locator("#connections").inner_text()
+        page.get_by_role("row", name="complete").get_by_role("button").click()
+        page.get_by_role("button", name="Watch messages").click()
+        feed.figures(lambda event: event["consoles"] == 3)
+        ask(host, *[f"message {number}" for number in range(30)])
+        page.get_by_text("prompt: message 29").wait_for(timeout=WAIT)
+        seen = page.get_by_role("region", name="Watched messages")
+        assert seen.evaluate("one => one.scrollHeight > one.clientHeight")
+        no_serious_findings(page)
+        seen.focus()
+        page.keyboard.press("End")
+        page.wait_for_function("() => document.getElementById('watched').scrollTop > 0", timeout=WAIT)
+        reload(host, text("tap: content, console: off"))
+        page.get_by_text("Ended: may no longer be seen by this client").wait_for(timeout=WAIT)
+        assert page.get_by_role("button", name="Watch messages", include_hidden=True).count() == 1
+
+
 def test_everything_is_reached_by_keyboard(host, browser):
     with opened(browser, f"{host.http}/console") as page:
         live(page)

@@ -139,8 +139,8 @@ function section(pipeline, index) {
 
 function update(event) {
   figures = event;
-  setText(byId("state"), `live, the last ${duration(event.over)}`);
-  setText(byId("connections"), `${event.connections} connections, ${event.websockets} WebSockets`);
+  setText(byId("state"), "live");
+  setText(byId("connections"), `${event.connections} connections, ${event.websockets} WebSockets, figures of the last ${duration(event.over)}`);
   setItems(byId("notes"), event.notes, "Nothing: every resource can be used, nothing waits, no stage fails.");
   for (const now of event.pipelines) {
     const pipeline = pipelines.find(one => one.name === now.name);
@@ -314,21 +314,28 @@ byId("tap-form").addEventListener("submit", async event => {
   const own = tapping = new AbortController(), query = new URLSearchParams({ tap: shown.label });
   if (byId("session").value.trim()) query.set("session", byId("session").value.trim());
   const pipeline = shown.pipeline, list = byId("messages");
+  let ended = "The connection has ended.", isOmitting = false;
   setText(byId("watch"), "Stop watching");
   setText(byId("tap-state"), "Waiting for messages …");
   try {
     await follow(`?${query}`, message => {
-      if (message.type === "omitted") return setText(byId("tap-state"), `${message.messages} more came in the last second`);
+      if (message.type === "end") ended = `Ended: ${message.reason}`;
+      if (message.type === "omitted") {
+        // Said once: a screen reader reads each change.
+        isOmitting = true;
+        return setText(byId("tap-state"), "More messages come than are shown.");
+      }
       if (message.type !== "message" || message.pipeline !== pipeline) return;
-      setText(byId("tap-state"), "");
+      if (!isOmitting) setText(byId("tap-state"), "");
       const item = element("li", `${clock(message.time)}  ${message.outcome}  ${duration(message.took)}  message ${message.message_id}  session ${message.session_id}`);
       for (const name of ["prompt", "response", "error"]) if (message[name] != null) item.append(element("p", `${name}: ${message[name]}`));
       list.prepend(item);
       while (list.children.length > 50) list.lastChild.remove();
     }, own.signal);
   } catch (problem) {
-    if (own === tapping) setText(byId("tap-state"), problem.text ?? "The connection has ended.");
+    ended = problem.text ?? ended;
   }
+  if (own === tapping) setText(byId("tap-state"), ended);
   if (own === tapping) stopTapping();
 });
 byId("close").addEventListener("click", () => details.close());
