@@ -10,6 +10,8 @@ import pytest
 
 from conftest import DEADLINE, memory, receive, receive_json, say, wait_until
 from feed import Feed, stage
+from proxies import Proxy
+from rawhttp import Raw
 from test_reload import reload
 from tokens import claims, hs256
 
@@ -105,6 +107,23 @@ def test_loopback_is_this_machine_by_its_own_name_and_no_proxy(serve):
                     {"Host": "evil.example"}, {"Origin": "https://evil.example"}]:
         assert status(host, **headers) == 403, headers
         assert status(host, path="/console", **headers) == 403, headers
+
+
+def test_no_proxy_that_adds_no_header_opens_it(serve, tmp_path):
+    host = serve(text())
+    proxy = Proxy("nginx", "fewest", host, tmp_path / "nginx")
+    try:
+        for path in ("/console", "/console/events"):
+            with Raw(proxy.raw()) as client:
+                client.send("GET", path, host="chat.example")
+                assert client.head().status == 403, path
+    finally:
+        proxy.stop()
+    # As such a proxy asks, and as a program of this machine does.
+    for version, expected in [("1.0", 403), ("1.1", 200)]:
+        with Raw(host.raw()) as client:
+            client.send("GET", "/console/events", version=version, host=f"127.0.0.1:{host.port}")
+            assert client.head().status == expected
 
 
 def test_auth_is_for_operators_alone(serve):

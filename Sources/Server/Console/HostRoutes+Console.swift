@@ -36,7 +36,9 @@ extension HostRoutes {
         case .loopback:
             guard sender.isLocal, head.namesLoopback, !head.isForwarded else {
                 throw HTTPRejection(
-                    .forbidden, "the console is shown to this machine only, unless host: {console: auth} says so")
+                    .forbidden,
+                    "the console is shown to this machine only, by HTTP/1.1 and through no proxy, unless "
+                        + "host: {console: auth} says so")
             }
             return nil
         case .auth:
@@ -103,11 +105,13 @@ extension HTTPRequestHead {
         return host.name == "localhost" || IPAddress(host.name)?.isLoopback == true
     }
 
-    /// Whether anything says that a proxy has sent it on.
+    /// Whether anything says that a proxy has sent it on. No browser speaks HTTP/1.0, and neither do `top` and `tap`; nginx
+    /// with `proxy_pass` alone does, adds no header and names the host by its loopback address.
     fileprivate var isForwarded: Bool {
-        headers.contains { name, _ in
-            let name = name.lowercased()
-            return name == "forwarded" || name == "via" || name == "x-real-ip" || name.hasPrefix("x-forwarded-")
-        }
+        version != .http1_1
+            || headers.contains { name, _ in
+                let name = name.lowercased()
+                return name == "forwarded" || name == "via" || name == "x-real-ip" || name.hasPrefix("x-forwarded-")
+            }
     }
 }

@@ -24,9 +24,9 @@ struct ConsoleAccessTests {
 
     private func status(
         _ routes: HostRoutes, _ uri: String = "/console/events", peer: String = "127.0.0.1", host: String = "localhost",
-        token: String? = nil, fields: HTTPHeaders = [:]
+        token: String? = nil, version: HTTPVersion = .http1_1, fields: HTTPHeaders = [:]
     ) -> HTTPResponseStatus {
-        var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: uri, headers: ["Host": host])
+        var head = HTTPRequestHead(version: version, method: .GET, uri: uri, headers: ["Host": host])
         head.headers.add(contentsOf: fields)
         if let token { head.headers.add(name: "Authorization", value: "Bearer \(token)") }
         let sender = routes.rules.access.sender(of: head, peer: peer)
@@ -50,6 +50,12 @@ struct ConsoleAccessTests {
         for name in ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "Via"] {
             #expect(status(routes, fields: [name: "127.0.0.1"]) == .forbidden)
         }
+    }
+
+    @Test("'loopback' is no HTTP/1.0, which a proxy without any header speaks; 'auth' may be")
+    func oldVersion() {
+        #expect(status(routes(.loopback), host: "127.0.0.1:8080", version: .http1_0) == .forbidden)
+        #expect(status(routes(.auth), host: "127.0.0.1:8080", token: "key-of-op", version: .http1_0) == .ok)
     }
 
     @Test("'auth' is an operator's key, whoever sends it")
