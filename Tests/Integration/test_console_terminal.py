@@ -1,5 +1,6 @@
 """`stagecoach top` and `tap` in terminals, in pipes, and where there is nothing to see."""
 
+import contextlib
 import json
 import os
 import re
@@ -166,6 +167,67 @@ def test_tap_keeps_within_the_terminal_and_shows_whole_ids(host, columns):
         assert terminal.end() == 0
         assert all(width(line) <= columns for line in terminal.lines()), terminal.lines()
         assert re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "\n".join(terminal.lines()))
+
+
+def test_a_word_wider_than_the_terminal_is_shown_whole(host):
+    word = "".join(f"{number:03}日🚀" for number in range(40))
+    with Terminal("tap", host.http, "--stage", "complete", "--content", columns=40) as terminal:
+        seen(terminal, host)
+        ask(host, word)
+        terminal.until(word[-5:])
+        terminal.press("q")
+        assert terminal.end() == 0
+        assert all(width(line) <= 40 for line in terminal.lines()), terminal.lines()
+        assert f">{word}" in "".join(terminal.lines()).replace(" ", "")
+
+
+HOSTILE = r"""{"type":"figures","time":"\u001b[2J","over":1e300,"connections":1e300,"notes":["\u001b[2J"],"pipelines":[
+{"name":"\u001b[2J","messages":{"answered":1e300},"stages":[{"label":"\u001b[2J","rate":1e300,"p50":-1e300,"p99":1e300,
+"inside":1e300,"retries":1e300,"errors":{"\u001b[2J":1e300},"recent_errors":{"a":1e300,"b":9223372036854775807},
+"tokens_rate":1e300,"queue":{"messages":1e300,"oldest":1e300}}]}]}""".replace("\n", "")
+HOSTILE_MESSAGE = r"""{"type":"message","time":"\u001b[2J","pipeline":"\u001b[2J","stage":"\u001b[2J","took":1e300,
+"outcome":"\u001b[2J","message_id":"\u001b[2J","session_id":"\u001b[2J","prompt":"\u001b[2J"}""".replace("\n", "")
+
+
+@contextlib.contextmanager
+def pretending(*events):
+    """The address of what is no host, and says these events to whoever asks."""
+    def answer():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+                    connection.sendall("".join(f"data: {event}\n\n" for event in events).encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize("arguments", [["top"], ["top", "--json"], ["tap"], ["tap", "--content"]])
+def test_nothing_that_a_host_says_reaches_the_terminal_as_an_order_or_ends_the_program(run, arguments):
+    raw = '{"type":"figures","pipelines":[],"x":"\x9b2J"}'
+    end = r'{"type":"end","reason":"\u001b[2J\u009b2J"}'
+    omitted = '{"type":"omitted","messages":1e300}'
+    with pretending(HOSTILE, HOSTILE_MESSAGE, omitted, raw, end) as address:
+        with Terminal(*arguments, address) as terminal:
+            assert terminal.end() == 1
+            assert terminal.is_as_before()
+            assert "the host has ended it: " in terminal.shown
+            for order in ("\x1b[2J", "\x9b"):
+                assert order not in terminal.shown, terminal.shown
+        answer = run(*arguments, address)
+        assert answer.returncode == 1 and not set("\x1b\x9b") & set(answer.stdout + answer.stderr)
+    with pretending(r'{"type":"pipelines","tap":"\u001b[2J"}') as address:
+        answer = run("tap", "--content", address)
+        assert answer.returncode == 1 and "'content' would" in answer.stderr and "\x1b" not in answer.stderr
 
 
 def problem(run, *arguments, key=None):

@@ -44,7 +44,7 @@ struct TapCommand<Host: StagecoachHost>: AsyncParsableCommand {
                     let line = TapLine(text: text, columns: columns, showsContent: content)
                     Terminal.write(line.lines(event.value).map { $0 + "\n" }.joined())
                 case "omitted":
-                    let count = Int(event.value.number("messages") ?? 0)
+                    let count = ConsoleNumber.whole(event.value.number("messages"))
                     StandardError.write("\(count) more messages are not shown: they come too fast")
                 default: break
                 }

@@ -26,7 +26,7 @@ struct TopCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let (once, json) = (once, json)
         try await watched.watch(terminal) {
             try await feed.read { event in
-                if json { Terminal.write(event.text + "\n") }
+                if json { Terminal.write(event.json + "\n") }
                 guard event.type == "figures" else { return true }
                 if json { return !once }
                 if terminal.isThere {

@@ -1,5 +1,6 @@
 import HTTPClient
 import Pipeline
+import Server
 
 /// The feed of a host's console.
 struct HostFeed {
@@ -10,6 +11,9 @@ struct HostFeed {
     /// Why nothing can be seen, and what to do.
     struct Problem: Error, CustomStringConvertible {
         let description: String
+
+        /// - Parameter description: May repeat what the host has said.
+        init(description: String) { self.description = PrintableText.escaped(description) }
     }
 
     /// An event, as it came and as it is read.
@@ -19,6 +23,9 @@ struct HostFeed {
 
         /// What it is: `figures`, `message` and so on.
         var type: String { value.string("type") }
+
+        /// A line that no terminal obeys.
+        var json: String { PrintableText.escaped(text) == text ? text : value.json }
     }
 
     /// Reads until the feed ends, or `take` says that it is enough.
@@ -56,7 +63,7 @@ struct HostFeed {
 
     private func problem(of response: HTTPStreamedResponse) async throws -> Problem {
         let body = String(decoding: try await response.body.collect(upTo: 64 << 10), as: UTF8.self)
-        let said = PrintableText.escaped(body.split(separator: "\n").first.map { String($0.prefix(500)) } ?? "")
+        let said = body.split(separator: "\n").first.map { String($0.prefix(500)) } ?? ""
         let text =
             switch response.status {
             case 401 where key == nil:
@@ -109,7 +116,7 @@ extension JSONValue {
     /// The member's own members that are numbers and not 0, by name.
     func counts(_ name: String) -> [(name: String, count: Int)] {
         guard case .object(let members)? = self[name] else { return [] }
-        return members.compactMap { name, value in value.asNumber.map { (name, Int($0)) } }
+        return members.compactMap { name, value in value.asNumber.map { (name, ConsoleNumber.whole($0)) } }
             .filter { $0.count != 0 }.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
     }
 

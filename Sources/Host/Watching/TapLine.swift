@@ -10,22 +10,22 @@ struct TapLine {
 
     /// The lines for a message.
     func lines(_ message: JSONValue) -> [String] {
-        let time = String(message.string("time").dropFirst(11).prefix(columns == nil ? 12 : 8))
-        let outcome = message.string("outcome")
+        func said(_ name: String) -> String { PrintableText.escaped(message.string(name)) }
+        let time = PrintableText.escaped(message.string("time").dropFirst(11).prefix(columns == nil ? 12 : 8))
+        let outcome = said("outcome")
         let took = ConsoleNumber.words(seconds: message.number("took") ?? 0)
-        let what = "\(time) \(message.string("pipeline"))/\(message.string("stage"))  \(took)"
+        let what = "\(time) \(said("pipeline"))/\(said("stage"))  \(took)"
         let style: TerminalText.Style = outcome == "ok" ? .good : .bad
-        let (id, session) = (message.string("message_id"), message.string("session_id"))
+        let (id, session) = (said("message_id"), said("session_id"))
         let ids = "message=\(id) session=\(session)"
         var lines: [String]
-        if let columns, columns < what.count + outcome.count + ids.count + 4 {
-            let first = TerminalText.cut(what, to: max(8, columns - outcome.count - 1))
-            lines = ["\(first) \(text.styled(outcome, style))"]
+        if let columns, columns < TerminalText.width(of: what + outcome + ids) + 4 {
+            let code = TerminalText.cut(outcome, to: max(1, columns - 9))
+            let first = TerminalText.cut(what, to: max(0, columns - TerminalText.width(of: code) - 1))
+            lines = ["\(first) \(text.styled(code, style))"]
             lines += ["m \(id)", "s \(session)"].map { text.styled(TerminalText.cut($0, to: columns), .dim) }
         } else {
-            lines = [
-                "\(PrintableText.escaped(what))  \(text.styled(outcome, style))  \(text.styled(PrintableText.escaped(ids), .dim))"
-            ]
+            lines = ["\(what)  \(text.styled(outcome, style))  \(text.styled(ids, .dim))"]
         }
         if showsContent {
             for (mark, name) in [(">", "prompt"), ("<", "response"), ("!", "error")] {

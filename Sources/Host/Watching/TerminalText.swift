@@ -40,29 +40,53 @@ struct TerminalText {
         return isNumber ? spaces + cut : cut + spaces
     }
 
-    /// A text as lines of no more columns than so many, broken between words where there are any.
+    /// A whole text as lines of no more columns than so many, broken between words, and within those that are wider than a
+    /// line. Where a line has no room for a letter beside the indentation, the text is cut.
     static func wrapped(_ text: String, to columns: Int, indentation: String = "") -> [String] {
+        let room = columns - width(of: indentation)
+        guard room >= 2 else { return [cut(text, to: columns)] }
         var lines: [String] = []
-        for word in PrintableText.escaped(text).split(separator: " ") {
-            if let last = lines.last, width(of: last) + 1 + width(of: String(word)) <= columns {
-                lines[lines.count - 1] = "\(last) \(word)"
-            } else {
-                lines.append(cut((lines.isEmpty ? "" : indentation) + word, to: columns))
+        var (line, left) = ("", columns)
+        func begin() {
+            lines.append(line)
+            (line, left) = (indentation, room)
+        }
+        for (index, word) in PrintableText.escaped(text).split(separator: " ").enumerated() {
+            let needed = width(of: String(word))
+            if index > 0 {
+                // A word that no line has room for begins on this one.
+                if needed < left || needed > room && left > 2 {
+                    line += " "
+                    left -= 1
+                } else {
+                    begin()
+                }
+            }
+            for scalar in word.unicodeScalars {
+                let taken = width(of: scalar)
+                if taken > left { begin() }
+                line.unicodeScalars.append(scalar)
+                left -= taken
             }
         }
-        return lines
+        return line.isEmpty ? lines : lines + [line]
     }
 
-    /// Letters of Chinese, Japanese and Korean, and emoji, take two columns; marks on letters none.
+    /// Letters of Chinese, Japanese and Korean, and emoji, take two columns; marks on letters none. A text that a terminal
+    /// shows in fewer does no harm, so it is the more where terminals differ.
     private static func width(of scalar: Unicode.Scalar) -> Int {
         if scalar.value < 0x300 { return 1 }
+        // Makes an emoji of what is one column wide otherwise.
+        if scalar == "\u{FE0F}" { return 1 }
+        // Two of these are a flag.
+        if scalar.properties.isEmojiPresentation, !(0x1F1E6...0x1F1FF).contains(scalar.value) { return 2 }
         switch scalar.properties.generalCategory {
         case .nonspacingMark, .enclosingMark, .format: return 0
         default: break
         }
         return switch scalar.value {
         case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
-            0xFFE0...0xFFE6, 0x1F300...0x1F64F, 0x1F900...0x1FAFF, 0x20000...0x3FFFD:
+            0xFFE0...0xFFE6, 0x1F300...0x1F6FF, 0x1F900...0x1FAFF, 0x20000...0x3FFFD:
             2
         default: 1
         }

@@ -16,7 +16,8 @@ struct TopScreen {
     /// The figures as lines of a terminal.
     func lines(_ figures: JSONValue, columns: Int, rows: Int) -> [String] {
         let over = ConsoleNumber.words(seconds: figures.number("over") ?? 0)
-        let head = "\(address)  \(Int(figures.number("connections") ?? 0)) connections, the last \(over)  (q: quit)"
+        let head =
+            "\(address)  \(ConsoleNumber.whole(figures.number("connections"))) connections, the last \(over)  (q: quit)"
         var lines = [text.styled(TerminalText.cut(head, to: columns), .bold)]
         for note in figures.list("notes") {
             guard case .string(let note) = note else { continue }
@@ -79,12 +80,12 @@ struct TopScreen {
                 let values = columns.map {
                     "\($0.title.lowercased().replacing("/", with: "_"))=\($0.value(stage).replacing(" ", with: ""))"
                 }
-                let name = PrintableText.escaped("\(pipeline.string("name")) \(stage.string("label"))")
-                return "\(time) \(name) \(values.joined(separator: " "))"
+                let names = "\(pipeline.string("name")) \(stage.string("label"))"
+                return PrintableText.escaped("\(time) \(names) \(values.joined(separator: " "))")
             }
         }
         let notes = figures.list("notes").compactMap { note -> String? in
-            if case .string(let text) = note { "\(time) note: \(PrintableText.escaped(text))" } else { nil }
+            if case .string(let text) = note { PrintableText.escaped("\(time) note: \(text)") } else { nil }
         }
         return stages + notes
     }
@@ -95,18 +96,19 @@ struct TopScreen {
             Column(title: "RATE", width: 7, value: { rate($0.number("rate") ?? 0) }),
             Column(title: "P99", width: 7, value: { time($0.number("p99")) }),
             Column(
-                title: "WAIT", width: 6, value: { $0["queue"]?.number("messages").map { String(Int($0)) } ?? "-" },
+                title: "WAIT", width: 6, value: { $0["queue"]?.number("messages").map(whole) ?? "-" },
                 isBad: { ($0["queue"]?.number("oldest") ?? 0) >= 1 }),
             Column(
-                title: "ERRORS", width: 6, value: { String($0.counts("recent_errors").reduce(0) { $0 + $1.count }) },
+                title: "ERRORS", width: 6,
+                value: { whole($0.counts("recent_errors").reduce(0.0) { $0 + Double($1.count) }) },
                 isBad: { !$0.counts("recent_errors").isEmpty }),
             Column(title: "P50", width: 7, value: { time($0.number("p50")) }),
             Column(
                 title: "OLDEST", width: 7, value: { time($0["queue"]?.number("oldest")) },
                 isBad: { ($0["queue"]?.number("oldest") ?? 0) >= 1 }),
-            Column(title: "INSIDE", width: 6, value: { String(Int($0.number("inside") ?? 0)) }),
+            Column(title: "INSIDE", width: 6, value: { whole($0.number("inside") ?? 0) }),
             Column(title: "TOKENS/S", width: 8, value: { $0.number("tokens_rate").map(rate) ?? "-" }),
-            Column(title: "RETRIES", width: 7, value: { String(Int($0.number("retries") ?? 0)) }),
+            Column(title: "RETRIES", width: 7, value: { whole($0.number("retries") ?? 0) }),
             Column(
                 title: "CODES", width: 40,
                 value: { stage in
@@ -126,8 +128,10 @@ struct TopScreen {
     }
 
     private static func rate(_ value: Double) -> String {
-        value >= 100 ? String(Int(value.rounded())) : ConsoleNumber.text(value, digits: 10)
+        value >= 100 ? whole(value) : ConsoleNumber.text(value, digits: 10)
     }
+
+    private static func whole(_ value: Double) -> String { String(ConsoleNumber.whole(value)) }
 
     private static func time(_ seconds: Double?) -> String { seconds.map { ConsoleNumber.words(seconds: $0) } ?? "-" }
 }

@@ -74,6 +74,52 @@ struct TopScreenTests {
         if columns == nil { #expect(lines.count == 3) }
     }
 
+    /// What a host that is not to be trusted sends.
+    private let hostile =
+        JSONValue(
+            json: #"""
+                {"type":"figures","time":"\u001b[2J26-01-31T\u001b]0;x\u0007","over":1e300,"connections":-1e300,\#
+                "took":1e308,"outcome":"\u001b[2Jok","pipeline":"\u001b[2J","stage":"\u009b2J","message_id":"\u001b[1m",\#
+                "session_id":"\u202e","notes":["\u001b[2J"],"pipelines":[{"name":"\u001b[2J","messages":{"answered":1e300},\#
+                "stages":[{"label":"\u001b[2J","rate":1e300,"p50":-1e300,"p99":1e300,"inside":1e300,"retries":1e300,\#
+                "errors":{"\u001b[2J":1e300},"recent_errors":{"a":1e300,"b":9223372036854775807},"tokens_rate":1e300,\#
+                "queue":{"messages":1e300,"oldest":1e300}}]}],"reload":{"time":"2026-01-31T\u001b[2J","reason":"\u001b[2J",\#
+                "diagnostics":["\u001b[2J"]}}
+                """#) ?? .null
+
+    @Test(
+        "nothing that a host says moves the cursor or ends the program, whatever its numbers are",
+        arguments: [20, 80, 200])
+    func hostileHost(columns: Int) {
+        let text = TerminalText(hasColors: false)
+        #expect(hostile.number("took") != nil)
+        let screen = TopScreen(address: "h", text: text).lines(hostile, columns: columns, rows: 50)
+        let messages = TapLine(text: text, columns: columns, showsContent: true).lines(hostile)
+        for line in screen + messages { #expect(TerminalText.width(of: line) <= columns, "\(line)") }
+        let plain = TapLine(text: text, columns: nil, showsContent: true).lines(hostile)
+        for line in screen + messages + plain + TopScreen.plainLines(hostile) {
+            #expect(PrintableText.escaped(line) == line)
+        }
+        let problem = HostFeed.Problem(description: "the host has ended it: \(hostile.string("pipeline"))")
+        #expect("\(problem)".hasSuffix(#"it: \u{1B}[2J"#))
+        let event = HostFeed.Event(text: "{\n\"a\":\"\u{9B}\"}", value: .object(["a": .string("\u{9B}")]))
+        #expect(event.json == #"{"a":"\u009b"}"#)
+    }
+
+    @Test("a word that is wider than the terminal is shown whole", arguments: [6, 7, 40])
+    func longWords(columns: Int) {
+        for word in [String(repeating: "abcdefghij", count: 9), String(repeating: "日本語", count: 20), "🚀✅⭐🛒🧵🚀✅⭐🛒🧵"] {
+            let lines = TerminalText.wrapped("> so \(word) it is", to: columns, indentation: "  ")
+            for line in lines { #expect(TerminalText.width(of: line) <= columns, "\(line)") }
+            #expect(lines.joined().filter { $0 != " " } == ">so\(word)itis")
+            #expect(lines[0].hasPrefix("> so"))
+        }
+        #expect(TerminalText.wrapped("> a b", to: 3, indentation: "  ") == ["> …"])
+    }
+
+    @Test("emoji take two columns, and a flag", arguments: ["🚀", "✅", "⭐", "🛒", "⌚", "日", "🇩🇪", "❤️"])
+    func wideLetters(letter: String) { #expect(TerminalText.width(of: letter) == 2) }
+
     @Test("what was said is shown only where it is asked for")
     func content() {
         let lines = TapLine(text: TerminalText(hasColors: false), columns: nil, showsContent: false).lines(message)

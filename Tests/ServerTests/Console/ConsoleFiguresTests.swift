@@ -76,7 +76,7 @@ struct ConsoleFiguresTests {
         "times are said as people say them",
         arguments: [
             (0.0000123, "12 µs"), (0.00123, "1.2 ms"), (0.5, "500 ms"), (1.25, "1.3 s"), (41.2, "41 s"),
-            (600, "10 min"), (8_000, "2 h"),
+            (600, "10 min"), (8_000, "2 h"), (1e300, "1000000000000000 h"), (-1e300, "-1000000000000000 µs"),
         ])
     func words(seconds: Double, text: String) { #expect(ConsoleNumber.words(seconds: seconds) == text) }
 }
