@@ -23,12 +23,17 @@ final class Console: Sendable {
         var version = 0
         var outline: Outline?
         var reload: ReloadReport?
-        var window = ConsoleWindow(at: .now)
+        var window: ConsoleWindow
         var last: ByteBuffer?
         var ticks: RepeatedTask?
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    /// - Parameter start: Since when what is counted is shown: when the host began.
+    init(since start: ContinuousClock.Instant = .now) {
+        state = Mutex(State(window: ConsoleWindow(at: start)))
+    }
 
     /// How often what is served has changed.
     var version: Int { state.withLock(\.version) }
@@ -76,13 +81,8 @@ final class Console: Sendable {
 
     /// The figures of now, and a sample each second from now on.
     func begin(_ feed: ConsoleFeed, on loop: LoopConnections) {
-        let (history, last) = state.withLock { ($0.window.history, $0.last) }
-        if !history.isEmpty {
-            var event = JSONMembers(type: "history")
-            event.add("points", list: history)
-            feed.send(ConsoleEvent.buffer(event.text))
-        }
-        if let last { feed.send(last) }
+        feed.sendHistory()
+        if let last = state.withLock(\.last) { feed.send(last) }
         let bound = NIOLoopBound(loop, eventLoop: feed.eventLoop)
         let isFirst = state.withLock { state in
             guard state.ticks == nil else { return false }
@@ -92,6 +92,15 @@ final class Console: Sendable {
             return true
         }
         if isFirst { tick(loop.routes) }
+    }
+
+    /// The points that there were, as an event; `nil` where there is none yet.
+    var history: ByteBuffer? {
+        let points = state.withLock(\.window.history)
+        guard !points.isEmpty else { return nil }
+        var event = JSONMembers(type: "history")
+        event.add("points", list: points)
+        return ConsoleEvent.buffer(event.text)
     }
 
     /// What is served, and what takes secrets out of a text.
@@ -111,16 +120,16 @@ final class Console: Sendable {
     private func tick(_ routes: HostRoutes) {
         let sample = ConsoleSample(of: routes.pipelines, routes.meters, at: .now)
         let redact = outline(of: routes).redact
-        let (feeds, events) = state.withLock { state in
+        let (feeds, figures, point) = state.withLock { state in
             let (base, point) = state.window.add(sample)
             let figures = ConsoleFigures(
                 pipelines: routes.pipelines, sample: sample, base: base, tap: routes.tap, feeds: state.feeds.count,
                 reload: state.reload, redact: redact)
             let event = ConsoleEvent.buffer(figures.text)
             state.last = event
-            return (Array(state.feeds.values), [event] + (point.map { [ConsoleEvent.buffer($0)] } ?? []))
+            return (Array(state.feeds.values), event, point.map { ConsoleEvent.buffer($0) })
         }
-        for feed in feeds { feed.execute { $0.take(events) } }
+        for feed in feeds { feed.execute { $0.take(figures, point: point) } }
     }
 }
 

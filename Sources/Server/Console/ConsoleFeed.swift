@@ -15,8 +15,13 @@ final class ConsoleFeed {
     private let logger: Logger
     private let ended: () -> Void
     private var hasEnded = false
-    /// Which outline the client has.
+    /// Which outline the client has; and of which the taps are.
     private var version = 0
+    private var tappedVersion = 0
+    /// Whether the client has every point that there was.
+    private var hasHistory = false
+    /// Messages that were not shown, which the client has yet to hear of.
+    private var omitted = 0
     private var taps: [(step: StepRunner, id: StepTap.ID)] = []
     private var sink: TapSink?
     /// Bytes that waited for the client after the last event, and since when there are no fewer.
@@ -52,13 +57,21 @@ final class ConsoleFeed {
     }
 
     /// Sends an event, unless the client has yet to take those before it.
-    func send(_ event: ByteBuffer) {
-        guard !hasEnded, context.channel.isWritable else { return }
+    ///
+    /// - Returns: Whether it was sent.
+    @discardableResult func send(_ event: ByteBuffer) -> Bool {
+        guard !hasEnded, context.channel.isWritable else { return false }
         context.write(NIOAny(HTTPServerResponsePart.body(.byteBuffer(event))), promise: nil)
+        return true
     }
 
+    /// Sends the points that there were before.
+    func sendHistory() { hasHistory = console.history.map { send($0) } ?? true }
+
     /// Sends what there is each second.
-    func take(_ events: [ByteBuffer]) {
+    ///
+    /// - Parameter point: Where one is due.
+    func take(_ figures: ByteBuffer, point: ByteBuffer?) {
         look()
         guard !hasEnded else { return }
         let before = bytesWaiting
@@ -67,12 +80,14 @@ final class ConsoleFeed {
         if let since = stalledSince, eventLoop.now - since > TimeAmount(loop.writeLimit ?? Self.longestStall) {
             return cut()
         }
-        if let omitted = sink?.takeOmitted(), omitted > 0 {
-            var event = JSONMembers(type: "omitted")
-            event.add("messages", .int(omitted))
-            send(ConsoleEvent.buffer(event.text))
+        sendOmitted()
+        send(figures)
+        if !hasHistory {
+            // This point is the last of them.
+            sendHistory()
+        } else if let point {
+            hasHistory = send(point)
         }
-        for event in events { send(event) }
         context.flush()
         waiting = bytesWaiting
     }
@@ -80,9 +95,11 @@ final class ConsoleFeed {
     /// Sends a message that was looked at.
     private func show(_ message: ByteBuffer, from sink: TapSink) {
         sink.sent(message.readableBytes)
-        guard !hasEnded, mayShow(from: sink) else { return look() }
-        guard context.channel.isWritable else { return sink.omit() }
-        send(message)
+        guard !hasEnded, mayShow(from: sink) else {
+            sink.omit()
+            return look()
+        }
+        guard send(message) else { return sink.omit() }
         context.flush()
         waiting = bytesWaiting
     }
@@ -101,12 +118,24 @@ final class ConsoleFeed {
         if version != console.version { outline() }
     }
 
+    /// Sends what is served. A client that can't take it now gets it in one of the next seconds, and no message before it.
     private func outline() {
         let outline = console.outline(of: loop.routes)
+        if tappedVersion != outline.version {
+            tappedVersion = outline.version
+            tap(outline.redact)
+        }
+        guard send(outline.event) else { return }
         version = outline.version
-        send(outline.event)
-        tap(outline.redact)
         context.flush()
+    }
+
+    private func sendOmitted() {
+        omitted += sink?.takeOmitted() ?? 0
+        guard omitted > 0 else { return }
+        var event = JSONMembers(type: "omitted")
+        event.add("messages", .int(omitted))
+        if send(ConsoleEvent.buffer(event.text)) { omitted = 0 }
     }
 
     private func tap(_ redact: Redaction) {
@@ -127,6 +156,7 @@ final class ConsoleFeed {
 
     private func untap() {
         for (step, id) in taps { step.untap(id) }
+        omitted += sink?.takeOmitted() ?? 0
         (taps, sink) = ([], nil)
     }
 

@@ -16,7 +16,8 @@ struct HostRoutes: Sendable {
     /// Who may see the host run, and what of messages.
     var console = ConsoleRule.loopback
     var tap = TapRule.ids
-    let watch = Console()
+    /// What shows the host to operators.
+    var watch = Console()
 
     /// What is served.
     var pipelines: [ServedPipeline] {
