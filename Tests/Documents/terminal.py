@@ -15,6 +15,8 @@ from page import ROOT
 DEADLINE = 300 * float(os.environ.get("PATIENCE", "1"))
 # They go on until they are told to stop; one is told where the next would take its port, and at the page's end.
 SERVES = re.compile(r"(?m)(\b(stagecoach|[A-Z]\w*Host) (serve|record)\b|\buvicorn )")
+# They go on, too, and are told to stop once they have shown something.
+WATCHES = re.compile(r"\bstagecoach (top|tap)\b(?!.*--once)")
 IS_READY = re.compile(r"listening on http|Uvicorn running on http")
 NEVER_THE_SAME = [
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
@@ -124,7 +126,11 @@ class Terminal:
         started = time.monotonic()
         process = Process(command, self.folder, self.env, self.state)
         try:
-            if serves:
+            if WATCHES.search(command):
+                process.wait_for(lambda: process.lines, "what it shows")
+                if (code := process.stop()) not in (0, -signal.SIGINT, 128 + signal.SIGINT) or not process.lines:
+                    raise Failed(f"{command}\nended with {code}, and printed:\n" + "\n".join(process.lines))
+            elif serves:
                 if not process.wait_for(process.is_ready, "the line that it is ready"):
                     raise Failed(f"{command}\nended, and printed:\n" + "\n".join(process.lines))
                 self.serving = process
