@@ -24,6 +24,11 @@ package struct Hash: Sendable {
     }
 }
 
+extension Sequence<UInt8> {
+    /// Two digits for each byte, in small letters.
+    package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+}
+
 /// The work on one digest, whose bytes come in pieces.
 ///
 /// A hash can fail only where there is no memory left, which ends a program in Swift anyway.

@@ -181,8 +181,6 @@ package struct StoredMessage: Sendable {
 }
 
 extension JSONValue {
-    /// The number; `nil` for anything else.
-    package var whole: Int? { if case .int(let number) = self { number } else { nil } }
     /// The text; `nil` for anything else.
     var string: String? { if case .string(let text) = self { text } else { nil } }
 }

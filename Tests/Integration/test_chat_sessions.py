@@ -196,17 +196,23 @@ def test_a_key_that_is_taken_away_is_asked_for_again(serve, browser, tmp_path):
         page.wait_for_selector("#problem", state="hidden", timeout=10 * SECOND)
 
 
+def in_another_tab(page, host, name):
+    """Opens the page's conversation there, which takes it from this one."""
+    other = page.context.new_page()
+    other.goto(host.http + "/")
+    other.get_by_role("button", name=name, exact=True).click()
+    connected(other)
+    sees(page, "#problem", "another tab")
+    return other
+
+
 def test_two_tabs_of_one_conversation_say_where_it_goes_on(flow, browser):
     host = flow()
     with opened(browser, host.http + "/") as page:
         connected(page)
         ask(page, "hello")
         answered(page)
-        other = page.context.new_page()
-        other.goto(host.http + "/")
-        other.get_by_role("button", name="hello", exact=True).click()
-        connected(other)
-        sees(page, "#problem", "another tab")
+        other = in_another_tab(page, host, "hello")
         page.get_by_role("button", name="Continue here").click()
         connected(page)
         sees(other, "#problem", "another tab")
@@ -224,11 +230,7 @@ def test_what_two_tabs_ask_in_one_conversation_is_kept_by_both(flow, browser, ho
         connected(page)
         ask(page, "first")
         answered(page)
-        other = page.context.new_page()
-        other.goto(host.http + "/")
-        other.get_by_role("button", name="first", exact=True).click()
-        connected(other)
-        sees(page, "#problem", "another tab")
+        other = in_another_tab(page, host, "first")
         ask(other, "second")
         answered(other, 2)
         if how == "reload":

@@ -5,4 +5,13 @@ extension JSONValue {
         guard let value = text.withUTF8({ try? JSONReader.value(of: UnsafeRawBufferPointer($0)) }) else { return nil }
         self = value
     }
+
+    /// The number; `nil` where it is no whole one.
+    package var whole: Int? { if case .int(let number) = self { number } else { nil } }
+
+    /// The elements; none where it is no array.
+    package var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
+
+    /// The members; none where it is no object.
+    package var members: [String: JSONValue] { if case .object(let members) = self { members } else { [:] } }
 }

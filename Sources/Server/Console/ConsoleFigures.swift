@@ -148,10 +148,3 @@ struct ConsoleFigures {
         return models + notes.all
     }
 }
-
-extension QueueStatus {
-    /// How long ago the oldest message in it was received, in seconds; `nil` where there is none.
-    var age: Double? {
-        depth.oldest.map { max(0, Double(Timestamp.now.microseconds - $0.microseconds) / 1e6) }
-    }
-}

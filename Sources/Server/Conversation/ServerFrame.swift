@@ -122,7 +122,7 @@ package struct ServerFrame {
         default: return nil
         }
         self.init(kind, text: text, isNumbered: members["plain"] == nil)
-        retryAfter = members["retry_after"]?.number.map(Int64.init)
+        retryAfter = members["retry_after"]?.whole.map(Int64.init)
     }
 
     /// The whole text, as the frame with this number.

@@ -12,11 +12,8 @@ enum QueueMetrics {
             text.begin(metric)
             for (labels, status) in queues { text.add(labels, value(status)) }
         }
-        let now = Timestamp.now.microseconds
         add(.queueMessages) { Double($0.depth.messages) }
-        add(.queueOldest) { status in
-            status.depth.oldest.map { max(0, Double(now - $0.microseconds) / 1e6) } ?? 0
-        }
+        add(.queueOldest) { $0.age ?? 0 }
         add(.queueUnreadable) { Double($0.depth.unreadable) }
         add(.queueRetries) { Double($0.retries) }
         add(.queueDropped) { Double($0.dropped) }
@@ -32,5 +29,12 @@ enum QueueMetrics {
         addShared(.queueAcknowledged) { Double($0.acknowledgements) }
         addShared(.queueAcknowledging) { $0.acknowledgementSeconds }
         addShared(.queuePartitions) { Double($0.partitions) }
+    }
+}
+
+extension QueueStatus {
+    /// How long ago the oldest message in it was received, in seconds; `nil` where there is none.
+    var age: Double? {
+        depth.oldest.map { max(0, Double(Timestamp.now.microseconds - $0.microseconds) / 1e6) }
     }
 }

@@ -14,7 +14,7 @@ struct PageContent: Sendable {
         compressed = Gzip.compress(bytes).flatMap { $0.readableBytes < bytes.readableBytes ? $0 : nil }
         var hashing = Hashing(.sha256)
         bytes.withUnsafeReadableBytes { hashing.add($0) }
-        tag = hashing.digest().prefix(12).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        tag = hashing.digest().prefix(12).hexadecimal
     }
 
     /// The answer to a request for it: 304 where the browser has it.

@@ -192,21 +192,3 @@ final class HostOutbox: Sendable {
 
 /// Stands for a client of another host.
 final class HostClient: Sendable {}
-
-/// Names in subjects and keys.
-enum SharedName {
-    /// Bytes outside `[A-Za-z0-9_-]` as `=XX`.
-    static func escaped(_ name: String) -> String {
-        var result = ""
-        for byte in name.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"), UInt8(ascii: "-"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.utf8.count == 1 ? "=0\(digits)" : "=\(digits)"
-            }
-        }
-        return result
-    }
-}

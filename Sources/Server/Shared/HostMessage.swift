@@ -53,15 +53,6 @@ struct HostMessage: Sendable {
 }
 
 extension JSONValue {
-    /// The number, where it is one.
-    var number: Int? { if case .int(let number) = self { number } else { nil } }
-
-    /// The elements; none where it is no array.
-    var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
-
-    /// The members; none where it is no object.
-    var members: [String: JSONValue] { if case .object(let members) = self { members } else { [:] } }
-
     /// `null` for nothing.
     init(_ text: String?) { self = text.map(JSONValue.string) ?? .null }
 }

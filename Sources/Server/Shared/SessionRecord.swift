@@ -43,11 +43,11 @@ struct SessionRecord: Sendable {
             let host = members["host"]?.text
         else { return nil }
         self.init(host: host, userID: members["user"]?.text)
-        sequence = members["sequence"]?.number ?? 0
+        sequence = members["sequence"]?.whole ?? 0
         open = members["open"]?.elements.map(\.text) ?? []
         isText = members["text"] != nil
         parked = members["parked"].map(HandedSession.init)
-        expires = members["expires"]?.number.map { Timestamp(microseconds: Int64($0)) }
+        expires = members["expires"]?.whole.map { Timestamp(microseconds: Int64($0)) }
     }
 
     var format: Message.Format { isText ? .text : .json }
@@ -83,11 +83,11 @@ struct HandedSession: Sendable {
         let members = json.members
         isKnown = members["unknown"] == nil
         isText = members["text"] != nil
-        sequence = members["sequence"]?.number ?? 0
+        sequence = members["sequence"]?.whole ?? 0
         open = members["open"]?.elements.map(\.text) ?? []
         frames =
             members["frames"]?.elements.compactMap { pair in
-                guard pair.elements.count == 2, let number = pair.elements[0].number, let text = pair.elements[1].text
+                guard pair.elements.count == 2, let number = pair.elements[0].whole, let text = pair.elements[1].text
                 else { return nil }
                 return (number, text)
             } ?? []
@@ -166,7 +166,7 @@ extension RememberedAnswers.OfSession {
                 RememberedAnswers.Key.read(element, of: session, pipeline: pipeline).map { key, mark in
                     Answered(
                         key: key, mark: mark, frame: ServerFrame(shared: element.members["frame"]),
-                        left: .milliseconds(element.members["left"]?.number ?? 0))
+                        left: .milliseconds(element.members["left"]?.whole ?? 0))
                 }
             } ?? []
         work =

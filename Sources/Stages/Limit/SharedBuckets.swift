@@ -160,10 +160,7 @@ final class SharedBuckets: Sendable {
 
     /// What stands for a client among the hosts, however long its name.
     static func digest(_ name: String) -> String {
-        Hash.sha256.digest(of: Array(name.utf8)).prefix(16).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.utf8.count == 1 ? "0\(digits)" : digits
-        }.joined()
+        Hash.sha256.digest(of: Array(name.utf8)).prefix(16).hexadecimal
     }
 }
 

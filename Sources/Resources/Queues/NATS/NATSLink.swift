@@ -150,7 +150,7 @@ final class NATSLink: Sendable {
             waiting[String(subject[..<dot].dropFirst(pipeline.utf8.count + 1)), default: 0] += count
         }
         for (token, count) in waiting.sorted(by: { $0.key < $1.key }) {
-            let label = NATSName.unescaped(token) ?? token
+            let label = SharedName.unescaped(token) ?? token
             logger?.warning(
                 """
                 \(count) messages wait for a stage '\(label)', which this file doesn't have behind this queue; a worker of a \

@@ -111,7 +111,7 @@ public struct NATSTLS: SettingGroup {
 }
 
 private let nameProblem: @Sendable (String) -> String? = { name in
-    NATSName.isPlain(name) ? nil : "must be a name of letters, digits, '_' and '-'"
+    SharedName.isPlain(name) ? nil : "must be a name of letters, digits, '_' and '-'"
 }
 
 private let addressProblem: @Sendable (Secret) -> String? = { url in

@@ -77,9 +77,9 @@ final class PartitionedQueue: SharedMessageQueue {
         _ jetStream: JetStream, stream: String, label: String, options: Queue.Options, location: String, logger: Logger
     ) {
         (self.jetStream, self.stream, self.location) = (jetStream, stream, location)
-        pipelineSubject = "\(stream).\(NATSName.escaped(options.pipeline))"
-        subject = "\(pipelineSubject).\(NATSName.escaped(label))"
-        idSuffix = ":\(NATSName.escaped(options.pipeline)):\(NATSName.escaped(label))"
+        pipelineSubject = "\(stream).\(SharedName.escaped(options.pipeline))"
+        subject = "\(pipelineSubject).\(SharedName.escaped(label))"
+        idSuffix = ":\(SharedName.escaped(options.pipeline)):\(SharedName.escaped(label))"
         worker = String(UInt64.random(in: .min ... .max), radix: 36)
         isWorkedOn = options.isWorkedOn
         memory = MemoryQueue(Queue.Options(capacity: .max, lanes: options.lanes))

@@ -1,5 +1,5 @@
-/// Names as tokens of subjects, keys and consumers.
-package enum NATSName {
+/// Names as tokens of what hosts share: subjects, keys and consumers.
+package enum SharedName {
     /// The name with every byte outside of `[A-Za-z0-9_-]` as `=XX`.
     package static func escaped(_ name: String) -> String {
         if name.utf8.allSatisfy(isPlain) { return name }
