@@ -10,9 +10,13 @@ package struct JetStream: Sendable {
 
     /// Error codes of JetStream's own.
     package enum Code {
+        package static let noSuitablePeers = 10_005
         package static let consumerNotFound = 10_014
+        package static let resourcesExceeded = 10_023
+        package static let storageExceeded = 10_047
         package static let streamNotFound = 10_059
         package static let wrongLastSequence = 10_071
+        package static let replicasNotSupported = 10_074
         package static let streamStoreFailed = 10_077
         package static let messageNotFound = 10_037
         package static let notUnique = 10_100

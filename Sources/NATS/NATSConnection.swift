@@ -40,7 +40,7 @@ package final class NATSConnection: Sendable {
         var isClosing = false
         /// Whether the library has closed it by itself; another takes its place.
         var isLost = false
-        var problem: String? = "not connected yet"
+        var problem: String? = "no server could be reached yet"
         var maxPayload = 1 << 20
         var lastToken: UInt64 = 0
         var replies: [UInt64: Reply] = [:]

@@ -19,7 +19,7 @@ package enum NATSError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .notConnected: "NATS is not connected"
         case .timeout: "NATS did not answer in time"
-        case .noResponders: "nobody answers at NATS: JetStream is off, or has no leader"
+        case .noResponders: "NATS has no JetStream: start nats-server with -js, or wait until its servers have a leader"
         case .closed: "the connection to NATS is closed"
         case .tooLarge(let bytes, let limit): "the message has \(bytes) bytes, and NATS takes \(limit)"
         case .api(let code, let status, let description): "JetStream: \(description) (\(status), \(code))"

@@ -124,6 +124,36 @@ def test_a_stream_that_is_missing_and_not_to_be_made_is_an_error_that_says_what_
 
 
 @pytest.mark.parametrize("settings, said", [
+    ("replicas: 3", "set 'replicas: 1' under 'nats'"), ("size: 500GiB", "set a smaller 'size' under 'nats'")],
+    ids=["replicas", "size"])
+def test_a_stream_that_nats_refuses_to_make_is_an_error_with_a_cure(run, nats, tmp_path, settings, said):
+    (tmp_path / "chat.yaml").write_text(SHARED.replace("size: 64MiB", settings))
+    done = run("serve", "chat.yaml", "--port", "0", env=environment(nats))
+    assert done.returncode == 1 and "the stream 'stagecoach' can't be had: JetStream: " in done.stderr
+    assert said in done.stderr, done.stderr
+
+
+def test_a_server_without_jetstream_is_said_and_gone_on_with_once_it_has_it(serve, nats):
+    with open(nats.file) as file:
+        whole = file.read()
+    nats.stop()
+    with open(nats.file, "w") as file:
+        file.write("\n".join(line for line in whole.splitlines() if not line.startswith("jetstream")))
+    nats.start()
+    host = serve(SHARED, env=environment(nats))
+    wait_until(lambda: "start nats-server with -js" in "".join(host.log), "the log to say what is missing")
+    assert nats.url in "".join(host.log), "which server"
+    nats.stop()
+    with open(nats.file, "w") as file:
+        file.write(whole)
+    nats.start()
+    with host.connect() as client:
+        receive_json(client)
+        say(client, "after")
+    assert [row["prompt"] for row in host.wait_for_rows(1)] == ["after"]
+
+
+@pytest.mark.parametrize("settings, said", [
     ("stream: a.b", "must be a name of letters, digits, '_' and '-'"), ("url: \"http://h:4222\"", "must be an address"),
     ("replicas: 6", "replicas"), ("size: 10", "size")], ids=["stream", "url", "replicas", "size"])
 def test_settings_that_nats_can_not_have_are_errors_of_check(run, nats, tmp_path, settings, said):
@@ -219,7 +249,7 @@ def test_a_file_of_credentials_lets_the_host_in(serve, run, tmp_path):
             say(client, "let in")
         host.wait_for_rows(1)
         other = serve(SHARED, env=environment(server))
-        wait_until(lambda: any("NATS can't be reached" in line for line in other.log), "the log")
+        wait_until(lambda: any("NATS can't be used yet" in line for line in other.log), "the log")
         seed = operator.credentials().splitlines()[5]
         assert not any(seed in line for line in host.log + other.log)
     finally:

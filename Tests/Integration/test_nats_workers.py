@@ -313,7 +313,7 @@ def test_several_pipelines_are_worked_on_together(nats, work, tmp_path):
 def test_a_worker_that_starts_before_nats_waits_for_it(nats, work):
     nats.stop()
     worker = work()
-    wait_until(lambda: any("NATS can't be reached" in line for line in worker.log), "the log")
+    wait_until(lambda: any("NATS can't be used yet" in line for line in worker.log), "the log")
     assert worker.lines.empty(), "not ready yet"
     nats.start()
     assert worker.line() == "working on outbox: persist"

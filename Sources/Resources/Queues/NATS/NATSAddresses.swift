@@ -21,6 +21,9 @@ enum NATSAddresses {
         return nil
     }
 
+    /// The addresses without who comes in.
+    static func shown(_ addresses: [String]) -> String { addresses.map(shown).joined(separator: ",") }
+
     /// An address without who comes in.
     static func shown(_ address: String) -> String {
         guard let scheme = address.firstRange(of: "://"), let at = address.lastIndex(of: "@") else { return address }

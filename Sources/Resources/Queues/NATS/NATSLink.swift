@@ -15,6 +15,8 @@ final class NATSLink: Sendable {
         var isChecked = false
         /// What is wrong with it.
         var problem: String?
+        /// Why it could not be looked at yet.
+        var reason: NATSError?
         var checking: Task<Void, Never>?
         var queues: [PartitionedQueue] = []
         var hosts: NATSShared?
@@ -31,11 +33,14 @@ final class NATSLink: Sendable {
     var hosts: NATSShared? { state.withLock(\.hosts) }
 
     var health: Health {
-        let (connection, isChecked, problem) = state.withLock { ($0.connection, $0.isChecked, $0.problem) }
+        let (connection, isChecked, problem, reason) = state.withLock {
+            ($0.connection, $0.isChecked, $0.problem, $0.reason)
+        }
         guard let connection else { return .failing(.databaseUnavailable("the queue is not open")) }
         if let problem { return .failing(.databaseUnavailable(problem)) }
         if let problem = connection.problem { return .failing(.databaseUnavailable("NATS: \(problem)")) }
-        return isChecked ? .ready : .failing(.databaseUnavailable("the stream was not looked at yet"))
+        if isChecked { return .ready }
+        return .failing(.databaseUnavailable(reason?.description ?? "the stream was not looked at yet"))
     }
 
     /// Connects in the background, and looks at the stream once there is a connection.
@@ -58,23 +63,28 @@ final class NATSLink: Sendable {
             state.hosts = NATSShared(
                 connection, prefix: stream.name, replicas: stream.replicas, creates: creates)
         }
+        var reason: NATSError?
         if await connection.waitUntilConnected(within: NATSLink.patience) {
-            if try await check() { return }
+            reason = try await check()
+            if reason == nil { return }
         } else if connection.isOver {
             throw NATSStreamProblem("NATS can't be used: \(connection.problem ?? "")")
         }
-        logger.warning("NATS can't be reached; it is tried again", metadata: ["detail": "\(connection.problem ?? "")"])
+        let servers = NATSAddresses.shown(settings.servers)
+        logger.warning(
+            "NATS can't be used yet; it is tried again",
+            metadata: ["detail": "\(connection.problem ?? reason?.description ?? "")", "servers": "\(servers)"])
         let checking = Task { await self.checkUntilDone() }
         state.withLock { $0.checking = checking }
     }
 
     /// Looks at the stream, and makes it where the file says so.
     ///
-    /// - Returns: Whether it is known how the stream is.
-    /// - Throws: Where it isn't as the file says.
-    private func check() async throws(NATSStreamProblem) -> Bool {
+    /// - Returns: Why it isn't known yet how the stream is; `nil` where it is as the file says.
+    /// - Throws: Where it isn't.
+    private func check() async throws(NATSStreamProblem) -> NATSError? {
         let (connection, stream, creates) = state.withLock { ($0.connection, $0.stream, $0.creates) }
-        guard let connection, let stream else { return false }
+        guard let connection, let stream else { return .closed }
         let jetStream = JetStream(connection)
         var problem: NATSStreamProblem?
         do throws(NATSError) {
@@ -86,12 +96,15 @@ final class NATSLink: Sendable {
                 problem = NATSStreamProblem(missing: stream)
             }
         } catch {
-            if error.isTransient { return false }
-            problem = NATSStreamProblem("the stream '\(stream.name)' can't be had: \(error)")
+            if error.isTransient || error == .closed {
+                state.withLock { $0.reason = error }
+                return error
+            }
+            problem = NATSStreamProblem(stream, refused: error)
         }
         if let problem { throw problem }
         state.withLock { ($0.isChecked, $0.problem) = (true, nil) }
-        return true
+        return nil
     }
 
     /// The host has started without NATS, so that what is wrong later can only be said.
@@ -101,7 +114,7 @@ final class NATSLink: Sendable {
             try? await Task.sleep(for: .milliseconds(250))
             guard let connection, connection.isConnected else { continue }
             do throws(NATSStreamProblem) {
-                if try await check() { break }
+                if try await check() == nil { break }
             } catch {
                 let logger = state.withLock { state in
                     state.problem = error.description
@@ -126,7 +139,7 @@ final class NATSLink: Sendable {
         guard let connection, let stream, let settings, let logger else {
             throw NATSStreamProblem("the queue is not open")
         }
-        let servers = settings.servers.map(NATSAddresses.shown).joined(separator: ",")
+        let servers = NATSAddresses.shown(settings.servers)
         let queue = PartitionedQueue(
             JetStream(connection), stream: stream.name, label: label, options: options,
             location: "the stream '\(stream.name)' at \(servers)", logger: logger)

@@ -20,6 +20,21 @@ struct NATSStreamProblem: Error, CustomStringConvertible {
             """
     }
 
+    /// NATS has refused to make it, or to show it.
+    init(_ stream: StreamConfiguration, refused error: NATSError) {
+        var cure = ""
+        if case .api(let code, _, _) = error {
+            switch code {
+            case JetStream.Code.replicasNotSupported, JetStream.Code.noSuitablePeers:
+                cure = "; start \(stream.replicas) NATS servers as one cluster, or set 'replicas: 1' under 'nats'"
+            case JetStream.Code.storageExceeded, JetStream.Code.resourcesExceeded:
+                cure = "; give NATS more storage (its max_file_store), or set a smaller 'size' under 'nats'"
+            default: break
+            }
+        }
+        description = "the stream '\(stream.name)' can't be had: \(error)\(cure)"
+    }
+
     /// How a stream differs from what the file says; `nil` where it doesn't.
     init?(_ found: StreamConfiguration, wanted: StreamConfiguration) {
         var differences: [String] = []
