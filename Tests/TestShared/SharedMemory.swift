@@ -1,3 +1,4 @@
+import Dispatch
 package import Pipeline
 import Synchronization
 
@@ -13,11 +14,42 @@ package final class Hub: Sendable {
         /// Messages on their way; delivered in order, one at a time.
         var queue: [(bytes: [UInt8], subject: String, reply: String?)] = []
         var isDelivering = false
+        var passage: @Sendable (_ bytes: [UInt8], _ subject: String) -> Passage = { _, _ in .sent }
+        var writing: @Sendable (_ values: String, _ key: String) -> Writing = { _, _ in .done }
     }
 
     fileprivate let state = Mutex(State())
+    private let thread = DispatchQueue(label: "hub")
 
     package init() {}
+
+    /// What becomes of a message on its way.
+    package enum Passage: Sendable {
+        case sent
+        case lost
+        case twice
+        /// It comes after what is sent meanwhile.
+        case late(Duration)
+    }
+
+    /// What becomes of a value that is set.
+    package enum Writing: Sendable {
+        case done
+        /// Nothing is set, and who sets it does not hear so.
+        case failed
+        /// It is set, and who sets it does not hear so.
+        case unanswered
+    }
+
+    /// Says what becomes of each message, and of each reply. Called on any thread.
+    package func onMessage(_ passage: @escaping @Sendable (_ bytes: [UInt8], _ subject: String) -> Passage) {
+        state.withLock { $0.passage = passage }
+    }
+
+    /// Says what becomes of each value that is set. Called on any thread.
+    package func onWrite(_ writing: @escaping @Sendable (_ values: String, _ key: String) -> Writing) {
+        state.withLock { $0.writing = writing }
+    }
 
     /// Whether nothing gets through.
     package var isDown: Bool {
@@ -35,12 +67,28 @@ package final class Hub: Sendable {
     }
 
     fileprivate func send(_ bytes: [UInt8], _ subject: String, _ reply: String?) {
+        switch state.withLock(\.passage)(bytes, subject) {
+        case .sent: add(bytes, subject, reply)
+        case .lost: break
+        case .twice:
+            add(bytes, subject, reply)
+            add(bytes, subject, reply)
+        case .late(let time):
+            Task {
+                try? await Task.sleep(for: time)
+                self.add(bytes, subject, reply)
+            }
+        }
+    }
+
+    private func add(_ bytes: [UInt8], _ subject: String, _ reply: String?) {
         let begins = state.withLock { state in
             state.queue.append((bytes, subject, reply))
             defer { state.isDelivering = true }
             return !state.isDelivering
         }
-        if begins { Task { self.deliver() } }
+        // On a thread of its own, as a client of NATS has one: the tasks of all tests share a thread a processor.
+        if begins { thread.async { self.deliver() } }
     }
 
     private func deliver() {
@@ -160,13 +208,16 @@ package final class SharedMemory: SharedStore, SharedLink {
 
         func set(_ key: String, _ value: [UInt8], ifRevision revision: UInt64) async throws(SharedFailure) -> UInt64? {
             await Task.yield()
-            guard !link.isCut else { throw .away }
-            return hub.state.withLock { state in
+            let writing = hub.state.withLock(\.writing)(name, key)
+            guard !link.isCut, writing != .failed else { throw .away }
+            let new = hub.state.withLock { state -> UInt64? in
                 guard state.values["\(name) \(key)"]?.revision ?? 0 == revision else { return nil }
                 state.revision += 1
                 state.values["\(name) \(key)"] = SharedValue(value, revision: state.revision)
                 return state.revision
             }
+            if writing == .unanswered { throw .away }
+            return new
         }
     }
 

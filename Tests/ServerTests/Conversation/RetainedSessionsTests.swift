@@ -1,3 +1,5 @@
+import NIOCore
+import NIOPosix
 import Pipeline
 import Synchronization
 import Testing
@@ -21,18 +23,18 @@ struct RetainedSessionsTests {
 
     @Test("connections that come at the same instant are in one session")
     func together() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
         for _ in 0..<5_000 {
             let kept = Kept()
             let ready = Ready()
-            let sessions = try await withThrowingTaskGroup(of: ObjectIdentifier?.self) { group in
-                for _ in 0..<2 {
-                    group.addTask {
-                        ready.wait(for: 2)
-                        return try place(in: kept).map { ObjectIdentifier($0.session) }
-                    }
+            // On threads of their own: the tasks of all tests share a thread a processor, which is not to be waited on.
+            let places = (0..<2).map { _ in
+                NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+                    ready.wait(for: 2)
+                    return try place(in: kept).map { ObjectIdentifier($0.session) }
                 }
-                return try await group.reduce(into: Set()) { $0.insert($1) }
             }
+            let sessions = Set(try await EventLoopFuture.whenAllSucceed(places, on: loop).get())
             #expect(sessions.count == 1)
             if sessions.count > 1 { return }
         }
@@ -54,7 +56,7 @@ struct RetainedSessionsTests {
 
         func wait(for number: Int) {
             count.add(1, ordering: .relaxed)
-            for _ in 0..<100_000 where count.load(ordering: .relaxed) < number {}
+            for _ in 0..<10_000 where count.load(ordering: .relaxed) < number {}
         }
     }
 }
