@@ -65,8 +65,9 @@ package struct JetStream: Sendable {
     }
 
     /// Makes a stream; one that is there with the same settings is as good.
-    package func create(_ stream: StreamConfiguration) async throws(NATSError) {
-        _ = try await call("STREAM.CREATE.\(stream.name)", stream.json)
+    @discardableResult
+    package func create(_ stream: StreamConfiguration) async throws(NATSError) -> StreamInfo {
+        StreamInfo(try await call("STREAM.CREATE.\(stream.name)", stream.json))
     }
 
     /// Makes a consumer whose messages are pulled.

@@ -67,6 +67,8 @@ package struct StreamConfiguration: Sendable, Equatable {
 /// How a stream is, and how full.
 package struct StreamInfo: Sendable {
     package let configuration: StreamConfiguration
+    /// When it was made, as the server writes it: another of the same name has another.
+    package let created: String
     package let messages: Int
     package let bytes: Int
     package let firstSequence: UInt64
@@ -81,6 +83,7 @@ package struct StreamInfo: Sendable {
         } else {
             configuration = StreamConfiguration([:])
         }
+        created = members["created"]?.string ?? ""
         messages = state["messages"]?.whole ?? 0
         bytes = state["bytes"]?.whole ?? 0
         firstSequence = UInt64(clamping: state["first_seq"]?.whole ?? 0)

@@ -1,6 +1,8 @@
 """Three NATS servers: with replicas, the loss of the one that leads costs nothing but seconds."""
 
 import json
+import os
+import random
 import signal
 import time
 
@@ -8,7 +10,11 @@ import pytest
 
 from conftest import receive_json, say, wait_until
 from natsserver import NATSServer, free_port
-from test_nats import SHARED
+from test_nats import PARTITIONS, SHARED
+from test_nats_workers import Worker, check, count, talk
+
+# At which of the first consumers that are made the server is killed.
+KILLED_AT = int(os.environ.get("NATS_KILLED_AT") or random.randrange(PARTITIONS))
 
 # An election takes 4 to 9 s, and the clients' next answer comes within 15.
 PATIENCE = 15
@@ -43,6 +49,35 @@ def cluster():
     servers = Cluster()
     yield servers
     servers.end()
+
+
+@pytest.mark.timeout(180)
+def test_the_server_that_leads_may_be_killed_while_consumers_are_made(serve, cluster, tmp_path):
+    text = SHARED.replace("size: 64MiB", "size: 64MiB, replicas: 3")
+    host = serve(text, env={"NATS_URL": cluster.url}, arguments=["--no-work"])
+    with host.connect() as client:
+        receive_json(client)
+        client.send(json.dumps({"prompt": "0"}))
+        assert client.recv(timeout=60)
+        talks = talk(host, 8, 5)
+        for one in talks:
+            one.join(timeout=60)
+    leader = wait_until(cluster.leader, "a leader", deadline=30)
+    with leader.client() as wire:
+        wire.subscribe("$JS.API.CONSUMER.DURABLE.CREATE.>")
+        worker = Worker(tmp_path, {"NATS_URL": cluster.url}, text=text)
+        try:
+            wait_until(lambda: len(wire.messages) > KILLED_AT, "consumers being made", deadline=30)
+            leader.stop(signal.SIGKILL)
+            start = time.monotonic()
+            wait_until(lambda: count(tmp_path) == 41, "the rows", deadline=60)
+            print("the rows took", time.monotonic() - start)
+            leader.start()
+            worker.ready()
+            wait_until(lambda: worker.metric("stagecoach_queue_partitions") == PARTITIONS, "all partitions", deadline=60)
+            check(tmp_path, [*talks, *talk(host, 8, 5)], deadline=40)
+        finally:
+            worker.kill()
 
 
 @pytest.mark.timeout(180)

@@ -151,4 +151,29 @@ struct PartitionTests {
         #expect(partition.pull(at: start + .seconds(1)) == 0)
         #expect(partition.pull(at: start + .milliseconds(4_500)) == 1)
     }
+
+    @Test("has what follows a message that was given back wait for it, in its session")
+    func givenBack() {
+        var givenBack = GivenBack()
+        let (one, other) = ("session-3", "session-4")
+        for ticket: Int64 in [7, 5, 9, 7] { givenBack.insert(ticket, of: one) }
+        #expect(!givenBack.blocks(5, of: one) && givenBack.blocks(6, of: one) && !givenBack.blocks(6, of: other))
+        givenBack.remove(5, of: one)
+        #expect(!givenBack.blocks(7, of: one) && givenBack.blocks(9, of: one))
+        givenBack.insert(1, of: other)
+        givenBack.forget(partition: Partition.index(of: one))
+        #expect(!givenBack.blocks(9, of: one) && givenBack.blocks(9, of: other) && !givenBack.isEmpty)
+        givenBack.remove(1, of: other)
+        #expect(givenBack.isEmpty)
+    }
+
+    @Test("has a consumer removed that has been nobody's for long, and no other")
+    func abandoned() {
+        var abandoned = AbandonedConsumers()
+        let isUnused = { (name: String) in name != "used" }
+        #expect(abandoned.note(["used", "left"], start, where: isUnused).isEmpty)
+        #expect(abandoned.note(["used"], start + .seconds(10), where: isUnused).isEmpty)
+        #expect(abandoned.note(["used", "left"], start + .seconds(17), where: isUnused).isEmpty)
+        #expect(abandoned.note(["used", "left"], start + .seconds(34), where: isUnused) == ["left"])
+    }
 }

@@ -2,15 +2,21 @@ import Logging
 
 /// Messages that another version of the file has handed over.
 extension BackgroundWorker {
-    /// Gives back what lacks a field that the stage needs: a process with another version of the file can work on it. It is
-    /// no attempt, and the log says it once.
+    /// Gives back what lacks a field that the stage needs: a process with another version of the file can work on it. What
+    /// follows it in its session goes with it, as it would overtake it here. It is no attempt, and the log says it once.
     ///
     /// - Returns: What can be worked on.
     func giveBackUnfit(
         of batch: [QueuedMessage], to queue: any SharedMessageQueue, lane: Int
     ) -> [QueuedMessage] {
         let needs = step.neededFields
-        let unfit = batch.filter { queued in needs.contains { !queued.message.has($0) } }
+        var sessions: Set<String> = []
+        let unfit = batch.filter { queued in
+            let session = queued.message.session.id
+            guard needs.contains(where: { !queued.message.has($0) }) else { return sessions.contains(session) }
+            sessions.insert(session)
+            return true
+        }
         guard let first = unfit.first else { return batch }
         if background.isFirstUnfit(), let field = needs.first(where: { !first.message.has($0) }) {
             logger.warning(

@@ -11,8 +11,10 @@ final class NATSLink: Sendable {
         var stream: StreamConfiguration?
         var creates = true
         var logger: Logger?
-        /// Whether the stream was found to be as the file says.
+        /// Whether the stream was found to be as the file says, and is there.
         var isChecked = false
+        /// When it was made; empty before it was found.
+        var created = ""
         /// What is wrong with it.
         var problem: String?
         /// Why it could not be looked at yet.
@@ -33,11 +35,14 @@ final class NATSLink: Sendable {
     var hosts: NATSShared? { state.withLock(\.hosts) }
 
     var health: Health {
-        let (connection, isChecked, problem, reason) = state.withLock {
-            ($0.connection, $0.isChecked, $0.problem, $0.reason)
+        let (connection, stream, isChecked, problem, reason) = state.withLock {
+            ($0.connection, $0.stream?.name ?? "", $0.isChecked, $0.problem, $0.reason)
         }
         guard let connection else { return .failing(.databaseUnavailable("the queue is not open")) }
-        if let problem { return .failing(.databaseUnavailable(problem)) }
+        if let problem {
+            let message = "The stream '\(stream)' at NATS is missing, or not as the file says"
+            return .failing(PipelineError(.databaseUnavailable, message, isRetryable: true, detail: problem))
+        }
         if let problem = connection.problem { return .failing(.databaseUnavailable("NATS: \(problem)")) }
         if isChecked { return .ready }
         return .failing(.databaseUnavailable(reason?.description ?? "the stream was not looked at yet"))
@@ -88,10 +93,12 @@ final class NATSLink: Sendable {
         let jetStream = JetStream(connection)
         var problem: NATSStreamProblem?
         do throws(NATSError) {
-            if let found = try await jetStream.stream(stream.name) {
+            let found = try await jetStream.stream(stream.name)
+            sayIfLost(found)
+            if let found {
                 problem = NATSStreamProblem(found.configuration, wanted: stream)
             } else if creates {
-                try await jetStream.create(stream)
+                note(try await jetStream.create(stream))
             } else {
                 problem = NATSStreamProblem(missing: stream)
             }
@@ -107,7 +114,39 @@ final class NATSLink: Sendable {
         return nil
     }
 
-    /// The host has started without NATS, so that what is wrong later can only be said.
+    private func note(_ found: StreamInfo) { state.withLock { $0.created = found.created } }
+
+    /// Says once of a stream that was there that it was removed, with all that waited in it. Another may have its name.
+    private func sayIfLost(_ found: StreamInfo?) {
+        let (logger, waiting) = state.withLock { state in
+            let isLost = !state.created.isEmpty && found?.created != state.created
+            defer { state.created = found?.created ?? "" }
+            return (isLost ? state.logger : nil, state.queues.reduce(0) { $0 + $1.depth.messages })
+        }
+        logger?.error(
+            "The stream was removed at NATS; what waited in it is lost",
+            metadata: ["stream": "\(state.withLock(\.stream)?.name ?? "")", "waiting": "\(waiting)"])
+    }
+
+    /// A queue has looked at the stream.
+    ///
+    /// - Parameter found: What it has found; `nil` where there is no stream.
+    /// - Returns: Whether it is the one that was there before. Otherwise it is looked at from here, and made where the file
+    ///   says so; until then there is no room for messages.
+    private func isStillThere(_ found: StreamInfo?) -> Bool {
+        let queues: [PartitionedQueue]? = state.withLock { state in
+            guard state.isChecked else { return [] }
+            if let found, found.created == state.created { return nil }
+            (state.isChecked, state.reason) = (false, nil)
+            state.problem = "the stream '\(state.stream?.name ?? "")' was removed at NATS"
+            state.checking = Task { await self.checkUntilDone() }
+            return state.queues
+        }
+        for queue in queues ?? [] { queue.streamIsGone() }
+        return queues == nil
+    }
+
+    /// The host runs already, so that what is wrong can only be said.
     private func checkUntilDone() async {
         var said: String?
         while !Task.isCancelled {
@@ -133,8 +172,8 @@ final class NATSLink: Sendable {
 
     /// The queue of a step.
     func queue(for label: String, _ options: Queue.Options) throws(NATSStreamProblem) -> PartitionedQueue {
-        let (connection, stream, settings, logger, isChecked) = state.withLock {
-            ($0.connection, $0.stream, $0.settings, $0.logger, $0.isChecked)
+        let (connection, stream, settings, logger) = state.withLock {
+            ($0.connection, $0.stream, $0.settings, $0.logger)
         }
         guard let connection, let stream, let settings, let logger else {
             throw NATSStreamProblem("the queue is not open")
@@ -142,8 +181,12 @@ final class NATSLink: Sendable {
         let servers = NATSAddresses.shown(settings.servers)
         let queue = PartitionedQueue(
             JetStream(connection), stream: stream.name, label: label, options: options,
-            location: "the stream '\(stream.name)' at \(servers)", logger: logger)
-        state.withLock { $0.queues.append(queue) }
+            location: "the stream '\(stream.name)' at \(servers)", logger: logger
+        ) { [weak self] in self?.isStillThere($0) ?? false }
+        let isChecked = state.withLock { state in
+            state.queues.append(queue)
+            return state.isChecked
+        }
         queue.start(isReady: isChecked)
         return queue
     }

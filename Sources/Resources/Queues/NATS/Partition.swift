@@ -39,6 +39,8 @@ struct Partition {
     static let count = 16
     /// How many messages of one are here at most, but for some that come after it was full.
     static let window = 128
+    /// How many messages of one may be delivered and not acknowledged. Besides what is here those count that were given back.
+    static let unacknowledged = 2_048
     /// How long a pull waits for messages at the server.
     static let pull = Duration.seconds(5)
     /// How long before that it is renewed.
@@ -127,7 +129,7 @@ struct Partition {
     mutating func pull(at now: ContinuousClock.Instant) -> Int {
         guard phase != .free else { return 0 }
         let isDue = now >= lastPull + Partition.renewal
-        // What was asked for before ends in a moment. Twice the window may come, which the consumer allows.
+        // What was asked for before ends in a moment. Twice the window may come.
         if isDue || now >= requestedUntil { requested = 0 }
         let room = Partition.window - here - requested
         guard isDue || takes && room > 0 && requested <= Partition.window / 2 else { return 0 }

@@ -29,9 +29,12 @@ extension PartitionedQueue {
             if delivery.deliveries > 1 { state.counts.redeliveries += 1 }
             if let content, state.finished.contains(ticket, content.id) { return (.acknowledge(.done), false) }
             if let known = state.taken[ticket] {
-                // It is being worked on, and what was to acknowledge it is of no use any more. Another message under its number
-                // is delivered again once it has ended.
-                guard known.id == content?.id else { return (.ignored, false) }
+                // It is being worked on, and what was to acknowledge it is of no use any more. Another message under its number,
+                // of a stream that was made anew, waits until it has ended, and so does what follows.
+                guard known.id == content?.id else {
+                    state.partitions[partition].leaveOut()
+                    return (.ignored, false)
+                }
                 state.taken[ticket]?.acknowledgement = delivery.acknowledgementSubject
                 state.taken[ticket]?.consumer = delivery.consumer
                 return (.ignored, false)
@@ -94,13 +97,14 @@ extension PartitionedQueue {
     /// Lets go of a partition that is another worker's, or whose consumer is to be made anew: what waits of it comes again, here
     /// or there, and what is being worked on ends here.
     func loseLocked(_ partition: Int, _ state: inout State) {
-        if let consumer = state.partitions[partition].end() { state.leftovers.append(consumer) }
-        withdrawLocked(partition, &state)
+        guard let consumer = state.partitions[partition].end() else { return }
+        state.leftovers.append(consumer)
+        withdrawLocked(of: consumer, &state)
     }
 
-    /// Takes what waits of a partition out of memory.
-    func withdrawLocked(_ partition: Int, _ state: inout State) {
-        let withdrawn = memory.withdraw { queued in state.taken[queued.ticket]?.partition == partition }
+    /// Takes what a consumer has delivered and waits out of memory.
+    func withdrawLocked(of consumer: String, _ state: inout State) {
+        let withdrawn = memory.withdraw { queued in state.taken[queued.ticket]?.consumer == consumer }
         for queued in withdrawn { _ = state.remove(queued.ticket) }
     }
 

@@ -26,15 +26,28 @@ extension PartitionedQueue {
             }
         }
         state.withLock { state in
-            (state.observations, state.manager, state.isReady) = (observations, manager, isReady)
-            state.renewal = renewal
+            (state.observations, state.manager, state.renewal) = (observations, manager, renewal)
+            // The stream may have been found meanwhile.
+            if isReady { state.isReady = true }
         }
     }
 
     func streamIsReady() {
         state.withLock { state in
-            state.isReady = true
+            (state.isReady, state.isFull) = (true, false)
+            state.nextPoll = .now
             state.kick()
+        }
+    }
+
+    /// The stream was removed, and its consumers with it. What is being worked on ends all the same.
+    func streamIsGone() {
+        state.withLock { state in
+            state.isReady = false
+            state.handedOver = HandedOver()
+            state.givenBack = GivenBack()
+            for partition in state.partitions.indices { loseLocked(partition, &state) }
+            state.leftovers = []
         }
     }
 
@@ -73,6 +86,7 @@ extension PartitionedQueue {
     /// Says that this worker is there, for its partitions and for what it is working on.
     private func renew() {
         guard isWorkedOn, connection.isConnected else { return }
+        sayIfHere()
         sayWhatIsBeingWorkedOn()
         pull(state.withLock { $0.pulls(of: $0.partitions.indices) })
     }

@@ -14,9 +14,11 @@ extension PartitionedQueue {
             return true
         }
         guard isDue else { return }
-        await loseWhatIsGone()
+        await compareConsumers()
         let (pushed, ended) = state.withLock { ($0.pushed, $0.ended) }
-        guard let info = try? await jetStream.stream(stream, counting: "\(subject).*") else { return }
+        let found: StreamInfo?
+        do throws(NATSError) { found = try await jetStream.stream(stream, counting: "\(subject).*") } catch { return }
+        guard isStillThere(found), let info = found else { return }
         let count = info.subjects.values.reduce(0, +)
         var oldest: Timestamp?
         if count > 0, let first = try? await jetStream.next(of: "\(subject).*", in: stream) {
@@ -36,17 +38,31 @@ extension PartitionedQueue {
             if count == 0 { state.unreadable = [] }
         }
         beginAnewWhereLeft(info.subjects)
+        await forgetWhatWasRemoved()
+    }
+
+    /// A message that was given back is waited for by what follows it, unless somebody has removed it from the stream.
+    private func forgetWhatWasRemoved() async {
+        guard hasGivenBack.load(ordering: .relaxed) else { return }
+        for (session, ticket) in state.withLock({ $0.givenBack.first }).shuffled().prefix(10)
+        where await !isInStream(ticket, of: session) {
+            state.withLock { $0.givenBack.remove(ticket, of: session) }
+        }
     }
 
     /// Compares the consumers that this worker has with those that the server has. A server removes one that asked for nothing
     /// for some seconds, as where requests were lost in an election or the process was stopped, and says so to nobody: who asks
     /// for messages of a consumer that is gone gets no answer. Another worker may have the partition by now.
-    private func loseWhatIsGone() async {
+    private func compareConsumers() async {
         let known = state.withLock { $0.partitions.map(\.consumer) }
-        guard isWorkedOn, known.contains(where: { $0 != nil }),
-            let names = try? await jetStream.consumers(of: stream)
-        else { return }
+        guard isWorkedOn, let names = try? await jetStream.consumers(of: stream) else { return }
+        let now = ContinuousClock.now
         state.withLock { state in
+            let (group, mine) = (state.group, Set(state.partitions.compactMap(\.consumer)))
+            state.leftovers += state.abandoned.note(names, now) { name in
+                guard let worker = self.worker(of: name) else { return false }
+                return worker == self.worker ? !mine.contains(name) : !group.knows(worker)
+            }
             for (partition, consumer) in known.enumerated() {
                 guard let consumer, !names.contains(consumer), state.partitions[partition].consumer == consumer else {
                     continue

@@ -57,7 +57,12 @@ extension PartitionedQueue {
             state.withLock { $0.isFull = true }
             return .full
         case .timeout, .noResponders, .api, .library:
-            guard .now - start < PartitionedQueue.patience, !Task.isCancelled else {
+            // The stream may have been removed: that is looked at soon.
+            let isReady = state.withLock { state in
+                state.nextPoll = .now
+                return state.isReady
+            }
+            guard isReady, .now - start < PartitionedQueue.patience, !Task.isCancelled else {
                 state.withLock { $0.isFull = true }
                 return .full
             }
@@ -125,7 +130,7 @@ extension PartitionedQueue {
     func waiting(where passes: @Sendable (Message) -> Bool) -> [Message] { memory.waiting(where: passes) }
 
     /// Where that can't be asked it is taken to be there: a turn that is there twice is found out by its id.
-    private func isInStream(_ ticket: Int64, of session: String) async -> Bool {
+    func isInStream(_ ticket: Int64, of session: String) async -> Bool {
         let target = "\(subject).\(Partition.index(of: session))"
         guard let number = UInt64(exactly: ticket) else { return false }
         do throws(NATSError) {

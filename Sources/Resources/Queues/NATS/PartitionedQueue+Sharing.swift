@@ -26,6 +26,17 @@ extension PartitionedQueue {
         if isFirst { try? await Task.sleep(for: PartitionedQueue.greeting) }
     }
 
+    /// Says that this worker is there once it has said so before: the manager may wait for answers of the server for long.
+    func sayIfHere() {
+        let now = ContinuousClock.now
+        let isDue = state.withLock { state in
+            guard !state.isClosed, let last = state.lastHello, now >= last + WorkerGroup.pace else { return false }
+            state.lastHello = now
+            return true
+        }
+        if isDue { say(.here) }
+    }
+
     private func say(_ word: WorkerGroup.Word, of partition: Int? = nil) {
         var text = JSONText()
         text.add("worker", worker)
@@ -68,7 +79,7 @@ extension PartitionedQueue {
                 let least = staying.sorted { state.partitions[$0].here < state.partitions[$1].here }
                 for partition in offered + least.prefix(max(0, surplus - offered.count)) {
                     state.partitions[partition].leave(at: now)
-                    withdrawLocked(partition, &state)
+                    if let consumer = state.partitions[partition].consumer { withdrawLocked(of: consumer, &state) }
                 }
                 // What was left out for want of memory begins anew.
                 for partition in mine where state.partitions[partition].isFull {
@@ -145,11 +156,10 @@ extension PartitionedQueue {
             state.partitions[partition].number += 1
             return state.partitions[partition].number
         }
-        let tokens = subject.dropFirst(stream.utf8.count + 1).replacing(".", with: "_").prefix(160)
-        let name = "\(tokens)_\(partition)_\(worker)_\(number)"
+        let name = "\(consumerPrefix)_\(partition)_\(worker)_\(number)"
         let configuration = ConsumerConfiguration(
             name: name, filter: "\(subject).\(partition)", ackWait: Partition.patience,
-            maxAckPending: 2 * Partition.window, inactiveThreshold: Partition.lease)
+            maxAckPending: Partition.unacknowledged, inactiveThreshold: Partition.lease)
         do {
             try await jetStream.create(configuration, of: stream)
         } catch {
@@ -167,11 +177,25 @@ extension PartitionedQueue {
                 return [(consumer: String, count: Int, partition: Int)]()
             }
             state.partitions[partition].begin(name, keptUntil: until ?? .now)
+            state.givenBack.forget(partition: partition)
             state.group.take(partition)
             return state.pulls(of: CollectionOfOne(partition))
         }
         pull(pulls)
         return !pulls.isEmpty
+    }
+
+    private var consumerPrefix: Substring {
+        subject.dropFirst(stream.utf8.count + 1).replacing(".", with: "_").prefix(160)
+    }
+
+    /// Whose a consumer is; `nil` where it is none of this step's.
+    func worker(of consumer: String) -> String? {
+        let parts = consumer.split(separator: "_")
+        guard parts.count > 3, consumer.hasPrefix(consumerPrefix),
+            consumer.dropFirst(consumerPrefix.count) == "_\(parts.suffix(3).joined(separator: "_"))"
+        else { return nil }
+        return String(parts[parts.count - 2])
     }
 
     /// Lets go of everything, so that other workers have it at once. Called when nothing is worked on any more.

@@ -22,6 +22,7 @@ final class PartitionedQueue: SharedMessageQueue {
         var taken: [Int64: Taken] = [:]
         /// What was finished lately: it may come again where its acknowledgement was lost.
         var finished = RecentlyFinished(limit: 20_000)
+        var givenBack = GivenBack()
         /// What this process has handed over and not finished itself, for the history of its sessions.
         var handedOver = HandedOver()
         var isClosed = false
@@ -43,6 +44,7 @@ final class PartitionedQueue: SharedMessageQueue {
         var nextPoll = ContinuousClock.now
         /// Consumers that are to be removed.
         var leftovers: [String] = []
+        var abandoned = AbandonedConsumers()
         var observations: [NATSObservation] = []
         var manager: Task<Void, Never>?
         var renewal: Task<Void, Never>?
@@ -67,15 +69,21 @@ final class PartitionedQueue: SharedMessageQueue {
     let memory: MemoryQueue
     let logger: Logger
     let inbox: String
+    /// Is told how the stream is, `nil` where there is none, and says whether it is the one that was there before.
+    let isStillThere: @Sendable (StreamInfo?) -> Bool
     private let capacity: Int
     let state = Mutex(State())
     let tickets = Atomic<UInt64>(0)
+    /// Whether messages of some sessions were given back, and others of theirs wait for them.
+    let hasGivenBack = Atomic<Bool>(false)
 
     var connection: NATSConnection { jetStream.connection }
 
     init(
-        _ jetStream: JetStream, stream: String, label: String, options: Queue.Options, location: String, logger: Logger
+        _ jetStream: JetStream, stream: String, label: String, options: Queue.Options, location: String, logger: Logger,
+        isStillThere: @escaping @Sendable (StreamInfo?) -> Bool
     ) {
+        self.isStillThere = isStillThere
         (self.jetStream, self.stream, self.location) = (jetStream, stream, location)
         pipelineSubject = "\(stream).\(SharedName.escaped(options.pipeline))"
         subject = "\(pipelineSubject).\(SharedName.escaped(label))"
@@ -117,7 +125,18 @@ final class PartitionedQueue: SharedMessageQueue {
     func pushWithoutWaiting(_ message: Message) -> Queue.PushOutcome? { nil }
 
     func next(lane: Int, upTo limit: Int, lingering linger: Duration) async -> [QueuedMessage] {
-        await memory.next(lane: lane, upTo: limit, lingering: linger)
+        while true {
+            let batch = await memory.next(lane: lane, upTo: limit, lingering: linger)
+            guard hasGivenBack.load(ordering: .relaxed), !batch.isEmpty else { return batch }
+            let blocked = state.withLock { state in
+                batch.filter { state.givenBack.blocks($0.ticket, of: $0.message.session.id) }
+            }
+            if blocked.isEmpty { return batch }
+            giveBack(blocked, lane: lane)
+            let tickets = Set(blocked.map(\.ticket))
+            let rest = batch.filter { !tickets.contains($0.ticket) }
+            if !rest.isEmpty { return rest }
+        }
     }
 
     func finish(_ messages: [QueuedMessage], lane: Int) {
@@ -128,6 +147,7 @@ final class PartitionedQueue: SharedMessageQueue {
             for queued in messages {
                 state.finished.insert(queued.ticket, queued.message.id)
                 state.handedOver.remove(queued.ticket, of: queued.message.session.id)
+                if !state.givenBack.isEmpty { state.givenBack.remove(queued.ticket, of: queued.message.session.id) }
                 guard let taken = state.remove(queued.ticket) else { continue }
                 acknowledgements.append(taken.acknowledgement)
                 partitions.insert(taken.partition)
@@ -135,6 +155,7 @@ final class PartitionedQueue: SharedMessageQueue {
             state.ended += messages.count
             state.lastChange = .now
             if partitions.contains(where: { state.partitions[$0].isLeaving }) { state.kick() }
+            hasGivenBack.store(!state.givenBack.isEmpty, ordering: .relaxed)
             return (acknowledgements, state.pulls(of: partitions), state.producers.take(messages.count))
         }
         connection.acknowledge(acknowledgements, .done)
@@ -155,18 +176,21 @@ final class PartitionedQueue: SharedMessageQueue {
     }
 
     func giveBack(_ messages: [QueuedMessage], lane: Int) {
-        memory.finish(messages, lane: lane)
         let acknowledgements = state.withLock { state in
             var acknowledgements: [String] = []
             for queued in messages {
                 state.counts.givenBack += 1
+                // Before it leaves the memory: until then what follows it is behind it in its lane.
+                state.givenBack.insert(queued.ticket, of: queued.message.session.id)
                 guard let taken = state.remove(queued.ticket) else { continue }
                 acknowledgements.append(taken.acknowledgement)
                 state.group.isOfferedTo(others: taken.partition, until: .now + PartitionedQueue.offer)
             }
+            hasGivenBack.store(true, ordering: .relaxed)
             state.kick()
             return acknowledgements
         }
+        memory.finish(messages, lane: lane)
         connection.acknowledge(acknowledgements, .again(after: PartitionedQueue.offer))
     }
 

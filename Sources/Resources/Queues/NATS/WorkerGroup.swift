@@ -37,6 +37,9 @@ struct WorkerGroup {
         released = released.filter { $0.value > now - WorkerGroup.patience }
     }
 
+    /// Whether a worker has been heard of lately.
+    func knows(_ worker: String) -> Bool { heard[worker] != nil }
+
     /// Whether there are others.
     var hasOthers: Bool { !heard.isEmpty }
 
