@@ -59,6 +59,14 @@ void stagecoach_hush(int bell) {
     eventfd_read(bell, &count);
 }
 
+int stagecoach_turns(void) {
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+}
+
+void stagecoach_turns_add(int turns, unsigned count) {
+    eventfd_write(turns, count);
+}
+
 int stagecoach_timer(void) {
     return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 }

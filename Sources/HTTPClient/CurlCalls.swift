@@ -17,6 +17,9 @@ final class CurlCalls {
     /// Calls that start when it is known whether kept connections may be used again.
     private var heldBack: [Call] = []
 
+    /// When the last call began.
+    private(set) var lastBegin: ContinuousClock.Instant?
+
     /// When calls that began of late are looked at.
     private var nextRound = ContinuousClock.now
 
@@ -66,6 +69,7 @@ final class CurlCalls {
             return call.fail(HTTPClientError(.other, "libcurl refused the call"))
         }
         running[ObjectIdentifier(call)] = easy
+        lastBegin = call.start
         deadlines.add(easy, at: nextLook(at: easy, call, now: call.start))
         lane.allowConnections(lanes.connections(of: number))
     }

@@ -31,6 +31,9 @@ final class CurlEvents {
     private var timers = Deadlines<CurlLane>()
     private var watches: [Watch] = []
     private var ready = [stagecoach_event](repeating: stagecoach_event(), count: 64)
+    private var gathered = [stagecoach_event](repeating: stagecoach_event(), count: 64)
+    /// Which of them have been taken and not been worked on.
+    private var gatheredLeft = 0..<0
 
     /// How often libcurl was called for a socket.
     private(set) var actions = 0
@@ -98,18 +101,9 @@ final class CurlEvents {
     /// Waits until something is ready, for so many milliseconds at most, and has libcurl work on its sockets.
     ///
     /// - Parameter bell: A descriptor that is not libcurl's, and is hushed.
-    /// - Returns: How much was ready; there may be more where it is as many as ``maxReady``.
+    /// - Returns: How much was ready; there may be more.
     @discardableResult
     func work(waiting milliseconds: Int32, bell: Int32 = -1) -> Int {
-        work(on: set, waiting: milliseconds, bell: bell)
-    }
-
-    /// Has libcurl work on what has been gathered.
-    ///
-    /// - Returns: How much was ready, as above.
-    func workOnGathered() -> Int { work(on: gatheredSet, waiting: 0, bell: -1) }
-
-    private func work(on set: Int32, waiting milliseconds: Int32, bell: Int32) -> Int {
         let count = Int(stagecoach_events_wait(set, &ready, Int32(ready.count), milliseconds))
         for index in 0..<count {
             let event = ready[index]
@@ -118,8 +112,26 @@ final class CurlEvents {
         return count
     }
 
-    /// So much is worked on at once.
-    var maxReady: Int { ready.count }
+    /// So much is taken at once of what has been gathered.
+    var maxGathered: Int { gathered.count }
+
+    /// Whether something of it was taken that has not been worked on.
+    var hasTakenGathered: Bool { !gatheredLeft.isEmpty }
+
+    /// Takes what has been gathered, once what was taken before has been worked on.
+    ///
+    /// - Returns: How much that is; there may be more where it is as many as ``maxGathered``.
+    func takeGathered() -> Int {
+        let count = Int(stagecoach_events_wait(gatheredSet, &gathered, Int32(gathered.count), 0))
+        gatheredLeft = 0..<count
+        return count
+    }
+
+    /// Has libcurl work on the next of what was taken.
+    func workOnGathered(atMost count: Int) {
+        for index in gatheredLeft.prefix(count) { act(on: gathered[index]) }
+        gatheredLeft = gatheredLeft.dropFirst(count)
+    }
 
     private func act(on event: stagecoach_event) {
         let index = Int(event.descriptor)

@@ -19,6 +19,12 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     /// Rings when what has been gathered is to be looked at: not a task of the loop's, whose sockets would wait for as long
     /// as there is always one that is due.
     private let timer: Int32
+    /// Rings for each share of what has been gathered but the first.
+    private let turns: Int32
+    /// How much there was when it was last looked at.
+    private var taken = 0
+    /// So much of it is worked on in a turn of the loop.
+    private var share = 1
     private var stopWatching: [() -> Void] = []
     private var alarm: (time: ContinuousClock.Instant, cancel: () -> Void)?
     private var submitted: [CurlCommand] = []
@@ -39,23 +45,25 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
         calls = CurlCalls(configuration, events: events, sockets: sockets)
         relay = stagecoach_relay()
         timer = stagecoach_timer()
+        turns = stagecoach_turns()
         let bell = stagecoach_bell()
-        guard bell >= 0, timer >= 0, stagecoach_relay_open(&relay, events.set, events.gatheredSet, bell) == 0 else {
+        let descriptors = [bell, timer, turns]
+        guard descriptors.allSatisfy({ $0 >= 0 }),
+            stagecoach_relay_open(&relay, events.set, events.gatheredSet, bell) == 0
+        else {
             events.close()
-            Glibc.close(bell)
-            Glibc.close(timer)
+            for descriptor in descriptors { Glibc.close(descriptor) }
             return nil
         }
-        let sets = Self.prompt | Self.gathered
-        guard stagecoach_relay_arm(&relay, sets) == 0, watch(bell, { $0.look(at: stagecoach_relay_rung(&$0.relay)) }),
-            watch(timer, { $0.look(at: Self.gathered) })
+        guard stagecoach_relay_arm(&relay, Self.prompt | Self.gathered) == 0,
+            watch(bell, { $0.look(at: stagecoach_relay_rung(&$0.relay)) }),
+            watch(timer, { $0.look(at: Self.gathered) }), watch(turns, { $0.goOnWithGathered() })
         else {
             hasEnded = true
             for stop in stopWatching { stop() }
             stagecoach_relay_close(&relay)
             events.close()
-            if stopWatching.isEmpty { Glibc.close(bell) }
-            Glibc.close(timer)
+            for descriptor in descriptors.dropFirst(stopWatching.count) { Glibc.close(descriptor) }
             return nil
         }
     }
@@ -120,21 +128,34 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
     private func look(at sets: Int32) {
         var unarmed = sets & Self.prompt
         if unarmed != 0 { work { self.events.work(waiting: 0) } }
-        if sets & Self.gathered != 0, !workOnGathered() { unarmed |= Self.gathered }
+        if sets & Self.gathered != 0, workOnGathered() { unarmed |= Self.gathered }
         arm(unarmed)
     }
 
-    /// Works on what has been gathered.
+    /// Looks at what has been gathered, and works on the first share of it.
     ///
-    /// - Returns: Whether what comes next is gathered again; otherwise the bell is to say when it is there.
+    /// - Returns: Whether that is all, and what comes next is looked at as it comes: the bell is to say when it is there.
     private func workOnGathered() -> Bool {
-        var count = 0
-        work { count = events.workOnGathered() }
-        pace.note(count, at: .now)
+        let now = ContinuousClock.now
+        taken = events.takeGathered()
+        pace.note(taken, at: now)
+        share = WordPace.share(of: taken, lastCall: calls.lastBegin, now: now)
+        if taken > share { stagecoach_turns_add(turns, UInt32((taken - 1) / share)) }
+        return workOnShare()
+    }
+
+    private func goOnWithGathered() {
+        if workOnShare() { arm(Self.gathered) }
+    }
+
+    /// - Returns: As above.
+    private func workOnShare() -> Bool {
+        work { events.workOnGathered(atMost: share) }
+        guard !events.hasTakenGathered else { return false }
         // What is left over comes next, after what these have brought.
-        guard count < events.maxReady, let wait = pace.wait else { return false }
+        guard taken < events.maxGathered, let wait = pace.wait else { return true }
         stagecoach_timer_set(timer, wait.nanoseconds)
-        return true
+        return false
     }
 
     /// Has the bell rung when there is something ready; at once where there is more.

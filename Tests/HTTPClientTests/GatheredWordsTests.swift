@@ -113,10 +113,16 @@ extension ThreadCalls {
         return isDone()
     }
 
+    private func workOnAllGathered() -> Int {
+        let count = events.takeGathered()
+        events.workOnGathered(atMost: count)
+        return count
+    }
+
     fileprivate func workOnGathered(until isDone: () -> Bool) -> Bool {
         let limit = ContinuousClock.now + .patience(.seconds(10))
         while !isDone(), .now < limit {
-            if events.workOnGathered() == 0 { usleep(1_000) }
+            if workOnAllGathered() == 0 { usleep(1_000) }
             calls.advance()
         }
         return isDone()
@@ -125,7 +131,7 @@ extension ThreadCalls {
     /// Works on what is gathered until there is something, and on what that brings.
     fileprivate func workOnWhatIsGatheredNext() -> Bool {
         let limit = ContinuousClock.now + .patience(.seconds(10))
-        while events.workOnGathered() == 0 {
+        while workOnAllGathered() == 0 {
             guard .now < limit else { return false }
             usleep(1_000)
         }

@@ -37,4 +37,17 @@ struct WordPaceTests {
         pace.note(1, at: later + .milliseconds(500))
         #expect(pace.wait == nil)
     }
+
+    @Test("has words worked on in small shares while calls begin, and all at once otherwise")
+    func shares() {
+        let now = ContinuousClock.now
+        func share(_ words: Int, lastCall: Duration?) -> Int {
+            WordPace.share(of: words, lastCall: lastCall.map { now - $0 }, now: now)
+        }
+        #expect(share(16, lastCall: .zero) == 2)
+        #expect(share(16, lastCall: .milliseconds(99)) == 2)
+        #expect(share(16, lastCall: .milliseconds(100)) == 16)
+        #expect(share(16, lastCall: nil) == 16)
+        #expect(share(0, lastCall: nil) == 1)
+    }
 }

@@ -26,6 +26,10 @@ int stagecoach_bell(void);
 void stagecoach_ring(int bell);
 void stagecoach_hush(int bell);
 
+// A bell that stays readable for as many reads as were added.
+int stagecoach_turns(void);
+void stagecoach_turns_add(int turns, unsigned count);
+
 // A bell that rings by itself when its time has come.
 int stagecoach_timer(void);
 

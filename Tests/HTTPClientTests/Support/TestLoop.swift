@@ -24,6 +24,10 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
     private let ends: (reading: Int32, writing: Int32)
 
     private let takesBells: Bool
+    private let looks = Atomic(0)
+
+    /// How often it has looked at its descriptors.
+    var turns: Int { looks.load(ordering: .relaxed) }
 
     /// - Parameter takesBells: Whether descriptors can be watched.
     init(takesBells: Bool = true) {
@@ -87,6 +91,7 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
             if isStopped && work.isEmpty { break }
             for each in work { each() }
             if !work.isEmpty { continue }
+            looks.add(1, ordering: .relaxed)
             var watched = ([ends.reading] + bells.map(\.key)).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             poll(&watched, nfds_t(watched.count), wait)
             for (index, one) in watched.enumerated() where one.revents != 0 {
