@@ -49,7 +49,9 @@ package struct JetStream: Sendable {
     /// A stream; `nil` where there is none.
     ///
     /// - Parameter filter: The subjects whose messages are counted each.
-    package func stream(_ name: String, counting filter: String? = nil) async throws(NATSError) -> StreamInfo? {
+    package func stream(
+        _ name: String, counting filter: String? = nil, timeout: Duration = .seconds(5)
+    ) async throws(NATSError) -> StreamInfo? {
         var body: [UInt8] = []
         if let filter {
             var text = JSONText()
@@ -57,7 +59,7 @@ package struct JetStream: Sendable {
             body = text.finishedBytes
         }
         do {
-            return StreamInfo(try await call("STREAM.INFO.\(name)", body))
+            return StreamInfo(try await call("STREAM.INFO.\(name)", body, timeout: timeout))
         } catch {
             if case .api(Code.streamNotFound, _, _) = error { return nil }
             throw error
@@ -66,8 +68,10 @@ package struct JetStream: Sendable {
 
     /// Makes a stream; one that is there with the same settings is as good.
     @discardableResult
-    package func create(_ stream: StreamConfiguration) async throws(NATSError) -> StreamInfo {
-        StreamInfo(try await call("STREAM.CREATE.\(stream.name)", stream.json))
+    package func create(
+        _ stream: StreamConfiguration, timeout: Duration = .seconds(5)
+    ) async throws(NATSError) -> StreamInfo {
+        StreamInfo(try await call("STREAM.CREATE.\(stream.name)", stream.json, timeout: timeout))
     }
 
     /// Makes a consumer whose messages are pulled.

@@ -9,6 +9,7 @@ class SeverableProxy:
     """Passes bytes between clients and a server of the loopback until it is told otherwise.
 
     `swallow` is asked about each piece that the server sends; where it says so the piece is lost and the connection cut.
+    `lose` is asked the same about what clients send.
     """
 
     def __init__(self, port):
@@ -16,6 +17,7 @@ class SeverableProxy:
         self.silent = False
         self.forgotten = set()
         self.swallow = None
+        self.lose = None
         self.pairs = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
@@ -49,6 +51,8 @@ class SeverableProxy:
                     if self.silent or client in self.forgotten:
                         continue
                     if readable is server and self.swallow and self.swallow(data):
+                        return
+                    if readable is client and self.lose and self.lose(data):
                         return
                     (server if readable is client else client).sendall(data)
         except (OSError, ValueError):

@@ -47,8 +47,8 @@ def hosts(serve, ai, nats):
     return start
 
 
-def flood(hosts, count, threads=12, user="ann", prompt="hello"):
-    """Posts messages to all hosts at the same time. Returns the statuses."""
+def flood(hosts, count, threads=12, user="ann", prompt="hello", path="/ws"):
+    """Posts messages to all hosts at the same time. Returns the statuses and answers."""
     statuses, lock = [], threading.Lock()
     left = iter(range(count))
 
@@ -61,7 +61,7 @@ def flood(hosts, count, threads=12, user="ann", prompt="hello"):
                     return
                 host = hosts[number % len(hosts)]
                 answer = session.post(
-                    f"{host.http}/ws?username={user}", json={"prompt": prompt, "id": f"{user}-{number}"}, timeout=60)
+                    f"{host.http}{path}?username={user}", json={"prompt": prompt}, timeout=60)
                 with lock:
                     statuses.append((answer.status_code, answer.json()))
 

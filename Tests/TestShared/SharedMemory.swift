@@ -7,6 +7,7 @@ package final class Hub: Sendable {
     fileprivate struct State {
         var listeners: [String: [(id: Int, link: ObjectIdentifier, body: @Sendable ([UInt8], String?) -> Void)]] = [:]
         var values: [String: SharedValue] = [:]
+        var former: [String: SharedValue] = [:]
         var next = 0
         var revision: UInt64 = 0
         var isDown = false
@@ -16,6 +17,7 @@ package final class Hub: Sendable {
         var isDelivering = false
         var passage: @Sendable (_ bytes: [UInt8], _ subject: String) -> Passage = { _, _ in .sent }
         var writing: @Sendable (_ values: String, _ key: String) -> Writing = { _, _ in .done }
+        var isOld: @Sendable (_ values: String, _ key: String) -> Bool = { _, _ in false }
     }
 
     fileprivate let state = Mutex(State())
@@ -39,6 +41,10 @@ package final class Hub: Sendable {
         case failed
         /// It is set, and who sets it does not hear so.
         case unanswered
+        /// The same, but it is set only later.
+        case late(Duration)
+        /// Somebody else is faster.
+        case overtaken
     }
 
     /// Says what becomes of each message, and of each reply. Called on any thread.
@@ -49,6 +55,29 @@ package final class Hub: Sendable {
     /// Says what becomes of each value that is set. Called on any thread.
     package func onWrite(_ writing: @escaping @Sendable (_ values: String, _ key: String) -> Writing) {
         state.withLock { $0.writing = writing }
+    }
+
+    /// Says whether a value is read as it was before it was set last, as from a server that lags. Called on any thread.
+    package func onRead(_ isOld: @escaping @Sendable (_ values: String, _ key: String) -> Bool) {
+        state.withLock { $0.isOld = isOld }
+    }
+
+    /// The keys of values, and what they hold.
+    package func content(of values: String) -> [String: [UInt8]] {
+        let prefix = "\(values) "
+        let found = state.withLock { $0.values.filter { $0.key.hasPrefix(prefix) } }
+        return Dictionary(uniqueKeysWithValues: found.map { (String($0.key.dropFirst(prefix.count)), $0.value.bytes) })
+    }
+
+    fileprivate func set(_ name: String, _ value: [UInt8], ifRevision revision: UInt64?) -> UInt64? {
+        state.withLock { state in
+            let found = state.values[name]
+            guard revision == nil || found?.revision ?? 0 == revision else { return nil }
+            state.revision += 1
+            state.former[name] = found
+            state.values[name] = SharedValue(value, revision: state.revision, setAt: .now)
+            return state.revision
+        }
     }
 
     /// Whether nothing gets through.
@@ -203,21 +232,30 @@ package final class SharedMemory: SharedStore, SharedLink {
         func get(_ key: String) async throws(SharedFailure) -> SharedValue? {
             await Task.yield()
             guard !link.isCut else { throw .away }
-            return hub.state.withLock { $0.values["\(name) \(key)"] }
+            let isOld = hub.state.withLock(\.isOld)(name, key)
+            return hub.state.withLock { isOld ? $0.former["\(name) \(key)"] : $0.values["\(name) \(key)"] }
         }
 
         func set(_ key: String, _ value: [UInt8], ifRevision revision: UInt64) async throws(SharedFailure) -> UInt64? {
             await Task.yield()
-            let writing = hub.state.withLock(\.writing)(name, key)
-            guard !link.isCut, writing != .failed else { throw .away }
-            let new = hub.state.withLock { state -> UInt64? in
-                guard state.values["\(name) \(key)"]?.revision ?? 0 == revision else { return nil }
-                state.revision += 1
-                state.values["\(name) \(key)"] = SharedValue(value, revision: state.revision)
-                return state.revision
+            let name = "\(name) \(key)"
+            let writing = hub.state.withLock(\.writing)(self.name, key)
+            guard !link.isCut else { throw .away }
+            switch writing {
+            case .done: return hub.set(name, value, ifRevision: revision)
+            case .failed: break
+            case .unanswered: _ = hub.set(name, value, ifRevision: revision)
+            case .late(let time):
+                Task { [hub] in
+                    try? await Task.sleep(for: time)
+                    _ = hub.set(name, value, ifRevision: revision)
+                }
+            case .overtaken:
+                let bytes = hub.state.withLock { $0.values[name]?.bytes }
+                _ = hub.set(name, bytes ?? [], ifRevision: nil)
+                return nil
             }
-            if writing == .unanswered { throw .away }
-            return new
+            throw .away
         }
     }
 

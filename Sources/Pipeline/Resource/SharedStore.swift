@@ -119,11 +119,14 @@ package struct SharedValue: Sendable {
     package let bytes: [UInt8]
     /// The number of the change that made it.
     package let revision: UInt64
+    /// When that was, by the clock of what keeps it; `nil` where it does not say.
+    package let setAt: Timestamp?
 
     /// A value as it was found.
-    package init(_ bytes: [UInt8], revision: UInt64) {
+    package init(_ bytes: [UInt8], revision: UInt64, setAt: Timestamp? = nil) {
         self.bytes = bytes
         self.revision = revision
+        self.setAt = setAt
     }
 }
 

@@ -67,7 +67,10 @@ public struct Limit: OftenImmediateStage, BoundedStage {
     public var requires: Fields { [.prompt] }
 
     /// Besides, a message that may not fit a budget waits for answers to those of its user before it.
-    public var longestRun: Duration? { tokens == nil ? .zero : database?.longestLookUp }
+    public var longestRun: Duration? {
+        let outages = shared == nil ? .zero : SharedOutage.patience + SharedOutage.longestTry
+        return (tokens == nil ? .zero : database?.longestLookUp).map { $0 + outages }
+    }
 
     public func open(_ context: StageContext) async throws {
         if let problem { throw PipelineError(.stageFailed, problem) }
@@ -91,7 +94,9 @@ public struct Limit: OftenImmediateStage, BoundedStage {
         if let together = budget.together.withLock(\.buckets) {
             let (kind, text) = client(of: message.session)
             // What other hosts know the client by.
-            try check(await together.take(ClientKey(kind, text), name: "\(kind) \(text)"), of: message)
+            let verdict = await together.take(ClientKey(kind, text), name: "\(kind) \(text)")
+            try Task.checkCancellation()
+            try check(verdict, of: message)
         } else {
             try checkRate(of: message)
         }
@@ -114,6 +119,8 @@ public struct Limit: OftenImmediateStage, BoundedStage {
         switch verdict {
         case .admitted: break
         case .refused(let wait): throw refusal(for: wait)
+        case .contended:
+            throw PipelineError(.busy, "Other hosts are busy with messages of this client", isRetryable: true)
         case .away: try checkRate(of: message)
         }
     }

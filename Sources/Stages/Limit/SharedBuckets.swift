@@ -2,18 +2,25 @@ import Cryptography
 import Pipeline
 import Synchronization
 
-/// A limit of messages that several hosts keep together: of each client one number, which is compared before it is changed.
+/// A limit of messages that several hosts keep together: of each client one number.
 ///
 /// A host takes a fiftieth of a large limit at once and lets so many messages through by itself; who is refused is refused
 /// without asking until there may be room. Messages that come at the same time are asked for together.
 final class SharedBuckets: Sendable {
     /// What becomes of a message.
-    enum Verdict: Sendable {
+    enum Verdict: Equatable, Sendable {
         case admitted
         /// For so long.
         case refused(Duration)
+        /// Other hosts have been faster all the time.
+        case contended
         /// Other hosts can't be asked.
         case away
+    }
+
+    fileprivate struct Waiter {
+        let ticket: UInt64
+        let continuation: CheckedContinuation<Verdict, Never>
     }
 
     fileprivate struct Client {
@@ -22,9 +29,9 @@ final class SharedBuckets: Sendable {
         var leaseEnds: ContinuousClock.Instant?
         /// Until when nothing goes through.
         var refusedUntil: ContinuousClock.Instant?
-        /// What was read or written last.
-        var known: (rate: SharedRate, revision: UInt64)?
-        var waiting: [CheckedContinuation<Verdict, Never>] = []
+        /// Nobody else uses it while others are asked.
+        var cell: SharedCell<SharedRate>?
+        var waiting: [Waiter] = []
         var isAsking = false
     }
 
@@ -32,34 +39,32 @@ final class SharedBuckets: Sendable {
         var young: [ClientKey: Client] = [:]
         var old: [ClientKey: Client] = [:]
         var began: ContinuousClock.Instant?
-        var awayUntil: ContinuousClock.Instant?
+        var lastTicket: UInt64 = 0
     }
 
     private let capacity: Int
     private let time: Duration
-    private let link: any SharedLink
-    private let values: any SharedValues
+    private let cells: SharedCells
+    private let clock: SharedClock
     private let state = Mutex(State())
-
-    /// How long nobody is asked after nobody has answered.
-    private static let awayTime: Duration = .seconds(1)
-    /// How long a message may wait for others to be faster.
-    private static let patience: Duration = .milliseconds(1_500)
 
     /// - Parameters:
     ///   - link: The way to the other hosts.
     ///   - name: What the limit is called, the same on each host.
-    init(_ link: any SharedLink, name: String, capacity: Int, every time: Duration) {
-        (self.link, self.capacity, self.time) = (link, capacity, time)
-        values = link.values("limit-\(name)", keptFor: time * 2 + .seconds(60))
+    init(
+        _ link: any SharedLink, name: String, capacity: Int, every time: Duration, outage: SharedOutage = SharedOutage()
+    ) {
+        (self.capacity, self.time) = (capacity, time)
+        cells = SharedCells(link.values("limit-\(name)", keptFor: time * 2 + .seconds(60)), outage: outage)
+        clock = SharedClock(cells)
     }
 
     /// What becomes of a client's message; `nil` where others must be asked.
     func takeAtOnce(_ key: ClientKey) -> Verdict? {
+        if cells.outage.isLong { return .away }
         let now = ContinuousClock.now
         return state.withLock { state in
-            if !link.isConnected || state.awayUntil.map({ now < $0 }) ?? false { return .away }
-            return state.with(key, now: now, every: time) { client in
+            state.with(key, now: now, every: time) { client in
                 if let until = client.refusedUntil, now < until { return .refused(until - now) }
                 guard client.lease > 0, let end = client.leaseEnds, now < end else { return nil }
                 client.lease -= 1
@@ -68,91 +73,96 @@ final class SharedBuckets: Sendable {
         }
     }
 
-    /// What becomes of a client's message.
+    /// What becomes of a client's message. One that is cancelled is ``Verdict/contended``.
     ///
     /// - Parameter name: The client's, which other hosts know it by.
     func take(_ key: ClientKey, name: String) async -> Verdict {
         if let verdict = takeAtOnce(key) { return verdict }
-        return await withCheckedContinuation { continuation in
-            let begins = state.withLock { state in
-                state.with(key, now: .now, every: time) { client in
-                    client.waiting.append(continuation)
+        let ticket = state.withLock { state in
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let begins: Bool? = with(key) { client in
+                    if Task.isCancelled { return nil }
+                    client.waiting.append(Waiter(ticket: ticket, continuation: continuation))
                     defer { client.isAsking = true }
                     return !client.isAsking
                 }
+                guard let begins else { return continuation.resume(returning: .contended) }
+                if begins { Task { await self.ask(for: key, SharedBuckets.digest(name)) } }
             }
-            if begins { Task { await self.ask(for: key, SharedBuckets.digest(name)) } }
+        } onCancel: {
+            let waiter = with(key) { client in
+                client.waiting.firstIndex { $0.ticket == ticket }.map { client.waiting.remove(at: $0) }
+            }
+            waiter?.continuation.resume(returning: .contended)
         }
+    }
+
+    private func with<Result: Sendable>(_ key: ClientKey, _ body: (inout Client) -> Result) -> Result {
+        state.withLock { $0.with(key, now: .now, every: time, body) }
     }
 
     private func ask(for key: ClientKey, _ name: String) async {
-        var begun = ContinuousClock.now
-        while true {
-            let next = state.withLock { state in
-                state.with(key, now: .now, every: time) { client in
-                    client.isAsking = !client.waiting.isEmpty
-                    return client
-                }
-            }
-            guard next.isAsking else { return }
-            do throws(SharedFailure) {
-                if try await ask(for: key, name, next.waiting.count, next.known) { begun = .now }
-                guard .now - begun < Self.patience else { throw .away }
+        var cell = with(key, \.cell) ?? SharedCell(name, in: cells)
+        while hasWaiters(key, cell) {
+            do throws(SharedCellFailure) {
+                settle(try await take(from: &cell, for: key), of: key)
             } catch {
-                let waiting = state.withLock { state in
-                    state.awayUntil = .now + Self.awayTime
-                    return state.with(key, now: .now, every: time) { client in
-                        defer { client.waiting = [] }
-                        client.known = nil
-                        return client.waiting
-                    }
+                let waiting = with(key) { client in
+                    defer { client.waiting = [] }
+                    return client.waiting
                 }
-                for continuation in waiting { continuation.resume(returning: .away) }
+                for waiter in waiting { waiter.continuation.resume(returning: error == .away ? .away : .contended) }
             }
         }
     }
 
-    /// - Returns: Whether it is known what becomes of them; otherwise another host was faster.
-    private func ask(
-        for key: ClientKey, _ name: String, _ count: Int, _ known: (rate: SharedRate, revision: UInt64)?
-    ) async throws(SharedFailure) -> Bool {
-        var (rate, revision): (SharedRate, UInt64)
-        if let known {
-            (rate, revision) = known
-        } else {
-            let found = try await values.get(name)
-            (rate, revision) = (SharedRate(found?.bytes), found?.revision ?? 0)
+    private func hasWaiters(_ key: ClientKey, _ cell: SharedCell<SharedRate>) -> Bool {
+        with(key) { client in
+            client.isAsking = !client.waiting.isEmpty
+            if !client.isAsking { client.cell = cell }
+            return client.isAsking
         }
-        let before = rate
+    }
+
+    /// Of so many messages, those that go through and what is taken for later ones; and how long the next one has to wait.
+    private typealias Taken = (count: Int, taken: Int, wait: Int64)
+
+    private func take(
+        from cell: inout SharedCell<SharedRate>, for key: ClientKey
+    ) async throws(SharedCellFailure) -> Taken {
+        do throws(SharedFailure) {
+            try await cells.outage.bridge { () async throws(SharedFailure) in try await clock.prepare() }
+        } catch {
+            throw .away
+        }
         let length = Int64(time / .nanoseconds(1))
-        let now = Timestamp.now.microseconds * 1_000
-        let (taken, wait) = rate.take(count + capacity / 50, capacity: capacity, every: length, now: now)
-        var written = revision
-        if taken > 0 {
-            guard let new = try await values.set(name, rate.bytes, ifRevision: revision) else {
-                state.withLock { state in state.with(key, now: .now, every: time) { $0.known = nil } }
-                return false
-            }
-            written = new
+        return try await cell.change { rate in
+            let count = with(key, \.waiting.count)
+            let (taken, wait) = rate.take(count + capacity / 50, capacity: capacity, every: length, now: clock.now ?? 0)
+            return (count, taken, wait)
         }
-        let (through, refused) = state.withLock { state in
-            state.with(key, now: .now, every: time) { client in
-                client.known = (taken > 0 ? rate : before, written)
-                let (through, rest) = (client.waiting.prefix(taken), client.waiting.dropFirst(taken))
-                if taken > through.count {
-                    client.lease = taken - through.count
-                    client.leaseEnds = .now + time / 2
-                }
-                // Others that have come meanwhile are asked for with what there is then.
-                let refused = rest.prefix(max(0, count - taken))
-                client.waiting = Array(rest.dropFirst(refused.count))
-                if taken < count { client.refusedUntil = .now + .nanoseconds(wait) }
-                return (through, refused)
+    }
+
+    private func settle(_ found: Taken, of key: ClientKey) {
+        let (count, taken, wait) = found
+        let (through, refused) = with(key) { client in
+            let (through, rest) = (client.waiting.prefix(taken), client.waiting.dropFirst(taken))
+            if taken > through.count {
+                client.lease = taken - through.count
+                client.leaseEnds = .now + time / 2
             }
+            // Others that have come meanwhile are asked for with what there is then.
+            let refused = rest.prefix(max(0, count - taken))
+            client.waiting = Array(rest.dropFirst(refused.count))
+            if taken < count { client.refusedUntil = .now + .nanoseconds(wait) }
+            return (through, refused)
         }
-        for continuation in through { continuation.resume(returning: .admitted) }
-        for continuation in refused { continuation.resume(returning: .refused(.nanoseconds(max(1, wait)))) }
-        return true
+        for waiter in through { waiter.continuation.resume(returning: .admitted) }
+        for waiter in refused { waiter.continuation.resume(returning: .refused(.nanoseconds(max(1, wait)))) }
     }
 
     /// What stands for names, whatever they have in them.

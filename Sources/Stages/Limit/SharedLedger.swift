@@ -1,33 +1,6 @@
 import Pipeline
 import Synchronization
 
-/// The hosts that keep budgets together: each answers while it lives.
-final class SharedHosts: Sendable {
-    /// What this process is called among them.
-    let host: String
-    private let link: any SharedLink
-    private let listening = Mutex<(any SharedListening)?>(nil)
-
-    /// - Parameter host: Tests have several in one process.
-    init(_ link: any SharedLink, host: String = UniqueID.random().description) throws(SharedFailure) {
-        (self.link, self.host) = (link, host)
-        let listening = try link.listen(on: subject(of: host)) { [link] _, reply in
-            if let reply { link.send([], to: reply) }
-        }
-        self.listening.withLock { $0 = listening }
-    }
-
-    deinit { listening.withLock(\.self)?.cancel() }
-
-    private func subject(of host: String) -> String { "\(link.prefix)-shared-limits.\(host)" }
-
-    /// Whether nobody answers there.
-    func isDead(_ host: String) async -> Bool {
-        await link.isThere(subject(of: host), besides: subject(of: self.host), within: .seconds(2)) == false
-            && link.connectedFor > .seconds(6)
-    }
-}
-
 /// The accounts of a budget that several hosts keep together.
 final class SharedLedger: Sendable {
     private struct ID: Hashable {
@@ -38,8 +11,7 @@ final class SharedLedger: Sendable {
     /// How many accounts are kept besides those in use.
     private static let share = 5_000
 
-    private let link: any SharedLink
-    private let values: any SharedValues
+    private let cells: SharedCells
     private let hosts: SharedHosts
     /// The accounts of this host alone, for when the others can't be reached.
     private let own: TokenLedger
@@ -51,8 +23,9 @@ final class SharedLedger: Sendable {
     ///   - name: What the budget is called, the same on each host.
     ///   - own: What is known without the others.
     init(_ link: any SharedLink, hosts: SharedHosts, name: String, period: Duration, own: TokenLedger) {
-        (self.link, self.hosts, self.own) = (link, hosts, own)
-        values = link.values("budget-\(name)", keptFor: period * 2 + .seconds(60))
+        (self.hosts, self.own) = (hosts, own)
+        let values = link.values("budget-\(name)", keptFor: period * 2 + .seconds(60))
+        cells = SharedCells(values, outage: SharedOutage())
     }
 
     /// Lets a message go on once its answer may fit, or says that nothing is left.
@@ -71,7 +44,7 @@ final class SharedLedger: Sendable {
         if let claim = message.claims.lazy.compactMap({ $0 as? SharedClaim }).first(where: { $0.account === account }) {
             return claim
         }
-        if link.isConnected {
+        if !cells.outage.isLong {
             if account.isSpent { return nil }
             let waiting = account.isNew ? own.tokensLeft(of: ClientKey(user), since: now.start) : 0
             let stored = min(max(0, try await ask(now)), 1 << 60)
@@ -84,6 +57,8 @@ final class SharedLedger: Sendable {
             case .full:
                 try Task.checkCancellation()
                 throw PipelineError(.busy, "Too many messages are waiting for earlier answers", isRetryable: true)
+            case .contended:
+                throw PipelineError(.busy, "Other hosts are busy with messages of this user", isRetryable: true)
             case .away: break
             }
         }
@@ -99,7 +74,7 @@ final class SharedLedger: Sendable {
             if accounts.count >= Self.share { accounts = accounts.filter { $0.value.isActive } }
             let name = user.userID.map { "id \($0)" } ?? "row \(user.username)"
             let account = SharedAccount(
-                "\(SharedBuckets.digest(name)).\(window.start.microseconds)", in: values, hosts: hosts)
+                "\(SharedBuckets.digest(name)).\(window.start.microseconds)", in: cells, hosts: hosts)
             accounts[id] = account
             return account
         }

@@ -2,7 +2,7 @@ import Pipeline
 
 /// What all hosts know of a client's messages: until when those that were let through count. So one number stands for a bucket of
 /// tokens, which nobody has to fill.
-struct SharedRate: Equatable, Sendable {
+struct SharedRate: SharedContent {
     /// Nanoseconds since 1970.
     var end: Int64
 
@@ -13,7 +13,7 @@ struct SharedRate: Equatable, Sendable {
         self.end = end
     }
 
-    /// Nobody has come yet where there is nothing, or something that is no number.
+    /// Nobody has come yet where there is no number.
     init(_ bytes: [UInt8]?) {
         end = bytes.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
     }

@@ -109,8 +109,10 @@ private final class NATSValues: SharedValues {
                 question.finishedBytes, to: "$JS.API.DIRECT.GET.\(configuration.name)", timeout: Self.patience)
             if found.status == 404 { return nil }
             guard let revision = found.header("Nats-Sequence").flatMap({ UInt64($0) }) else { throw .timeout }
-            return SharedValue(found.payload, revision: revision)
+            let time = found.header("Nats-Time-Stamp").flatMap { Timestamp(iso8601: $0) }
+            return SharedValue(found.payload, revision: revision, setAt: time)
         } catch {
+            isThere.store(false, ordering: .relaxed)
             throw .away
         }
     }
@@ -132,7 +134,9 @@ private final class NATSValues: SharedValues {
     private func prepare() async throws(NATSError) {
         guard creates, !isThere.load(ordering: .relaxed) else { return }
         do throws(NATSError) {
-            if try await stream.stream(configuration.name) == nil { try await stream.create(configuration) }
+            if try await stream.stream(configuration.name, timeout: Self.patience) == nil {
+                try await stream.create(configuration, timeout: Self.patience)
+            }
         } catch {
             if error.isTransient { throw error }
         }
