@@ -6,9 +6,6 @@
 struct CurlLanes {
     /// Calls of a lane at once. Each lane reads the system's certificates for itself, so that it is not smaller.
     static let size = 256
-    /// Idle connections of a lane past those that are kept in all: what is free between two calls while many are open.
-    private static let slack = 4
-
     private let kept: Int
     private var counts: [Int] = []
     private var lowest = 0
@@ -44,9 +41,10 @@ struct CurlLanes {
     /// Whether there is a lane to be given up.
     var hasEmptyEnd: Bool { counts.count > max(1, (kept + Self.size - 1) / Self.size) && counts.last == 0 }
 
-    /// How many connections a lane may have, those in use included.
+    /// How many connections a lane may have, those in use included. Those behind the lowest keep what their calls have used
+    /// until they are given up: where many calls end at the same moment, as many may begin at the next.
     func connections(of lane: Int) -> Int {
-        let share = kept - lane * Self.size
-        return counts[lane] + min(Self.size, lane == 0 ? share : max(share, Self.slack))
+        let share = min(Self.size, kept - lane * Self.size)
+        return lane == 0 ? counts[lane] + share : max(counts[lane] + share, Self.size)
     }
 }

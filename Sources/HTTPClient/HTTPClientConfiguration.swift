@@ -1,7 +1,7 @@
 /// How a client treats its connections.
 package struct HTTPClientConfiguration: Sendable, Hashable {
     /// Idle connections that each thread keeps for later calls, to all hosts together; the oldest is closed when there are
-    /// more. While more than 256 calls are open, up to four more are kept for each 256 of them.
+    /// more. Past 256 calls at once, 256 more are kept for each 256 of them, until a second after the last has ended.
     /// 256 by default: as many as a model API gets calls at once before its breaker holds them back.
     package var keptConnections = 256
 

@@ -4,7 +4,7 @@
 /// for a few.
 struct SpareHandles<Handle> {
     /// Let go of where they are more, however they are used.
-    static var maxCount: Int { 512 }
+    static var maxCount: Int { 4_096 }
 
     /// Kept, however long they have not been used.
     static var fewest: Int { 64 }

@@ -66,15 +66,21 @@ struct CurlLanesTests {
         #expect((0...CurlLanes.size).map { _ in lanes.take() }.last == 1)
     }
 
-    @Test("keep as many idle connections together as are to be kept, and a few while more calls are open")
+    @Test("keep as many idle connections together as are to be kept, and as many as they had calls")
     func idleConnections() {
-        func idle(keeping kept: Int) -> [Int] {
+        /// What each lane may have with so many calls in it.
+        func connections(_ calls: Int, keeping kept: Int) -> [Int] {
             var lanes = CurlLanes(keeping: kept)
             for _ in 0..<(4 * CurlLanes.size) { _ = lanes.take() }
-            return (0..<4).map { lanes.connections(of: $0) - CurlLanes.size }
+            for lane in 0..<4 { for _ in calls..<CurlLanes.size { lanes.leave(lane) } }
+            return (0..<4).map(lanes.connections)
         }
-        #expect(idle(keeping: CurlLanes.size) == [CurlLanes.size, 4, 4, 4])
-        #expect(idle(keeping: 2 * CurlLanes.size) == [CurlLanes.size, CurlLanes.size, 4, 4])
-        #expect(idle(keeping: 1) == [1, 4, 4, 4])
+        let size = CurlLanes.size
+        #expect(connections(size, keeping: size) == [2 * size, size, size, size])
+        #expect(connections(size, keeping: 2 * size) == [2 * size, 2 * size, size, size])
+        #expect(connections(size, keeping: 1) == [size + 1, size, size, size])
+        // Many calls have ended at the same moment.
+        #expect(connections(0, keeping: size) == [size, size, size, size])
+        #expect(connections(0, keeping: 1) == [1, size, size, size])
     }
 }

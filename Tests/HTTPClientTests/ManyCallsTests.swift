@@ -132,6 +132,33 @@ struct ManyCallsTests {
         }
     }
 
+    @Test("that all end before as many begin find all their connections again")
+    func waves() async throws {
+        let (calls, rounds) = (300, 3)
+        let waves = (0..<rounds).map { _ in Barrier(count: calls) }
+        try await serving(once: true) { connection in
+            while let path = connection.request()?.line.split(separator: " ")[1] {
+                // So that all of a wave are open at once.
+                guard let wave = Int(path.dropFirst()), waves[wave].wait() else { return }
+                connection.respond(body: "hello")
+            }
+        } _: { server, client in
+            var opened: [Int] = []
+            for wave in 0..<rounds {
+                let before = server.accepted
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<calls {
+                        group.addTask { _ = try await client.send(HTTPRequest(url: server.url + "/\(wave)")) }
+                    }
+                    try await group.waitForAll()
+                }
+                opened.append(server.accepted - before)
+            }
+            // Between two of them a busy machine may let the second pass after which they are closed.
+            #expect(opened.first == calls && opened.dropFirst().contains(0), "\(opened)")
+        }
+    }
+
     @Test("over connections that the host closes after each get descriptors that were just another's, not its answers")
     func reusedDescriptors() async throws {
         try await serving { connection in
