@@ -75,11 +75,14 @@ package struct JetStream: Sendable {
     }
 
     /// Makes a consumer whose messages are pulled.
-    package func create(_ consumer: ConsumerConfiguration, of stream: String) async throws(NATSError) {
+    ///
+    /// - Returns: How many messages wait for it.
+    package func create(_ consumer: ConsumerConfiguration, of stream: String) async throws(NATSError) -> Int {
         var body = JSONText()
         body.add("stream_name", stream)
         body.add("config", raw: String(decoding: consumer.json, as: UTF8.self))
-        _ = try await call("CONSUMER.DURABLE.CREATE.\(stream).\(consumer.name)", body.finishedBytes)
+        let made = try await call("CONSUMER.DURABLE.CREATE.\(stream).\(consumer.name)", body.finishedBytes)
+        return max(0, made["num_pending"]?.whole ?? 0)
     }
 
     /// Removes a consumer; one that is not there is as good.

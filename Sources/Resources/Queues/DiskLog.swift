@@ -84,7 +84,9 @@ final class DiskLog: Sendable {
     func queue(for consumer: String, _ options: Queue.Options) async throws -> DiskQueue {
         guard let file = state.withLock(\.file) else { throw DiskLogError("the queue is not open") }
         let left = try await file.count(of: consumer)
-        let queue = DiskQueue(self, consumer: consumer, options: options, left: left)
+        // Where they can't be read nothing is counted, and what else is wrong with the file is said elsewhere.
+        let suspects = left > 0 ? try? await file.suspects(of: consumer, upTo: DiskQueue.window) : nil
+        let queue = DiskQueue(self, consumer: consumer, options: options, left: left, suspects: suspects ?? (0, [:]))
         let logger = state.withLock { state in
             state.queues.append(queue)
             return state.logger
@@ -95,6 +97,18 @@ final class DiskLog: Sendable {
             queue.refillIfLow()
         }
         return queue
+    }
+
+    /// Keeps how often processes would have died of messages, if this one did now.
+    func keep(_ deaths: [Int64: Int]) async {
+        guard let file = state.withLock(\.file) else { return }
+        do {
+            try await file.keep(deaths)
+        } catch {
+            // Then it is not counted: no message is given up for what nobody knows.
+            let logger = state.withLock(\.logger)
+            logger?.debug("Attempts can't be counted", metadata: ["detail": "\(DiskLogError.text(of: error))"])
+        }
     }
 
     /// Forgets a part that takes nothing any more.
@@ -200,7 +214,7 @@ final class DiskLog: Sendable {
             return (state.file, state.lock)
         }
         do {
-            try file?.close()
+            try await file?.close()
         } catch {
             let logger = state.withLock(\.logger)
             logger?.warning("The queue could not be closed", metadata: ["detail": "\(DiskLogError.text(of: error))"])

@@ -3,7 +3,9 @@ import Pipeline
 
 /// The SQLite file of a ``DiskLog``: a table of messages in the order in which they came.
 struct DiskLogFile: Sendable {
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
+    /// Whether the process that used it before was killed.
+    let wasKilled: Bool
 
     /// What was read of one part.
     struct Page {
@@ -41,7 +43,7 @@ struct DiskLogFile: Sendable {
                     throw DatabaseError(message: "its table 'messages' is not a queue's")
                 }
             }
-            return DiskLogFile(database: database)
+            return DiskLogFile(database: database, wasKilled: await isInUse(database))
         } catch {
             throw DiskLogError(opening: path, error)
         }
@@ -157,7 +159,8 @@ struct DiskLogFile: Sendable {
         }
     }
 
-    func close() throws {
+    func close() async throws {
+        try await database.write { try $0.execute(sql: "PRAGMA user_version = 0") }
         try database.close()
     }
 

@@ -13,6 +13,14 @@ final class DiskQueue: MessageQueue {
         var pause = DiskQueue.shortestPause
         var unreadable = 0
         var isClosed = false
+        /// The last of the messages of which an earlier process may have died.
+        var lastSuspect: Int64 = 0
+        /// How often that was so.
+        var deaths: [Int64: Int] = [:]
+        /// How many of these messages there still are.
+        var suspects = 0
+
+        func isSuspect(_ ticket: Int64) -> Bool { ticket <= lastSuspect || deaths[ticket] != nil }
         var producers = RoomWaiters()
     }
 
@@ -31,14 +39,25 @@ final class DiskQueue: MessageQueue {
     private let memory: MemoryQueue
     private let state = Mutex(State())
     private let tickets = Atomic<UInt64>(0)
+    private let mayHaveSuspects = Atomic<Bool>(false)
 
-    /// - Parameter left: How many messages an earlier process left on disk.
-    init(_ log: DiskLog, consumer: String, options: Queue.Options, left: Int) {
+    /// - Parameters:
+    ///   - left: How many messages an earlier process left on disk.
+    ///   - suspects: The number of the last of those of which a process may have died, and how often that was so.
+    init(
+        _ log: DiskLog, consumer: String, options: Queue.Options, left: Int,
+        suspects: (last: Int64, deaths: [Int64: Int])
+    ) {
         self.log = log
         self.consumer = consumer
         capacity = options.capacity ?? .max
         memory = MemoryQueue(Queue.Options(capacity: .max, lanes: options.lanes))
-        state.withLock { $0.spilled = left }
+        state.withLock { state in
+            state.spilled = left
+            (state.lastSuspect, state.deaths) = suspects
+            state.suspects = suspects.last > 0 ? min(left, DiskQueue.window) : suspects.deaths.count
+            mayHaveSuspects.store(state.suspects > 0, ordering: .relaxed)
+        }
     }
 
     var depth: Queue.Depth {
@@ -80,6 +99,12 @@ final class DiskQueue: MessageQueue {
 
     func finish(_ messages: [QueuedMessage], lane: Int) {
         memory.finish(messages, lane: lane)
+        if mayHaveSuspects.load(ordering: .relaxed) {
+            state.withLock { state in
+                state.suspects -= messages.count { state.isSuspect($0.ticket) }
+                if state.suspects <= 0 { mayHaveSuspects.store(false, ordering: .relaxed) }
+            }
+        }
         log.remove(messages)
         refillIfLow()
         if messages.count > 0, capacity < .max { wakeProducers() }
@@ -185,4 +210,25 @@ final class DiskQueue: MessageQueue {
     }
 
     func giveUp() -> [Message] { [] }
+}
+
+extension DiskQueue: AttemptKeeping {
+    var hasSuspects: Bool { mayHaveSuspects.load(ordering: .relaxed) }
+
+    func deaths(of messages: [QueuedMessage]) -> [Int?] {
+        state.withLock { state in
+            messages.map { state.isSuspect($0.ticket) ? state.deaths[$0.ticket] ?? 0 : nil }
+        }
+    }
+
+    func attemptsBegin(_ messages: [QueuedMessage]) async { await keep(messages, adding: 1) }
+
+    func attemptsEnd(_ messages: [QueuedMessage]) async { await keep(messages, adding: 0) }
+
+    private func keep(_ messages: [QueuedMessage], adding death: Int) async {
+        let deaths = state.withLock { state in
+            messages.map { ($0.ticket, (state.deaths[$0.ticket] ?? 0) + death) }
+        }
+        await log.keep(Dictionary(deaths) { first, _ in first })
+    }
 }

@@ -176,4 +176,33 @@ struct PartitionTests {
         #expect(abandoned.note(["used", "left"], start + .seconds(17), where: isUnused).isEmpty)
         #expect(abandoned.note(["used", "left"], start + .seconds(34), where: isUnused) == ["left"])
     }
+
+    @Test("keeps how often processes died of a message that waited when it came, and of no other")
+    func attempts() throws {
+        let (poison, other, new) = (UniqueID.random(), UniqueID.random(), UniqueID.random())
+        var attempts = Attempts()
+        attempts.begin(3, (Array("{\"\(poison)\":2,\"gone\":1}".utf8), 7), waiting: 2)
+        attempts.came(10, poison, of: 3)
+        attempts.came(11, other, of: 3)
+        attempts.came(12, new, of: 3)
+        #expect(attempts.deaths(of: 10, in: 3) == 2 && attempts.deaths(of: 11, in: 3) == 0)
+        #expect(attempts.deaths(of: 12, in: 3) == nil && attempts.deaths(of: 10, in: 4) == nil)
+        #expect(attempts.note(10, of: 3, isBegun: true) && !attempts.note(12, of: 3, isBegun: true))
+        let begun = try #require(attempts.value(of: 3))
+        #expect(String(decoding: begun.bytes, as: UTF8.self) == "{\"\(poison)\":3}" && begun.revision == 7)
+        #expect(attempts.note(10, of: 3, isBegun: false) && !attempts.note(10, of: 3, isBegun: false))
+        attempts.gone(10, of: 3)
+        #expect(attempts.value(of: 3).map { String(decoding: $0.bytes, as: UTF8.self) } == "{}")
+        attempts.gone(11, of: 3)
+        #expect(attempts.isEmpty)
+    }
+
+    @Test("counts nothing where what was kept can't be asked, or nothing waits")
+    func noAttempts() {
+        var attempts = Attempts()
+        attempts.begin(3, nil, waiting: 5)
+        attempts.begin(4, ([], 0), waiting: 0)
+        attempts.came(1, .random(), of: 3)
+        #expect(attempts.isEmpty && attempts.value(of: 3) == nil)
+    }
 }

@@ -32,6 +32,8 @@ package final class Background: PendingQueue {
     private let hasSeenUnfit = Atomic<Bool>(false)
     /// Whether the time is over in which what waits may be worked on.
     private let isGivingUp = Atomic<Bool>(false)
+    /// That of a message of which a process has died.
+    let turn = Turn()
     private let succession = Mutex(Succession.none)
     /// Takes what fails for good; `nil` where the file names no dead letters.
     let letters: DeadLetterWriter?
@@ -171,7 +173,7 @@ package final class Background: PendingQueue {
     private func startWorkers(_ step: StepRunner) {
         if isLeft.load(ordering: .relaxed) { return }
         let queue = current
-        let shared = shared
+        let (shared, keeping) = (shared, queue as? any AttemptKeeping)
         let worker = BackgroundWorker(step: step, policy: policy, logger: logger, background: self)
         let tasks = (0..<lanes.withLock(\.self)).map { lane in
             Task {
@@ -183,11 +185,15 @@ package final class Background: PendingQueue {
                         if batch.isEmpty { continue }
                     }
                     if isReplaced.load(ordering: .relaxed) { return queue.putBack(batch, lane: lane) }
-                    let result = await worker.work(on: batch, from: queue, lane: lane)
-                    queue.finish(result.done, lane: lane)
-                    guard result.ended == batch.count else {
-                        return queue.putBack(Array(batch[result.ended...]), lane: lane)
+                    let ended: Int
+                    if let keeping, keeping.hasSuspects {
+                        ended = await worker.workCautiously(on: batch, from: keeping, lane: lane)
+                    } else {
+                        let result = await worker.work(on: batch, from: queue, lane: lane)
+                        queue.finish(result.done, lane: lane)
+                        ended = result.ended
                     }
+                    guard ended == batch.count else { return queue.putBack(Array(batch[ended...]), lane: lane) }
                     if isReplaced.load(ordering: .relaxed) { return }
                 }
             }

@@ -36,10 +36,13 @@ struct BackgroundWorker: Sendable {
 
     /// Works on messages that wait together.
     ///
+    /// - Parameter suspects: The queue, where a process may have died of some of them.
     /// - Returns: Those that have ended, well or not; fewer than all only where the rest stays in its queue.
-    func work(on batch: [QueuedMessage], from queue: any MessageQueue, lane: Int) async -> Result {
+    func work(
+        on batch: [QueuedMessage], from queue: any MessageQueue, lane: Int, suspects: (any AttemptKeeping)? = nil
+    ) async -> Result {
         step.meter?.arrived(batch.count)
-        let origin = DeadLetterWriter.Origin(queue: queue, lane: lane)
+        let origin = DeadLetterWriter.Origin(queue: queue, lane: lane, suspects: suspects)
         if let batchStage, batch.count > 1 { return await work(on: batch[...], of: origin, by: batchStage) }
         var result = Result()
         for queued in batch {
@@ -56,7 +59,7 @@ struct BackgroundWorker: Sendable {
     ) async -> Result {
         if batch.count == 1, let only = batch.first { return await end(of: only, from: origin) ?? Result() }
         do {
-            try await run(batch.map(\.message), by: stage)
+            try await run(batch, of: origin, by: stage)
             return Result(done: Array(batch), ended: batch.count)
         } catch is LeftInQueue {
             return Result()
@@ -69,8 +72,11 @@ struct BackgroundWorker: Sendable {
         }
     }
 
-    private func run(_ batch: [Message], by stage: any BatchStage) async throws {
-        try await throughOutages(orUnansweredStore: false) {
+    private func run(
+        _ queued: ArraySlice<QueuedMessage>, of origin: DeadLetterWriter.Origin, by stage: any BatchStage
+    ) async throws {
+        let batch = queued.map(\.message)
+        try await throughOutages(of: queued, origin, orUnansweredStore: false) {
             var time = step.meter?.now ?? 0
             let spans = batch.compactMap { $0.trace?.begin(step.label, batchOf: batch.count) }
             var failure: (any Error)?
@@ -101,7 +107,7 @@ struct BackgroundWorker: Sendable {
         var time: UInt64 = 0
         do {
             do {
-                try await throughOutages {
+                try await throughOutages(of: [queued], origin) {
                     time = step.meter?.now ?? 0
                     try await run(&message)
                 }
@@ -122,13 +128,25 @@ struct BackgroundWorker: Sendable {
             }
         } catch {
             if background.mayLeave, Task.isCancelled { return nil }
-            logger.failure(error, of: message)
-            background.count { $0.failed += 1 }
-            background.giveUpAnswer(to: message)
-            let letter = DeadLetter(message, step: step.label, error: error)
-            guard background.letters?.write(letter, of: queued, from: origin) ?? true else { return Result(ended: 1) }
+            return fail(queued, message, with: error, from: origin)
         }
         return Result(done: [queued], ended: 1)
+    }
+
+    /// A message has failed for good.
+    ///
+    /// - Parameter message: What the stage has made of it; as it was in the queue where it was not run.
+    func fail(
+        _ queued: QueuedMessage, _ message: Message? = nil, with error: PipelineError,
+        from origin: DeadLetterWriter.Origin
+    ) -> Result {
+        let message = message ?? queued.message
+        logger.failure(error, of: message)
+        background.count { $0.failed += 1 }
+        background.giveUpAnswer(to: message)
+        let letter = DeadLetter(message, step: step.label, error: error)
+        let isWritten = background.letters?.write(letter, of: queued, from: origin) ?? true
+        return Result(done: isWritten ? [queued] : [], ended: 1)
     }
 
     private func run(_ message: inout Message) async throws(PipelineError) {
@@ -144,6 +162,7 @@ struct BackgroundWorker: Sendable {
     ///
     /// - Parameter waitsForStore: Whether a deadline that passed while storing counts as an outage.
     private func throughOutages(
+        of messages: ArraySlice<QueuedMessage>, _ origin: DeadLetterWriter.Origin,
         orUnansweredStore waitsForStore: Bool = true, _ body: () async throws -> Void
     ) async throws {
         var pause = Duration.milliseconds(50)
@@ -154,6 +173,8 @@ struct BackgroundWorker: Sendable {
             } catch let error as PipelineError where error.isOutage && !Task.isCancelled {
                 if error.isUnansweredStore, !waitsForStore { throw error }
                 if background.mayLeave { throw LeftInQueue() }
+                // Who is killed while it waits for a database has not died of a message.
+                if !isReported, let queue = origin.suspects { await queue.attemptsEnd(Array(messages)) }
                 if !isReported {
                     logger.warning(
                         "\(error.message); messages wait until it is back",

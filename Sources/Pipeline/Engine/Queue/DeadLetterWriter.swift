@@ -8,6 +8,8 @@ final class DeadLetterWriter: Sendable {
     struct Origin: Sendable {
         let queue: any MessageQueue
         let lane: Int
+        /// The queue, where a process may have died of the message.
+        var suspects: (any AttemptKeeping)?
     }
 
     private struct Unwritten {

@@ -27,6 +27,9 @@ final class NATSLink: Sendable {
     /// How long the start waits for a server; after that it goes on without.
     private static let patience = Duration.seconds(2)
 
+    /// How long it is kept that a process died while it worked on a message.
+    private static let attempts = Duration.seconds(7 * 86_400)
+
     private let state = Mutex(State())
 
     var connection: NATSConnection? { state.withLock(\.connection) }
@@ -181,7 +184,8 @@ final class NATSLink: Sendable {
         let servers = NATSAddresses.shown(settings.servers)
         let queue = PartitionedQueue(
             JetStream(connection), stream: stream.name, label: label, options: options,
-            location: "the stream '\(stream.name)' at \(servers)", logger: logger
+            location: "the stream '\(stream.name)' at \(servers)", logger: logger,
+            attempts: hosts?.values("attempts", keptFor: NATSLink.attempts)
         ) { [weak self] in self?.isStillThere($0) ?? false }
         let isChecked = state.withLock { state in
             state.queues.append(queue)

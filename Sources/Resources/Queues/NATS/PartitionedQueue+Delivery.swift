@@ -55,6 +55,9 @@ extension PartitionedQueue {
                 id: content.id, partition: partition, acknowledgement: delivery.acknowledgementSubject,
                 consumer: delivery.consumer, nextSign: .now + Partition.sign)
             state.add(taken, as: ticket)
+            if !state.attempts.isEmpty, delivery.deliveries == 1 {
+                state.attempts.came(ticket, content.id, of: partition)
+            }
             return (.taken, false)
         }
         if case .acknowledge(let word) = verdict {
@@ -99,6 +102,7 @@ extension PartitionedQueue {
     func loseLocked(_ partition: Int, _ state: inout State) {
         guard let consumer = state.partitions[partition].end() else { return }
         state.leftovers.append(consumer)
+        state.attempts.end(partition)
         withdrawLocked(of: consumer, &state)
     }
 

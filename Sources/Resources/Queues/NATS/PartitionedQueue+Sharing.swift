@@ -160,8 +160,9 @@ extension PartitionedQueue {
         let configuration = ConsumerConfiguration(
             name: name, filter: "\(subject).\(partition)", ackWait: Partition.patience,
             maxAckPending: Partition.unacknowledged, inactiveThreshold: Partition.lease)
+        let waiting: Int
         do {
-            try await jetStream.create(configuration, of: stream)
+            waiting = try await jetStream.create(configuration, of: stream)
         } catch {
             let isAnothers = if case .api(JetStream.Code.notUnique, _, _) = error { true } else { false }
             state.withLock { state in
@@ -171,6 +172,7 @@ extension PartitionedQueue {
             }
             return isAnothers ? false : nil
         }
+        let kept = await keptAttempts(of: partition, waiting: waiting)
         let pulls = state.withLock { state in
             guard !state.isClosed, connection.isConnected else {
                 state.leftovers.append(name)
@@ -178,6 +180,8 @@ extension PartitionedQueue {
             }
             state.partitions[partition].begin(name, keptUntil: until ?? .now)
             state.givenBack.forget(partition: partition)
+            state.attempts.begin(partition, kept, waiting: waiting)
+            mayHaveSuspects.store(!state.attempts.isEmpty, ordering: .relaxed)
             state.group.take(partition)
             return state.pulls(of: CollectionOfOne(partition))
         }

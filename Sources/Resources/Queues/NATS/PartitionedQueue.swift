@@ -23,6 +23,9 @@ final class PartitionedQueue: SharedMessageQueue {
         /// What was finished lately: it may come again where its acknowledgement was lost.
         var finished = RecentlyFinished(limit: 20_000)
         var givenBack = GivenBack()
+        var attempts = Attempts()
+        /// What writes down ``attempts``.
+        var keeping: Task<Void, Never>?
         /// What this process has handed over and not finished itself, for the history of its sessions.
         var handedOver = HandedOver()
         var isClosed = false
@@ -76,14 +79,19 @@ final class PartitionedQueue: SharedMessageQueue {
     let tickets = Atomic<UInt64>(0)
     /// Whether messages of some sessions were given back, and others of theirs wait for them.
     let hasGivenBack = Atomic<Bool>(false)
+    /// Whether a process may have died of messages that are here, or come.
+    let mayHaveSuspects = Atomic<Bool>(false)
+    /// Where that is kept.
+    let attemptValues: (any SharedValues)?
 
     var connection: NATSConnection { jetStream.connection }
 
     init(
         _ jetStream: JetStream, stream: String, label: String, options: Queue.Options, location: String, logger: Logger,
+        attempts: (any SharedValues)?,
         isStillThere: @escaping @Sendable (StreamInfo?) -> Bool
     ) {
-        self.isStillThere = isStillThere
+        (self.isStillThere, attemptValues) = (isStillThere, attempts)
         (self.jetStream, self.stream, self.location) = (jetStream, stream, location)
         pipelineSubject = "\(stream).\(SharedName.escaped(options.pipeline))"
         subject = "\(pipelineSubject).\(SharedName.escaped(label))"
@@ -156,6 +164,7 @@ final class PartitionedQueue: SharedMessageQueue {
             state.lastChange = .now
             if partitions.contains(where: { state.partitions[$0].isLeaving }) { state.kick() }
             hasGivenBack.store(!state.givenBack.isEmpty, ordering: .relaxed)
+            mayHaveSuspects.store(!state.attempts.isEmpty, ordering: .relaxed)
             return (acknowledgements, state.pulls(of: partitions), state.producers.take(messages.count))
         }
         connection.acknowledge(acknowledgements, .done)
@@ -228,6 +237,7 @@ extension PartitionedQueue.State {
     mutating func remove(_ ticket: Int64) -> PartitionedQueue.Taken? {
         guard let message = taken.removeValue(forKey: ticket) else { return nil }
         partitions[message.partition].here -= 1
+        if !attempts.isEmpty { attempts.gone(ticket, of: message.partition) }
         return message
     }
 
