@@ -2,12 +2,13 @@
 ///
 /// It follows from how many came lately to a client on one event loop: with few of them a wait would only delay.
 struct WordPace {
-    /// The longest wait. Pages are drawn less often, and models give a word every 10 to 100 ms.
-    static let longestWait = Duration.milliseconds(10)
+    /// The longest wait. Pages are drawn less often (every 17 ms), and models give a word every 10 to 100 ms.
+    static let longestWait = Duration.milliseconds(15)
     private static let shortestWait = Duration.milliseconds(1)
 
-    /// Words that are waited for; more of them spare little.
-    private static let wanted = 16.0
+    /// Words that are waited for; more of them spare little: with 16 a word costs a tenth more, with 64 it would wait for
+    /// longer than it may.
+    private static let wanted = 32.0
     /// Fewer than these are not worth a wait, which is a wake-up of its own.
     private static let worthwhile = 2.5
     /// Words that are worked on before the loop looks at its other sockets, while calls begin: who makes one, or waits for
