@@ -19,7 +19,7 @@ from report import judge, report
 from servers import Failed
 from targets import not_slower
 
-PARTS = ["echo", "flow", "streams", "post", "stored", "memory", "attack", "start", "engine"]
+PARTS = ["echo", "flow", "streams", "post", "stored", "nats", "memory", "attack", "start", "engine"]
 
 
 def options():

@@ -1,14 +1,15 @@
-"""The databases beside the host, on the load's core: a real PostgreSQL, and the tests' stand-in for Supabase over it."""
+"""What stands beside the host, on the load's core: a real PostgreSQL, the tests' stand-in for Supabase over it, and NATS."""
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 
 from build import HERE
 from peers import POSTGRES
-from servers import LOAD_CORE, wait_for_port
+from servers import LOAD_CORE, Failed, free_port, wait_for_port
 
 TESTS = HERE.parent / "Tests/Integration"
 sys.path.insert(0, str(TESTS))
@@ -48,6 +49,26 @@ def databases():
             rest.wait()
     finally:
         server.end()
+
+
+@contextlib.contextmanager
+def nats():
+    """The process of a server with JetStream, and its port in `port`."""
+    program = shutil.which("nats-server", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not program:
+        raise Failed("there is no nats-server; scripts/setup --bench installs it")
+    with tempfile.TemporaryDirectory(prefix="bench-nats-") as folder:
+        port = free_port()
+        with on_load_core():
+            server = subprocess.Popen([program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", folder],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for_port(port)
+            server.port = port
+            yield server
+        finally:
+            server.kill()
+            server.wait()
 
 
 def migrate(program, environment):

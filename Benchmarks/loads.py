@@ -13,12 +13,13 @@ from servers import LOAD_CORE, Failed, Model
 others = []
 
 
-def load(server, tool="wsload", **options):
-    """Runs a load against a server, whose processor time it takes in the part that is measured."""
+def load(server, tool="wsload", beside=(), **options):
+    """Runs a load against a server, whose processor time it takes in the part that is measured; and that of processes beside
+    it."""
     arguments = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
                  for name, value in options.items() if value is not None and value is not False]
     if server.pid:
-        arguments.append(f"--pid={server.pid}")
+        arguments += [f"--pid={pid}" for pid in server.pids] + [f"--beside={pid}" for pid in beside]
     result = subprocess.run(
         [TOOLS / tool, f"--port={server.port}", *arguments], capture_output=True, text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))

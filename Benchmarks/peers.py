@@ -4,9 +4,10 @@ import copy
 import os
 import pathlib
 import shlex
+import subprocess
 
 from build import BUILD, HERE, PRODUCTS, ROOT, TOOLS
-from servers import SERVER_CORE, Direct, Server
+from servers import SERVER_CORE, Direct, Failed, Server
 
 ECHO = "pipeline: echo\nresources: {model: echo}\nstages: [receive, validate, complete, respond]\n"
 GUARDED = ECHO + ("host:\n  compression: true\n  limits: {connections: 15000, connections_per_address: 12000, "
@@ -28,6 +29,32 @@ def host(pipeline, name="stagecoach", cores=SERVER_CORE, **load):
     server = Server(name, [program, "serve", "pipeline.yaml", "--port", "PORT"], pipeline, cores, ["stagecoach"], **load)
     server.is_ours = True
     return server
+
+
+class Worked(Server):
+    """A host that works on nothing that others can work on, and a worker beside it."""
+
+    def __init__(self, pipeline, name):
+        command = [PRODUCTS / "stagecoach", "serve", "--no-work", "pipeline.yaml", "--port", "PORT"]
+        super().__init__(name, command, pipeline, needs=["stagecoach"])
+        self.is_ours = True
+
+    def start(self, environment={}):
+        super().start(environment)
+        self.worker = self.run([self.command[0], "work", "pipeline.yaml"], environment, subprocess.PIPE)
+        for line in self.worker.stdout:
+            if line.startswith("working on"):
+                return
+        self.stop()
+        raise Failed(f"{self.name}: the worker did not start")
+
+    def stop(self):
+        self.end(self.worker)
+        super().stop()
+
+    @property
+    def pids(self):
+        return [self.pid, self.worker.pid]
 
 
 def with_program(server, program, name=None):

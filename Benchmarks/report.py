@@ -3,7 +3,7 @@
 import statistics
 
 HEADINGS = {"rate": "a second", "p50": "p50 µs", "p99": "p99 µs", "cpu": "CPU µs each", "bytes": "bytes", "lost": "lost", "errors": "errors",
-            "alone": "p99 alone µs", "joining": "to join µs", "late99": "late p99 µs", "late": "late max µs",
+            "host": "host µs", "worker": "worker µs", "nats": "NATS µs", "alone": "p99 alone µs", "joining": "to join µs", "late99": "late p99 µs", "late": "late max µs",
             "first99": "first p99 µs", "own": "its own bytes", "ms": "ms", "ns": "ns each"}
 
 

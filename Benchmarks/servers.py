@@ -42,10 +42,7 @@ class Server:
         command = [self.command[0], *(re.sub("|".join(values), lambda found: str(values[found[0]]), str(part))
                                       for part in self.command[1:])]
         started = time.monotonic()
-        self.process = subprocess.Popen(
-            command, cwd=self.folder.name, stdout=subprocess.PIPE if self.ready is None else subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment},
-            preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
+        self.process = self.run(command, environment, subprocess.PIPE if self.ready is None else subprocess.DEVNULL)
         try:
             if self.ready is None and not self.process.stdout.readline().startswith("listening on"):
                 raise Failed(f"{self.name} did not start")
@@ -57,18 +54,31 @@ class Server:
             self.stop()
             raise
 
+    def run(self, command, environment, output):
+        return subprocess.Popen(
+            command, cwd=self.folder.name, stdout=output, stderr=subprocess.DEVNULL, text=True,
+            env={**os.environ, **environment}, preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
+
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.end(self.process)
         self.folder.cleanup()
+
+    def end(self, process):
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def pids(self):
+        """Of all processes that serve."""
+        return [self.pid]
 
     def cpu_seconds(self):
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()

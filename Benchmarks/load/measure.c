@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static int processes[MOST_PROCESSES], process_count;
+static int are_servers[MOST_PROCESSES];
 
 void fail(const char *what) {
     fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, errno ? strerror(errno) : "unexpected");
@@ -49,19 +50,25 @@ double percentile(const Histogram *histogram, double share) {
 
 double worst(const Histogram *histogram) { return histogram->worst / 1e3; }
 
-void watch_process(int pid) {
+void watch_process(int pid, int is_server) {
     if (process_count == MOST_PROCESSES) fail("too many processes");
+    are_servers[process_count] = is_server;
     processes[process_count++] = pid;
+}
+
+int watched_processes(void) { return process_count; }
+
+double seconds_of_process(int index) {
+    clockid_t clock;
+    struct timespec time;
+    if ((errno = clock_getcpuclockid(processes[index], &clock)) || clock_gettime(clock, &time)) fail("a process's clock");
+    return time.tv_sec + time.tv_nsec / 1e9;
 }
 
 double processor_seconds(void) {
     double sum = 0;
-    for (int index = 0; index < process_count; index++) {
-        clockid_t clock;
-        struct timespec time;
-        if ((errno = clock_getcpuclockid(processes[index], &clock)) || clock_gettime(clock, &time)) fail("a process's clock");
-        sum += time.tv_sec + time.tv_nsec / 1e9;
-    }
+    for (int index = 0; index < process_count; index++)
+        if (are_servers[index]) sum += seconds_of_process(index);
     return sum;
 }
 

@@ -20,10 +20,14 @@ void record(Histogram *histogram, uint64_t nanoseconds);
 double percentile(const Histogram *histogram, double share);
 double worst(const Histogram *histogram);
 
-/* The processes whose processor time is asked for. */
-void watch_process(int pid);
+/* A process whose processor time is asked for, as one of the servers or of what stands beside them. */
+void watch_process(int pid, int is_server);
 
-/* Seconds that they have used so far, user and system, their ended threads included. */
+/* How many they are, and the seconds that one of them has used so far, user and system, its ended threads included. */
+int watched_processes(void);
+double seconds_of_process(int index);
+
+/* The same of the servers together. */
 double processor_seconds(void);
 
 /* Seconds that the servers' processor, the first, has been busy with whatever it is. */

@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
         case 'c': number = atoi(optarg); break;
         case 's': seconds = atof(optarg); break;
         case 'W': warm_up = atof(optarg); break;
-        case 'i': watch_process(atoi(optarg)); break;
+        case 'i': watch_process(atoi(optarg), 1); break;
         default: return 2;
         }
     }

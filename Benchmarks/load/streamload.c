@@ -155,7 +155,7 @@ int main(int argc, char **argv) {
         case 'S': settle = atof(optarg); break;
         case 's': seconds = atof(optarg); break;
         case 'a': is_again = 1; break;
-        case 'i': watch_process(atoi(optarg)); break;
+        case 'i': watch_process(atoi(optarg), 1); break;
         default: return 2;
         }
     }

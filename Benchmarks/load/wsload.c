@@ -13,9 +13,11 @@
                         answer, at most 20 s longer
      --expect TEXT      what answers begin with; any others are counted as errors
      --pid PID          whose processor time is told; several times for several
+     --beside PID       the same of a process that is none of the servers
 
    Prints one JSON object: messages whose answers came in the measured part, errors (of all that came in it), seconds,
-   messages_per_second, cpu_seconds, busy_seconds of the servers' processor, and p50, p90, p99, p999 and max in microseconds.
+   messages_per_second, cpu_seconds of the servers, busy_seconds of their processor, each_seconds of each process that was
+   named, in this order, and p50, p90, p99, p999 and max in microseconds.
    A connection that ends early or speaks nonsense ends the run with status 1. */
 
 #define _GNU_SOURCE
@@ -161,7 +163,7 @@ int main(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'}, {"path", 1, 0, 'P'}, {"connections", 1, 0, 'c'}, {"seconds", 1, 0, 's'}, {"bytes", 1, 0, 'b'},
         {"ahead", 1, 0, 'a'}, {"rate", 1, 0, 'r'}, {"wait", 1, 0, 'w'}, {"spread", 1, 0, 'S'}, {"warm-up", 1, 0, 'W'},
-        {"expect", 1, 0, 'e'}, {"pid", 1, 0, 'i'}, {0}};
+        {"expect", 1, 0, 'e'}, {"pid", 1, 0, 'i'}, {"beside", 1, 0, 'B'}, {0}};
     int port = 0, number = 64, option;
     double seconds = 3, rate = 0, wait = 0, spread = 0, warm_up = 0;
     long bytes = 64;
@@ -179,7 +181,8 @@ int main(int argc, char **argv) {
         case 'S': spread = atof(optarg); break;
         case 'W': warm_up = atof(optarg); break;
         case 'e': expected = optarg; break;
-        case 'i': watch_process(atoi(optarg)); break;
+        case 'i': watch_process(atoi(optarg), 1); break;
+        case 'B': watch_process(atoi(optarg), 0); break;
         default: return 2;
         }
     }
@@ -199,7 +202,7 @@ int main(int argc, char **argv) {
     uint64_t start = now(), begin = start + (spread + warm_up) * 1e9, end = -1, sent = 0;
     uint64_t latest = begin + (rate ? 0 : 20000000000ull);
     int next = 0;
-    double cpu = 0, busy = 0;
+    double cpu = 0, busy = 0, each[MOST_PROCESSES];
     if (!rate)
         for (int index = 0; index < number; index++) add_timer((Timer){start + chance() * spread * 1e9, index, 0});
     for (uint64_t time = now(); time < end; time = now()) {
@@ -208,6 +211,7 @@ int main(int argc, char **argv) {
             begin = time;
             end = begin + seconds * 1e9;
             cpu = processor_seconds();
+            for (int index = 0; index < watched_processes(); index++) each[index] = seconds_of_process(index);
             busy = busy_seconds();
         }
         while (first_timer() && first_timer()->due <= time) send_frames(&connections[take_first_timer().index], ahead);
@@ -224,11 +228,14 @@ int main(int argc, char **argv) {
         for (int index = 0; index < ready; index++) serve(events[index], !rate);
     }
     cpu = processor_seconds() - cpu;
+    for (int index = 0; index < watched_processes(); index++) each[index] = seconds_of_process(index) - each[index];
     busy = busy_seconds() - busy;
     double taken = (now() - begin) / 1e9;
     printf("{\"messages\":%llu,\"errors\":%llu,\"seconds\":%.3f,\"messages_per_second\":%.1f,\"cpu_seconds\":%.6f,"
-           "\"busy_seconds\":%.3f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
+           "\"busy_seconds\":%.3f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,\"each_seconds\":[",
            (unsigned long long)delays.count, (unsigned long long)errors, taken, delays.count / taken, cpu, busy, percentile(&delays, 0.5),
            percentile(&delays, 0.9), percentile(&delays, 0.99), percentile(&delays, 0.999), worst(&delays));
+    for (int index = 0; index < watched_processes(); index++) printf("%s%.6f", index ? "," : "", each[index]);
+    printf("]}\n");
     return 0;
 }

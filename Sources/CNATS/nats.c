@@ -36,6 +36,13 @@ static struct {
 #undef DECLARE
 } library;
 
+// Two functions of the library that its header doesn't show. The library's name holds the second number of its version, with
+// which they could change. With them messages are taken and freed on the thread that has read them; without, the library hands
+// each to a thread of its own and to another that frees it, which costs as much as all the rest.
+typedef void (*message_filter)(natsConnection *, natsMsg **, void *);
+static void (*set_filter)(natsConnection *, message_filter, void *);
+static void (*free_message)(void *);
+
 static pthread_once_t loaded = PTHREAD_ONCE_INIT;
 static char load_problem[512];
 
@@ -58,6 +65,8 @@ static void load(void) {
         snprintf(load_problem, sizeof load_problem, SONAME " has no '%s'", #name);
     FUNCTIONS(FIND)
 #undef FIND
+    set_filter = (__typeof__(set_filter))dlsym(handle, "natsConn_setFilterWithClosure");
+    free_message = (__typeof__(free_message))dlsym(handle, "natsMsg_free");
 }
 
 const char *stagecoach_nats_load(void) {
@@ -67,47 +76,91 @@ const char *stagecoach_nats_load(void) {
 
 struct stagecoach_nats {
     natsConnection *connection;
-    int set, bell, socket;
-    int reads, writes;
+    // The thread that waits.
+    pthread_t thread;
+    int set, bell; // The bell is the caller's.
+    // Of what follows, also which events are watched; the library changes it on threads of its own, too.
+    pthread_mutex_t lock;
+    int socket, reads, writes;
+    uint32_t watched;
+    // Whether the thread is to write before it waits. Its own.
+    int writes_soon;
     // The caller and the library.
     int users;
+    char *inbox;
+    size_t inbox_length;
     void *context;
+    void (*received)(void *, stagecoach_nats_message);
     void (*changed)(void *, int, const char *);
 };
 
-// The library calls these with its lock on the connection, one after the other.
-static natsStatus watch(struct stagecoach_nats *self) {
-    struct epoll_event event = {.events = (self->reads ? EPOLLIN | EPOLLRDHUP : 0u) | (self->writes ? EPOLLOUT : 0u)};
-    if (self->socket < 0) return NATS_OK;
-    if (!event.events) {
-        epoll_ctl(self->set, EPOLL_CTL_DEL, self->socket, &event);
-        return NATS_OK;
-    }
-    event.data.fd = self->socket;
-    if (epoll_ctl(self->set, EPOLL_CTL_MOD, self->socket, &event) == 0) return NATS_OK;
-    return epoll_ctl(self->set, EPOLL_CTL_ADD, self->socket, &event) == 0 ? NATS_OK : NATS_SYS_ERROR;
+// Takes a message that is for the connection's own inbox, or that a consumer has delivered to it.
+static void take(natsConnection *connection, natsMsg **message, void *closure) {
+    (void)connection;
+    struct stagecoach_nats *self = closure;
+    natsMsg *taken = *message;
+    const char *reply = library.natsMsg_GetReply(taken);
+    // What a consumer delivers has the subject under which it is in the stream.
+    if (strncmp(library.natsMsg_GetSubject(taken), self->inbox, self->inbox_length) != 0 &&
+        (!reply || strncmp(reply, "$JS.ACK.", 8) != 0))
+        return;
+    *message = NULL;
+    self->received(self->context, taken);
 }
 
+// With the lock.
+static natsStatus watch(struct stagecoach_nats *self) {
+    struct epoll_event event = {.events = (self->reads ? EPOLLIN | EPOLLRDHUP : 0u) | (self->writes ? EPOLLOUT : 0u)};
+    if (self->socket < 0 || event.events == self->watched) return NATS_OK;
+    event.data.fd = self->socket;
+    if (!event.events) {
+        epoll_ctl(self->set, EPOLL_CTL_DEL, self->socket, &event);
+    } else if (epoll_ctl(self->set, EPOLL_CTL_MOD, self->socket, &event) < 0 &&
+               epoll_ctl(self->set, EPOLL_CTL_ADD, self->socket, &event) < 0) {
+        return NATS_SYS_ERROR;
+    }
+    self->watched = event.events;
+    return NATS_OK;
+}
+
+// The library calls these with its lock on the connection, one after the other.
 static natsStatus attach(void **user_data, void *loop, natsConnection *connection, natsSock socket) {
     struct stagecoach_nats *self = loop;
     *user_data = self;
     self->connection = connection;
+    if (set_filter) set_filter(connection, take, self);
+    pthread_mutex_lock(&self->lock);
     self->socket = socket;
     self->reads = 1;
     self->writes = 0;
-    return watch(self);
+    self->watched = 0;
+    natsStatus status = watch(self);
+    pthread_mutex_unlock(&self->lock);
+    return status;
 }
 
 static natsStatus want_reads(void *user_data, bool add) {
     struct stagecoach_nats *self = user_data;
+    pthread_mutex_lock(&self->lock);
     self->reads = add;
-    return watch(self);
+    natsStatus status = watch(self);
+    pthread_mutex_unlock(&self->lock);
+    return status;
 }
 
 static natsStatus want_writes(void *user_data, bool add) {
     struct stagecoach_nats *self = user_data;
+    natsStatus status = NATS_OK;
+    pthread_mutex_lock(&self->lock);
     self->writes = add;
-    return watch(self);
+    // Most often all of it can be written at once, when the thread has handed over what it has.
+    if (add && pthread_equal(pthread_self(), self->thread)) {
+        self->writes_soon = 1;
+    } else {
+        status = watch(self);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return status;
 }
 
 static natsStatus detach(void *user_data) {
@@ -131,7 +184,8 @@ static void on_disconnected(natsConnection *connection, void *closure) {
 static void leave(struct stagecoach_nats *self) {
     if (__atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) > 0) return;
     close(self->set);
-    close(self->bell);
+    pthread_mutex_destroy(&self->lock);
+    free(self->inbox);
     free(self);
 }
 
@@ -185,12 +239,22 @@ struct stagecoach_nats *stagecoach_nats_open(const struct stagecoach_nats_option
     natsOptions *settings = NULL;
     natsStatus status = NATS_NO_MEMORY;
     if (!self) goto failed;
-    *self = (struct stagecoach_nats){.socket = -1, .users = 2, .context = options->context, .changed = options->changed};
+    *self = (struct stagecoach_nats){.set = -1,
+                                     .bell = options->bell,
+                                     .socket = -1,
+                                     .users = 2,
+                                     .thread = pthread_self(),
+                                     .inbox = strdup(options->inbox),
+                                     .context = options->context,
+                                     .received = options->received,
+                                     .changed = options->changed};
+    if (!self->inbox) goto failed;
+    self->inbox_length = strlen(self->inbox);
+    pthread_mutex_init(&self->lock, NULL);
     self->set = epoll_create1(EPOLL_CLOEXEC);
-    self->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = -1};
     status = NATS_SYS_ERROR;
-    if (self->set < 0 || self->bell < 0 || epoll_ctl(self->set, EPOLL_CTL_ADD, self->bell, &event) < 0) goto failed;
+    if (self->set < 0 || epoll_ctl(self->set, EPOLL_CTL_ADD, self->bell, &event) < 0) goto failed;
     status = library.natsOptions_Create(&settings);
     if (status == NATS_OK) status = configure(settings, options, self);
     if (status == NATS_OK) status = library.natsConnection_Connect(&self->connection, settings);
@@ -206,7 +270,7 @@ failed:;
     if (settings) library.natsOptions_Destroy(settings);
     if (self) {
         if (self->set >= 0) close(self->set);
-        if (self->bell >= 0) close(self->bell);
+        free(self->inbox);
         free(self);
     }
     return NULL;
@@ -218,11 +282,27 @@ void stagecoach_nats_close(struct stagecoach_nats *self) {
     leave(self);
 }
 
-void stagecoach_nats_ring(struct stagecoach_nats *self) {
-    eventfd_write(self->bell, 1);
+int stagecoach_nats_bell(void) {
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+void stagecoach_nats_ring(int bell) {
+    eventfd_write(bell, 1);
+}
+
+// Writes what was handed over; what finds no room waits for it.
+static void write_handed_over(struct stagecoach_nats *self) {
+    if (!self->writes_soon) return;
+    self->writes_soon = 0;
+    if (library.natsConnection_Buffered(self->connection) > 0) library.natsConnection_ProcessWriteEvent(self->connection);
+    pthread_mutex_lock(&self->lock);
+    // The library stops reads before it closes the socket.
+    if (self->reads) watch(self);
+    pthread_mutex_unlock(&self->lock);
 }
 
 void stagecoach_nats_wait(struct stagecoach_nats *self, int milliseconds) {
+    write_handed_over(self);
     struct epoll_event events[2];
     int count = epoll_wait(self->set, events, 2, milliseconds);
     for (int i = 0; i < count; i++) {
@@ -245,7 +325,7 @@ long long stagecoach_nats_max_payload(struct stagecoach_nats *self) {
     return library.natsConnection_GetMaxPayload(self->connection);
 }
 
-int stagecoach_nats_publish(struct stagecoach_nats *self, const char *subject, const char *reply, const char *const *headers,
+int stagecoach_nats_publish(struct stagecoach_nats *self, const char *subject, const char *reply, const char *headers,
                             int header_count, const void *data, int length) {
     if (header_count == 0) {
         return reply ? library.natsConnection_PublishRequest(self->connection, subject, reply, data, length)
@@ -253,10 +333,13 @@ int stagecoach_nats_publish(struct stagecoach_nats *self, const char *subject, c
     }
     natsMsg *message = NULL;
     natsStatus status = library.natsMsg_Create(&message, subject, reply, data, length);
-    for (int i = 0; i + 1 < header_count && status == NATS_OK; i += 2)
-        status = library.natsMsgHeader_Set(message, headers[i], headers[i + 1]);
+    for (int i = 0; i < header_count && status == NATS_OK; i++) {
+        const char *value = headers + strlen(headers) + 1;
+        status = library.natsMsgHeader_Set(message, headers, value);
+        headers = value + strlen(value) + 1;
+    }
     if (status == NATS_OK) status = library.natsConnection_PublishMsg(self->connection, message);
-    library.natsMsg_Destroy(message);
+    if (message) stagecoach_nats_free(message);
     return status;
 }
 
@@ -330,5 +413,6 @@ const char *stagecoach_nats_header(stagecoach_nats_message message, const char *
 }
 
 void stagecoach_nats_free(stagecoach_nats_message message) {
+    if (free_message) return free_message(message);
     library.natsMsg_Destroy(message);
 }

@@ -29,19 +29,51 @@ package struct Delivery: Sendable {
     /// How many messages wait behind it.
     package let pending: Int
 
+    /// Whose consumer that is: what stands before the number at the end of its name.
+    var worker: String {
+        guard let end = consumer.utf8.lastIndex(of: UInt8(ascii: "_")) else { return "" }
+        let rest = consumer.utf8[..<end]
+        let begin = rest.lastIndex(of: UInt8(ascii: "_")).map { rest.index(after: $0) } ?? rest.startIndex
+        return String(decoding: rest[begin...], as: UTF8.self)
+    }
+
     /// What `$JS.ACK.STREAM.CONSUMER.DELIVERIES.SEQUENCE.SEQUENCE.TIME.PENDING` says; `nil` where the message is none of a
     /// consumer's. Where JetStream has a domain, this and the account stand before the stream.
     package init?(_ message: NATSMessage) {
-        guard let reply = message.reply else { return nil }
-        let tokens = reply.split(separator: ".", omittingEmptySubsequences: false)
-        guard tokens.count == 9 || tokens.count >= 11, tokens[0] == "$JS", tokens[1] == "ACK" else { return nil }
-        let first = tokens.count == 9 ? 2 : 4
-        guard let deliveries = Int(tokens[first + 2]), let sequence = UInt64(tokens[first + 3]),
-            let pending = Int(tokens[first + 6])
-        else { return nil }
+        guard let reply = message.reply, reply.utf8.starts(with: "$JS.ACK.".utf8) else { return nil }
+        var text = reply
+        let parts = text.withUTF8 { bytes -> (consumer: Range<Int>, deliveries: Int, sequence: UInt64, pending: Int)? in
+            // Where each of the parts begins; more than the server's would be of a later version, behind those that are known.
+            var starts = InlineArray<16, Int>(repeating: 0)
+            var count = 1
+            for index in bytes.indices where bytes[index] == UInt8(ascii: ".") && count < 16 {
+                starts[count] = index + 1
+                count += 1
+            }
+            guard count == 9 || count >= 11 else { return nil }
+            let first = count == 9 ? 2 : 4
+            func number(_ part: Int) -> UInt64? {
+                var value: UInt64 = 0
+                var index = starts[part]
+                while index < bytes.count, bytes[index] != UInt8(ascii: ".") {
+                    let digit = bytes[index] &- UInt8(ascii: "0")
+                    guard digit < 10 else { return nil }
+                    value = value &* 10 &+ UInt64(digit)
+                    index += 1
+                }
+                return index > starts[part] ? value : nil
+            }
+            guard let deliveries = number(first + 2), let sequence = number(first + 3), let pending = number(first + 6)
+            else { return nil }
+            return (
+                starts[first + 1]..<starts[first + 2] - 1, Int(clamping: deliveries), sequence, Int(clamping: pending)
+            )
+        }
+        guard let parts else { return nil }
         acknowledgementSubject = reply
-        consumer = String(tokens[first + 1])
-        (self.deliveries, self.sequence, self.pending) = (deliveries, sequence, pending)
+        consumer = String(
+            decoding: reply.utf8.dropFirst(parts.consumer.lowerBound).prefix(parts.consumer.count), as: UTF8.self)
+        (deliveries, sequence, pending) = (parts.deliveries, parts.sequence, parts.pending)
     }
 }
 

@@ -42,10 +42,7 @@ extension NATSConnection {
 
     private func work(on handle: Handle) {
         var local = Local()
-        let prefix = inbox.utf8.count
-        let replies = subscribe(handle, to: "\(inbox)*", group: nil) { [weak self] message in
-            self?.takeReply(message, after: prefix)
-        }
+        let replies = subscribe(handle, to: "\(inbox)*", group: nil) { [weak self] in self?.take($0) }
         guard let replies else {
             stagecoach_nats_close(handle.pointer)
             return
@@ -56,7 +53,10 @@ extension NATSConnection {
         }
         while !local.isClosing {
             send(through: handle, &local)
-            stagecoach_nats_wait(handle.pointer, local.isWaitingForReplies ? Int32(NATSConnection.sweep) : -1)
+            let pause = local.isClosing ? 0 : local.isWaitingForReplies ? Int32(NATSConnection.sweep) : -1
+            stagecoach_nats_wait(handle.pointer, pause)
+            // What is asked for from here on is seen before the next wait, without the bell.
+            state.withLock { $0.isRung = true }
             giveUpLate(&local)
         }
         for subscription in local.subscriptions { stagecoach_nats_unsubscribe(subscription.pointer) }
@@ -112,9 +112,9 @@ extension NATSConnection {
         return message.payload.withUnsafeBytes { payload in
             message.subject.withCString { subject in
                 withOptionalCString(reply) { reply in
-                    withCStrings(message.headers.flatMap { [$0.name, $0.value] }) { headers in
+                    withCText(of: message.headers) { headers in
                         stagecoach_nats_publish(
-                            handle.pointer, subject, reply, headers.baseAddress, Int32(headers.count),
+                            handle.pointer, subject, reply, headers, Int32(message.headers.count),
                             payload.baseAddress, Int32(payload.count))
                     }
                 }
@@ -136,9 +136,16 @@ extension NATSConnection {
         return pointer
     }
 
-    private func takeReply(_ message: NATSMessage, after prefix: Int) {
-        guard let token = message.token(after: prefix) else { return }
-        state.withLock { $0.replies.removeValue(forKey: token) }?.receiver(.success(message))
+    /// A message of the connection's own inbox, or one that a consumer has delivered.
+    fileprivate func take(_ message: NATSMessage) {
+        switch message.place(after: inbox) {
+        case .reply(let token): state.withLock { $0.replies.removeValue(forKey: token) }?.receiver(.success(message))
+        case .inbox(let number):
+            state.withLock { state in state.inboxes[number].flatMap { state.takers[$0] } }?(message, nil)
+        case nil:
+            guard let delivery = Delivery(message) else { return }
+            state.withLock { $0.takers[delivery.worker] }?(message, delivery)
+        }
     }
 
     private func giveUpLate(_ local: inout Local) {
@@ -167,9 +174,9 @@ extension NATSConnection {
                 withOptionalCString(settings.tls?.authority) { authority in
                     withOptionalCString(settings.tls?.certificate) { certificate in
                         withOptionalCString(settings.tls?.key) { key in
-                            settings.name.withCString { name in
+                            withCStrings([settings.name, inbox]) { names in
                                 var options = stagecoach_nats_options(
-                                    servers: servers.baseAddress, server_count: Int32(servers.count), name: name,
+                                    servers: servers.baseAddress, server_count: Int32(servers.count), name: names[0],
                                     credentials: credentials, authority: authority, certificate: certificate, key: key,
                                     secure: settings.tls == nil ? 0 : 1,
                                     connect_milliseconds: NATSSettings.connectTimeout,
@@ -177,7 +184,9 @@ extension NATSConnection {
                                     pings_unanswered: NATSSettings.unansweredPings,
                                     reconnect_milliseconds: NATSSettings.reconnectWait,
                                     reconnect_jitter_milliseconds: NATSSettings.reconnectJitter,
-                                    context: context.toOpaque(), changed: whenChanged)
+                                    context: context.toOpaque(), bell: bell, inbox: names[1],
+                                    received: whenTaken,
+                                    changed: whenChanged)
                                 return stagecoach_nats_open(&options, &isConnected, &problem, problem.count)
                             }
                         }
@@ -213,8 +222,9 @@ extension NATSConnection {
             disconnected(text ?? "it is closed")
             state.withLock { state in
                 state.isLost = true
-                state.ring()
+                state.isRung = true
             }
+            stagecoach_nats_ring(bell)
         }
     }
 
@@ -250,6 +260,12 @@ private let whenChanged: @convention(c) (UnsafeMutableRawPointer?, Int32, Unsafe
     let connection = Unmanaged<NATSConnection>.fromOpaque(context)
     connection.takeUnretainedValue().changed(Int(what), text.map { String(cString: $0) })
     if what == Int32(stagecoach_nats_closed) { connection.release() }
+}
+
+private let whenTaken: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = {
+    context, message in
+    guard let context, let message else { return }
+    Unmanaged<NATSConnection>.fromOpaque(context).takeUnretainedValue().take(NATSMessage(message))
 }
 
 /// Who hears a subscription's messages.
@@ -290,5 +306,22 @@ private func withCStrings<Result>(
     return bytes.withUnsafeBufferPointer { bytes in
         let pointers = starts.map { start in bytes.baseAddress.map { $0 + start } }
         return pointers.withUnsafeBufferPointer(body)
+    }
+}
+
+/// Names and values, each with its NUL, for as long as `body` runs.
+private func withCText<Result>(of headers: [NATSHeader], _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+    if headers.isEmpty { return body(nil) }
+    let size = headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 2 }
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { text in
+        var end = text.startIndex
+        for header in headers {
+            for part in [header.name, header.value] {
+                end = text[end...].update(fromContentsOf: part.utf8.lazy.map(CChar.init(bitPattern:)))
+                text[end] = 0
+                end += 1
+            }
+        }
+        return body(text.baseAddress)
     }
 }

@@ -31,7 +31,7 @@ package final class NATSConnection: Sendable {
     }
 
     struct State: Sendable {
-        /// Only the thread uses it, but for the bell, which others ring under the lock.
+        /// Only the thread uses it.
         var handle: Handle?
         var outgoing: [Outgoing] = []
         var outgoingBytes = 0
@@ -45,6 +45,9 @@ package final class NATSConnection: Sendable {
         var lastToken: UInt64 = 0
         var replies: [UInt64: Reply] = [:]
         var subscriptions: [UInt64: SubscriptionChange] = [:]
+        /// Who takes what consumers deliver, by what they are called, with the words of the server's to their inboxes.
+        var takers: [String: @Sendable (NATSMessage, Delivery?) -> Void] = [:]
+        var inboxes: [UInt64: String] = [:]
         var subscriptionChanges: [SubscriptionChange] = []
         var observers: [UInt64: @Sendable (Bool) -> Void] = [:]
         var connects: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -52,7 +55,7 @@ package final class NATSConnection: Sendable {
 
     /// The library's connection.
     struct Handle: @unchecked Sendable {
-        // Used on the connection's thread alone, but for its bell, which any thread may ring.
+        // Used on the connection's thread alone.
         let pointer: OpaquePointer
     }
 
@@ -62,6 +65,8 @@ package final class NATSConnection: Sendable {
     let settings: NATSSettings
     /// The beginning of subjects that this connection alone listens to.
     let inbox: String
+    /// Wakes the thread. It is rung without the lock: the thread would wake only to wait for that.
+    let bell = stagecoach_nats_bell()
     let state = Mutex(State())
 
     init(_ settings: NATSSettings) {
@@ -70,6 +75,8 @@ package final class NATSConnection: Sendable {
             String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
         inbox = "_INBOX.\(name)."
     }
+
+    deinit { Glibc.close(bell) }
 
     /// Whether there is a connection now.
     package var isConnected: Bool { state.withLock(\.isConnected) }
@@ -90,6 +97,12 @@ package final class NATSConnection: Sendable {
             return state.lastToken
         }
         return "\(inbox)s.\(token)"
+    }
+
+    /// Which inbox a subject is one of; `nil` where it is none of ``newInbox()``'s.
+    private func inboxNumber(of subject: String) -> UInt64? {
+        guard subject.hasPrefix("\(inbox)s.") else { return nil }
+        return UInt64(subject.dropFirst(inbox.utf8.count + 2).prefix { $0 != "." })
     }
 
     /// Waits until there is a connection.
@@ -144,16 +157,17 @@ package final class NATSConnection: Sendable {
     /// Sends several messages, if there is a connection.
     func publish(_ messages: [(subject: String, payload: [UInt8])]) {
         if messages.isEmpty { return }
-        state.withLock { state in
-            guard state.isConnected, !state.isClosing else { return }
+        let rings = state.withLock { state in
+            guard state.isConnected, !state.isClosing else { return false }
             for message in messages {
                 state.outgoing.append(
                     Outgoing(
                         subject: message.subject, reply: nil, replySubject: nil, headers: [], payload: message.payload))
                 state.outgoingBytes += message.payload.count + 128
             }
-            state.ring()
+            return state.isToRing()
         }
+        if rings { stagecoach_nats_ring(bell) }
     }
 
     /// Asks, and hands the answer, or why there is none, to something that is called on a thread of the connection and must
@@ -206,18 +220,21 @@ package final class NATSConnection: Sendable {
     }
 
     private func send(_ outgoing: Outgoing, _ reply: Reply?) -> NATSError? {
-        state.withLock { state in
-            if state.isClosing { return .closed }
-            guard state.isConnected, state.outgoingBytes < NATSConnection.outgoingLimit else { return .notConnected }
+        let (error, rings): (NATSError?, Bool) = state.withLock { state in
+            if state.isClosing { return (.closed, false) }
+            guard state.isConnected, state.outgoingBytes < NATSConnection.outgoingLimit else {
+                return (.notConnected, false)
+            }
             guard outgoing.payload.count <= state.maxPayload else {
-                return .tooLarge(bytes: outgoing.payload.count, limit: state.maxPayload)
+                return (.tooLarge(bytes: outgoing.payload.count, limit: state.maxPayload), false)
             }
             state.outgoing.append(outgoing)
             state.outgoingBytes += outgoing.payload.count + 128
             if let reply, let token = outgoing.reply { state.replies[token] = reply }
-            state.ring()
-            return nil
+            return (nil, state.isToRing())
         }
+        if rings { stagecoach_nats_ring(bell) }
+        return error
     }
 
     /// Hears the messages of a subject, wildcards included, also after a reconnect. `body` is called on the connection's
@@ -227,19 +244,47 @@ package final class NATSConnection: Sendable {
     package func subscribe(
         to subject: String, group: String? = nil, _ body: @escaping @Sendable (NATSMessage) -> Void
     ) -> NATSObservation {
-        let token = state.withLock { state in
+        let (token, rings) = state.withLock { state in
             state.lastToken += 1
             let change = SubscriptionChange.add(state.lastToken, subject: subject, group: group, body)
             state.subscriptions[state.lastToken] = change
             state.subscriptionChanges.append(change)
-            state.ring()
-            return state.lastToken
+            return (state.lastToken, state.isToRing())
         }
+        if rings { stagecoach_nats_ring(bell) }
+        return NATSObservation { [weak self] in self?.unsubscribe(token) }
+    }
+
+    private func unsubscribe(_ token: UInt64) {
+        let rings = state.withLock { state in
+            state.subscriptions[token] = nil
+            state.subscriptionChanges.append(.remove(token))
+            return state.isToRing()
+        }
+        if rings { stagecoach_nats_ring(bell) }
+    }
+
+    /// Takes what a worker's consumers deliver, and the words of the server's to its inbox, one at a time and in order. It must
+    /// not wait. Consumers of a worker are called `…_WORKER_NUMBER`, and pulls are answered to subjects that begin with the inbox.
+    ///
+    /// - Parameters:
+    ///   - worker: What it is called, as nobody else.
+    ///   - inbox: One of ``newInbox()``'s.
+    package func takeDeliveries(
+        of worker: String, to inbox: String, _ body: @escaping @Sendable (NATSMessage, Delivery?) -> Void
+    ) -> NATSObservation {
+        let number = inboxNumber(of: inbox)
+        state.withLock { state in
+            state.takers[worker] = body
+            if let number { state.inboxes[number] = worker }
+        }
+        // They come here only where the library can't hand them over on the thread that reads.
+        let subscription = subscribe(to: "\(inbox).>") { body($0, Delivery($0)) }
         return NATSObservation { [weak self] in
+            subscription.cancel()
             self?.state.withLock { state in
-                state.subscriptions[token] = nil
-                state.subscriptionChanges.append(.remove(token))
-                state.ring()
+                state.takers[worker] = nil
+                if let number { state.inboxes[number] = nil }
             }
         }
     }
@@ -253,11 +298,11 @@ package final class NATSConnection: Sendable {
 }
 
 extension NATSConnection.State {
-    /// Wakes the connection's thread.
-    mutating func ring() {
-        guard !isRung, let handle else { return }
+    /// Whether the connection's thread is to be woken, and nobody does yet: where it is awake it looks before it waits again.
+    mutating func isToRing() -> Bool {
+        guard !isRung, handle != nil else { return false }
         isRung = true
-        stagecoach_nats_ring(handle.pointer)
+        return true
     }
 }
 

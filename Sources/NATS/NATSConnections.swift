@@ -1,3 +1,4 @@
+import CNATS
 import Synchronization
 
 /// The connections of this process: those with the same settings share one.
@@ -30,7 +31,8 @@ extension NATSConnection {
         guard isLast else { return }
         state.withLock { state in
             state.isClosing = true
-            state.ring()
+            state.isRung = true
         }
+        stagecoach_nats_ring(bell)
     }
 }

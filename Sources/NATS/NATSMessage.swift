@@ -1,4 +1,5 @@
 import CNATS
+import Glibc
 import Synchronization
 
 /// A header of a message.
@@ -52,16 +53,50 @@ package final class NATSMessage: Sendable {
     /// A copy of the content.
     package var payload: [UInt8] { withPayload { Array($0) } }
 
-    /// Its number at the end of the subject, behind so many bytes: which request it answers.
-    func token(after prefix: Int) -> UInt64? {
-        guard let subject = stagecoach_nats_subject(message.pointer) else { return nil }
-        var token: UInt64 = 0
-        var place = prefix
-        while case let digit = UInt8(bitPattern: subject[place]), digit != 0 {
-            guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
-            token = token &* 10 &+ UInt64(digit - UInt8(ascii: "0"))
-            place += 1
+    /// What a subject of the connection's own inbox is for.
+    enum Place {
+        /// An answer to a request: a number alone.
+        case reply(UInt64)
+        /// An inbox that was handed out: `s.`, a number and more.
+        case inbox(UInt64)
+    }
+
+    /// Whose it is; `nil` where it is not for the connection's inbox, whose subjects begin so.
+    func place(after prefix: String) -> Place? {
+        guard let subject = stagecoach_nats_subject(message.pointer), strncmp(subject, prefix, prefix.utf8.count) == 0
+        else {
+            return nil
         }
-        return place > prefix ? token : nil
+        let rest = subject + prefix.utf8.count
+        let isInbox = rest[0] == CChar(bitPattern: UInt8(ascii: "s"))
+        if isInbox, rest[1] != CChar(bitPattern: UInt8(ascii: ".")) { return nil }
+        let begin = isInbox ? 2 : 0
+        var (end, number) = (begin, UInt64(0))
+        while let digit = NATSMessage.digit(rest[end]) {
+            number = number &* 10 &+ UInt64(digit)
+            end += 1
+        }
+        guard end > begin else { return nil }
+        if isInbox { return .inbox(number) }
+        return rest[end] == 0 ? .reply(number) : nil
+    }
+
+    /// The number that the subject's last part is, of six digits at most; `nil` where it is none.
+    package var lastNumber: Int? {
+        guard let subject = stagecoach_nats_subject(message.pointer) else { return nil }
+        let length = strlen(subject)
+        var (number, unit, index) = (0, 1, length)
+        while index > 0, let digit = NATSMessage.digit(subject[index - 1]), unit < 1_000_000 {
+            number += digit * unit
+            unit *= 10
+            index -= 1
+        }
+        guard index < length, index > 0, subject[index - 1] == CChar(bitPattern: UInt8(ascii: ".")) else { return nil }
+        return number
+    }
+
+    private static func digit(_ byte: CChar) -> Int? {
+        let value = Int(byte) - Int(UInt8(ascii: "0"))
+        return (0...9).contains(value) ? value : nil
     }
 }

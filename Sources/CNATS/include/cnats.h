@@ -30,6 +30,12 @@ struct stagecoach_nats_options {
     int ping_milliseconds, pings_unanswered;
     int reconnect_milliseconds, reconnect_jitter_milliseconds;
     void *context;
+    int bell;
+    // What the subjects of the connection's own inbox begin with. Their messages, and those of consumers, come to `received`, one
+    // at a time, on the thread that waits, which is the one that opens; it frees them. Where the library can't do that they come
+    // to their subscriptions.
+    const char *inbox;
+    void (*received)(void *context, stagecoach_nats_message message);
     // Called on a thread of the library. `text` is why, where it says so; `closed` is the last call.
     void (*changed)(void *context, int what, const char *text);
 };
@@ -43,8 +49,10 @@ struct stagecoach_nats *stagecoach_nats_open(const struct stagecoach_nats_option
 // called with `closed` when nothing else will come.
 void stagecoach_nats_close(struct stagecoach_nats *connection);
 
-// Ends a wait, or the next one. From any thread, until it is closed.
-void stagecoach_nats_ring(struct stagecoach_nats *connection);
+// A bell, which is closed as a file when no connection has it any more; -1 where there is none to be had. Ringing it ends a wait
+// of the connection that has it, or the next one; from any thread.
+int stagecoach_nats_bell(void);
+void stagecoach_nats_ring(int bell);
 
 // Waits until something is ready, for so many milliseconds at most (-1: for ever), and reads and writes what can be.
 void stagecoach_nats_wait(struct stagecoach_nats *connection, int milliseconds);
@@ -55,9 +63,9 @@ int stagecoach_nats_unwritten(struct stagecoach_nats *connection);
 // How large a message may be, as the server says.
 long long stagecoach_nats_max_payload(struct stagecoach_nats *connection);
 
-// Hands a message over. `headers` are names and values by turns. 0, or the library's status.
-int stagecoach_nats_publish(struct stagecoach_nats *connection, const char *subject, const char *reply,
-                            const char *const *headers, int header_count, const void *data, int length);
+// Hands a message over. `headers` are so many names and values by turns, each with its NUL. 0, or the library's status.
+int stagecoach_nats_publish(struct stagecoach_nats *connection, const char *subject, const char *reply, const char *headers,
+                            int header_count, const void *data, int length);
 
 // Whether a status says that there is no connection now.
 int stagecoach_nats_is_away(int status);

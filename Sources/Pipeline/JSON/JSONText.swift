@@ -4,9 +4,10 @@ package struct JSONText {
     private var bytes: [UInt8] = []
 
     /// An object without members yet.
-    package init() {
-        // A frame and most of what is stored fit in, so that nothing grows.
-        bytes.reserveCapacity(256)
+    ///
+    /// - Parameter capacity: About how many bytes it will have; a frame and most of what is stored fit into what is said here.
+    package init(capacity: Int = 256) {
+        bytes.reserveCapacity(capacity)
         bytes.append(UInt8(ascii: "{"))
     }
 

@@ -41,20 +41,25 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
 
     /// Reads the canonical text form in either case; `nil` for anything else.
     public init?(_ text: some StringProtocol) {
-        var halves: [UInt64] = [0, 0]
-        var digits = 0
-        for (index, byte) in text.utf8.enumerated() {
+        var text = String(text)
+        guard let id = text.withUTF8({ UniqueID(bytes: UnsafeRawBufferPointer($0)) }) else { return nil }
+        self = id
+    }
+
+    /// Reads the same as ASCII.
+    package init?(bytes text: UnsafeRawBufferPointer) {
+        guard text.count == 36 else { return nil }
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        for index in text.indices {
             if index == 8 || index == 13 || index == 18 || index == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
+                guard text[index] == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            guard digits < 32, let value = UniqueID.hexDigit(byte) else { return nil }
-            halves[digits / 16] = halves[digits / 16] << 4 | UInt64(value)
-            digits += 1
+            guard let value = UniqueID.hexDigit(text[index]) else { return nil }
+            high = high << 4 | low >> 60
+            low = low << 4 | UInt64(value)
         }
-        guard digits == 32 else { return nil }
-        high = halves[0]
-        low = halves[1]
+        (self.high, self.low) = (high, low)
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {

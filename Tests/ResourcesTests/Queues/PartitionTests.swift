@@ -135,11 +135,11 @@ struct PartitionTests {
         var handedOver = HandedOver(maxBytes: 10)
         let session = Session(id: "s")
         for ticket: Int64 in 1...3 {
-            handedOver.insert(Message(prompt: "\(ticket)", session: session), as: ticket, size: 4)
+            handedOver.insert(KeptMessage(Message(prompt: "\(ticket)", session: session)), as: ticket, size: 4)
         }
         #expect(handedOver.messages(of: "s").map(\.ticket) == [2, 3])
         handedOver.remove(2, of: "s")
-        handedOver.insert(Message(prompt: "4", session: session), as: 4, size: 6)
+        handedOver.insert(KeptMessage(Message(prompt: "4", session: session)), as: 4, size: 6)
         #expect(handedOver.messages(of: "s").map(\.ticket) == [3, 4])
     }
 

@@ -1,8 +1,15 @@
 /// The record as an object of JSON, as dead letters have it.
 extension Message.Record {
     /// The record as one line. A client's metadata is kept however deep it is nested.
-    package var json: String {
-        var text = JSONText()
+    package var json: String { text.finished }
+
+    /// The same as bytes.
+    package var jsonBytes: [UInt8] { text.finishedBytes }
+
+    private var text: JSONText {
+        // So that it does not grow; quotation marks of the response are two bytes each.
+        let texts = prompt.utf8.count + (completion?.utf8.count ?? 0) + (response?.utf8.count ?? 0)
+        var text = JSONText(capacity: 320 + texts * 5 / 4)
         text.add("id", id)
         text.add("received_at", .int(Int(receivedAt)))
         text.add("session", session)
@@ -16,7 +23,7 @@ extension Message.Record {
         if let metadata { text.add("metadata", .object(metadata)) }
         if let fields { text.add("fields", .object(fields)) }
         if let trace { text.add("trace", .object(trace.mapValues(JSONValue.string))) }
-        return text.finished
+        return text
     }
 
     /// The record that an object is; `nil` for any other value.

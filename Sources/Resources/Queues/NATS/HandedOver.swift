@@ -1,11 +1,18 @@
 import DequeModule
 import Pipeline
 
+/// A message in one reference: who keeps it copies that alone.
+final class KeptMessage: Sendable {
+    let message: Message
+
+    init(_ message: Message) { self.message = message }
+}
+
 /// Messages that were put into a stream from here and have not been worked on here, by session. Bounded: the oldest go first.
 struct HandedOver {
     private struct Entry {
         let ticket: Int64
-        let message: Message
+        let kept: KeptMessage
         let size: Int
     }
 
@@ -19,9 +26,9 @@ struct HandedOver {
     /// - Parameter maxBytes: What the messages may take together, as the stream has them.
     init(maxBytes: Int = 16 << 20) { self.maxBytes = maxBytes }
 
-    mutating func insert(_ message: Message, as ticket: Int64, size: Int) {
-        let session = message.session.id
-        sessions[session, default: []].append(Entry(ticket: ticket, message: message, size: size))
+    mutating func insert(_ kept: KeptMessage, as ticket: Int64, size: Int) {
+        let session = kept.message.session.id
+        sessions[session, default: []].append(Entry(ticket: ticket, kept: kept, size: size))
         order.append((ticket, session))
         bytes += size
         while order.count > HandedOver.limit || bytes > maxBytes, let oldest = order.popFirst() {
@@ -30,13 +37,13 @@ struct HandedOver {
     }
 
     mutating func remove(_ ticket: Int64, of session: String) {
-        guard var entries = sessions[session] else { return }
-        for entry in entries where entry.ticket == ticket { bytes -= entry.size }
-        entries.removeAll { $0.ticket == ticket }
-        sessions[session] = entries.isEmpty ? nil : entries
+        guard let place = sessions.index(forKey: session) else { return }
+        for entry in sessions.values[place] where entry.ticket == ticket { bytes -= entry.size }
+        sessions.values[place].removeAll { $0.ticket == ticket }
+        if sessions.values[place].isEmpty { sessions.remove(at: place) }
     }
 
     func messages(of session: String) -> [(ticket: Int64, message: Message)] {
-        (sessions[session] ?? []).map { ($0.ticket, $0.message) }
+        (sessions[session] ?? []).map { ($0.ticket, $0.kept.message) }
     }
 }

@@ -13,14 +13,14 @@ extension PartitionedQueue {
         case ignored
     }
 
-    func delivered(_ message: NATSMessage) {
+    func delivered(_ message: NATSMessage, _ delivery: Delivery?) {
         if message.status != nil { return told(message) }
-        guard let delivery = Delivery(message),
-            let partition = message.subject.split(separator: ".").last.flatMap({ Int($0) }),
-            (0..<Partition.count).contains(partition)
+        guard let delivery, let partition = message.lastNumber, (0..<Partition.count).contains(partition)
         else { return }
         let ticket = Int64(clamping: delivery.sequence)
-        let content = PartitionedQueue.record(of: message)
+        let content =
+            message.withPayload { payload in own.withLock { $0.take(payload) } }
+            ?? PartitionedQueue.record(of: message)
         let (verdict, isFirstUnreadable): (Verdict, Bool) = state.withLock { state in
             guard state.partitions[partition].phase == .held(consumer: delivery.consumer) else {
                 return (.ignored, false)

@@ -10,7 +10,8 @@ extension PartitionedQueue {
     func start(isReady: Bool) {
         var observations: [NATSObservation] = []
         if isWorkedOn {
-            observations.append(connection.subscribe(to: "\(inbox).>") { [weak self] in self?.delivered($0) })
+            observations.append(
+                connection.takeDeliveries(of: worker, to: inbox) { [weak self] in self?.delivered($0, $1) })
             observations.append(connection.subscribe(to: groupSubject) { [weak self] in self?.heard($0) })
         }
         observations.append(connection.observe { [weak self] in self?.connectionChanged($0) })

@@ -25,13 +25,17 @@ extension PartitionedQueue {
         let (isClosed, isReady) = state.withLock { ($0.isClosed, $0.isReady) }
         if isClosed { return .closed }
         guard isReady, connection.isConnected else { return .full }
-        let payload = Array(Message.Record(message).json.utf8)
+        let payload = Message.Record(message).jsonBytes
         let target = "\(subject).\(Partition.index(of: message.session.id))"
+        let detached = message.detached
+        let kept = KeptMessage(detached ?? message)
+        // It may come back before it is said to be there.
+        if isWorkedOn, detached != nil { own.withLock { $0.insert(kept, as: payload) } }
         let start = ContinuousClock.now
         while true {
             do {
-                let kept = try await jetStream.publish(payload, to: target, id: id)
-                accepted(message, of: payload.count, as: kept, after: .now - start)
+                let acknowledgement = try await jetStream.publishUncancelled(payload, to: target, id: id)
+                accepted(kept, of: payload.count, as: acknowledgement, after: .now - start)
                 return .accepted
             } catch {
                 if let outcome = try await outcome(of: error, since: start) { return outcome }
@@ -72,19 +76,22 @@ extension PartitionedQueue {
     }
 
     private func accepted(
-        _ message: Message, of size: Int, as kept: PublishAcknowledgement, after time: Duration
+        _ kept: KeptMessage, of size: Int, as answer: PublishAcknowledgement, after time: Duration
     ) {
+        // Another host's, it may be, with the same id.
+        let id = kept.message.id
+        if answer.isDuplicate { own.withLock { $0.remove(id) } }
         let producers = state.withLock { state in
             let wasFull = state.isFull
             state.isFull = false
-            if !kept.isDuplicate { state.pushed += 1 }
+            if !answer.isDuplicate { state.pushed += 1 }
             state.lastChange = .now
             state.counts.acknowledgements += 1
             state.counts.acknowledgementSeconds += time / .seconds(1)
             // It may have been worked on before its acknowledgement was here.
-            let ticket = Int64(clamping: kept.sequence)
-            if !state.finished.contains(ticket, message.id) {
-                state.handedOver.insert(message, as: ticket, size: size)
+            let ticket = Int64(clamping: answer.sequence)
+            if !state.finished.contains(ticket, id) {
+                state.handedOver.insert(kept, as: ticket, size: size)
             }
             return wasFull ? state.producers.take() : []
         }

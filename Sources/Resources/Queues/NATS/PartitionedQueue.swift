@@ -76,6 +76,8 @@ final class PartitionedQueue: SharedMessageQueue {
     let isStillThere: @Sendable (StreamInfo?) -> Bool
     private let capacity: Int
     let state = Mutex(State())
+    /// What this process has put into the stream and may take out itself.
+    let own = Mutex(OwnMessages())
     let tickets = Atomic<UInt64>(0)
     /// Whether messages of some sessions were given back, and others of theirs wait for them.
     let hasGivenBack = Atomic<Bool>(false)
