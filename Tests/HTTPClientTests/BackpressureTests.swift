@@ -2,7 +2,7 @@ import HTTPClient
 import TestPatience
 import Testing
 
-@Suite("A reader that is slow", .timeLimit(.minutes(1)))
+@Suite("A reader that is slow", .timeLimit(.minutes(3)))
 struct BackpressureTests {
     @Test("holds the sender up, runs into no deadline for silence, and gets every byte in the end")
     func holdsUp() async throws {
