@@ -85,7 +85,10 @@ def test_limits_of_three_hosts_are_kept_while_writes_and_answers_are_lost(serve,
                    BUDGET.replace("format: json", "format: json, path: /budget"), env={"OPENAI_BASE_URL": ai.url, "NATS_URL": way.url}) for way in ways]
     admitted = sum(status == 200 for status, _ in flood(hosts, 200, path="/limited"))
     assert 90 <= admitted <= 110
-    tokens = used(flood(hosts, 120, threads=24, path="/budget", prompt="one two three four five"))
+    count = int(os.environ.get("BUDGET_REQUESTS", "120"))
+    threads = count if "BUDGET_REQUESTS" in os.environ else 24
+    tokens = used(flood(hosts, count, threads=threads, path="/budget", prompt="one two three four five"))
+    print(f"{admitted} of 100 messages, {sum(tokens)} of 2000 tokens, {sum(way.count for way in ways)} losses")
     assert 2_000 <= sum(tokens) < 2_000 + max(tokens)
     assert sum(way.count for way in ways) > 3, "nothing was lost"
 
@@ -109,24 +112,42 @@ def leader(cluster, name):
     return None
 
 
+def servers_have_chosen(hosts, cluster, kind):
+    """Until then each host keeps limits by itself."""
+    wait_until(lambda: flood(hosts, 3, user="bob") and leader(cluster, f"KV_stagecoach-{kind}"), "a leader", deadline=60)
+    time.sleep(1.2)
+    flood(hosts, 3, user="eve")
+
+
+@pytest.mark.timeout(120)
+def test_a_limit_is_exact_with_replicas(serve, cluster):
+    """NATS 2.9 acknowledges both of two writes that compare the same value at the same time."""
+    text = HOURLY.replace("size: 64MiB", "size: 64MiB, replicas: 3").replace("messages: 100", "messages: 40")
+    hosts = [serve(text, env={"NATS_URL": cluster.url}) for _ in range(3)]
+    servers_have_chosen(hosts, cluster, "limit")
+    for user in ("ann", "cat", "dan"):
+        assert sum(status == 200 for status, _ in flood(hosts, 60, threads=12, user=user)) == 40
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("kind", ["limit", "budget"])
 def test_the_server_that_leads_may_be_killed(serve, ai, cluster, kind):
     text = (HOURLY if kind == "limit" else BUDGET).replace("size: 64MiB", "size: 64MiB, replicas: 3")
     hosts = [serve(text, env={"OPENAI_BASE_URL": ai.url, "NATS_URL": cluster.url}) for _ in range(3)]
     ask = {"prompt": "one two three four five"}
-    first = wait_until(lambda: [found for found in flood(hosts, 3, **ask) if found[0] == 200],
-                       "the servers to have chosen", deadline=60)
-    first += flood(hosts, 42, **ask)
+    servers_have_chosen(hosts, cluster, kind)
+    first = flood(hosts, 45, **ask)
     begun = time.monotonic()
     leader(cluster, f"KV_stagecoach-{kind}").stop(signal.SIGKILL)
     found = flood(hosts, 400, threads=24, **ask)
     print("with the leader's death it took", time.monotonic() - begun)
     if kind == "limit":
         admitted = sum(status == 200 for status, _ in first + found)
+        print(f"{admitted} of 100 messages")
         assert 90 <= admitted <= 110
     else:
         tokens = used(first + found)
+        print(f"{sum(tokens)} of 2000 tokens")
         assert 2_000 <= sum(tokens) < 2_000 + max(tokens), f"{sum(tokens)} of 2000, each {max(tokens)}"
 
 
@@ -199,6 +220,6 @@ def test_one_client_that_is_contended_leaves_the_limits_of_others_alone(serve, n
             assert sum(status == 200 for status, _ in flood(hosts, 21, user=f"other{number}")) == 7
         asking.join()
         assert {(status, answer["error"]["code"]) for status, answer in answers} == {(429, "busy")}
-        assert len(overtaken) > 10 and number > 3
+        assert len(overtaken) > 3 and number > 0
         way.proxy.lose = lambda data: False
     assert sum(status == 200 for status, _ in flood(hosts, 30, user="ann")) == 4

@@ -55,7 +55,8 @@ final class NATSShared: SharedLink {
         configuration.replicas = replicas
         configuration.discard = "new"
         configuration.maxAge = time
-        configuration.duplicateWindow = min(time, .seconds(1))
+        // Longer than replicas take to agree.
+        configuration.duplicateWindow = min(time, .seconds(3))
         return NATSValues(connection, configuration, "$KV.\(prefix)-\(name)", creates: creates)
     }
 
@@ -120,9 +121,12 @@ private final class NATSValues: SharedValues {
     func set(_ key: String, _ value: [UInt8], ifRevision revision: UInt64) async throws(SharedFailure) -> UInt64? {
         do throws(NATSError) {
             try await prepare()
-            return try await stream.publish(
-                value, to: "\(subject).\(key)", expectedLast: revision, timeout: Self.patience
-            ).sequence
+            // With replicas the server compares before its peers agree, so that of two writes at the same time both would be
+            // taken (2.9). By its id a second one in place of the same revision is known for one too many.
+            let subject = "\(subject).\(key)"
+            let taken = try await stream.publish(
+                value, to: subject, id: "\(subject) \(revision)", expectedLast: revision, timeout: Self.patience)
+            return taken.isDuplicate ? nil : taken.sequence
         } catch {
             if case .api(JetStream.Code.wrongLastSequence, _, _) = error { return nil }
             isThere.store(false, ordering: .relaxed)
