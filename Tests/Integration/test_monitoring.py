@@ -15,7 +15,7 @@ SHOWN_LATER = {"stagecoach_token_key_fetches_total", "stagecoach_token_keys_age_
                "stagecoach_trace_spans_exported_total", "stagecoach_trace_spans_dropped_total",
                "stagecoach_model_fallbacks_total", "stagecoach_rows_unreadable_total",
                "stagecoach_queue_redelivered_total", "stagecoach_queue_given_back_total",
-               "stagecoach_queue_acknowledged_total", "stagecoach_queue_acknowledging_seconds_total",
+               "stagecoach_queue_acknowledged_total", "stagecoach_queue_acknowledging_seconds",
                "stagecoach_queue_partitions"}
 # Of these a rise, or a low value, says that something is lost or broken.
 HARM = re.compile(r"dropped|failed|unreadable|fallbacks|ready|oldest|keys_age|refused|build_info|messages_total")

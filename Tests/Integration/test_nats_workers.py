@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 
-from conftest import DEADLINE, program, receive_json, say, wait_until, waiting
+from conftest import DEADLINE, metrics, program, receive_json, say, wait_until, waiting
 from test_nats import PARTITIONS, SHARED, environment
 
 # The rows of all of them are in one file here; on several machines they are in PostgreSQL.
@@ -317,3 +317,67 @@ def test_a_worker_that_starts_before_nats_waits_for_it(nats, work):
     assert worker.lines.empty(), "not ready yet"
     nats.start()
     assert worker.line() == "working on outbox: persist"
+
+
+SLOW = SHARED.replace("  - persist: {table: requests}\n    async: {queue: outbox}\n  - respond\n",
+                      "  - respond\n"
+                      "  - exec: {command: [sh, slow.sh], reads: [prompt], timeout: 20s}\n    async: {queue: outbox}\n")
+
+
+def test_a_worker_that_is_told_to_stop_says_what_it_waits_for(tmp_path, serve, nats):
+    (tmp_path / "slow.sh").write_text(
+        'while read -r line; do touch begun; sleep 2.5; echo "$line" | sed \'s/.*"id":\\([0-9]*\\).*/{"id":\\1,"fields":{}}/\'; done')
+    host = serve(SLOW, env=environment(nats), arguments=["--no-work"])
+    worker = Worker(tmp_path, environment(nats), text=SLOW).ready()
+    try:
+        with host.connect() as client:
+            receive_json(client)
+            assert say(client, "one")["type"] == "response"
+        wait_until((tmp_path / "begun").exists, "the message to be worked on")
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.process.wait(timeout=DEADLINE) == 0
+        wait_until(lambda: "Stopped" in worker.log[-1], f"the end of {worker.log}")
+        said = [json.loads(line)["message"] for line in worker.log if line.startswith("{")]
+        waits = [message for message in said if message.startswith("stopping: 1 message in a stage; ")]
+        assert 1 <= len(waits) <= 6 and re.search(r"; 2\ds left$", waits[0]), said
+    finally:
+        worker.kill()
+
+
+def test_a_second_signal_ends_a_worker_at_once(tmp_path, serve, nats):
+    (tmp_path / "slow.sh").write_text("while read -r line; do touch begun; sleep 15; done")
+    host = serve(SLOW, env=environment(nats), arguments=["--no-work"])
+    worker = Worker(tmp_path, environment(nats), text=SLOW).ready()
+    try:
+        with host.connect() as client:
+            receive_json(client)
+            say(client, "one")
+        wait_until((tmp_path / "begun").exists, "the message to be worked on")
+        worker.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: any("Stopping" in line for line in worker.log), "the stop")
+        begun = time.monotonic()
+        while worker.process.poll() is None and time.monotonic() - begun < 10:
+            worker.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        assert worker.process.wait(timeout=DEADLINE) == 1 and time.monotonic() - begun < 5
+        # The message is still there for others.
+        with nats.client() as wire:
+            assert wire.count() == 1
+    finally:
+        worker.kill()
+
+
+def test_acknowledgement_times_are_a_histogram(serve, nats):
+    host = serve(SHARED, env=environment(nats))
+    with host.connect() as client:
+        receive_json(client)
+        for number in range(7):
+            say(client, f"{number}")
+    name = "stagecoach_queue_acknowledging_seconds"
+    found = dict(re.findall(rf'^{name}_(\w+{{[^}}]*}}) (\S+)$', metrics(host), re.M))
+    buckets = [float(value) for key, value in found.items() if key.startswith("bucket")]
+    labels = 'pipeline="chat",stage="persist"'
+    assert float(found[f"count{{{labels}}}"]) == 7 == buckets[-1] and buckets == sorted(buckets) and len(buckets) == 17
+    assert 0 < float(found[f"sum{{{labels}}}"]) < 60
+    assert f'# TYPE {name} histogram' in metrics(host)
+    assert f'stagecoach_queue_acknowledged_total{{{labels}}} 7' in metrics(host)

@@ -29,9 +29,16 @@ struct NATSConnectionTests {
         }
     }
 
-    @Test func `Nobody who listens is told at once`() async throws {
+    @Test(arguments: ["nobody", "$KV.nothing.ann"])
+    func `Nobody who listens is told at once`(subject: String) async throws {
         try await connected { connection, _ in
-            await #expect(throws: NATSError.noResponders) { try await connection.request([], to: "nobody") }
+            let begun = ContinuousClock.now
+            for headers in [[], [("Nats-Expected-Last-Subject-Sequence", "0")]] as [[NATSHeader]] {
+                await #expect(throws: NATSError.noResponders) {
+                    try await connection.request(Array("{}".utf8), to: subject, headers: headers, timeout: .seconds(60))
+                }
+            }
+            #expect(ContinuousClock.now - begun < .seconds(10))
         }
     }
 

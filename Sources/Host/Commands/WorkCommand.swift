@@ -47,13 +47,14 @@ struct WorkCommand<Host: StagecoachHost>: AsyncParsableCommand {
         let logger = Logger(label: "stagecoach")
         ServingArguments.sayVersion(of: Host.self, logger)
         LogOutput.sayUnknownLevel(logger)
+        let stop = StopProgress(after: nil)
         let service = WorkService(
             files.enumerated().compactMap { ServedPipeline($1, index: $0) }, settings: HostSettings.of(files),
-            host: host, port: port, logger: logger, metrics: metrics, exporter: exporter
-        ) { line in
-            print(line)
-            fflush(nil)
-        }
+            host: host, port: port, logger: logger, metrics: metrics, exporter: exporter,
+            announce: { line in
+                print(line)
+                fflush(nil)
+            }, watchStop: { stop.update($0) })
         try await ServingArguments.run(service)
     }
 }

@@ -15,7 +15,7 @@ extension HostMetric {
         case .queueRedelivered: MetricWatch(row: .queues, title: "Messages delivered again")
         case .queueGivenBack: MetricWatch(row: .queues, title: "Messages given back")
         case .queueAcknowledged: MetricWatch(row: .queues, title: "Messages acknowledged by the queue")
-        case .queueAcknowledging: MetricWatch(row: .queues, title: "Time spent on acknowledgements")
+        case .queueAcknowledging: MetricWatch(row: .queues, title: "Time of acknowledgements")
         case .queuePartitions: MetricWatch(row: .queues, title: "Partitions worked on")
         case .resourceReady: MetricWatch(row: .resources, title: "Resources that are ready", alerts: alerts)
         case .keptBytes: MetricWatch(row: .resources, title: "Data kept of clients")

@@ -26,8 +26,10 @@ package struct QueueSharing: Sendable, Equatable {
     package var givenBack = 0
     /// How many messages were acknowledged as kept.
     package var acknowledgements = 0
-    /// How long that took, all together, in seconds.
-    package var acknowledgementSeconds = 0.0
+    /// How long that took, of each.
+    package var acknowledging = DurationHistogram.Snapshot()
+    /// Messages that this process has taken and not ended yet.
+    package var here = 0
     /// The parts of the queue that this process works on.
     package var partitions = 0
 

@@ -1,4 +1,3 @@
-import Glibc
 package import Logging
 import NIOCore
 import NIOPosix
@@ -76,7 +75,7 @@ package struct HostService: Service {
         try? await gracefulShutdown()
         logger.info("Stopping")
         ServiceManager.stopping()
-        let impatient = Task { await exitAtSecondSignal() }
+        let impatient = Task { await SecondSignal.wait(logger) }
         let deadline = ContinuousClock.now + settings.drain
         for task in reloading + [tidying] { task.cancel() }
         await reloader.stop()
@@ -131,16 +130,13 @@ package struct HostService: Service {
     private func sayWhatIsAwaited(
         of connections: Connections, _ reloader: Reloader, until deadline: ContinuousClock.Instant
     ) async {
-        while !Task.isCancelled {
+        await AwaitedWork.watch(watchStop) {
             let pipelines = await reloader.routes.pipelines
-            watchStop(
-                AwaitedWork(
-                    connections: connections.count.now, running: pipelines.reduce(0) { $0 + $1.running },
-                    waiting: pipelines.flatMap(\.chain.queues).reduce(0) { $0 + $1.depth.messages },
-                    left: max(.zero, deadline - .now)))
-            try? await Task.sleep(for: .milliseconds(100))
+            return AwaitedWork(
+                connections: connections.count.now, running: pipelines.reduce(0) { $0 + $1.running },
+                waiting: pipelines.flatMap(\.chain.queues).reduce(0) { $0 + $1.awaited },
+                left: max(.zero, deadline - .now))
         }
-        watchStop(nil)
     }
 
     /// Connections past a limit that are told so at the same time: few, as they are more than half of what there is.
@@ -208,12 +204,5 @@ package struct HostService: Service {
         let secure = credentials.certificates == nil ? "" : "s"
         let addresses = pipelines.map { "pipeline \($0.name) at ws\(secure)://\(authority)\($0.path)" }
         return "listening on http\(secure)://\(authority), \(addresses.joined(separator: ", "))"
-    }
-
-    private func exitAtSecondSignal() async {
-        for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-            logger.warning("Stopped at a second signal; what was in flight is lost")
-            exit(1)
-        }
     }
 }

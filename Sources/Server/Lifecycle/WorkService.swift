@@ -16,6 +16,7 @@ package struct WorkService: Service {
     private let metrics: PrometheusMetrics
     private let exporter: OTLPExporter?
     private let announce: @Sendable (String) -> Void
+    private let watchStop: @Sendable (AwaitedWork?) -> Void
 
     /// How long one look at whether it is ready takes.
     private static let patience = Duration.milliseconds(500)
@@ -26,12 +27,15 @@ package struct WorkService: Service {
     ///   - metrics: What `/metrics` shows.
     ///   - exporter: Sends traces, where that is wanted.
     ///   - announce: Takes the lines that say that it works, and where its pages are.
+    ///   - watchStop: Is told ten times a second what a stop still waits for; `nil` once it waits for nothing.
     package init(
         _ pipelines: [ServedPipeline], settings: HostSettings, host: String, port: Int?, logger: Logger,
-        metrics: PrometheusMetrics, exporter: OTLPExporter?, announce: @escaping @Sendable (String) -> Void
+        metrics: PrometheusMetrics, exporter: OTLPExporter?, announce: @escaping @Sendable (String) -> Void,
+        watchStop: @escaping @Sendable (AwaitedWork?) -> Void
     ) {
         (self.pipelines, self.settings, self.host, self.port) = (pipelines, settings, host, port)
         (self.logger, self.metrics, self.exporter, self.announce) = (logger, metrics, exporter, announce)
+        self.watchStop = watchStop
     }
 
     package func run() async throws {
@@ -56,9 +60,15 @@ package struct WorkService: Service {
         ServiceManager.stopping()
         starting.cancel()
         explaining.cancel()
-        let losses = await close()
+        let impatient = Task { await SecondSignal.wait(logger) }
+        let deadline = ContinuousClock.now + settings.drain
+        let watching = Task { await sayWhatIsAwaited(until: deadline) }
+        let losses = await close(by: deadline)
+        watching.cancel()
+        await watching.value
         try? await channel?.close()
         await exporter?.finish(exporting, until: .now + .seconds(1))
+        impatient.cancel()
         try await group.shutdownGracefully()
         guard losses.isEmpty else { throw losses }
         logger.info("Stopped")
@@ -75,8 +85,18 @@ package struct WorkService: Service {
         }
     }
 
-    private func close() async -> Losses {
-        let deadline = ContinuousClock.now + settings.drain
+    /// Says what is waited for, until the task is cancelled.
+    private func sayWhatIsAwaited(until deadline: ContinuousClock.Instant) async {
+        await AwaitedWork.watch(watchStop) {
+            let queues = pipelines.flatMap(\.chain.queues)
+            let running = queues.reduce(0) { $0 + $1.running }
+            return AwaitedWork(
+                connections: 0, running: running, waiting: queues.reduce(0) { $0 + $1.awaited } - running,
+                left: max(.zero, deadline - .now))
+        }
+    }
+
+    private func close(by deadline: ContinuousClock.Instant) async -> Losses {
         let work = deadline - min(settings.drain * 0.1, .milliseconds(250))
         var losses = Losses()
         await withTaskGroup(of: (String, [String: Int]).self) { group in

@@ -24,7 +24,7 @@ package enum HostMetric: String, CaseIterable {
     case queueRedelivered = "stagecoach_queue_redelivered_total"
     case queueGivenBack = "stagecoach_queue_given_back_total"
     case queueAcknowledged = "stagecoach_queue_acknowledged_total"
-    case queueAcknowledging = "stagecoach_queue_acknowledging_seconds_total"
+    case queueAcknowledging = "stagecoach_queue_acknowledging_seconds"
     case queuePartitions = "stagecoach_queue_partitions"
     case spansExported = "stagecoach_trace_spans_exported_total"
     case spansDropped = "stagecoach_trace_spans_dropped_total"
@@ -40,12 +40,12 @@ package enum HostMetric: String, CaseIterable {
     package var kind: MetricKind {
         switch self {
         case .accepted, .closes, .refused, .cut, .messages, .keptDropped, .queueRetries, .queueDropped, .queueFailed,
-            .queueRedelivered, .queueGivenBack, .queueAcknowledged, .queueAcknowledging, .spansExported, .spansDropped,
-            .tokenKeyFetches, .processorTime:
+            .queueRedelivered, .queueGivenBack, .queueAcknowledged, .spansExported, .spansDropped, .tokenKeyFetches, .processorTime:
             .counter
         case .buildInfo, .connections, .webSockets, .outbound, .inbound, .resourceReady, .keptBytes, .queueMessages,
             .queueOldest, .queueUnreadable, .queuePartitions, .tokenKeysAge, .memory, .openFiles, .maxFiles, .startTime:
             .gauge
+        case .queueAcknowledging: .histogram
         }
     }
 
@@ -93,7 +93,7 @@ package enum HostMetric: String, CaseIterable {
         case .queueRedelivered: "Messages that a queue of several hosts delivered here again."
         case .queueGivenBack: "Messages that were given back for a worker with another version of the file."
         case .queueAcknowledged: "Messages that a queue of several hosts acknowledged as kept."
-        case .queueAcknowledging: "How long those acknowledgements took, all together."
+        case .queueAcknowledging: "How long those acknowledgements took."
         case .queuePartitions: "Partitions of a queue of several hosts that this process works on."
         case .spansExported: "Spans that the collector took."
         case .spansDropped: "Spans that were dropped: too many waited (full), or the collector took none (export)."

@@ -27,7 +27,8 @@ enum QueueMetrics {
         addShared(.queueRedelivered) { Double($0.redeliveries) }
         addShared(.queueGivenBack) { Double($0.givenBack) }
         addShared(.queueAcknowledged) { Double($0.acknowledgements) }
-        addShared(.queueAcknowledging) { $0.acknowledgementSeconds }
+        text.begin(.queueAcknowledging)
+        for (labels, sharing) in shared { text.add(labels, sharing.acknowledging) }
         addShared(.queuePartitions) { Double($0.partitions) }
     }
 }

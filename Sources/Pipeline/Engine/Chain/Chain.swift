@@ -213,7 +213,9 @@ public final class Chain: Sendable {
     package var queues: [QueueStatus] {
         all.compactMap { step in
             step.background.map {
-                QueueStatus(label: step.label, depth: $0.depth, counts: $0.counts, sharing: $0.sharing)
+                QueueStatus(
+                    label: step.label, depth: $0.depth, counts: $0.counts, sharing: $0.sharing, 
+                    running: $0.running.load(ordering: .relaxed))
             }
         }
     }

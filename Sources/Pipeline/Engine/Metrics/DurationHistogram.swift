@@ -9,11 +9,23 @@ package final class DurationHistogram: TimerHandler {
     ]
 
     /// What was observed so far.
-    package struct Snapshot {
+    package struct Snapshot: Sendable, Equatable {
         /// How many fell into each bucket; the last is for those above every bound.
-        package let counts: [UInt64]
+        package private(set) var counts: [UInt64]
         /// All durations together, in nanoseconds.
-        package let sum: UInt64
+        package private(set) var sum: UInt64
+
+        init(counts: [UInt64], sum: UInt64) { (self.counts, self.sum) = (counts, sum) }
+
+        /// Nothing was observed.
+        package init() { self.init(counts: Array(repeating: 0, count: bounds.count + 1), sum: 0) }
+
+        /// Notes a duration, where that is done behind a lock anyway.
+        package mutating func record(_ duration: Duration) {
+            let nanoseconds = UInt64(max(0, duration / .nanoseconds(1)))
+            counts[DurationHistogram.bucket(of: nanoseconds)] += 1
+            sum += nanoseconds
+        }
     }
 
     // Constants, as looking at the array would cost more than the rest of counting.

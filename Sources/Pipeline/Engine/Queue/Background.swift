@@ -25,11 +25,11 @@ package final class Background: PendingQueue {
     private let lanes: Mutex<Int>
     private let workers = Mutex<[Task<Void, Never>]>([])
     private let counters = Mutex(Counts())
-    private let isStopping = Atomic<Bool>(false)
-    private let isReplaced = Atomic<Bool>(false)
+    /// How many messages are in the stage.
+    let running = Atomic<Int>(0)
+    private let isStopping = Atomic<Bool>(false), isReplaced = Atomic<Bool>(false), hasSeenUnfit = Atomic<Bool>(false)
     /// Whether others work on what waits, and this process doesn't.
     private let isLeft = Atomic<Bool>(false)
-    private let hasSeenUnfit = Atomic<Bool>(false)
     /// Whether the time is over in which what waits may be worked on.
     private let isGivingUp = Atomic<Bool>(false)
     /// That of a message of which a process has died.

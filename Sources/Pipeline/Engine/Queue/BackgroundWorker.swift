@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 import Tracing
 
 /// Runs a stage for messages from a queue. Errors go to the log and the dead letters; a resource that is down is waited
@@ -42,6 +43,8 @@ struct BackgroundWorker: Sendable {
         on batch: [QueuedMessage], from queue: any MessageQueue, lane: Int, suspects: (any AttemptKeeping)? = nil
     ) async -> Result {
         step.meter?.arrived(batch.count)
+        background.running.add(batch.count, ordering: .relaxed)
+        defer { background.running.subtract(batch.count, ordering: .relaxed) }
         let origin = DeadLetterWriter.Origin(queue: queue, lane: lane, suspects: suspects)
         if let batchStage, batch.count > 1 { return await work(on: batch[...], of: origin, by: batchStage) }
         var result = Result()

@@ -13,12 +13,19 @@ package struct QueueStatus: Sendable {
     /// What else is counted where several processes work on it; `nil` where they don't.
     package let sharing: QueueSharing?
 
-    init(label: String, depth: Queue.Depth, counts: Background.Counts, sharing: QueueSharing?) {
+    /// Messages that are in the stage.
+    package let running: Int
+
+    /// Messages that this process has to end before it stops, in the stage or before it.
+    package var awaited: Int { max(running, sharing?.here ?? depth.messages) }
+
+    init(label: String, depth: Queue.Depth, counts: Background.Counts, sharing: QueueSharing?, running: Int) {
         self.label = label
         self.depth = depth
         retries = counts.retries
         dropped = counts.dropped
         failed = counts.failed
         self.sharing = sharing
+        self.running = running
     }
 }

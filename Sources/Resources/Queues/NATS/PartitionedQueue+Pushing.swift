@@ -87,7 +87,7 @@ extension PartitionedQueue {
             if !answer.isDuplicate { state.pushed += 1 }
             state.lastChange = .now
             state.counts.acknowledgements += 1
-            state.counts.acknowledgementSeconds += time / .seconds(1)
+            state.counts.acknowledging.record(time)
             // It may have been worked on before its acknowledgement was here.
             let ticket = Int64(clamping: answer.sequence)
             if !state.finished.contains(ticket, id) {

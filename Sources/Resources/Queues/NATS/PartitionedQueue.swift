@@ -123,6 +123,7 @@ final class PartitionedQueue: SharedMessageQueue {
     var sharing: QueueSharing {
         state.withLock { state in
             var counts = state.counts
+            counts.here = state.taken.count
             counts.partitions = state.partitions.count { $0.consumer != nil }
             return counts
         }
