@@ -40,7 +40,8 @@ package enum HostMetric: String, CaseIterable {
     package var kind: MetricKind {
         switch self {
         case .accepted, .closes, .refused, .cut, .messages, .keptDropped, .queueRetries, .queueDropped, .queueFailed,
-            .queueRedelivered, .queueGivenBack, .queueAcknowledged, .spansExported, .spansDropped, .tokenKeyFetches, .processorTime:
+            .queueRedelivered, .queueGivenBack, .queueAcknowledged, .spansExported, .spansDropped, .tokenKeyFetches,
+            .processorTime:
             .counter
         case .buildInfo, .connections, .webSockets, .outbound, .inbound, .resourceReady, .keptBytes, .queueMessages,
             .queueOldest, .queueUnreadable, .queuePartitions, .tokenKeysAge, .memory, .openFiles, .maxFiles, .startTime:

@@ -214,7 +214,7 @@ public final class Chain: Sendable {
         all.compactMap { step in
             step.background.map {
                 QueueStatus(
-                    label: step.label, depth: $0.depth, counts: $0.counts, sharing: $0.sharing, 
+                    label: step.label, depth: $0.depth, counts: $0.counts, sharing: $0.sharing,
                     running: $0.running.load(ordering: .relaxed))
             }
         }
