@@ -160,7 +160,8 @@ struct DiskLogFile: Sendable {
     }
 
     func close() async throws {
-        try await database.write { try $0.execute(sql: "PRAGMA user_version = 0") }
+        // On a full disk the process counts as killed.
+        try? await database.write { try $0.execute(sql: "PRAGMA user_version = 0") }
         try database.close()
     }
 
