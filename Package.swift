@@ -279,6 +279,7 @@ let package = Package(
                 "Stages",
                 "TestFrames",
                 "TestPatience",
+                "TestRandom",
                 "TestShared",
                 "TestSigning",
                 "WebSocketCodec",

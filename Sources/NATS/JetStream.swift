@@ -74,6 +74,18 @@ package struct JetStream: Sendable {
         StreamInfo(try await call("STREAM.CREATE.\(stream.name)", stream.json, timeout: timeout))
     }
 
+    /// Changes some of a stream's settings; the others stay as they are, whoever has made them.
+    ///
+    /// - Parameters:
+    ///   - name: The stream.
+    ///   - changes: The settings, by the names that JetStream has for them.
+    package func change(_ name: String, _ changes: [String: JSONValue]) async throws(NATSError) {
+        guard case .object(let former) = try await call("STREAM.INFO.\(name)")["config"] else { return }
+        var text = JSONText()
+        for (key, value) in former.merging(changes, uniquingKeysWith: { $1 }) { text.add(key, value) }
+        _ = try await call("STREAM.UPDATE.\(name)", text.finishedBytes)
+    }
+
     /// Makes a consumer whose messages are pulled.
     ///
     /// - Returns: How many messages wait for it.

@@ -212,7 +212,7 @@ package final class SharedMemory: SharedStore, SharedLink {
         return Listening(hub: hub, subject: subject, id: id)
     }
 
-    package func values(_ name: String, keptFor time: Duration) -> any SharedValues {
+    package func values(_ name: String, keptFor time: Duration, upTo bytes: Int?) -> any SharedValues {
         Values(link: self, hub: hub, name: name)
     }
 

@@ -52,7 +52,19 @@ package protocol SharedLink: AnyObject, Sendable {
     /// - Parameters:
     ///   - name: What they are called, behind the prefix.
     ///   - time: For how long a value stays that nobody sets.
-    func values(_ name: String, keptFor time: Duration) -> any SharedValues
+    ///   - bytes: How much they may take together; past that those go first that were set first. `nil` where that has no bound.
+    func values(_ name: String, keptFor time: Duration, upTo bytes: Int?) -> any SharedValues
+}
+
+extension SharedLink {
+    /// Values by their keys, which are made where there are none.
+    ///
+    /// - Parameters:
+    ///   - name: What they are called, behind the prefix.
+    ///   - time: For how long a value stays that nobody sets.
+    package func values(_ name: String, keptFor time: Duration) -> any SharedValues {
+        values(name, keptFor: time, upTo: nil)
+    }
 }
 
 extension SharedLink {

@@ -83,7 +83,7 @@ final class RememberedAnswers: KeptKind {
     }
 
     struct Work {
-        let owner: ObjectIdentifier
+        var owner: ObjectIdentifier
         let credential: ClientCredential?
         let prompt: PromptMark
         var waiters: [Waiter] = []

@@ -19,6 +19,10 @@ struct HostMessage: Sendable {
         case reply
         /// Whether somebody is there.
         case ping
+        /// What has come in its order, up to a number.
+        case acknowledge
+        /// What was said before, as far as it has not come, won't come any more.
+        case lost
     }
 
     let kind: Kind
@@ -28,12 +32,15 @@ struct HostMessage: Sendable {
     /// What belongs together: a question and its answer, what was taken and the frames that follow.
     let number: Int
     var members: [String: JSONValue] = [:]
+    /// Its number in the order of what one host says to the other; `nil` where it has none, as before there were numbers.
+    var order: Int?
 
     var bytes: [UInt8] {
         var object = JSONText(type: kind.rawValue)
         object.add("from", from)
         object.add("session", session)
         object.add("number", raw: String(number))
+        if let order { object.add("order", raw: String(order)) }
         for (key, value) in members { object.add(key, value) }
         return object.finishedBytes
     }
@@ -49,6 +56,7 @@ struct HostMessage: Sendable {
             let session = members["session"]?.text, case .int(let number)? = members["number"]
         else { return nil }
         self.init(kind, from: from, session: session, number: number, members)
+        order = members["order"]?.whole
     }
 }
 

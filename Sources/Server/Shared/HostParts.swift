@@ -1,3 +1,4 @@
+import DequeModule
 import Pipeline
 import Synchronization
 
@@ -29,17 +30,36 @@ enum HostParts {
         }
     }
 
-    /// Puts parts together, which come in order.
+    /// Puts parts together, which come in any order: each once, or not at all.
     final class Joiner: Sendable {
         /// Of all messages together that are not whole yet: a host may die between two parts.
-        private static let maxBytes = 64 << 20
+        private let maxBytes: Int
 
-        private struct State {
-            var begun: [UInt64: [UInt8]] = [:]
+        private struct Begun {
+            var parts: [Int: [UInt8]] = [:]
             var bytes = 0
         }
 
+        private struct State {
+            var begun: [UInt64: Begun] = [:]
+            /// Those that were begun first come first; one that is whole may still be there.
+            var order = Deque<UInt64>()
+            var bytes = 0
+
+            mutating func remove(_ number: UInt64) -> Begun? {
+                guard let begun = begun.removeValue(forKey: number) else { return nil }
+                bytes -= begun.bytes
+                if order.first == number { order.removeFirst() }
+                return begun
+            }
+        }
+
         private let state = Mutex(State())
+
+        init(upTo maxBytes: Int = 64 << 20) { self.maxBytes = maxBytes }
+
+        /// What is kept of messages that are not whole, in bytes.
+        var bytes: Int { state.withLock(\.bytes) }
 
         /// - Returns: The message, once it is whole.
         func add(_ part: [UInt8]) -> [UInt8]? {
@@ -47,15 +67,24 @@ enum HostParts {
                 return part.first == 0 ? Array(part[1...]) : nil
             }
             func value(_ range: Range<Int>) -> UInt64 { part[range].reduce(0) { $0 << 8 | UInt64($1) } }
-            let (number, index, count) = (value(1..<9), value(9..<13), value(13..<17))
+            let (number, index, count) = (value(1..<9), Int(value(9..<13)), Int(value(13..<17)))
+            guard index < count else { return nil }
             return state.withLock { state in
-                if index == 0, state.bytes > Self.maxBytes { state = State() }
-                guard index == 0 || state.begun[number] != nil else { return nil }
-                state.begun[number, default: []] += part[HostParts.head...]
-                state.bytes += part.count - HostParts.head
-                guard index + 1 == count, let whole = state.begun.removeValue(forKey: number) else { return nil }
-                state.bytes -= whole.count
-                return whole
+                if state.begun[number] == nil { state.order.append(number) }
+                let content = Array(part[HostParts.head...])
+                guard state.begun[number, default: Begun()].parts.updateValue(content, forKey: index) == nil else {
+                    return nil
+                }
+                state.begun[number]?.bytes += content.count
+                state.bytes += content.count
+                if state.begun[number]?.parts.count == count, let whole = state.remove(number) {
+                    return (0..<count).flatMap { whole.parts[$0] ?? [] }
+                }
+                while state.bytes > maxBytes, let oldest = state.order.popFirst() { _ = state.remove(oldest) }
+                if state.order.count > 2 * state.begun.count + 64 {
+                    state.order = state.order.filter { state.begun[$0] != nil }
+                }
+                return nil
             }
         }
     }

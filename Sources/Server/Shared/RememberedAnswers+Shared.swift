@@ -13,16 +13,25 @@ extension RememberedAnswers {
         }
 
         var answers: [Answered] = []
-        var work: [(key: Key, mark: PromptMark)] = []
+        var work: [Worked] = []
+
+        struct Worked: Sendable {
+            let key: Key
+            let mark: PromptMark
+            /// Whether the answer goes to the session's client; otherwise somebody else has asked, by `POST`.
+            var isOfClient = true
+        }
     }
 
     /// What another host is told, which has the session from now on.
     ///
     /// - Parameters:
     ///   - keys: The messages; `nil` to look for them among all.
+    ///   - owner: The session's client, as far as it is known here.
     ///   - tell: Hears how each ends that is worked on here.
     func handOver(
-        _ keys: [Key]?, of session: String, pipeline: String, at now: NIODeadline = .now(),
+        _ keys: [Key]?, of session: String, pipeline: String, for owner: ObjectIdentifier? = nil,
+        at now: NIODeadline = .now(),
         telling tell: @escaping @Sendable (Key, Outcome) -> Void
     ) -> OfSession {
         state.withLock { state in
@@ -35,7 +44,7 @@ extension RememberedAnswers {
                     found.answers.append(.init(key: key, mark: answer.prompt, frame: answer.frame, left: left))
                 } else if let work = state.work[key] {
                     state.work[key]?.listeners.append { tell(key, $0) }
-                    found.work.append((key, work.prompt))
+                    found.work.append(.init(key: key, mark: work.prompt, isOfClient: work.owner == owner))
                 }
             }
             return found
@@ -56,8 +65,13 @@ extension RememberedAnswers {
 
     /// Takes over what another host knew.
     ///
-    /// - Parameter owner: Whose client gets the answers to what is worked on there.
-    func take(_ known: OfSession, for owner: ObjectIdentifier, at now: NIODeadline = .now()) {
+    /// - Parameters:
+    ///   - owner: Whose client gets the answers to what it has asked of that.
+    ///   - other: Who stands for the others that have asked; kept for as long as the work goes on.
+    func take(
+        _ known: OfSession, for owner: ObjectIdentifier, or other: HostClient = HostClient(),
+        at now: NIODeadline = .now()
+    ) {
         let grown = state.withLock { state in
             var grown = 0
             for answer in known.answers where state.answers[answer.key] == nil {
@@ -69,16 +83,32 @@ extension RememberedAnswers {
                 state.order.append((answer.key, new.stamp, size, new.expires))
                 grown += size
             }
-            for (key, mark) in known.work where state.work[key] == nil && state.answers[key] == nil {
-                state.work[key] = Work(owner: owner, credential: nil, prompt: mark)
+            for work in known.work where state.answers[work.key] == nil {
+                if state.work[work.key] != nil {
+                    // It is worked on here, and its client has come back.
+                    if work.isOfClient { state.work[work.key]?.owner = owner }
+                    continue
+                }
+                let asked = work.isOfClient ? owner : ObjectIdentifier(other)
+                state.work[work.key] = Work(owner: asked, credential: nil, prompt: work.mark)
+                // While it is worked on nobody else is to be taken for who has asked.
+                state.work[work.key]?.listeners.append { _ in withExtendedLifetime(other) {} }
             }
             return grown - expire(&state, at: now)
         }
         budget.add(grown, of: Self.kind)
     }
 
-    /// Has another host told how the work on a message ends.
-    func listen(to key: Key, _ tell: @escaping @Sendable (Outcome) -> Void) {
-        state.withLock { $0.work[key]?.listeners.append(tell) }
+    /// Has another host told how the work on a message ends; at once where it has ended.
+    func listen(to key: Key, at now: NIODeadline = .now(), _ tell: @escaping @Sendable (Outcome) -> Void) {
+        let outcome = state.withLock { state -> Outcome? in
+            guard state.work[key] == nil else {
+                state.work[key]?.listeners.append(tell)
+                return nil
+            }
+            if let answer = state.answers[key], answer.expires > now { return .answered(answer.frame) }
+            return .failed
+        }
+        if let outcome { tell(outcome) }
     }
 }

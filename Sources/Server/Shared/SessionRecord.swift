@@ -2,8 +2,11 @@ import Pipeline
 
 /// What all hosts know of a session.
 struct SessionRecord: Sendable {
-    /// The host that has it; empty where it is in ``parked``.
+    /// The host that has it; empty where it was left by one that has stopped.
     var host: String
+    /// Where what is kept of the session may be, the last first to be asked: hosts that had it, or were about to, and an empty
+    /// name for what was left at NATS. Empty once ``host`` has it all.
+    var former: [String] = []
     /// Whose it is.
     var userID: String?
     /// The number of the last frame, as far as it was noted.
@@ -12,20 +15,26 @@ struct SessionRecord: Sendable {
     var open: [String?] = []
     /// Whether its client gets texts without numbers.
     var isText = false
-    /// What a host that has stopped has left.
+    /// What a host of a version before has left.
     var parked: HandedSession?
+    /// The revision of what a host that has stopped has left beside the records; `nil` for nothing.
+    var left: UInt64?
     /// Until when that may be taken.
     var expires: Timestamp?
 
     /// How many messages are noted, and how long their ids may be: a client may send any number of any length.
     static let maxOpen = 128
     static let maxID = 512
+    /// How many hosts are noted that may have it.
+    static let maxFormer = 8
 
     var bytes: [UInt8] {
         var object = JSONText()
         object.add("host", host)
         if let userID { object.add("user", userID) }
         object.add("sequence", raw: String(sequence))
+        if !former.isEmpty { object.add("former", .array(former.map(JSONValue.string))) }
+        if let left { object.add("left", raw: String(left)) }
         if !open.isEmpty { object.add("open", .array(open.prefix(Self.maxOpen).map { JSONValue(Self.short($0)) })) }
         if isText { object.add("text", raw: "true") }
         if let parked { object.add("parked", parked.json) }
@@ -45,12 +54,22 @@ struct SessionRecord: Sendable {
         self.init(host: host, userID: members["user"]?.text)
         sequence = members["sequence"]?.whole ?? 0
         open = members["open"]?.elements.map(\.text) ?? []
+        former = members["former"]?.elements.compactMap(\.text) ?? []
+        left = members["left"]?.whole.map { UInt64(clamping: $0) }
         isText = members["text"] != nil
         parked = members["parked"].map(HandedSession.init)
         expires = members["expires"]?.whole.map { Timestamp(microseconds: Int64($0)) }
     }
 
     var format: Message.Format { isText ? .text : .json }
+
+    /// The record of a host that is about to take the session.
+    func taken(by other: String) -> SessionRecord {
+        var record = self
+        record.host = other
+        if host != other { record.former = (former.filter { $0 != host } + [host]).suffix(Self.maxFormer) }
+        return record
+    }
 
     private static func short(_ id: String?) -> String? { id.flatMap { $0.utf8.count <= maxID ? $0 : nil } }
 }
@@ -92,6 +111,21 @@ struct HandedSession: Sendable {
                 return (number, text)
             } ?? []
         answers = members["answers"] ?? .null
+    }
+
+    /// As it is left beside the records.
+    var bytes: [UInt8] {
+        var object = JSONText()
+        for (key, value) in json.members { object.add(key, value) }
+        return object.finishedBytes
+    }
+
+    /// `nil` for anything else.
+    init?(_ bytes: [UInt8]) {
+        guard let json = JSONValue(json: String(decoding: bytes, as: UTF8.self)), case .object = json else {
+            return nil
+        }
+        self.init(json)
     }
 
     var format: Message.Format { isText ? .text : .json }
@@ -155,7 +189,12 @@ extension RememberedAnswers.OfSession {
                     members["left"] = .int(Int(answer.left / .milliseconds(1)))
                     return .object(members)
                 }),
-            "work": .array(work.map { $0.key.json($0.mark) }),
+            "work": .array(
+                work.map { work in
+                    var members = work.key.json(work.mark).members
+                    if !work.isOfClient { members["other"] = .bool(true) }
+                    return .object(members)
+                }),
         ])
     }
 
@@ -170,8 +209,10 @@ extension RememberedAnswers.OfSession {
                 }
             } ?? []
         work =
-            members["work"]?.elements.compactMap {
-                RememberedAnswers.Key.read($0, of: session, pipeline: pipeline)
+            members["work"]?.elements.compactMap { element in
+                RememberedAnswers.Key.read(element, of: session, pipeline: pipeline).map { key, mark in
+                    Worked(key: key, mark: mark, isOfClient: element.members["other"] == nil)
+                }
             } ?? []
     }
 }

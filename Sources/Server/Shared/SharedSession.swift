@@ -23,11 +23,21 @@ final class SharedSession: Sendable {
         var open: [ObjectIdentifier: [String?]] = [:]
         var isText = false
         var sources: [String: Source] = [:]
-        /// Messages that other hosts work on, of clients of their own.
-        var guests: [String: [RememberedAnswers.Key]] = [:]
+        /// Messages that other hosts work on, of clients of their own, or of the session's which has left them since.
+        var guests: [String: [Guest]] = [:]
+        /// Messages that have ended with a host: an answer that comes after all, by yet another, comes too late.
+        var lost: [String] = []
         var isWriting = false
         var isChanged = false
         var written: [String?] = []
+        var writtenAt: ContinuousClock.Instant?
+        /// Whether another host is in the record, and is waited for.
+        var isSuspect = false
+    }
+
+    fileprivate struct Guest {
+        let key: RememberedAnswers.Key
+        let isOfClient: Bool
     }
 
     let key: SessionKey
@@ -74,17 +84,24 @@ final class SharedSession: Sendable {
         if isChanged { changed() }
     }
 
+    /// Has it written down, where other messages have no answer than is written.
+    func changedOpen() {
+        if state.withLock({ !$0.isAway && $0.all != $0.written }) { changed() }
+    }
+
     // MARK: - From host to host
 
     /// Leaves the session to another host, or to none.
     ///
-    /// - Parameter known: What is known of its messages.
-    /// - Returns: `nil` where it was left before.
+    /// - Parameters:
+    ///   - revision: Of the record by which the other host takes it; `nil` where that does not matter.
+    ///   - known: What is known of its messages.
+    /// - Returns: `nil` where it was left before, or has come here after the other had it.
     func leave(
-        _ known: ([RememberedAnswers.Key]) -> RememberedAnswers.OfSession
+        before revision: UInt64? = nil, _ known: ([RememberedAnswers.Key]) -> RememberedAnswers.OfSession
     ) -> (known: RememberedAnswers.OfSession, open: [String?], isText: Bool, revision: UInt64)? {
         state.withLock { state in
-            if state.isAway { return nil }
+            if state.isAway || revision.map({ $0 < state.revision }) ?? false { return nil }
             state.isAway = true
             // In the lock: what begins from now on asks the other host.
             let known = known(state.keys)
@@ -95,8 +112,8 @@ final class SharedSession: Sendable {
     /// Notes what was taken over from another host, which goes on with what it has begun.
     func take(_ handed: HandedSession, _ known: RememberedAnswers.OfSession, from host: String, number: Int) {
         state.withLock { state in
-            state.keys = known.answers.map(\.key) + known.work.map(\.key)
-            state.isText = handed.isText
+            state.keys += known.answers.map(\.key) + known.work.map(\.key)
+            if handed.isKnown { state.isText = handed.isText }
             state.sources[host] = Source(number: number, open: handed.open, work: known.work.map(\.key))
         }
     }
@@ -107,8 +124,10 @@ final class SharedSession: Sendable {
     func takes(_ frame: ServerFrame, from host: String, number: Int) -> Bool {
         state.withLock { state in
             guard var source = state.sources[host], source.number == number else { return false }
-            if frame.kind != .delta {
+            if !state.lost.isEmpty || frame.kind != .delta {
                 let id = ClientFrame.id(of: frame.text(sequence: 0))
+                if let id, state.lost.contains(where: { $0.isExactly(id) }) { return false }
+                if frame.kind == .delta { return true }
                 if let index = source.open.firstIndex(where: { $0.isExactly(id) }) { source.open.remove(at: index) }
                 state.sources[host] = source
             }
@@ -119,17 +138,34 @@ final class SharedSession: Sendable {
     /// The hosts that work on messages of the session.
     var workers: [String] { state.withLock { Array($0.sources.keys) } }
 
-    /// Notes that another host works on a message of its own client.
-    func add(_ key: RememberedAnswers.Key, at host: String) {
-        state.withLock { $0.guests[host, default: []].append(key) }
+    /// Notes that another host works on a message.
+    ///
+    /// - Parameter isOfClient: Whether the session's client has asked for it, before it came here.
+    func add(_ key: RememberedAnswers.Key, at host: String, isOfClient: Bool) {
+        state.withLock { state in
+            // Where frames come from that host, its end is theirs.
+            let isOfSource = isOfClient && state.sources[host] != nil
+            let id = key.id.text
+            if isOfSource, state.sources[host]?.open.contains(where: { $0.isExactly(id) }) == false {
+                state.sources[host]?.open.append(id)
+            }
+            state.guests[host, default: []].append(Guest(key: key, isOfClient: isOfClient && !isOfSource))
+            state.lost.removeAll { $0.isExactly(key.id.text) }
+        }
+        if isOfClient { changedOpen() }
     }
 
     /// Notes that work at another host has ended.
-    func remove(_ key: RememberedAnswers.Key, at host: String) {
+    ///
+    /// - Returns: Whether it was known that the host works on it.
+    func remove(_ key: RememberedAnswers.Key, at host: String) -> Bool {
         state.withLock { state in
+            let before = (state.sources[host]?.work.count ?? 0) + (state.guests[host]?.count ?? 0)
             state.sources[host]?.work.removeAll { $0 == key }
-            state.guests[host]?.removeAll { $0 == key }
+            state.guests[host]?.removeAll { $0.key == key }
+            let after = (state.sources[host]?.work.count ?? 0) + (state.guests[host]?.count ?? 0)
             if state.guests[host]?.isEmpty == true { state.guests[host] = nil }
+            return after < before
         }
     }
 
@@ -140,20 +176,29 @@ final class SharedSession: Sendable {
         }
     }
 
+    /// Whether anything ends with any other host.
+    var isDependent: Bool {
+        state.withLock { state in
+            !state.guests.isEmpty || state.sources.values.contains { !$0.open.isEmpty || !$0.work.isEmpty }
+        }
+    }
+
     /// What has ended with a host: messages of the session's client, and what others may wait for.
     func lose(_ host: String) -> (open: [String?], keys: [RememberedAnswers.Key], format: Message.Format) {
         state.withLock { state in
             let source = state.sources.removeValue(forKey: host)
             let guests = state.guests.removeValue(forKey: host) ?? []
-            return (source?.open ?? [], (source?.work ?? []) + guests, state.isText ? .text : .json)
+            let open = (source?.open ?? []) + guests.filter(\.isOfClient).map { $0.key.id.text }
+            state.lost = (state.lost + open.compactMap(\.self)).suffix(SessionRecord.maxOpen)
+            return (open, (source?.work ?? []) + guests.map(\.key), state.isText ? .text : .json)
         }
     }
 
     /// What other hosts work on, which nobody hears of any more.
     func loseAll() -> [String?] {
         state.withLock { state in
-            defer { state.sources = [:] }
-            return state.sources.values.flatMap(\.open)
+            defer { (state.sources, state.guests) = ([:], [:]) }
+            return state.elsewhere
         }
     }
 
@@ -168,6 +213,31 @@ final class SharedSession: Sendable {
             return true
         }
         if begins { Task { await self.write() } }
+    }
+
+    /// Has it written down where nobody has for so long.
+    func refresh(after time: Duration) {
+        let isDue = state.withLock { !$0.isAway && $0.writtenAt.map { .now - $0 > time } ?? false }
+        if isDue { changed() }
+    }
+
+    /// Notes that another host is in the record, from which this one waits to hear.
+    ///
+    /// - Returns: Whether nobody has noted that.
+    func suspect() -> Bool {
+        state.withLock { state in
+            defer { state.isSuspect = true }
+            return !state.isSuspect
+        }
+    }
+
+    /// Goes on as the session's host, where the one in the record has died before it took it.
+    func keep(from revision: UInt64? = nil) {
+        state.withLock { state in
+            state.isSuspect = false
+            if let revision { state.revision = revision }
+        }
+        changed()
     }
 
     private func write() async {
@@ -196,7 +266,7 @@ final class SharedSession: Sendable {
     private func write(_ record: SessionRecord, ifRevision revision: UInt64) async -> Bool {
         do throws(SharedFailure) {
             if let new = try await sessions.values.set(key.id, record.bytes, ifRevision: revision) {
-                state.withLock { $0.revision = new }
+                state.withLock { ($0.revision, $0.writtenAt) = (new, .now) }
                 return true
             }
             let found = try await sessions.values.get(key.id)
@@ -218,6 +288,11 @@ final class SharedSession: Sendable {
 extension SharedSession.State {
     /// All messages without an answer.
     fileprivate var all: [String?] {
-        Array((open.values.flatMap(\.self) + sources.values.flatMap(\.open)).prefix(SessionRecord.maxOpen))
+        Array((open.values.flatMap(\.self) + elsewhere).prefix(SessionRecord.maxOpen))
+    }
+
+    /// Those that other hosts work on.
+    fileprivate var elsewhere: [String?] {
+        sources.values.flatMap(\.open) + guests.values.flatMap { $0.filter(\.isOfClient).map { $0.key.id.text } }
     }
 }

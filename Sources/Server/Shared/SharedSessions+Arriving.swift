@@ -52,9 +52,13 @@ extension SharedSessions {
                 return
             }
             let (task, isOwn) = state.withLock { state in
-                if let task = state.arriving[comer.key.id] { return (task, false) }
-                let task = Task { try await self.enter(comer) }
-                state.arriving[comer.key.id] = task
+                if let (_, task) = state.arriving[comer.key.id] { return (task, false) }
+                let arrival = Arrival()
+                let task = Task {
+                    defer { arrival.decide(nil) }
+                    try await self.enter(comer, arrival)
+                }
+                state.arriving[comer.key.id] = (arrival, task)
                 return (task, true)
             }
             let result = await task.result
@@ -65,16 +69,11 @@ extension SharedSessions {
         }
     }
 
-    /// How long it is tried again, where what is between the hosts does not answer.
-    private static let patience: Duration = .seconds(4)
-
-    private func enter(_ comer: Comer) async throws {
-        let end = ContinuousClock.now + SharedSessions.patience
-        // What was there before an attempt of which nobody knows whether it got through.
-        var tried: SessionRecord?
+    private func enter(_ comer: Comer, _ arrival: Arrival) async throws {
+        let end = ContinuousClock.now + patience.entering
         while true {
             do {
-                if try await tryToEnter(comer, &tried) { return }
+                if try await tryToEnter(comer, arrival) { return }
             } catch is SharedFailure {
                 guard ContinuousClock.now < end else {
                     throw HTTPRejection.noHost
@@ -85,10 +84,10 @@ extension SharedSessions {
     }
 
     /// - Returns: Whether that is done; otherwise another host was faster.
-    private func tryToEnter(_ comer: Comer, _ tried: inout SessionRecord?) async throws -> Bool {
+    private func tryToEnter(_ comer: Comer, _ arrival: Arrival) async throws -> Bool {
         let id = comer.key.id
         let found = try await values.get(id)
-        guard let found, var record = SessionRecord(found.bytes) else {
+        guard let found, let record = SessionRecord(found.bytes) else {
             try await comer.own()
             let mine = SessionRecord(host: host, userID: comer.userID)
             let revision = try await values.set(id, mine.bytes, ifRevision: found?.revision ?? 0)
@@ -105,52 +104,102 @@ extension SharedSessions {
             }
             return true
         }
-        if record.host == host, let tried { record = tried }
-        let isAlive = record.host.isEmpty || record.host == host ? true : await line.isAlive(record.host)
-        guard let isAlive else { throw SharedFailure.away }
-        var mine = record
-        (mine.host, mine.parked, mine.expires) = (host, nil, nil)
-        tried = record
-        guard let revision = try await values.set(id, mine.bytes, ifRevision: found.revision) else { return false }
-        _ = state.withLock { $0.homes.removeValue(forKey: id) }
-        if record.host.isEmpty {
-            takeParked(record, comer, revision)
-        } else if record.host == host {
-            // It was forgotten here.
-            put(comer, revision: revision)
-        } else {
-            await take(record, comer, revision, isAlive: isAlive)
+        if !record.host.isEmpty, record.host != host, await line.isAlive(record.host) == nil {
+            throw SharedFailure.away
         }
+        // Where this host is in it already, nobody knows whether an attempt before got through, or it was forgotten here.
+        let mine = record.taken(by: host)
+        guard let revision = try await values.set(id, mine.bytes, ifRevision: found.revision) else { return false }
+        arrival.decide(revision)
+        _ = state.withLock { $0.homes.removeValue(forKey: id) }
+        await take(mine, comer, revision)
         return true
     }
 
-    /// Asks the host that had the session for it. One that does not answer is dead, or as good as that: what was under way there
-    /// ends.
-    private func take(_ record: SessionRecord, _ comer: Comer, _ revision: UInt64, isAlive: Bool) async {
-        let line = line
+    /// What another host had of a session.
+    private struct Source {
+        let host: String
+        let number: Int
+        let handed: HandedSession
+        let known: RememberedAnswers.OfSession
+    }
+
+    /// Asks those that may have the session for it, the last first. One that is silent is dead, and what was under way there
+    /// ends; one that is there may take its time.
+    private func take(_ record: SessionRecord, _ comer: Comer, _ revision: UInt64) async {
+        let id = comer.key.id
+        state.withLock { $0.early[id] = [] }
+        defer { hearEarly(id) }
+        var (sources, isLost): ([Source], Bool) = ([], false)
+        for former in record.former.reversed() where former != host {
+            if former.isEmpty {
+                guard let handed = await takeLeft(record, id) else { continue }
+                let known = RememberedAnswers.OfSession(handed.answers, of: id, pipeline: name)
+                let source = Source(host: "", number: line.nextNumber(), handed: handed, known: known)
+                return end(record.open, in: put(comer, revision: revision, handed, sources + [source]), record.format)
+            }
+            guard let source = await ask(former, for: comer, revision) else {
+                isLost = true
+                continue
+            }
+            sources.append(source)
+            if source.handed.isKnown {
+                let session = put(comer, revision: revision, source.handed, sources)
+                session.shared?.changed()
+                return
+            }
+        }
+        guard isLost || !record.open.isEmpty else {
+            put(comer, revision: revision, nil, sources)
+            return
+        }
+        var handed = HandedSession()
+        (handed.sequence, handed.isText) = (max(record.sequence, comer.seen), record.isText)
+        end(record.open, in: put(comer, revision: revision, handed, sources), record.format)
+    }
+
+    /// - Returns: `nil` where the host is dead, or as good as that.
+    private func ask(_ former: String, for comer: Comer, _ revision: UInt64) async -> Source? {
         let number = line.nextNumber()
         let question = HostMessage(
-            .take, from: host, session: comer.key.id, number: number, ["user": JSONValue(comer.userID)])
+            .take, from: host, session: comer.key.id, number: number,
+            ["user": JSONValue(comer.userID), "revision": .int(Int(revision))])
         do throws(SharedFailure) {
-            guard isAlive else { throw .nobody }
-            state.withLock { $0.early[comer.key.id] = [] }
-            defer { hearEarly(comer.key.id) }
-            let handed = HandedSession(.object(try await line.ask(record.host, question)))
+            let handed = HandedSession(.object(try await line.ask(former, question, outage: patience.outage)))
             let known = RememberedAnswers.OfSession(handed.answers, of: comer.key.id, pipeline: name)
-            let session = put(comer, revision: revision, handed) { session, shared in
-                shared.take(handed, known, from: record.host, number: number)
-                remember(session, number: number)
-                return known
-            }
-            watch(record.host, for: session)
+            return Source(host: former, number: number, handed: handed, known: known)
         } catch {
             logger.notice(
                 "Took over a session from a host that does not answer",
-                metadata: ["session_id": "\(comer.key.id)", "host": "\(record.host)", "detail": "\(error)"])
-            var handed = HandedSession()
-            handed.sequence = max(record.sequence, comer.seen)
-            end(record.open, in: put(comer, revision: revision, handed), format: record.format)
+                metadata: ["session_id": "\(comer.key.id)", "host": "\(former)", "detail": "\(error)"])
+            return nil
         }
+    }
+
+    /// What a host that has stopped has left.
+    private func takeLeft(_ record: SessionRecord, _ id: String) async -> HandedSession? {
+        guard record.expires.map({ .now < $0 }) ?? false else { return nil }
+        guard let left = record.left else { return record.parked }
+        let values = state.withLock(\.left)
+        var stale = 0
+        for _ in 0..<20 {
+            do throws(SharedFailure) {
+                guard let found = try await values.get(id), found.revision >= left else {
+                    // A server that is behind may have been asked.
+                    try? await Task.sleep(for: .milliseconds(100))
+                    stale += 1
+                    if stale > 3 { return nil }
+                    continue
+                }
+                guard found.revision == left else { return nil }
+                // It makes room. Where that fails its age does.
+                Task { _ = try? await values.set(id, [], ifRevision: left) }
+                return HandedSession(found.bytes)
+            } catch {
+                try? await Task.sleep(for: patience.look)
+            }
+        }
+        return nil
     }
 
     /// How many sessions are known by their numbers: what another host sends for one that was taken before those is lost.
@@ -160,33 +209,29 @@ extension SharedSessions {
         state.withLock { state in
             state.taken[number] = session
             state.takenOrder.append(number)
-            if state.takenOrder.count > Self.maxTaken, let oldest = state.takenOrder.popFirst() {
+            guard state.takenOrder.count > state.takenLimit else { return }
+            // Of a session for which nobody works any more nothing comes.
+            state.taken = state.taken.filter { $0.key == number || $0.value.shared?.isDependent ?? false }
+            state.takenOrder = state.takenOrder.filter { state.taken[$0] != nil }
+            while state.takenOrder.count > Self.maxTaken, let oldest = state.takenOrder.popFirst() {
                 state.taken[oldest] = nil
             }
+            state.takenLimit = max(1_024, min(Self.maxTaken, 2 * state.takenOrder.count))
         }
-    }
-
-    private func takeParked(_ record: SessionRecord, _ comer: Comer, _ revision: UInt64) {
-        guard let handed = record.parked, record.expires.map({ .now < $0 }) ?? false else {
-            put(comer, revision: revision)
-            return
-        }
-        let known = RememberedAnswers.OfSession(handed.answers, of: comer.key.id, pipeline: name)
-        let session = put(comer, revision: revision, handed) { _, _ in known }
-        end(record.open, in: session, format: record.format)
     }
 
     /// Ends messages that nobody works on any more.
-    private func end(_ open: [String?], in session: RetainedSession, format: Message.Format) {
+    private func end(_ open: [String?], in session: RetainedSession, _ format: Message.Format) {
         for id in open { session.deliver(.error(.stopping, clientID: id, in: format)) }
         session.shared?.changed()
     }
 
-    /// - Parameter handed: What another host had; `nil` for a new session.
+    /// - Parameters:
+    ///   - handed: What another host had; `nil` for a new session.
+    ///   - sources: Those that had something of it.
     @discardableResult
     private func put(
-        _ comer: Comer, revision: UInt64, _ handed: HandedSession? = nil,
-        _ know: (RetainedSession, SharedSession) -> RememberedAnswers.OfSession = { _, _ in .init() }
+        _ comer: Comer, revision: UInt64, _ handed: HandedSession? = nil, _ sources: [Source] = []
     ) -> RetainedSession {
         let settings = settings
         let shared = SharedSession(comer.key, userID: comer.userID, in: self, revision: revision)
@@ -194,9 +239,16 @@ extension SharedSessions {
             userID: comer.userID, by: comer.credential, limit: settings.limit, for: settings.retention,
             budget: sessions.budget, at: .now(), shared: shared)
         var bytes = 0
-        if let handed, handed.isKnown { bytes = session.resume(at: handed.sequence, with: handed.frames) }
-        answers.take(know(session, shared), for: ObjectIdentifier(session))
+        if let handed { bytes = session.resume(at: handed.sequence, with: handed.frames) }
+        for source in sources {
+            if !source.host.isEmpty {
+                shared.take(source.handed, source.known, from: source.host, number: source.number)
+                remember(session, number: source.number)
+            }
+            answers.take(source.known, for: ObjectIdentifier(session))
+        }
         sessions.put(session, comer.key, bytes: bytes)
+        for source in sources where !source.host.isEmpty { watch(source.host, for: session) }
         return session
     }
 }

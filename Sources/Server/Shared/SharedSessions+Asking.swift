@@ -51,12 +51,11 @@ extension SharedSessions {
             home = state.withLock { $0.homes[comer.key.id] }
         }
         guard let home else { return .some(.unavailable) }
-        let line = line
         let number = line.nextNumber()
         let wait: @Sendable (RememberedAnswers.Outcome?) -> Void = { outcome in
             switch outcome {
             case .answered(let frame): tell(.answered(frame))
-            case .failed: self.begun(key, at: home, of: comer.key.id, tell)
+            case .failed: self.begun(key, at: home, of: comer.key.id, number, tell)
             case nil: tell(.unavailable)
             }
         }
@@ -65,7 +64,12 @@ extension SharedSessions {
             .begin, from: host, session: comer.key.id, number: number,
             ["key": key.json(mark), "user": JSONValue(comer.userID), "of_client": .bool(ofClient)])
         do throws(SharedFailure) {
-            let answer = try await line.ask(home, question)
+            let answer = try await line.ask(home, question, outage: patience.entering) { [weak self] late in
+                // It believes now that this host works on it.
+                if late?["finding"]?.text == "new" {
+                    self?.tellEnd(of: key, to: home, comer.key.id, number, .failed)
+                }
+            }
             if answer["finding"]?.text == "awaited" {
                 watch(home, for: nil)
                 return .some(nil)
@@ -73,7 +77,7 @@ extension SharedSessions {
             _ = state.withLock { $0.waiting.removeValue(forKey: number) }
             switch answer["finding"]?.text {
             case "new":
-                begun(key, at: home, of: comer.key.id, tell)
+                begun(key, at: home, of: comer.key.id, number, tell)
                 return .some(nil)
             case "asked": return .some(.asked)
             case "answered": return .some(.answered(ServerFrame(shared: answer["frame"])))
@@ -83,25 +87,29 @@ extension SharedSessions {
                 return nil
             }
         } catch {
-            _ = state.withLock { $0.waiting.removeValue(forKey: number) }
+            // Where it was told already, the host having died, nothing more is to be said.
+            guard state.withLock({ $0.waiting.removeValue(forKey: number) }) != nil else { return .some(nil) }
             return error == .nobody ? nil : .some(.unavailable)
         }
     }
 
     /// A message is worked on here for a session that another host has, which hears how it ends.
     private func begun(
-        _ key: RememberedAnswers.Key, at home: String, of session: String, _ tell: @Sendable (Verdict) -> Void
+        _ key: RememberedAnswers.Key, at home: String, of session: String, _ number: Int,
+        _ tell: @Sendable (Verdict) -> Void
     ) {
-        answers.listen(to: key) { [weak self] outcome in self?.tellEnd(of: key, to: home, session, outcome) }
+        answers.listen(to: key) { [weak self] outcome in self?.tellEnd(of: key, to: home, session, number, outcome) }
         tell(.new)
     }
 
+    /// Tells a host how the work on a message has ended.
+    ///
+    /// - Parameter number: Of the question by which the host knows that it is worked on here.
     func tellEnd(
-        of key: RememberedAnswers.Key, to home: String, _ session: String, _ outcome: RememberedAnswers.Outcome
+        of key: RememberedAnswers.Key, to home: String, _ session: String, _ number: Int,
+        _ outcome: RememberedAnswers.Outcome
     ) {
-        let line = line
         let members = ["key": key.json(key.prompt ?? PromptMark("")), "outcome": outcome.json]
-        line.tell(
-            home, HostMessage(.ended, from: host, session: session, number: line.nextNumber(), members))
+        line.tell(home, HostMessage(.ended, from: host, session: session, number: number, members))
     }
 }

@@ -40,16 +40,39 @@ extension SharedSessions {
             guard let json = message.members["key"],
                 let (key, _) = RememberedAnswers.Key.read(json, of: message.session, pipeline: name)
             else { return }
-            sessions.session(SessionKey(index, message.session))?.shared?.remove(key, at: message.from)
-            answers.end(key, RememberedAnswers.Outcome(message.members["outcome"]), for: settings.remember)
-        case .outcome:
-            let waiting = state.withLock { $0.waiting.removeValue(forKey: message.number) }
-            waiting?.tell(RememberedAnswers.Outcome(message.members["outcome"]))
+            hearEnd(of: key, message)
+        case .outcome: hearOutcome(message)
         case .cancel:
             guard let id = message.members["id"]?.text else { return }
             cancel(id, of: key, userID: message.members["user"]?.text)
-        case .reply, .ping: break
+        case .reply, .ping, .acknowledge, .lost: break
         }
+    }
+
+    /// Work at another host has ended, if it was known here that it goes on.
+    private func hearEnd(of key: RememberedAnswers.Key, _ message: HostMessage) {
+        let here = sessions.session(SessionKey(index, message.session))?.shared
+        // The session may have been left since, and the host that has it now waits to hear it from here.
+        let left = state.withLock { [$0.taken[message.number]].compactMap(\.self) + ($0.watched[message.from] ?? []) }
+            .compactMap(\.shared).filter { $0.key.id == message.session }
+        var isKnown = false
+        for shared in left + [here].compactMap(\.self) where shared.remove(key, at: message.from) { isKnown = true }
+        guard isKnown else { return }
+        here?.changedOpen()
+        answers.end(key, RememberedAnswers.Outcome(message.members["outcome"]), for: settings.remember)
+    }
+
+    /// What became of a message that is waited for here.
+    private func hearOutcome(_ message: HostMessage) {
+        let outcome = RememberedAnswers.Outcome(message.members["outcome"])
+        if let waiting = state.withLock({ $0.waiting.removeValue(forKey: message.number) }) {
+            return waiting.tell(outcome)
+        }
+        // Whoever is told that it failed is believed to go on with it. Nobody waits for it here any more.
+        guard case .failed = outcome, let json = message.members["key"],
+            let (key, _) = RememberedAnswers.Key.read(json, of: message.session, pipeline: name)
+        else { return }
+        tellEnd(of: key, to: message.from, message.session, message.number, .failed)
     }
 
     /// Cancels a message, by the client's `id`, wherever it is worked on.
@@ -65,7 +88,6 @@ extension SharedSessions {
 
     /// Cancels a message at the hosts that work on messages of the session.
     func cancelElsewhere(_ id: String, of session: SharedSession, userID: String?) {
-        let line = line
         for worker in session.workers {
             let members = ["id": .string(id), "user": JSONValue(userID)]
             line.tell(
@@ -73,18 +95,33 @@ extension SharedSessions {
         }
     }
 
+    /// Waits for a session that is on its way here, where who asks has taken it later.
+    private func waitForArrival(before question: HostMessage) async {
+        guard let (arrival, task) = state.withLock({ $0.arriving[question.session] }) else { return }
+        if let revision = question.members["revision"]?.whole, let own = await arrival.revision, own > revision {
+            return
+        }
+        _ = await task.result
+    }
+
     private func handOver(_ question: HostMessage) async {
         let key = SessionKey(index, question.session)
-        if let arriving = state.withLock({ $0.arriving[question.session] }) { _ = await arriving.result }
+        await waitForArrival(before: question)
         let (line, asker) = (line, question.from)
         let listen: @Sendable (RememberedAnswers.Key, RememberedAnswers.Outcome) -> Void = { [weak self] key, outcome in
-            self?.tellEnd(of: key, to: asker, question.session, outcome)
+            self?.tellEnd(of: key, to: asker, question.session, question.number, outcome)
         }
-        let session = sessions.session(key)
-        let isOwn = session?.userID.isExactly(question.members["user"]?.text) ?? true
+        let (session, user) = (sessions.session(key), question.members["user"]?.text)
+        let isOwn = session?.userID.isExactly(user) ?? true
+        let revision = question.members["revision"]?.whole.map { UInt64(clamping: $0) }
         let left =
-            isOwn ? session?.shared?.leave { answers.handOver($0, of: key.id, pipeline: name, telling: listen) } : nil
+            isOwn
+            ? session?.shared?.leave(before: revision) { keys in
+                answers.handOver(
+                    keys, of: key.id, pipeline: name, for: session.map { ObjectIdentifier($0) }, telling: listen)
+            } : nil
         guard let session, let left else {
+            if let unwanted = takeUnwanted(key.id, of: user) { return line.answer(question, unwanted.json.members) }
             var handed = HandedSession()
             handed.isKnown = false
             if isOwn { handed.answers = answers.handOver(nil, of: key.id, pipeline: name, telling: listen).json }
@@ -109,7 +146,7 @@ extension SharedSessions {
     }
 
     private func begin(_ question: HostMessage) async {
-        if let arriving = state.withLock({ $0.arriving[question.session] }) { _ = await arriving.result }
+        await waitForArrival(before: question)
         let line = line
         guard let session = sessions.session(SessionKey(index, question.session)), let shared = session.shared,
             session.userID.isExactly(question.members["user"]?.text), let json = question.members["key"],
@@ -120,22 +157,25 @@ extension SharedSessions {
         let owner = isOfClient ? ObjectIdentifier(session) : ObjectIdentifier(other)
         let finding = shared.begin(key) {
             answers.begin(key, mark, for: owner) {
-                RememberedAnswers.Waiter(message: .random(), owner: owner, isElsewhere: true) { outcome in
+                RememberedAnswers.Waiter(message: .random(), owner: owner, isElsewhere: true) { [weak self] outcome in
                     // Whoever is told that it failed goes on with it.
-                    if case .failed = outcome { shared.add(key, at: question.from) }
+                    if case .failed = outcome {
+                        shared.add(key, at: question.from, isOfClient: isOfClient)
+                        self?.watch(question.from, for: session)
+                    }
                     withExtendedLifetime(other) {
                         line.tell(
                             question.from,
                             HostMessage(
                                 .outcome, from: line.host, session: question.session, number: question.number,
-                                ["outcome": outcome.json]))
+                                ["outcome": outcome.json, "key": key.json(mark)]))
                     }
                 }
             }
         }
         switch finding {
         case .new:
-            shared.add(key, at: question.from)
+            shared.add(key, at: question.from, isOfClient: isOfClient)
             // While it is worked on nobody else is to be taken for its owner.
             answers.listen(to: key) { _ in withExtendedLifetime(other) {} }
             watch(question.from, for: session)

@@ -4,9 +4,6 @@ import Synchronization
 
 /// Hosts that die, records that could not be written, and what is left when this host stops.
 extension SharedSessions {
-    /// How often hosts are looked at whose end matters.
-    private static let interval: Duration = .milliseconds(500)
-
     /// Has a host's end noticed.
     ///
     /// - Parameter session: The one that is concerned; `nil` where only a question is.
@@ -31,8 +28,7 @@ extension SharedSessions {
 
     private func watch() async {
         while true {
-            try? await Task.sleep(for: SharedSessions.interval)
-            let line = line
+            try? await Task.sleep(for: patience.watch)
             if line.link.isConnected {
                 let unwritten = state.withLock { state in
                     defer { state.unwritten = [] }
@@ -40,7 +36,11 @@ extension SharedSessions {
                 }
                 for session in unwritten { session.changed() }
             }
-            for host in relevantHosts() where await line.isAlive(host) == false { hasDied(host) }
+            for host in relevantHosts() {
+                let isAlive = await line.isAlive(host)
+                // What it had to say until now it says no more.
+                if isAlive == false || isAlive == nil && line.silence(of: host) > patience.outage { hasDied(host) }
+            }
             let isOver = state.withLock { state in
                 state.isWatching = !state.unwritten.isEmpty || !state.watched.isEmpty
                 return !state.isWatching
@@ -61,7 +61,8 @@ extension SharedSessions {
         }
     }
 
-    private func hasDied(_ host: String) {
+    /// Ends what was under way at a host: it has died, or what it has said is lost.
+    func hasDied(_ host: String) {
         let (concerned, waiting) = state.withLock { state in
             let waiting = state.waiting.filter { $0.value.host == host }
             for number in waiting.keys { state.waiting[number] = nil }
@@ -78,17 +79,30 @@ extension SharedSessions {
         }
     }
 
-    /// Another host has taken a session. If it does not ask for it soon it took this host for dead, and its client is closed.
+    /// Another host is in a session's record. If it has the session without having asked for it, it took this host for dead,
+    /// and the client is closed.
     func isTaken(_ shared: SharedSession) {
+        guard shared.suspect() else { return }
         Task {
-            try? await Task.sleep(for: .seconds(4))
-            guard !shared.isAway, let session = sessions.session(shared.key), session.shared === shared else { return }
-            guard let found = try? await values.get(shared.key.id), let record = SessionRecord(found.bytes),
-                record.host != host
-            else { return shared.changed() }
-            guard shared.leave({ _ in .init() }) != nil else { return }
-            let (_, _, freed) = session.handOver { _ in }
-            sessions.remove(session, shared.key, freed: freed)
+            for _ in 0..<64 {
+                try? await Task.sleep(for: patience.taken)
+                guard !shared.isAway, let session = sessions.session(shared.key), session.shared === shared else {
+                    return
+                }
+                guard let found = try? await values.get(shared.key.id), let record = SessionRecord(found.bytes),
+                    record.host != host
+                else { break }
+                if record.former.contains(host) {
+                    // It is about to ask, unless it has died before it did.
+                    if await line.isAlive(record.host) == false { return shared.keep(from: found.revision) }
+                    continue
+                }
+                guard shared.leave({ _ in .init() }) != nil else { return }
+                let (_, _, freed) = session.handOver { _ in }
+                sessions.remove(session, shared.key, freed: freed)
+                return
+            }
+            shared.keep()
         }
     }
 
@@ -98,46 +112,100 @@ extension SharedSessions {
     ///
     /// - Parameter deadline: Until when that may take.
     func park(until deadline: ContinuousClock.Instant) async {
+        state.withLock { $0.isStopping = true }
         let all = sessions.sessions(ofPipeline: index)
         await withTaskGroup(of: Void.self) { group in
             var rest = all[...]
             for _ in 0..<64 {
-                if let next = rest.popFirst() { group.addTask { await self.park(next.key, next.session) } }
+                if let next = rest.popFirst() { group.addTask { await self.park(next.key, next.session, deadline) } }
             }
             while await group.next() != nil, ContinuousClock.now < deadline {
-                if let next = rest.popFirst() { group.addTask { await self.park(next.key, next.session) } }
+                if let next = rest.popFirst() { group.addTask { await self.park(next.key, next.session, deadline) } }
             }
         }
+        // What others have taken just now they ask for, and what was said has to come.
+        let end = min(deadline, .now + patience.silence)
+        while ContinuousClock.now < end, state.withLock({ !$0.unwanted.isEmpty }) {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        await line.flush(until: end)
         line.stop()
     }
 
-    private func park(_ key: SessionKey, _ session: RetainedSession) async {
+    private func park(_ key: SessionKey, _ session: RetainedSession, _ deadline: ContinuousClock.Instant) async {
         guard let shared = session.shared else { return }
         let format: Message.Format = shared.isText ? .text : .json
         for id in shared.loseAll() { session.deliver(.error(.stopping, clientID: id, in: format)) }
-        guard let left = shared.leave({ self.answers.handOver($0, of: key.id, pipeline: self.name) { _, _ in } }) else {
-            return
+        let owner = ObjectIdentifier(session)
+        let left = shared.leave { keys in
+            self.answers.handOver(keys, of: key.id, pipeline: self.name, for: owner) { _, _ in }
         }
+        guard let left else { return }
         let (sequence, frames, freed) = session.handOver { _ in }
         sessions.remove(session, key, freed: freed)
         var handed = HandedSession()
         (handed.sequence, handed.frames, handed.isText) = (sequence, frames, left.isText)
         handed.answers = left.known.json
-        handed.trim(to: line.link.maxMessage - 4_096)
         var record = SessionRecord(host: "", userID: session.userID)
-        (record.sequence, record.isText, record.parked) = (sequence, left.isText, handed)
+        (record.sequence, record.isText) = (sequence, left.isText)
         record.expires = Timestamp(
             microseconds: Timestamp.now.microseconds + Int64(session.time / .microseconds(1)))
-        var revision = left.revision
-        for _ in 0..<3 {
+        var trimmed = handed
+        trimmed.trim(to: line.link.maxMessage - 4_096)
+        record.left = await leave(trimmed, key.id, deadline)
+        if record.left == nil {
+            logger.notice("What a client has missed can't be left at NATS", metadata: ["session_id": "\(key.id)"])
+        }
+        if await !write(record, key.id, left.revision, deadline) {
+            // Another host has taken it in this instant.
+            state.withLock { $0.unwanted[key.id] = (session.userID, handed) }
+        }
+    }
+
+    /// Leaves what a client has missed beside the records, for the host to which it comes.
+    ///
+    /// - Returns: Its revision; `nil` where that could not be.
+    private func leave(_ handed: HandedSession, _ id: String, _ deadline: ContinuousClock.Instant) async -> UInt64? {
+        let (values, bytes) = (state.withLock(\.left), handed.bytes)
+        var revision: UInt64 = 0
+        for _ in 0..<5 where ContinuousClock.now < deadline {
             do throws(SharedFailure) {
-                if try await values.set(key.id, record.bytes, ifRevision: revision) != nil { return }
-                let found = try await values.get(key.id)
-                guard found.map({ SessionRecord($0.bytes)?.host == host }) ?? true else { return }
+                if let new = try await values.set(id, bytes, ifRevision: revision) { return new }
+                revision = try await values.get(id)?.revision ?? 0
+            } catch {
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+        }
+        return nil
+    }
+
+    /// - Returns: Whether it is written, or can't be; otherwise another host is in the record.
+    private func write(
+        _ record: SessionRecord, _ id: String, _ revision: UInt64, _ deadline: ContinuousClock.Instant
+    ) async -> Bool {
+        var revision = revision
+        for _ in 0..<5 where ContinuousClock.now < deadline {
+            do throws(SharedFailure) {
+                if try await values.set(id, record.bytes, ifRevision: revision) != nil { return true }
+                let found = try await values.get(id)
+                let other = found.flatMap { SessionRecord($0.bytes) }
+                // An attempt before did get through.
+                if let other, other.host.isEmpty { return true }
+                guard other.map({ $0.host == host }) ?? true else { return false }
                 revision = found?.revision ?? 0
             } catch {
-                return
+                try? await Task.sleep(for: .milliseconds(50))
             }
+        }
+        return true
+    }
+
+    /// What this host has kept of a session that another one has taken while it stopped.
+    func takeUnwanted(_ id: String, of user: String?) -> HandedSession? {
+        state.withLock { state in
+            guard let (owner, handed) = state.unwanted[id], owner.isExactly(user) else { return nil }
+            state.unwanted[id] = nil
+            return handed
         }
     }
 }

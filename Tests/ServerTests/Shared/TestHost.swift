@@ -18,24 +18,31 @@ final class TestHost: Sendable {
     let shared: SharedSessions
     let loop = MultiThreadedEventLoopGroup.singleton.next()
 
-    /// - Parameter work: What is done with each message.
+    /// - Parameters:
+    ///   - streams: Whether answers come word by word, a millisecond each.
+    ///   - work: What is done with each message.
     init(
         on hub: Hub, maxMessage: Int = 1 << 20, retention: Duration = .seconds(60),
+        patience: HostPatience = HostPatience(),
+        streams: Bool = false,
         _ work: @escaping @Sendable (inout Message) async throws -> Void
     ) throws {
         link = SharedMemory(to: hub, maxMessage: maxMessage)
-        let chain = try Chain(resources: ["model": Echo(), "outbox": link]) {
+        var model = Echo()
+        if streams { model.tokensPerSecond = 1_000 }
+        let chain = try Chain(resources: ["model": model, "outbox": link]) {
             Receive()
             Work(work)
-            Complete()
-            Respond()
+            Complete(model: "model", stream: streams)
+            Respond(stream: streams)
         }
         var entry = Receive(path: "/ws")
         entry.onDisconnect = .hold(retention, shared: "outbox")
         pipeline = ServedPipeline(name: "test", entry: entry, chain: chain)
         shared = try SharedSessions(
             (0, "test"), .init(retention: retention, remember: .seconds(600), limit: 1 << 20), over: link, kept: kept,
-            connected: connected, logger: Logger(label: "test"), host: UniqueID.random().description)
+            connected: connected, logger: Logger(label: "test"), host: UniqueID.random().description,
+            patience: patience)
         kept.shared.set(shared, for: 0)
     }
 
@@ -229,7 +236,10 @@ struct TestSocket: Sendable {
 
         init(_ answer: EventLoopPromise<String>) { self.answer = answer }
 
-        func send(_ frame: ServerFrame) { answer.succeed(frame.text(sequence: 1)) }
+        func send(_ frame: ServerFrame) {
+            if frame.kind != .delta { answer.succeed(frame.text(sequence: 1)) }
+        }
+
         func conversationIsIdle() {}
     }
 

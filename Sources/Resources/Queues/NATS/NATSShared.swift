@@ -48,12 +48,13 @@ final class NATSShared: SharedLink {
         Listening(observation: connection.subscribe(to: subject, group: "hosts") { body($0.payload, $0.reply) })
     }
 
-    func values(_ name: String, keptFor time: Duration) -> any SharedValues {
+    func values(_ name: String, keptFor time: Duration, upTo bytes: Int?) -> any SharedValues {
         var configuration = StreamConfiguration(
             name: "KV_\(prefix)-\(name)", subjects: ["$KV.\(prefix)-\(name).>"])
         configuration.maxMessagesPerSubject = 1
         configuration.replicas = replicas
-        configuration.discard = "new"
+        configuration.discard = bytes == nil ? "new" : "old"
+        configuration.maxBytes = bytes ?? -1
         configuration.maxAge = time
         // Longer than replicas take to agree.
         configuration.duplicateWindow = min(time, .seconds(3))
@@ -134,16 +135,52 @@ private final class NATSValues: SharedValues {
         }
     }
 
-    /// Makes the stream where it is missing. One that is there with other settings, as a file before had them, is as good.
+    /// Makes the stream where it is missing. One that is there is as good; but one of a version before gets its bounds, and one
+    /// whose values go too soon a greater age, unless the server refuses that.
     private func prepare() async throws(NATSError) {
         guard creates, !isThere.load(ordering: .relaxed) else { return }
         do throws(NATSError) {
-            if try await stream.stream(configuration.name, timeout: Self.patience) == nil {
-                try await stream.create(configuration, timeout: Self.patience)
+            if let found = try await stream.stream(configuration.name, timeout: Self.patience)?.configuration {
+                let changes = changes(of: found)
+                if !changes.isEmpty { try await stream.change(configuration.name, changes) }
+            } else {
+                try await create()
             }
         } catch {
             if error.isTransient { throw error }
         }
         isThere.store(true, ordering: .relaxed)
+    }
+
+    /// Makes the stream, with as much room as the server has to promise.
+    private func create() async throws(NATSError) {
+        typealias Code = JetStream.Code
+        var configuration = configuration
+        while true {
+            do throws(NATSError) {
+                _ = try await stream.create(configuration, timeout: Self.patience)
+                return
+            } catch {
+                let noRoom = [Code.storageExceeded, Code.resourcesExceeded, Code.noSuitablePeers]
+                guard case .api(let code, _, _) = error, noRoom.contains(code), configuration.maxBytes > 16 << 20 else {
+                    throw error
+                }
+                configuration.maxBytes /= 4
+            }
+        }
+    }
+
+    private func changes(of found: StreamConfiguration) -> [String: JSONValue] {
+        var changes: [String: JSONValue] = [:]
+        let age = configuration.maxAge.map { Int($0 / .nanoseconds(1)) } ?? 0
+        let isUnbounded = configuration.maxBytes > 0 && found.maxBytes <= 0
+        if let wanted = configuration.maxAge, let foundAge = found.maxAge, foundAge < wanted || isUnbounded {
+            changes["max_age"] = .int(age)
+        }
+        if isUnbounded {
+            changes["max_bytes"] = .int(configuration.maxBytes)
+            changes["discard"] = .string(configuration.discard)
+        }
+        return changes
     }
 }
