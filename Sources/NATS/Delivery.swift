@@ -83,6 +83,13 @@ extension NATSConnection {
         let payload = word.payload
         publish(subjects.map { ($0, payload) })
     }
+
+    /// Says that a delivered message is done, which may have been said before, and waits until the server has counted it.
+    ///
+    /// - Throws: Where no answer has come, as from a consumer that is gone.
+    package func confirm(_ subject: String, within limit: Duration) async throws(NATSError) {
+        _ = try await request(Delivery.Acknowledgement.done.payload, to: subject, timeout: limit)
+    }
 }
 
 extension JetStream {

@@ -340,6 +340,8 @@ def test_a_worker_that_is_told_to_stop_says_what_it_waits_for(tmp_path, serve, n
         said = [json.loads(line)["message"] for line in worker.log if line.startswith("{")]
         waits = [message for message in said if message.startswith("stopping: 1 message in a stage; ")]
         assert 1 <= len(waits) <= 6 and re.search(r"; 2\ds left$", waits[0]), said
+        with nats.client() as wire:
+            assert wire.count() == 0, "what has ended is done for other workers, too"
     finally:
         worker.kill()
 

@@ -133,14 +133,17 @@ extension PartitionedQueue {
         state.withLock { $0.leftovers += leftovers.filter(failed.contains) }
     }
 
-    /// Removes consumers, side by side.
+    /// Removes consumers, side by side. The server works on acknowledgements and on the removal independently of each other, so
+    /// each is asked for its last acknowledgement first: what came before that has been counted then.
     ///
     /// - Returns: Those that may be there yet.
     func remove(_ consumers: [String], timeout: Duration = .seconds(5)) async -> Set<String> {
         await withTaskGroup(of: String?.self) { group in
             for consumer in consumers {
+                let last = state.withLock { $0.lastDone.first { $0?.consumer == consumer } ?? nil }
                 group.addTask {
                     do {
+                        if let last { try? await self.connection.confirm(last.acknowledgement, within: .seconds(1)) }
                         try await self.jetStream.delete(consumer: consumer, of: self.stream, timeout: timeout)
                         return nil
                     } catch {

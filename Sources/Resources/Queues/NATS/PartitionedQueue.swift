@@ -47,6 +47,8 @@ final class PartitionedQueue: SharedMessageQueue {
         var nextPoll = ContinuousClock.now
         /// Consumers that are to be removed.
         var leftovers: [String] = []
+        /// The last message of each partition that has ended.
+        var lastDone = [(consumer: String, acknowledgement: String)?](repeating: nil, count: Partition.count)
         var abandoned = AbandonedConsumers()
         var observations: [NATSObservation] = []
         var manager: Task<Void, Never>?
@@ -161,6 +163,7 @@ final class PartitionedQueue: SharedMessageQueue {
                 if !state.givenBack.isEmpty { state.givenBack.remove(queued.ticket, of: queued.message.session.id) }
                 guard let taken = state.remove(queued.ticket) else { continue }
                 acknowledgements.append(taken.acknowledgement)
+                state.lastDone[taken.partition] = (taken.consumer, taken.acknowledgement)
                 partitions.insert(taken.partition)
             }
             state.ended += messages.count
