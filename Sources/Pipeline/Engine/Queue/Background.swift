@@ -32,8 +32,8 @@ package final class Background: PendingQueue {
     private let isLeft = Atomic<Bool>(false)
     /// Whether the time is over in which what waits may be worked on.
     private let isGivingUp = Atomic<Bool>(false)
-    /// That of a message of which a process has died.
-    let turn = Turn()
+    /// Held while a message is worked on of which a process has died.
+    let suspects = AsyncMutex()
     private let succession = Mutex(Succession.none)
     /// Takes what fails for good; `nil` where the file names no dead letters.
     let letters: DeadLetterWriter?

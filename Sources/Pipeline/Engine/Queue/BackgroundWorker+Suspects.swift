@@ -1,6 +1,4 @@
-import DequeModule
 import Logging
-import Synchronization
 
 /// Messages of which a process may have died.
 extension BackgroundWorker {
@@ -43,8 +41,8 @@ extension BackgroundWorker {
     private func workAlone(
         on queued: QueuedMessage, died: Int, from queue: any AttemptKeeping, lane: Int
     ) async -> Int {
-        await background.turn.take()
-        defer { background.turn.give() }
+        await background.suspects.lock()
+        defer { background.suspects.unlock() }
         let result: Result
         if died >= BackgroundWorker.deaths {
             result = giveUp(queued, after: died, origin: DeadLetterWriter.Origin(queue: queue, lane: lane))
@@ -62,37 +60,5 @@ extension BackgroundWorker {
             .stageFailed, "The message could not be processed",
             detail: "the process ended \(deaths) times while it worked on this message")
         return fail(queued, with: PipelineError(error, stage: step.label), from: origin)
-    }
-}
-
-/// One after the other.
-final class Turn: Sendable {
-    private struct State {
-        var isTaken = false
-        var waiting = Deque<CheckedContinuation<Void, Never>>()
-    }
-
-    private let state = Mutex(State())
-
-    /// Waits until nobody has it.
-    func take() async {
-        await withCheckedContinuation { continuation in
-            let isMine = state.withLock { state in
-                if state.isTaken { state.waiting.append(continuation) }
-                defer { state.isTaken = true }
-                return !state.isTaken
-            }
-            if isMine { continuation.resume() }
-        }
-    }
-
-    /// Lets the next have it.
-    func give() {
-        let next = state.withLock { state in
-            let next = state.waiting.popFirst()
-            state.isTaken = next != nil
-            return next
-        }
-        next?.resume()
     }
 }
