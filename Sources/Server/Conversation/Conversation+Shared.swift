@@ -11,12 +11,15 @@ extension Conversation {
         guard !isNoting, let session = retained?.shared else { return }
         isNoting = true
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
-        executor.eventLoop.scheduleTask(in: Self.noteDelay) {
-            let conversation = conversation.value
-            conversation.isNoting = false
-            session.note(
-                conversation.openIDs, of: ObjectIdentifier(conversation), isText: conversation.format == .text)
-        }
+        session.expectNote(of: conversation, ObjectIdentifier(self))
+        executor.eventLoop.scheduleTask(in: Self.noteDelay) { conversation.value.noteNow() }
+    }
+
+    /// Notes which messages have no answer, where that was to be noted soon.
+    func noteNow() {
+        guard isNoting, let session = retained?.shared else { return }
+        isNoting = false
+        session.note(openIDs, of: ObjectIdentifier(self), isText: format == .text)
     }
 
     /// The clients' ids of messages without an answer.

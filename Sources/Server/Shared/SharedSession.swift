@@ -1,3 +1,4 @@
+import NIOCore
 import Pipeline
 import Synchronization
 
@@ -21,6 +22,8 @@ final class SharedSession: Sendable {
         var pruneAt = 64
         /// Messages without an answer, of each conversation.
         var open: [ObjectIdentifier: [String?]] = [:]
+        /// Conversations that are about to note theirs.
+        var due: [ObjectIdentifier: NIOLoopBound<Conversation>] = [:]
         var isText = false
         var sources: [String: Source] = [:]
         /// Messages that other hosts work on, of clients of their own, or of the session's which has left them since.
@@ -74,9 +77,25 @@ final class SharedSession: Sendable {
         }
     }
 
+    /// Notes that a conversation is about to note its messages.
+    func expectNote(of conversation: NIOLoopBound<Conversation>, _ id: ObjectIdentifier) {
+        state.withLock { $0.due[id] = conversation }
+    }
+
+    /// The messages without an answer at this instant, and not as they were noted last.
+    var openNow: [String?] {
+        get async {
+            for conversation in state.withLock({ Array($0.due.values) }) {
+                try? await conversation.eventLoop.submit { conversation.value.noteNow() }.get()
+            }
+            return state.withLock(\.all)
+        }
+    }
+
     /// Notes which messages of a conversation have no answer.
     func note(_ open: [String?], of conversation: ObjectIdentifier, isText: Bool) {
         let isChanged = state.withLock { state in
+            state.due[conversation] = nil
             state.open[conversation] = open.isEmpty ? nil : open
             state.isText = isText
             return !state.isAway && state.all != state.written
@@ -99,13 +118,13 @@ final class SharedSession: Sendable {
     /// - Returns: `nil` where it was left before, or has come here after the other had it.
     func leave(
         before revision: UInt64? = nil, _ known: ([RememberedAnswers.Key]) -> RememberedAnswers.OfSession
-    ) -> (known: RememberedAnswers.OfSession, open: [String?], isText: Bool, revision: UInt64)? {
+    ) -> (known: RememberedAnswers.OfSession, isText: Bool, revision: UInt64)? {
         state.withLock { state in
             if state.isAway || revision.map({ $0 < state.revision }) ?? false { return nil }
             state.isAway = true
             // In the lock: what begins from now on asks the other host.
             let known = known(state.keys)
-            return (known, state.all, state.isText, state.revision)
+            return (known, state.isText, state.revision)
         }
     }
 

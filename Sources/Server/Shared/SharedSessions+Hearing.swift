@@ -120,7 +120,7 @@ extension SharedSessions {
                 answers.handOver(
                     keys, of: key.id, pipeline: name, for: session.map { ObjectIdentifier($0) }, telling: listen)
             } : nil
-        guard let session, let left else {
+        guard let session, let shared = session.shared, let left else {
             if let unwanted = takeUnwanted(key.id, of: user) { return line.answer(question, unwanted.json.members) }
             var handed = HandedSession()
             handed.isKnown = false
@@ -139,7 +139,9 @@ extension SharedSessions {
         }
         sessions.remove(session, key, freed: freed)
         var handed = HandedSession()
-        (handed.sequence, handed.frames, handed.open, handed.isText) = (sequence, frames, left.open, left.isText)
+        (handed.sequence, handed.frames, handed.isText) = (sequence, frames, left.isText)
+        // What is answered from now on is told the other host: a message is in one or the other, or among the frames.
+        handed.open = await shared.openNow
         handed.answers = left.known.json
         line.answer(question, handed.json.members)
         outbox.open()

@@ -99,6 +99,41 @@ struct SharedSessionsFaultTests {
         #expect(await third.heard.frames(2)[1].contains(#""response":"one""#))
     }
 
+    @Test("are told of what was asked just before they moved, once its host dies, and not of what was answered")
+    func askedJustBefore() async throws {
+        let later = Gate()
+        let work: @Sendable (inout Message) async throws -> Void = { [gate] in
+            await ($0.prompt == "two" ? later : gate).pass($0)
+        }
+        let left = try TestHost(on: hub, patience: .brief, work)
+        let right = try TestHost(on: hub, patience: .brief, work)
+        let first = try await left.connect()
+        first.ask("one", id: "c-1")
+        try await written(first.session, at: left) { $0.open.count == 1 }
+        // Other hosts would hear of both 10 ms after that.
+        let isAsked = Mutex(false)
+        hub.onMessage { [gate] bytes, _ in
+            guard String(decoding: bytes, as: UTF8.self).contains(#""type":"take""#),
+                isAsked.withLock({ isAsked in
+                    defer { isAsked = true }
+                    return !isAsked
+                })
+            else { return .sent }
+            gate.open()
+            first.ask("two", id: "c-2")
+            return .late(.milliseconds(4))
+        }
+        let second = try await right.connect(first.session, after: 1)
+        _ = await second.heard.frames(2)
+        left.die()
+        let frames = await second.heard.frames(3)
+        #expect(frames[1].contains(#""response":"one""#))
+        #expect(frames[2].contains("stopping") && frames[2].contains(#""id":"c-2""#))
+        later.open()
+        second.ask("two", id: "c-2")
+        #expect(await second.heard.frames(4)[3].contains(#""response":"two""#))
+    }
+
     @Test("are handed over by a host that takes its time: only one that is silent is dead")
     func slowHandOver() async throws {
         let (left, right) = (try host(), try host())
