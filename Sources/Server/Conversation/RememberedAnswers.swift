@@ -87,8 +87,20 @@ final class RememberedAnswers: KeptKind {
         let credential: ClientCredential?
         let prompt: PromptMark
         var waiters: [Waiter] = []
-        /// Other hosts that are to hear how it ends.
-        var listeners: [@Sendable (Outcome) -> Void] = []
+        var listeners: [Listener] = []
+
+        /// Has another host hear how it ends, once, however often its client moves there and back.
+        mutating func listen(for host: String?, _ tell: @escaping @Sendable (Outcome) -> Void) {
+            if host != nil { listeners.removeAll { $0.host == host } }
+            listeners.append(Listener(host: host, tell: tell))
+        }
+    }
+
+    /// Who is to hear how the work on a message ends.
+    struct Listener {
+        /// Another host; `nil` for what only lasts as long as the work does.
+        let host: String?
+        let tell: @Sendable (Outcome) -> Void
     }
 
     struct Answer {
@@ -155,9 +167,9 @@ final class RememberedAnswers: KeptKind {
                 state.answers[key] = answer
                 state.order.append((key, answer.stamp, size, answer.expires))
                 grown = size - expire(&state, at: now)
-                return work.waiters.map(\.tell) + work.listeners
+                return work.waiters.map(\.tell) + work.listeners.map(\.tell)
             case .failed:
-                guard let next = work.waiters.first else { return work.listeners }
+                guard let next = work.waiters.first else { return work.listeners.map(\.tell) }
                 work.waiters.removeFirst()
                 state.work[key] = Work(
                     owner: next.owner, credential: next.credential, prompt: work.prompt, waiters: work.waiters,

@@ -28,9 +28,10 @@ extension RememberedAnswers {
     /// - Parameters:
     ///   - keys: The messages; `nil` to look for them among all.
     ///   - owner: The session's client, as far as it is known here.
+    ///   - host: The other host; `nil` where it isn't known.
     ///   - tell: Hears how each ends that is worked on here.
     func handOver(
-        _ keys: [Key]?, of session: String, pipeline: String, for owner: ObjectIdentifier? = nil,
+        _ keys: [Key]?, of session: String, pipeline: String, for owner: ObjectIdentifier? = nil, to host: String?,
         at now: NIODeadline = .now(),
         telling tell: @escaping @Sendable (Key, Outcome) -> Void
     ) -> OfSession {
@@ -43,7 +44,7 @@ extension RememberedAnswers {
                     let left = Duration.nanoseconds((answer.expires - now).nanoseconds)
                     found.answers.append(.init(key: key, mark: answer.prompt, frame: answer.frame, left: left))
                 } else if let work = state.work[key] {
-                    state.work[key]?.listeners.append { tell(key, $0) }
+                    state.work[key]?.listen(for: host) { tell(key, $0) }
                     found.work.append(.init(key: key, mark: work.prompt, isOfClient: work.owner == owner))
                 }
             }
@@ -92,7 +93,7 @@ extension RememberedAnswers {
                 let asked = work.isOfClient ? owner : ObjectIdentifier(other)
                 state.work[work.key] = Work(owner: asked, credential: nil, prompt: work.mark)
                 // While it is worked on nobody else is to be taken for who has asked.
-                state.work[work.key]?.listeners.append { _ in withExtendedLifetime(other) {} }
+                state.work[work.key]?.listen(for: nil) { _ in withExtendedLifetime(other) {} }
             }
             return grown - expire(&state, at: now)
         }
@@ -100,10 +101,14 @@ extension RememberedAnswers {
     }
 
     /// Has another host told how the work on a message ends; at once where it has ended.
-    func listen(to key: Key, at now: NIODeadline = .now(), _ tell: @escaping @Sendable (Outcome) -> Void) {
+    ///
+    /// - Parameter host: The other host; `nil` for what only lasts as long as the work does.
+    func listen(
+        to key: Key, for host: String?, at now: NIODeadline = .now(), _ tell: @escaping @Sendable (Outcome) -> Void
+    ) {
         let outcome = state.withLock { state -> Outcome? in
             guard state.work[key] == nil else {
-                state.work[key]?.listeners.append(tell)
+                state.work[key]?.listen(for: host, tell)
                 return nil
             }
             if let answer = state.answers[key], answer.expires > now { return .answered(answer.frame) }

@@ -98,7 +98,9 @@ extension SharedSessions {
         _ key: RememberedAnswers.Key, at home: String, of session: String, _ number: Int,
         _ tell: @Sendable (Verdict) -> Void
     ) {
-        answers.listen(to: key) { [weak self] outcome in self?.tellEnd(of: key, to: home, session, number, outcome) }
+        answers.listen(to: key, for: home) { [weak self] outcome in
+            self?.tellEnd(of: key, to: home, session, number, outcome)
+        }
         tell(.new)
     }
 

@@ -118,13 +118,16 @@ extension SharedSessions {
             isOwn
             ? session?.shared?.leave(before: revision) { keys in
                 answers.handOver(
-                    keys, of: key.id, pipeline: name, for: session.map { ObjectIdentifier($0) }, telling: listen)
+                    keys, of: key.id, pipeline: name, for: session.map { ObjectIdentifier($0) }, to: asker,
+                    telling: listen)
             } : nil
         guard let session, let shared = session.shared, let left else {
             if let unwanted = takeUnwanted(key.id, of: user) { return line.answer(question, unwanted.json.members) }
             var handed = HandedSession()
             handed.isKnown = false
-            if isOwn { handed.answers = answers.handOver(nil, of: key.id, pipeline: name, telling: listen).json }
+            if isOwn {
+                handed.answers = answers.handOver(nil, of: key.id, pipeline: name, to: asker, telling: listen).json
+            }
             return line.answer(question, handed.json.members)
         }
         let outbox = HostOutbox()
@@ -179,7 +182,7 @@ extension SharedSessions {
         case .new:
             shared.add(key, at: question.from, isOfClient: isOfClient)
             // While it is worked on nobody else is to be taken for its owner.
-            answers.listen(to: key) { _ in withExtendedLifetime(other) {} }
+            answers.listen(to: key, for: nil) { _ in withExtendedLifetime(other) {} }
             watch(question.from, for: session)
             line.answer(question, ["finding": .string("new")])
         case .asked: line.answer(question, ["finding": .string("asked")])

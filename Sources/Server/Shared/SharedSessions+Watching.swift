@@ -138,7 +138,7 @@ extension SharedSessions {
         for id in shared.loseAll() { session.deliver(.error(.stopping, clientID: id, in: format)) }
         let owner = ObjectIdentifier(session)
         let left = shared.leave { keys in
-            self.answers.handOver(keys, of: key.id, pipeline: self.name, for: owner) { _, _ in }
+            self.answers.handOver(keys, of: key.id, pipeline: self.name, for: owner, to: nil) { _, _ in }
         }
         guard let left else { return }
         let (sequence, frames, freed) = session.handOver { _ in }

@@ -24,7 +24,7 @@ struct HostLineTests {
     }
 
     private func line(
-        _ host: String, _ heard: Heard, over link: SharedMemory? = nil, patience: HostPatience = .brief
+        _ host: String, _ heard: Heard, over link: SharedMemory? = nil, patience: HostPatience = .calm
     ) throws -> HostLine {
         let link = link ?? SharedMemory(to: hub, maxMessage: 2_000)
         let line = HostLine(
@@ -81,7 +81,7 @@ struct HostLineTests {
 
     @Test("is known to be lost where it was given up, and what follows comes")
     func givenUp() async throws {
-        var patience = HostPatience.brief
+        var patience = HostPatience.calm
         patience.keep = .milliseconds(60)
         let heard = Heard()
         let (left, right) = (try line("a", Heard(), patience: patience), try line("b", heard))
@@ -147,8 +147,8 @@ struct HostLineTests {
         let question = HostMessage(.take, from: "a", session: "s", number: left.nextNumber())
         async let answer = left.ask("b", question, outage: .seconds(20))
         #expect(try await heard.numbers(1) == [question.number])
-        // Many times as long as a host may be silent.
-        try await Task.sleep(for: HostPatience.brief.silence * 3)
+        // Longer than a host may be silent.
+        try await Task.sleep(for: HostPatience.calm.silence * 1.2)
         right.answer(question, ["done": .bool(true)])
         #expect(try await answer["done"] == .bool(true))
         link.cut()
@@ -178,5 +178,12 @@ extension HostPatience {
         HostPatience(
             silence: .milliseconds(800), memory: .milliseconds(300), look: .milliseconds(30), resend: .milliseconds(20),
             watch: .milliseconds(50), taken: .milliseconds(200), entering: .seconds(2))
+    }
+
+    /// The same, where nobody is to be taken for dead whose answer waits behind other tests.
+    fileprivate static var calm: HostPatience {
+        var patience = brief
+        patience.silence = .seconds(3)
+        return patience
     }
 }

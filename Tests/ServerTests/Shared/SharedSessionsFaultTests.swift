@@ -282,4 +282,28 @@ struct SharedSessionsFaultTests {
         #expect(await third.heard.frames(4)[3].contains("c-3"))
         #expect(Set(frames[1...].map { $0.contains("c-1") }) == [true, false], "\(frames)")
     }
+
+    @Test("are told once how work ends, however often their client goes there and back")
+    func manyMoves() async throws {
+        let (left, right) = (try host(), try host())
+        let first = try await left.connect()
+        first.ask("one", id: "c-1")
+        await gate.come(1)
+        var last = first
+        for _ in 0..<8 {
+            _ = try await right.connect(first.session, after: 1)
+            last = try await left.connect(first.session, after: 1)
+        }
+        let ends = Mutex(0)
+        hub.onMessage { bytes, _ in
+            if String(decoding: bytes, as: UTF8.self).contains(#""type":"ended""#) { ends.withLock { $0 += 1 } }
+            return .sent
+        }
+        gate.open()
+        last.ask("two", id: "c-2")
+        let frames = await last.heard.frames(3)
+        #expect(Set(frames[1...].map { $0.contains("c-1") }) == [true, false], "\(frames)")
+        // Each tells the other once.
+        #expect(ends.withLock(\.self) <= 2)
+    }
 }
