@@ -17,6 +17,11 @@ import pytest
 from conftest import DEADLINE, program
 
 
+def hears_interrupts():
+    """A shell that runs the tests in the background has them ignore Ctrl-C, and what they start with them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     def __init__(self, *arguments, columns=80, rows=24, env=None):
         self.master, self.slave = pty.openpty()
@@ -24,7 +29,7 @@ class Terminal:
         self.before = termios.tcgetattr(self.slave)
         environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", **(env or {})}
         self.process = subprocess.Popen([program(), *arguments], env=environment, stdin=self.slave, stdout=self.slave,
-                                        stderr=self.slave, start_new_session=True)
+                                        stderr=self.slave, start_new_session=True, preexec_fn=hears_interrupts)
         self.shown = ""
 
     def __enter__(self):

@@ -16,6 +16,7 @@ import time
 import pytest
 
 from conftest import DEADLINE, ROOT, program, receive_json, wait_until
+from terminals import hears_interrupts
 
 SLOW = """
 pipeline: slow
@@ -40,7 +41,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "xterm-256color", **(env or {})}
         self.process = subprocess.Popen([program(), *map(str, arguments)], cwd=folder, env=environment, stdin=slave,
-                                        stdout=stdout or slave, stderr=slave, start_new_session=True)
+                                        stdout=stdout or slave, stderr=slave, start_new_session=True, preexec_fn=hears_interrupts)
         os.close(slave)
         self.shown = ""
 
