@@ -9,6 +9,10 @@ extension JSONValue {
     /// The number; `nil` where it is no whole one.
     package var whole: Int? { if case .int(let number) = self { number } else { nil } }
 
+    /// The number, where it is a whole one that every reader of JSON has exactly (less than 2^53; RFC 8259, section 6): what
+    /// others have sent can then be counted on from, and some of it added up, without an overflow.
+    package var safeInteger: Int? { whole.flatMap { $0.magnitude < 1 << 53 ? $0 : nil } }
+
     /// The elements; none where it is no array.
     package var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
 

@@ -56,7 +56,7 @@ struct HostMessage: Sendable {
             let session = members["session"]?.text, case .int(let number)? = members["number"]
         else { return nil }
         self.init(kind, from: from, session: session, number: number, members)
-        order = members["order"]?.whole
+        order = members["order"]?.safeInteger
     }
 }
 

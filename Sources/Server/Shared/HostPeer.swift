@@ -33,7 +33,7 @@ struct HostPeer {
     private var unacknowledged = Deque<Sent>()
     private var wait: Duration = .zero
     private var heardOrder = 0
-    private var early: [Int: HostMessage] = [:]
+    private var early: [Int: (message: HostMessage, size: Int)] = [:]
     private var earlyBytes = 0
 
     init(at now: ContinuousClock.Instant) { lastHeard = now }
@@ -104,6 +104,7 @@ struct HostPeer {
             let isLost = order > heardOrder + 1
             heardOrder = order
             early = early.filter { $0.key > order }
+            earlyBytes = early.values.reduce(0) { $0 + $1.size }
             return (next(), isLost)
         }
         if order == heardOrder + 1 {
@@ -111,7 +112,7 @@ struct HostPeer {
             return ([message] + next(), false)
         }
         if early.count < Self.maxEarly.messages, earlyBytes + size <= Self.maxEarly.bytes {
-            early[order] = message
+            early[order] = (message, size)
             earlyBytes += size
         }
         return ([], false)
@@ -119,11 +120,11 @@ struct HostPeer {
 
     private mutating func next() -> [HostMessage] {
         var ready: [HostMessage] = []
-        while let message = early.removeValue(forKey: heardOrder + 1) {
+        while let (message, size) = early.removeValue(forKey: heardOrder + 1) {
             heardOrder += 1
+            earlyBytes -= size
             ready.append(message)
         }
-        if early.isEmpty { earlyBytes = 0 }
         return ready
     }
 }

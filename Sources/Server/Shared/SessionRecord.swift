@@ -52,7 +52,7 @@ struct SessionRecord: Sendable {
             let host = members["host"]?.text
         else { return nil }
         self.init(host: host, userID: members["user"]?.text)
-        sequence = members["sequence"]?.whole ?? 0
+        sequence = members["sequence"]?.safeInteger ?? 0
         open = members["open"]?.elements.map(\.text) ?? []
         former = members["former"]?.elements.compactMap(\.text) ?? []
         left = members["left"]?.whole.map { UInt64(clamping: $0) }
@@ -102,11 +102,12 @@ struct HandedSession: Sendable {
         let members = json.members
         isKnown = members["unknown"] == nil
         isText = members["text"] != nil
-        sequence = members["sequence"]?.whole ?? 0
+        sequence = members["sequence"]?.safeInteger ?? 0
         open = members["open"]?.elements.map(\.text) ?? []
         frames =
             members["frames"]?.elements.compactMap { pair in
-                guard pair.elements.count == 2, let number = pair.elements[0].whole, let text = pair.elements[1].text
+                guard pair.elements.count == 2, let number = pair.elements[0].safeInteger,
+                    let text = pair.elements[1].text
                 else { return nil }
                 return (number, text)
             } ?? []
@@ -200,12 +201,14 @@ extension RememberedAnswers.OfSession {
 
     init(_ json: JSONValue, of session: String, pipeline: String) {
         let members = json.members
+        // A thousand days: no answer is remembered for longer, and it is added to a time.
+        let longest = 86_400_000_000
         answers =
             members["answers"]?.elements.compactMap { element in
                 RememberedAnswers.Key.read(element, of: session, pipeline: pipeline).map { key, mark in
                     Answered(
                         key: key, mark: mark, frame: ServerFrame(shared: element.members["frame"]),
-                        left: .milliseconds(element.members["left"]?.whole ?? 0))
+                        left: .milliseconds(min(element.members["left"]?.safeInteger ?? 0, longest)))
                 }
             } ?? []
         work =

@@ -118,14 +118,13 @@ struct SharedBudget: SharedContent {
         guard let bytes, case .object(let members)? = JSONValue(json: String(decoding: bytes, as: UTF8.self)) else {
             return
         }
-        func number(_ value: JSONValue?) -> Int? { if case .int(let number)? = value { number } else { nil } }
-        base = number(members["base"])
-        answered = number(members["answered"]) ?? 0
-        largest = number(members["largest"])
+        base = members["base"]?.safeInteger
+        answered = members["answered"]?.safeInteger ?? 0
+        largest = members["largest"]?.safeInteger
         guard case .object(let hosts)? = members["hosts"] else { return }
         shares = hosts.compactMapValues { value in
             guard case .array(let numbers) = value, numbers.count == 4 else { return nil }
-            let all = numbers.compactMap(number)
+            let all = numbers.compactMap(\.safeInteger)
             return all.count == 4 ? Share(calls: all[0], reserved: all[1], unknown: all[2], answered: all[3]) : nil
         }
     }

@@ -13,9 +13,11 @@ struct SharedRate: SharedContent {
         self.end = end
     }
 
-    /// Nobody has come yet where there is no number.
+    /// Nobody has come yet where there is no number. One of a century that is none of ours is taken for less, so that a time may
+    /// be added to it.
     init(_ bytes: [UInt8]?) {
-        end = bytes.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
+        let found = bytes.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
+        end = max(0, min(found, .max / 2))
     }
 
     /// Lets messages through, as many as may come.

@@ -79,6 +79,13 @@ struct HostLineTests {
         withExtendedLifetime(right) {}
     }
 
+    @Test("bears numbers that no host has given")
+    func wildNumbers() {
+        let text = #"{"type":"lost","from":"b","session":"","number":0,"order":\#(Int.max)}"#
+        #expect(HostMessage(Array(text.utf8))?.order == nil)
+        #expect(SessionRecord(Array(#"{"host":"b","sequence":\#(Int.max)}"#.utf8))?.sequence == 0)
+    }
+
     @Test("is known to be lost where it was given up, and what follows comes")
     func givenUp() async throws {
         var patience = HostPatience.calm

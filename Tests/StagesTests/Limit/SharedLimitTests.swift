@@ -44,6 +44,19 @@ struct SharedLimitTests {
         #expect(hub.revision < 500)
     }
 
+    @Test("bear numbers that no host has written")
+    func wildNumbers() {
+        for end in [Int64.max, .min] {
+            var rate = SharedRate(Array(String(end).utf8))
+            let (taken, wait) = rate.take(1, capacity: 1, every: 1_000_000_000, now: 1_800_000_000_000_000_000)
+            #expect(taken == (end > 0 ? 0 : 1) && wait > 0)
+        }
+        let most = String(Int.max)
+        var budget = SharedBudget(
+            Array(#"{"base":\#(most),"answered":\#(most),"hosts":{"a":[\#(most),1,1,1],"b":[1,\#(most),1,1]}}"#.utf8))
+        #expect(budget.admit(at: "c", to: 10, stored: 0, waiting: 0, typical: nil) == .admitted(estimate: nil))
+    }
+
     @Test("refuse without asking until there may be room")
     func refusals() async {
         let host = buckets(2)
