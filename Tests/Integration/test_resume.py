@@ -1,6 +1,7 @@
 """Clients that come back, and messages that come twice."""
 
 import json
+import shutil
 import threading
 
 import pytest
@@ -19,6 +20,16 @@ stages:
   - complete: {stream: true, timeout: 20s}
   - persist: {}
     async: true
+  - respond: {stream: true}
+"""
+
+ECHOED = """
+pipeline: echoed
+resources:
+  model: echo
+stages:
+  - receive: {format: json, on_disconnect: {hold: 60s}}
+  - complete: {stream: true}
   - respond: {stream: true}
 """
 
@@ -169,3 +180,27 @@ def test_a_policy_that_there_is_not_is_an_error(run, tmp_path, value):
     (tmp_path / "p.yaml").write_text(FLOW.replace("{hold: 60s}", value))
     checked = run("check", tmp_path / "p.yaml", env={"OPENAI_BASE_URL": "http://127.0.0.1:1"})
     assert checked.returncode == 1 and "on_disconnect" in checked.stderr and "7:" in checked.stderr
+
+
+@pytest.mark.parametrize("policy", ["{hold: 60s}", "cancel"])
+def test_frames_that_are_sent_together_share_a_write(serve, tmp_path, policy):
+    """Also those of a session that is retained: the host's system calls show it."""
+    if not shutil.which("strace"):
+        pytest.fail("strace is missing; scripts/setup --tests installs it")
+    log = tmp_path / "writes"
+    host = serve(ECHOED.replace("{hold: 60s}", policy),
+                 prefix=["strace", "-D", "-f", "-e", "trace=sendto,sendmsg,writev", "-o", str(log)])
+    with host.connect() as connection:
+        session = receive_json(connection)["session_id"]
+        before = log.read_text().count("\n")
+        ask(connection, "c-1", " ".join(map(str, range(100))))
+        *words, answer = frames(connection, 101)
+        assert "".join(word["text"] for word in words) == answer["response"]
+        assert log.read_text().count("\n") - before < 5
+        if policy == "cancel":
+            return
+        before = log.read_text().count("\n")
+        with come_back(host, session, 1) as returned:
+            assert [frame["seq"] for frame in frames(returned, 102)] == list(range(1, 103))
+            # The handshake, what was missed, and the former connection's Close.
+            assert log.read_text().count("\n") - before < 8

@@ -74,11 +74,12 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
     func send(_ frame: ServerFrame) {
         if let retained { return retained.session.deliver(frame, for: retained.generation) }
         sequence += 1
-        let text = frame.text(sequence: sequence)
-        if frame.kind == .delta { connection?.write(soon: text) } else { connection?.write(text: text) }
+        write(NumberedFrame(text: frame.text(sequence: sequence), isPiece: frame.isPiece))
     }
 
-    func write(text: String) { connection?.write(text: text) }
+    func write(_ frame: NumberedFrame) {
+        if frame.isPiece { connection?.write(soon: frame.text) } else { connection?.write(text: frame.text) }
+    }
 
     func conversationIsIdle() { connection?.messagesHaveEnded() }
 
@@ -158,7 +159,8 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
         self.retained = retained
         guard retained.isKnown, let seen = admission.seen else { return false }
         let greeting = ServerFrame.session(id: admission.session.id, isResumed: true, in: admission.format)
-        for text in [greeting?.text(sequence: seen)].compactMap(\.self) + missed { write(text: text) }
+        // The connection lets them leave together once it has begun.
+        for text in [greeting?.text(sequence: seen)].compactMap(\.self) + missed { connection?.write(soon: text) }
         return true
     }
 

@@ -1,30 +1,14 @@
-import DequeModule
 import NIOCore
 import Pipeline
 import Synchronization
-
-/// The client that has a retained session now. Used on its event loop alone.
-protocol RetainedClient: AnyObject {
-    /// Writes a frame that the session has numbered.
-    func write(text: String)
-
-    /// Another connection has taken the session.
-    func giveWay()
-}
 
 /// A session that outlives its connection for a while: the frames it was sent, for a client that comes back, whichever
 /// event loop that is on.
 final class RetainedSession: Sendable {
     private struct State {
         var sequence = 0
-        /// The last frames with their numbers.
-        var frames = Deque<(sequence: Int, text: String)>()
-        var bytes = 0
-        /// How many bytes of frames are kept.
-        var limit: Int
-        var client: NIOLoopBound<any RetainedClient>?
-        /// Counts clients, so that one which has left long ago ends nothing.
-        var generation = 0
+        var frames: RetainedFrames
+        var delivery = ClientDelivery()
         /// When it is forgotten where no client has come by then.
         var expires: NIODeadline
         var stamp: Int
@@ -36,9 +20,6 @@ final class RetainedSession: Sendable {
         /// Whether no client has had it.
         var isNew = true
     }
-
-    /// A slot among the frames, and what the allocator adds to a text.
-    private static let frameSize = 96
 
     let userID: String?
     /// How long it is kept once its client has left.
@@ -61,7 +42,9 @@ final class RetainedSession: Sendable {
         self.budget = budget
         self.shared = shared
         state = Mutex(
-            State(limit: limit, expires: now + TimeAmount(time), stamp: budget.stamp(), credential: credential))
+            State(
+                frames: RetainedFrames(limit: limit), expires: now + TimeAmount(time), stamp: budget.stamp(),
+                credential: credential))
     }
 
     /// Whether no client has had it before the one that asks.
@@ -81,9 +64,8 @@ final class RetainedSession: Sendable {
     func resume(at sequence: Int, with frames: [(sequence: Int, text: String)]) -> Int {
         state.withLock { state in
             (state.sequence, state.isNew) = (sequence, false)
-            state.frames = Deque(frames)
-            state.bytes = frames.reduce(0) { $0 + $1.text.utf8.count }
-            return trim(&state)
+            state.frames.replace(by: frames)
+            return state.frames.size
         }
     }
 
@@ -95,14 +77,13 @@ final class RetainedSession: Sendable {
         to forward: @escaping @Sendable (ServerFrame) -> Void
     ) -> (sequence: Int, frames: [(sequence: Int, text: String)], freed: Int) {
         let (former, sequence, frames, freed) = state.withLock { state in
-            let (former, frames) = (state.client, Array(state.frames))
-            let freed = state.bytes + frames.count * Self.frameSize + size(with: state.credential)
-            (state.client, state.forward, state.isForgotten) = (nil, forward, true)
-            state.generation += 1
-            (state.frames, state.bytes) = (Deque(), 0)
-            return (former, state.sequence, frames, freed)
+            let frames = state.frames.all
+            let freed = state.frames.size + size(with: state.credential)
+            (state.forward, state.isForgotten) = (forward, true)
+            state.frames.removeAll()
+            return (state.delivery.pass(to: nil), state.sequence, frames, freed)
         }
-        if let former { former.eventLoop.execute { former.value.giveWay() } }
+        former?.giveWay()
         return (sequence, frames, freed)
     }
 
@@ -121,7 +102,7 @@ final class RetainedSession: Sendable {
 
     /// Whether a client may come back to it.
     func isThere(at now: NIODeadline) -> Bool {
-        state.withLock { !$0.isForgotten && ($0.client != nil || $0.expires > now) }
+        state.withLock { !$0.isForgotten && ($0.delivery.client != nil || $0.expires > now) }
     }
 
     /// Puts off its end for a client that is on its way.
@@ -143,27 +124,23 @@ final class RetainedSession: Sendable {
     func attach(
         _ client: NIOLoopBound<any RetainedClient>, after seen: Int
     ) -> (missed: [String], generation: Int) {
-        var missed: [String] = []
-        let (former, generation) = state.withLock { state in
-            let former = state.client
+        let (former, missed, generation) = state.withLock { state -> (ClientDelivery.Former?, [String], Int) in
             // Where another host has taken the session meanwhile, this client comes too late.
             if state.forward != nil {
-                return (client, state.generation + 1) as (NIOLoopBound<any RetainedClient>?, Int)
+                return (.init(client: client), [], state.delivery.generation + 1)
             }
-            state.client = client
-            state.generation += 1
-            missed = state.frames.filter { $0.sequence > seen }.map(\.text)
-            return (former, state.generation)
+            let former = state.delivery.pass(to: client)
+            return (former, state.frames.texts(after: seen), state.delivery.generation)
         }
-        if let former { former.eventLoop.execute { former.value.giveWay() } }
+        former?.giveWay()
         return (missed, generation)
     }
 
     /// Notes that a client has left; nothing changes where another has come.
     func detach(_ generation: Int, at now: NIODeadline) {
         state.withLock { state in
-            guard state.generation == generation else { return }
-            state.client = nil
+            guard state.delivery.generation == generation else { return }
+            state.delivery.leave()
             state.expires = now + TimeAmount(time)
             state.stamp = budget.stamp()
         }
@@ -171,50 +148,45 @@ final class RetainedSession: Sendable {
 
     /// Numbers a frame, keeps it, and sends it to the client there is now.
     ///
-    /// - Parameter generation: That of the client for which it is sent; `nil` where there is none any more. A greeting is for
-    ///   that client alone: one that has come since, here or to another host, has its own.
+    /// - Parameter generation: That of the client for which it is sent, on its event loop; `nil` where there is none any more.
+    ///   A greeting is for that client alone: one that has come since, here or to another host, has its own.
     func deliver(_ frame: ServerFrame, for generation: Int? = nil) {
-        let grown = state.withLock { state in
-            if case .session = frame.kind, let generation, generation != state.generation { return 0 }
+        var numbered = NumberedFrame(text: "", isPiece: frame.isPiece)
+        let (way, grown) = state.withLock { state -> (ClientDelivery.Way, Int) in
+            if case .session = frame.kind, let generation, generation != state.delivery.generation { return (.none, 0) }
             if let forward = state.forward {
-                // In the lock, as below.
+                // In the lock, so that frames are sent on in their order.
                 forward(frame)
-                return 0
+                return (.none, 0)
             }
             state.sequence += 1
-            let text = frame.text(sequence: state.sequence)
-            // In the lock, so that frames arrive in the order of their numbers.
-            if let client = state.client { client.eventLoop.execute { client.value.write(text: text) } }
+            numbered.text = frame.text(sequence: state.sequence)
             if budget.age(of: state.stamp) > 64 { state.stamp = budget.stamp() }
-            return state.isForgotten ? 0 : keep(text, in: &state)
+            let grown = state.isForgotten ? 0 : state.frames.append(numbered.text, as: state.sequence)
+            return (state.delivery.send(numbered, by: generation), grown)
+        }
+        switch way {
+        case .none: break
+        // Outside of the lock: what it makes the connection do may come back here.
+        case .direct(let client): client.value.write(numbered)
+        case .begun(let client, let generation): bring(to: client, generation)
         }
         budget.add(grown, of: .sessions)
     }
 
-    /// - Returns: How many bytes more are kept now.
-    private func keep(_ text: String, in state: inout State) -> Int {
-        let before = state.bytes + state.frames.count * Self.frameSize
-        state.frames.append((state.sequence, text))
-        state.bytes += text.utf8.count
-        return trim(&state) - before
-    }
-
-    /// - Returns: How many bytes are kept.
-    private func trim(_ state: inout State) -> Int {
-        while state.bytes > state.limit, let oldest = state.frames.popFirst() { state.bytes -= oldest.text.utf8.count }
-        return state.bytes + state.frames.count * Self.frameSize
+    /// Writes what is under way to a client, on its event loop, all of it in one turn.
+    private func bring(to client: NIOLoopBound<any RetainedClient>, _ generation: Int) {
+        client.eventLoop.execute {
+            for frame in self.state.withLock({ $0.delivery.takeNext(for: generation) }) { client.value.write(frame) }
+            let goesOn = self.state.withLock { $0.delivery.goesOn(for: generation) }
+            if goesOn { self.bring(to: client, generation) }
+        }
     }
 
     /// Keeps as many bytes of frames from now on.
     ///
     /// - Returns: How many bytes more are kept now, 0 or less.
-    func change(limit: Int) -> Int {
-        state.withLock { state in
-            let before = state.bytes + state.frames.count * Self.frameSize
-            state.limit = limit
-            return trim(&state) - before
-        }
-    }
+    func change(limit: Int) -> Int { state.withLock { $0.frames.change(limit: limit) } }
 
     /// Why a session is to be let go of.
     enum Reason {
@@ -231,11 +203,16 @@ final class RetainedSession: Sendable {
     /// - Returns: How many bytes that has freed, and whether the session is forgotten.
     func drop(because reason: Reason) -> (freed: Int, isForgotten: Bool) {
         state.withLock { state in
-            if case .expired(let now) = reason, state.client != nil || state.expires > now { return (0, false) }
-            let frames = state.bytes + state.frames.count * Self.frameSize
-            state.frames = Deque()
-            state.bytes = 0
-            if case .revoked = reason { state.isForgotten = true } else { state.isForgotten = state.client == nil }
+            if case .expired(let now) = reason, state.delivery.client != nil || state.expires > now {
+                return (0, false)
+            }
+            let frames = state.frames.size
+            state.frames.removeAll()
+            if case .revoked = reason {
+                state.isForgotten = true
+            } else {
+                state.isForgotten = state.delivery.client == nil
+            }
             state.stamp = budget.stamp()
             return (frames + (state.isForgotten ? size(with: state.credential) : 0), state.isForgotten)
         }

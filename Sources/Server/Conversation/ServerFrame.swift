@@ -11,6 +11,8 @@ package struct ServerFrame {
     }
 
     package let kind: Kind
+    /// Whether the answer goes on after it.
+    var isPiece: Bool { if case .delta = kind { true } else { false } }
     /// How many seconds a client should wait before another try.
     private(set) var retryAfter: Int64?
     private let text: String

@@ -12,7 +12,7 @@ struct RetainedSessionTests {
         var heard: [String] = []
         var isClosed = false
 
-        func write(text: String) { heard.append(text) }
+        func write(_ frame: NumberedFrame) { heard.append(frame.text) }
         func giveWay() { isClosed = true }
     }
 

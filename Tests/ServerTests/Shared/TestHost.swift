@@ -205,7 +205,7 @@ struct TestSocket: Sendable {
 
         func send(_ frame: ServerFrame) { seat.session.deliver(frame, for: seat.generation) }
         func conversationIsIdle() {}
-        func write(text: String) { heard.add(text) }
+        func write(_ frame: NumberedFrame) { heard.add(frame.text) }
 
         func giveWay() {
             heard.close()
