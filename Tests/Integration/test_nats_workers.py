@@ -306,7 +306,10 @@ def test_several_pipelines_are_worked_on_together(nats, work, tmp_path):
     worker = work(arguments=(str(tmp_path / "other.yaml"), "--port", "0")).ready()
     assert worker.announcement == "working on outbox: chat/persist, other/persist"
     with nats.client() as wire:
-        subjects = {consumer["config"]["filter_subject"] for consumer in wire.consumers()}
+        consumers = [consumer["config"] for consumer in wire.consumers()]
+    # What a worker has given back stays unacknowledged: so there is no more of it.
+    assert {consumer["max_ack_pending"] for consumer in consumers} == {2_048}
+    subjects = {consumer["filter_subject"] for consumer in consumers}
     assert subjects == {f"stagecoach.{name}.persist.{number}" for name in ("chat", "other") for number in range(PARTITIONS)}
 
 

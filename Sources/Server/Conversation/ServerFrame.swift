@@ -94,6 +94,9 @@ package struct ServerFrame {
         return .answer(members["response"]?.text ?? "", tokensUsed: tokens)
     }
 
+    /// The id that the client has given the message, as the frame says it.
+    var clientID: String? { isNumbered ? ClientFrame.id(of: text(sequence: 0)) : nil }
+
     /// About how many bytes it has.
     var size: Int { text.utf8.count }
 

@@ -36,21 +36,22 @@ final class HostLine: Sendable {
     let state: Mutex<State>
 
     /// What is said to one host and not acknowledged, in bytes. Past that it is lost, and both hosts know it.
-    private static let maxBytes = 64 << 20
+    private let maxBytes: Int
     /// What a host says when it is asked whether it is there: that it puts messages in order.
     static let presence: [UInt8] = [1]
 
     /// - Parameters:
     ///   - host: What this host is called.
     ///   - pipeline: Whose sessions are spoken of.
+    ///   - maxBytes: How much may be said to one host that it has not acknowledged.
     ///   - hasLost: Hears of a host that it has said something which never came.
     ///   - receive: Takes what other hosts say, one at a time.
     init(
-        _ link: any SharedLink, host: String, pipeline: String, patience: HostPatience,
+        _ link: any SharedLink, host: String, pipeline: String, patience: HostPatience, maxBytes: Int = 64 << 20,
         hasLost: @escaping @Sendable (String) -> Void, receive: @escaping @Sendable (HostMessage) -> Void
     ) {
         (self.host, self.pipeline, self.patience) = (host, SharedName.escaped(pipeline), patience)
-        (self.hasLost, self.receive) = (hasLost, receive)
+        (self.hasLost, self.receive, self.maxBytes) = (hasLost, receive, maxBytes)
         state = Mutex(State(link: link))
     }
 
@@ -157,7 +158,7 @@ final class HostLine: Sendable {
                 return false
             }
             say(message, to: host, &peer, by: state.link, at: now)
-            if peer.bytes > Self.maxBytes { loseAll(of: host, &peer, by: state.link, at: now) }
+            if peer.bytes > maxBytes { loseAll(of: host, &peer, by: state.link, at: now) }
             defer { state.isSending = true }
             return !state.isSending
         }

@@ -5,14 +5,14 @@ import Synchronization
 /// A session that this host has, among the hosts that share it: what the others must know of it is written down.
 final class SharedSession: Sendable {
     /// Messages of the session that another host works on.
-    fileprivate struct Source {
+    struct Source {
         /// What the frames that it sends are known by.
         var number: Int
         var open: [String?]
         var work: [RememberedAnswers.Key]
     }
 
-    fileprivate struct State {
+    struct State {
         /// Of what is written; 0 before anything is.
         var revision: UInt64
         /// Whether another host has the session, or none has.
@@ -38,7 +38,7 @@ final class SharedSession: Sendable {
         var isSuspect = false
     }
 
-    fileprivate struct Guest {
+    struct Guest {
         let key: RememberedAnswers.Key
         let isOfClient: Bool
     }
@@ -46,7 +46,7 @@ final class SharedSession: Sendable {
     let key: SessionKey
     let userID: String?
     let sessions: SharedSessions
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
     init(_ key: SessionKey, userID: String?, in sessions: SharedSessions, revision: UInt64 = 0) {
         (self.key, self.userID, self.sessions) = (key, userID, sessions)
@@ -144,7 +144,7 @@ final class SharedSession: Sendable {
         state.withLock { state in
             guard var source = state.sources[host], source.number == number else { return false }
             if !state.lost.isEmpty || frame.kind != .delta {
-                let id = ClientFrame.id(of: frame.text(sequence: 0))
+                let id = frame.clientID
                 if let id, state.lost.contains(where: { $0.isExactly(id) }) { return false }
                 if frame.kind == .delta { return true }
                 if let index = source.open.firstIndex(where: { $0.isExactly(id) }) { source.open.remove(at: index) }
@@ -152,6 +152,11 @@ final class SharedSession: Sendable {
             }
             return true
         }
+    }
+
+    /// The host whose frames are known by a number.
+    func worker(number: Int) -> String? {
+        state.withLock { state in state.sources.first { $0.value.number == number }?.key }
     }
 
     /// The hosts that work on messages of the session.
@@ -203,11 +208,16 @@ final class SharedSession: Sendable {
     }
 
     /// What has ended with a host: messages of the session's client, and what others may wait for.
-    func lose(_ host: String) -> (open: [String?], keys: [RememberedAnswers.Key], format: Message.Format) {
+    ///
+    /// - Parameter ends: The ids of messages whose ends are lost, which the host may not have counted among those without one.
+    func lose(
+        _ host: String, _ ends: [String?] = []
+    ) -> (open: [String?], keys: [RememberedAnswers.Key], format: Message.Format) {
         state.withLock { state in
             let source = state.sources.removeValue(forKey: host)
             let guests = state.guests.removeValue(forKey: host) ?? []
-            let open = (source?.open ?? []) + guests.filter(\.isOfClient).map { $0.key.id.text }
+            var open = (source?.open ?? []) + guests.filter(\.isOfClient).map { $0.key.id.text }
+            open += ends.filter { id in !open.contains { $0.isExactly(id) } }
             state.lost = (state.lost + open.compactMap(\.self)).suffix(SessionRecord.maxOpen)
             return (open, (source?.work ?? []) + guests.map(\.key), state.isText ? .text : .json)
         }
@@ -220,93 +230,11 @@ final class SharedSession: Sendable {
             return state.elsewhere
         }
     }
-
-    // MARK: - What is written down
-
-    /// Has it written down, where it is this host's.
-    func changed() {
-        let begins = state.withLock { state in
-            state.isChanged = true
-            guard !state.isWriting, !state.isAway else { return false }
-            state.isWriting = true
-            return true
-        }
-        if begins { Task { await self.write() } }
-    }
-
-    /// Has it written down where nobody has for so long.
-    func refresh(after time: Duration) {
-        let isDue = state.withLock { !$0.isAway && $0.writtenAt.map { .now - $0 > time } ?? false }
-        if isDue { changed() }
-    }
-
-    /// Notes that another host is in the record, from which this one waits to hear.
-    ///
-    /// - Returns: Whether nobody has noted that.
-    func suspect() -> Bool {
-        state.withLock { state in
-            defer { state.isSuspect = true }
-            return !state.isSuspect
-        }
-    }
-
-    /// Goes on as the session's host, where the one in the record has died before it took it.
-    func keep(from revision: UInt64? = nil) {
-        state.withLock { state in
-            state.isSuspect = false
-            if let revision { state.revision = revision }
-        }
-        changed()
-    }
-
-    private func write() async {
-        while true {
-            let sequence = sessions.sequence(of: key)
-            let next = state.withLock { state -> (SessionRecord, UInt64)? in
-                guard state.isChanged, !state.isAway else {
-                    state.isWriting = false
-                    return nil
-                }
-                state.isChanged = false
-                state.written = state.all
-                var record = SessionRecord(host: sessions.host, userID: userID)
-                (record.sequence, record.open, record.isText) = (sequence, state.written, state.isText)
-                return (record, state.revision)
-            }
-            guard let (record, revision) = next else { return }
-            guard await write(record, ifRevision: revision) else {
-                state.withLock { ($0.isWriting, $0.isChanged) = (false, true) }
-                return sessions.writeLater(self)
-            }
-        }
-    }
-
-    /// - Returns: Whether it is known what is written.
-    private func write(_ record: SessionRecord, ifRevision revision: UInt64) async -> Bool {
-        do throws(SharedFailure) {
-            if let new = try await sessions.values.set(key.id, record.bytes, ifRevision: revision) {
-                state.withLock { ($0.revision, $0.writtenAt) = (new, .now) }
-                return true
-            }
-            let found = try await sessions.values.get(key.id)
-            let isMine = found.map { SessionRecord($0.bytes)?.host == sessions.host } ?? true
-            if isMine {
-                // An attempt before did get through, or it is so long ago that it is no more.
-                state.withLock { ($0.revision, $0.isChanged) = (found?.revision ?? 0, true) }
-                return true
-            }
-        } catch {
-            return false
-        }
-        // Another host has taken it, and will ask for it. Where it took this one for dead it does not.
-        sessions.isTaken(self)
-        return true
-    }
 }
 
 extension SharedSession.State {
     /// All messages without an answer.
-    fileprivate var all: [String?] {
+    var all: [String?] {
         Array((open.values.flatMap(\.self) + elsewhere).prefix(SessionRecord.maxOpen))
     }
 

@@ -99,7 +99,7 @@ extension SharedSessions {
         if comer.isMessage, record.host != host, !record.host.isEmpty, !line.isDead(record.host) {
             state.withLock { state in
                 // As many as are worth it.
-                if state.homes.count > 10_000 { state.homes = [:] }
+                if state.homes.count >= bounds.homes { state.homes = [:] }
                 state.homes[id] = record.host
             }
             return true
@@ -128,7 +128,7 @@ extension SharedSessions {
     /// ends; one that is there may take its time.
     private func take(_ record: SessionRecord, _ comer: Comer, _ revision: UInt64) async {
         let id = comer.key.id
-        state.withLock { $0.early[id] = [] }
+        state.withLock { $0.early[id] = EarlyMessages() }
         defer { hearEarly(id) }
         var (sources, isLost): ([Source], Bool) = ([], false)
         for former in record.former.reversed() where former != host {
@@ -202,21 +202,24 @@ extension SharedSessions {
         return nil
     }
 
-    /// How many sessions are known by their numbers: what another host sends for one that was taken before those is lost.
-    private static let maxTaken = 10_000
-
+    /// Knows a session by the number under which another host, which may work for it, has handed it over.
     private func remember(_ session: RetainedSession, number: Int) {
-        state.withLock { state in
+        let forgotten = state.withLock { state in
             state.taken[number] = session
             state.takenOrder.append(number)
-            guard state.takenOrder.count > state.takenLimit else { return }
+            guard state.takenOrder.count > state.takenLimit else { return [] as [(RetainedSession, Int)] }
             // Of a session for which nobody works any more nothing comes.
             state.taken = state.taken.filter { $0.key == number || $0.value.shared?.isDependent ?? false }
             state.takenOrder = state.takenOrder.filter { state.taken[$0] != nil }
-            while state.takenOrder.count > Self.maxTaken, let oldest = state.takenOrder.popFirst() {
-                state.taken[oldest] = nil
+            var forgotten: [(RetainedSession, Int)] = []
+            while state.takenOrder.count > bounds.taken, let oldest = state.takenOrder.popFirst() {
+                if let session = state.taken.removeValue(forKey: oldest) { forgotten.append((session, oldest)) }
             }
-            state.takenLimit = max(1_024, min(Self.maxTaken, 2 * state.takenOrder.count))
+            state.takenLimit = max(min(1_024, bounds.taken), min(bounds.taken, 2 * state.takenOrder.count))
+            return forgotten
+        }
+        for (session, number) in forgotten {
+            if let host = session.shared?.worker(number: number) { lose(host, for: session) }
         }
     }
 

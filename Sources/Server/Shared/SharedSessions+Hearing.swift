@@ -5,7 +5,7 @@ import Synchronization
 extension SharedSessions {
     func hear(_ message: HostMessage) {
         if message.kind == .frame || message.kind == .ended {
-            let isEarly = state.withLock { $0.early[message.session]?.append(message) != nil }
+            let isEarly = state.withLock { $0.early[message.session]?.add(message, in: room) != nil }
             if isEarly { return }
         }
         work(on: message)
@@ -15,12 +15,15 @@ extension SharedSessions {
     func hearEarly(_ session: String) {
         while true {
             let early = state.withLock { state in
-                let early = state.early[session] ?? []
-                state.early[session] = early.isEmpty ? nil : []
+                let early = state.early[session] ?? EarlyMessages()
+                state.early[session] = early.isEmpty ? nil : EarlyMessages()
                 return early
             }
             if early.isEmpty { return }
-            for message in early { work(on: message) }
+            for message in early.messages { work(on: message) }
+            room.give(early.bytes)
+            guard let here = sessions.session(SessionKey(index, session)) else { continue }
+            for (host, ends) in early.lost { lose(host, for: here, with: ends) }
         }
     }
 
@@ -130,16 +133,14 @@ extension SharedSessions {
             }
             return line.answer(question, handed.json.members)
         }
-        let outbox = HostOutbox()
-        let (sequence, frames, freed) = session.handOver { frame in
-            outbox.add {
-                line.tell(
-                    asker,
-                    HostMessage(
-                        .frame, from: line.host, session: question.session, number: question.number,
-                        ["frame": frame.shared]))
-            }
+        let outbox = HostOutbox(in: room) { frame in
+            line.tell(
+                asker,
+                HostMessage(
+                    .frame, from: line.host, session: question.session, number: question.number,
+                    ["frame": frame.shared]))
         }
+        let (sequence, frames, freed) = session.handOver { outbox.add($0) }
         sessions.remove(session, key, freed: freed)
         var handed = HandedSession()
         (handed.sequence, handed.frames, handed.isText) = (sequence, frames, left.isText)
@@ -147,7 +148,7 @@ extension SharedSessions {
         handed.open = await shared.openNow
         handed.answers = left.known.json
         line.answer(question, handed.json.members)
-        outbox.open()
+        if !outbox.open(handed.open, left.isText ? .text : .json) { noteLost(key.id, asker) }
     }
 
     private func begin(_ question: HostMessage) async {

@@ -71,12 +71,28 @@ extension SharedSessions {
         logger.notice(
             "A host that worked on messages of shared sessions is gone", metadata: ["host": "\(host)"])
         for tell in waiting { tell(nil) }
-        for session in concerned {
-            guard let lost = session.shared?.lose(host) else { continue }
-            for id in lost.open { session.deliver(.error(.stopping, clientID: id, in: lost.format)) }
-            for key in lost.keys { answers.end(key, .failed, for: .zero) }
-            session.shared?.changed()
-        }
+        for session in concerned { end(session, at: host) }
+    }
+
+    /// Ends what was under way for a session at a host, as there was no room for what that has said.
+    ///
+    /// - Parameter ends: The ids of messages that had ended in what was lost.
+    func lose(_ host: String, for session: RetainedSession, with ends: [String?] = []) {
+        if let id = session.shared?.key.id { noteLost(id, host) }
+        end(session, at: host, ends)
+    }
+
+    func noteLost(_ session: String, _ host: String) {
+        logger.warning(
+            "There is no room for what hosts say of a session that has moved: its messages under way end with an error",
+            metadata: ["session_id": "\(session)", "host": "\(host)"])
+    }
+
+    private func end(_ session: RetainedSession, at host: String, _ others: [String?] = []) {
+        guard let lost = session.shared?.lose(host, others) else { return }
+        for id in lost.open { session.deliver(.error(.stopping, clientID: id, in: lost.format)) }
+        for key in lost.keys { answers.end(key, .failed, for: .zero) }
+        session.shared?.changed()
     }
 
     /// Another host is in a session's record. If it has the session without having asked for it, it took this host for dead,

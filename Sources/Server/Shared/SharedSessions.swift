@@ -30,9 +30,9 @@ final class SharedSessions: Sendable {
         var taken: [Int: RetainedSession] = [:]
         var takenOrder = Deque<Int>()
         /// How many of those are looked through next for what nothing more comes for.
-        var takenLimit = 1_024
-        /// What hosts have sent for sessions that they are about to hand over: it may come before what it follows is here.
-        var early: [String: [HostMessage]] = [:]
+        var takenLimit: Int
+        /// What hosts have said for sessions that they are about to hand over.
+        var early: [String: EarlyMessages] = [:]
         /// Where sessions were found.
         var homes: [String: String] = [:]
         /// Hosts whose end matters to sessions.
@@ -45,6 +45,16 @@ final class SharedSessions: Sendable {
         var unwanted: [String: (userID: String?, handed: HandedSession)] = [:]
         var isWatching = false
         var isStopping = false
+    }
+
+    /// How much is kept of other hosts' sessions.
+    struct Bounds: Sendable {
+        /// Sessions that are known by the number under which they came: past that, work for those that came first has ended.
+        var taken = 10_000
+        /// Sessions that are known to be at another host.
+        var homes = 10_000
+        /// What is said for sessions on their way, in bytes.
+        var moving = 64 << 20
     }
 
     /// What the pipeline says.
@@ -65,6 +75,8 @@ final class SharedSessions: Sendable {
     let connected: ConnectedConversations
     let patience: HostPatience
     let line: HostLine
+    let bounds: Bounds
+    let room: MovingRoom
     let state: Mutex<State>
 
     var values: any SharedValues { state.withLock(\.values) }
@@ -76,13 +88,15 @@ final class SharedSessions: Sendable {
     init(
         _ pipeline: (index: Int, name: String), _ settings: Settings, over link: any SharedLink, kept: Kept,
         connected: ConnectedConversations, logger: Logger, host: String = SharedSessions.host,
-        patience: HostPatience = HostPatience()
+        patience: HostPatience = HostPatience(), bounds: Bounds = Bounds()
     ) throws(SharedFailure) {
         (index, name, self.host) = (pipeline.index, pipeline.name, host)
         (sessions, answers, unattended) = (kept.sessions, kept.answers, kept.unattended)
         (self.connected, self.logger, self.patience) = (connected, logger, patience)
+        (self.bounds, room) = (bounds, MovingRoom(limit: bounds.moving))
         let (values, left) = SharedSessions.values(of: link, pipeline.name, settings)
-        state = Mutex(State(values: values, left: left, settings: settings))
+        state = Mutex(
+            State(values: values, left: left, settings: settings, takenLimit: min(1_024, bounds.taken)))
         let hearing = Hearing()
         line = HostLine(
             link, host: host, pipeline: pipeline.name, patience: patience,

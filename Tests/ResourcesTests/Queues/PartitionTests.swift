@@ -167,6 +167,17 @@ struct PartitionTests {
         #expect(givenBack.isEmpty)
     }
 
+    @Test("knows a message that is given back again and again once: of a partition no more than may be unacknowledged")
+    func givenBackAgain() {
+        var givenBack = GivenBack()
+        let tickets = Int64(1)...Int64(Partition.unacknowledged)
+        for _ in 0..<3 {
+            for ticket in tickets { givenBack.insert(ticket, of: "session-\(ticket % 50)") }
+        }
+        for ticket in tickets { givenBack.remove(ticket, of: "session-\(ticket % 50)") }
+        #expect(givenBack.isEmpty)
+    }
+
     @Test("has a consumer removed that has been nobody's for long, and no other")
     func abandoned() {
         var abandoned = AbandonedConsumers()

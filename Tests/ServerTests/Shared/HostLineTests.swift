@@ -24,12 +24,13 @@ struct HostLineTests {
     }
 
     private func line(
-        _ host: String, _ heard: Heard, over link: SharedMemory? = nil, patience: HostPatience = .calm
+        _ host: String, _ heard: Heard, over link: SharedMemory? = nil, patience: HostPatience = .calm,
+        maxBytes: Int = 64 << 20
     ) throws -> HostLine {
         let link = link ?? SharedMemory(to: hub, maxMessage: 2_000)
         let line = HostLine(
-            link, host: host, pipeline: "p", patience: patience, hasLost: { heard.lose($0) }, receive: { heard.add($0) }
-        )
+            link, host: host, pipeline: "p", patience: patience, maxBytes: maxBytes, hasLost: { heard.lose($0) },
+            receive: { heard.add($0) })
         try line.use(link)
         return line
     }
@@ -101,6 +102,28 @@ struct HostLineTests {
         await left.flush(until: .now + .seconds(20))
         say(10, to: "b", by: left)
         #expect(try await heard.numbers(1) == [10])
+        withExtendedLifetime(right) {}
+    }
+
+    @Test("is known to be lost where it is too much to be kept, and what follows comes")
+    func full() async throws {
+        let heard = Heard()
+        let (left, right) = (try line("a", Heard(), maxBytes: 20_000), try line("b", heard))
+        #expect(await left.isAlive("b") == true)
+        hub.onMessage { bytes, _ in String(decoding: bytes, as: UTF8.self).contains("1000 ") ? .lost : .sent }
+        let text = String(repeating: "1000 ", count: 200)
+        for number in 0..<100 {
+            say(number, to: "b", by: left, text)
+            let bytes = left.state.withLock { $0.peers["b"]?.bytes ?? 0 }
+            #expect(bytes <= 20_000)
+        }
+        say(100, to: "b", by: left)
+        for _ in 0..<10_000 where heard.lost.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        hub.onMessage { _, _ in .sent }
+        for _ in 0..<10_000 where heard.numbers.last != 100 { try await Task.sleep(for: .milliseconds(1)) }
+        let numbers = heard.numbers
+        #expect(numbers.last == 100 && numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+        #expect(!heard.lost.isEmpty && numbers.count < 30)
         withExtendedLifetime(right) {}
     }
 

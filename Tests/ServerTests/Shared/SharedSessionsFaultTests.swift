@@ -8,14 +8,9 @@ import Testing
 
 @Suite("Sessions that hosts share, where something between the hosts fails", .timeLimit(.minutes(1)))
 struct SharedSessionsFaultTests {
-    private let hub = Hub()
-    private let gate = Gate()
-
-    private func host(patience: HostPatience = .brief) throws -> TestHost {
-        try TestHost(on: hub, patience: patience) { [gate] in await gate.pass($0) }
-    }
-
-    private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+    private let hosts = TestHosts(patience: .brief)
+    private var hub: Hub { hosts.hub }
+    private var gate: Gate { hosts.gate }
 
     /// Loses the first messages of each kind.
     private func lose(_ count: Int, of kinds: [String]) {
@@ -32,26 +27,9 @@ struct SharedSessionsFaultTests {
         }
     }
 
-    private func record(_ session: String, at host: TestHost) async throws -> SessionRecord? {
-        try await host.shared.values.get(session).flatMap { SessionRecord($0.bytes) }
-    }
-
-    /// Waits until the other hosts know something.
-    private func written(_ session: String, at host: TestHost, _ isSo: (SessionRecord) -> Bool) async throws {
-        for _ in 0..<10_000 {
-            if let record = try await record(session, at: host), isSo(record) { return }
-            try await Task.sleep(for: .milliseconds(1))
-        }
-        Issue.record("it was not written")
-    }
-
     @Test("get the answer that is lost on its way to where the client has gone")
     func lostFrame() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        first.ask("two", id: "c-2")
-        await gate.come(1)
+        let (_, right, first) = try await hosts.working(on: "one", "two")
         let second = try await right.connect(first.session, after: 1)
         lose(2, of: ["frame", "ended"])
         gate.open()
@@ -69,10 +47,7 @@ struct SharedSessionsFaultTests {
 
     @Test("answer a message by POST whose answer is lost on its way from the other host")
     func lostOutcome() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        await gate.come(1)
+        let (_, right, first) = try await hosts.working(on: "one")
         lose(2, of: ["begin", "reply", "outcome"])
         async let posted = right.post("one", id: "c-1", session: first.session)
         try await Task.sleep(for: .milliseconds(100))
@@ -84,11 +59,7 @@ struct SharedSessionsFaultTests {
     @Test(
         "are handed over once, where the question or the answer is lost or comes twice", arguments: ["take", "reply"])
     func lostHandOver(kind: String) async throws {
-        gate.open()
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        _ = await first.heard.frames(2)
+        let (left, right, first) = try await hosts.answered("one")
         lose(2, of: [kind])
         let second = try await right.connect(first.session, after: 1)
         #expect(await second.heard.frames(2)[1].contains(#""response":"one""#))
@@ -109,7 +80,7 @@ struct SharedSessionsFaultTests {
         let right = try TestHost(on: hub, patience: .brief, work)
         let first = try await left.connect()
         first.ask("one", id: "c-1")
-        try await written(first.session, at: left) { $0.open.count == 1 }
+        try await left.written(first.session) { $0.open.count == 1 }
         // Other hosts would hear of both 10 ms after that.
         let isAsked = Mutex(false)
         hub.onMessage { [gate] bytes, _ in
@@ -136,11 +107,7 @@ struct SharedSessionsFaultTests {
 
     @Test("are handed over by a host that takes its time: only one that is silent is dead")
     func slowHandOver() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        await gate.come(1)
-        try await written(first.session, at: left) { $0.open.count == 1 }
+        let (_, right, first) = try await hosts.working(on: "one", isKnown: true)
         // More than the two seconds of a host that is silent.
         hub.onMessage { bytes, _ in
             String(decoding: bytes, as: UTF8.self).contains(#""type":"reply""#) ? .late(.milliseconds(2_200)) : .sent
@@ -154,12 +121,8 @@ struct SharedSessionsFaultTests {
 
     @Test("come from where they are, also where the write of the host that takes them had no answer")
     func unanswered() async throws {
-        gate.open()
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        _ = await first.heard.frames(2)
-        try await written(first.session, at: left) { _ in true }
+        let (left, right, first) = try await hosts.answered("one")
+        try await left.written(first.session) { _ in true }
         let count = Mutex(0)
         hub.onWrite { values, _ in
             values.hasPrefix("sessions")
@@ -169,21 +132,17 @@ struct SharedSessionsFaultTests {
         }
         let second = try await right.connect(first.session, after: 1)
         #expect(await second.heard.frames(2)[1].contains(#""response":"one""#))
-        try await written(first.session, at: right) { $0.former.isEmpty && $0.host == right.shared.host }
+        try await right.written(first.session) { $0.former.isEmpty && $0.host == right.shared.host }
     }
 
     @Test("come from where they are, where a host has died that was about to take them")
     func deadBetween() async throws {
-        let (left, middle, right) = (try host(), try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        first.ask("two", id: "c-2")
-        await gate.come(1)
-        try await written(first.session, at: left) { $0.open.count == 2 }
+        let (left, right, first) = try await hosts.working(on: "one", "two", isKnown: true)
+        let middle = try hosts.host()
         // It is in the record, and dies before it has asked.
         hub.onMessage { bytes, _ in String(decoding: bytes, as: UTF8.self).contains(#""type":"take""#) ? .lost : .sent }
         async let lost = try? middle.connect(first.session, after: 1)
-        try await written(first.session, at: left) { $0.host == middle.shared.host }
+        try await left.written(first.session) { $0.host == middle.shared.host }
         middle.die()
         hub.onMessage { _, _ in .sent }
         let second = try await right.connect(first.session, after: 1)
@@ -196,12 +155,8 @@ struct SharedSessionsFaultTests {
 
     @Test("are left by a host that stops beside their record, which stays short, until they are taken")
     func left() async throws {
-        gate.open()
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
         let long = String(repeating: "long ", count: 2_000)
-        first.ask(long, id: "c-1")
-        _ = await first.heard.frames(2)
+        let (left, right, first) = try await hosts.answered(long)
         let counts = Mutex<[String: Int]>([:])
         hub.onWrite { values, _ in
             let count = counts.withLock { counts in
@@ -232,7 +187,7 @@ struct SharedSessionsFaultTests {
             if message.prompt == "one" { try await Task.sleep(for: .seconds(50)) }
             await gate.pass(message)
         }
-        let right = try host()
+        let right = try hosts.host()
         let first = try await left.connect()
         first.ask("one", id: "c-1")
         first.ask("two", id: "c-2")
@@ -251,7 +206,7 @@ struct SharedSessionsFaultTests {
 
     @Test("give a message by POST and the same one of the session's client an answer each, wherever the session goes")
     func postAndMove() async throws {
-        let (left, right) = (try host(), try host())
+        let (left, right) = (try hosts.host(), try hosts.host())
         let first = try await left.connect()
         async let posted = left.post("one", id: "c-1", session: first.session)
         await gate.come(1)
@@ -266,10 +221,7 @@ struct SharedSessionsFaultTests {
 
     @Test("answer a message once whose client has come back to where it is worked on")
     func thereAndBack() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        await gate.come(1)
+        let (left, right, first) = try await hosts.working(on: "one")
         _ = try await right.connect(first.session, after: 1)
         let third = try await left.connect(first.session, after: 1)
         third.ask("one", id: "c-1")
@@ -285,10 +237,7 @@ struct SharedSessionsFaultTests {
 
     @Test("are told once how work ends, however often their client goes there and back")
     func manyMoves() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        await gate.come(1)
+        let (left, right, first) = try await hosts.working(on: "one")
         var last = first
         for _ in 0..<8 {
             _ = try await right.connect(first.session, after: 1)

@@ -7,39 +7,17 @@ import Testing
 
 @Suite("Sessions that hosts share", .timeLimit(.minutes(1)))
 struct SharedSessionsTests {
-    private let hub = Hub()
-    private let gate = Gate()
-
-    private func host(maxMessage: Int = 1 << 20) throws -> TestHost {
-        try TestHost(on: hub, maxMessage: maxMessage) { [gate] in await gate.pass($0) }
-    }
+    private let hosts = TestHosts()
+    private var gate: Gate { hosts.gate }
 
     private func response(_ text: String, id: String, _ frame: String, _ sequence: Int) -> Bool {
         frame.contains(#""type":"response""#) && frame.contains(#""id":"\#(id)""#)
             && frame.contains(#""response":"\#(text)""#) && frame.hasSuffix(#""seq":\#(sequence)}"#)
     }
 
-    /// Waits until the other hosts know something.
-    private func written(_ session: String, at host: TestHost, _ isSo: (SessionRecord) -> Bool) async throws {
-        for _ in 0..<5_000 {
-            if let found = try await host.shared.values.get(session), let record = SessionRecord(found.bytes),
-                isSo(record)
-            {
-                return
-            }
-            try await Task.sleep(for: .milliseconds(1))
-        }
-        Issue.record("it was not written")
-    }
-
     @Test("go on at another host: it sends what was missed, and the numbers continue")
     func resume() async throws {
-        gate.open()
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        first.ask("two", id: "c-2")
-        #expect(await first.heard.frames(3).count == 3)
+        let (left, right, first) = try await hosts.answered("one", "two")
         let second = try await right.connect(first.session, after: 2)
         let frames = await second.heard.frames(2)
         #expect(frames[0] == "resumed after 2" && response("two", id: "c-2", frames[1], 3))
@@ -54,11 +32,7 @@ struct SharedSessionsTests {
 
     @Test("go on while an answer is being made: it comes to where the client is")
     func underWay() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        first.ask("two", id: "c-2")
-        await gate.come(1)
+        let (_, right, first) = try await hosts.working(on: "one", "two")
         first.leave()
         let second = try await right.connect(first.session, after: 1)
         // It is asked again, by a client that doesn't know whether it came.
@@ -75,14 +49,11 @@ struct SharedSessionsTests {
 
     @Test("go on at a third host, while the first still works")
     func threeHosts() async throws {
-        let hosts = (try host(), try host(), try host())
-        let first = try await hosts.0.connect()
-        first.ask("one", id: "c-1")
-        await gate.come(1)
+        let (_, right, first) = try await hosts.working(on: "one")
         first.leave()
-        let second = try await hosts.1.connect(first.session, after: 1)
+        let second = try await right.connect(first.session, after: 1)
         second.leave()
-        let third = try await hosts.2.connect(first.session, after: 1)
+        let third = try await hosts.host().connect(first.session, after: 1)
         gate.open()
         #expect(response("one", id: "c-1", await third.heard.frames(2)[1], 2))
         third.ask("one", id: "c-1")
@@ -92,11 +63,7 @@ struct SharedSessionsTests {
 
     @Test("end a message at the host that works on it")
     func cancel() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        first.ask("two", id: "c-2")
-        await gate.come(1)
+        let (_, right, first) = try await hosts.working(on: "one", "two")
         let second = try await right.connect(first.session, after: 1)
         second.say(#"{"type": "cancel", "id": "c-2"}"#)
         gate.open()
@@ -106,10 +73,7 @@ struct SharedSessionsTests {
 
     @Test("give a message that comes again at another host the answer it had, or will get")
     func again() async throws {
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        first.ask("one", id: "c-1")
-        await gate.come(1)
+        let (left, right, first) = try await hosts.working(on: "one")
         async let posted = right.post("one", id: "c-1", session: first.session)
         async let another = right.post("one", id: "c-1", session: first.session)
         // Nobody can tell when those wait; they get the same either way.
@@ -127,11 +91,11 @@ struct SharedSessionsTests {
     @Test("work once on a message that comes to several hosts at one instant")
     func atOnce() async throws {
         gate.open()
-        let hosts = [try host(), try host(), try host()]
+        let all = [try hosts.host(), try hosts.host(), try hosts.host()]
         for round in 0..<50 {
             let session = UniqueID.random().description
             let answers = try await withThrowingTaskGroup(of: String.self) { group in
-                for host in hosts { group.addTask { try await host.post("q\(round)", id: "c", session: session) } }
+                for host in all { group.addTask { try await host.post("q\(round)", id: "c", session: session) } }
                 return try await group.reduce(into: Set()) { $0.insert($1.prefix { $0 != "," } + $1.suffix(60)) }
             }
             #expect(answers.count == 1, "\(answers)")
@@ -142,11 +106,11 @@ struct SharedSessionsTests {
     @Test("are one client's that comes to two hosts at one instant: one of them has it in the end")
     func clientsAtOnce() async throws {
         gate.open()
-        let hosts = (try host(), try host())
+        let all = (try hosts.host(), try hosts.host())
         for _ in 0..<50 {
             let session = UniqueID.random().description
-            async let left = hosts.0.connect(session)
-            async let right = hosts.1.connect(session)
+            async let left = all.0.connect(session)
+            async let right = all.1.connect(session)
             let sockets = [try await left, try await right]
             for _ in 0..<500 where !sockets.contains(where: \.heard.isClosed) {
                 try await Task.sleep(for: .milliseconds(1))
@@ -160,11 +124,7 @@ struct SharedSessionsTests {
 
     @Test("are their user's on every host")
     func owner() async throws {
-        gate.open()
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect(user: "ann")
-        first.ask("one", id: "c-1")
-        _ = await first.heard.frames(2)
+        let (left, right, first) = try await hosts.answered("one", user: "ann")
         await #expect(throws: HTTPRejection.self) { try await right.connect(first.session, after: 1, user: "bob") }
         await #expect(throws: HTTPRejection.self) {
             try await right.post("one", id: "c-1", session: first.session, user: "bob")
@@ -176,20 +136,15 @@ struct SharedSessionsTests {
 
     @Test("whose host has died end what was under way, once")
     func death() async throws {
-        let hosts = (try host(), try host(), try host())
-        let first = try await hosts.0.connect()
-        first.ask("one", id: "c-1")
-        first.ask("two", id: "c-2")
-        await gate.come(1)
         // The others hear of it soon, not at once.
-        try await written(first.session, at: hosts.0) { $0.open.count == 2 }
-        hosts.0.die()
-        let second = try await hosts.1.connect(first.session, after: 1)
+        let (left, right, first) = try await hosts.working(on: "one", "two", isKnown: true)
+        left.die()
+        let second = try await right.connect(first.session, after: 1)
         let frames = await second.heard.frames(3)
         #expect(frames[0] == "resumed after 1")
         #expect(frames[1].contains("stopping") && frames[1].contains("c-1") && frames[1].hasSuffix(#""seq":2}"#))
         #expect(frames[2].contains("stopping") && frames[2].contains("c-2") && frames[2].hasSuffix(#""seq":3}"#))
-        let third = try await hosts.2.connect(first.session, after: 3)
+        let third = try await hosts.host().connect(first.session, after: 3)
         gate.open()
         third.ask("one", id: "c-1")
         #expect(response("one", id: "c-1", await third.heard.frames(2)[1], 4))
@@ -197,13 +152,9 @@ struct SharedSessionsTests {
 
     @Test("end with an error what was under way at a host that has died after its client went elsewhere")
     func deathOfWorker() async throws {
-        let hosts = (try host(), try host())
-        let first = try await hosts.0.connect()
-        first.ask("one", id: "c-1")
-        await gate.come(1)
-        try await written(first.session, at: hosts.0) { $0.open.count == 1 }
-        let second = try await hosts.1.connect(first.session, after: 1)
-        hosts.0.die()
+        let (left, right, first) = try await hosts.working(on: "one", isKnown: true)
+        let second = try await right.connect(first.session, after: 1)
+        left.die()
         let frames = await second.heard.frames(2)
         #expect(frames[1].contains("stopping") && frames[1].contains("c-1") && frames[1].hasSuffix(#""seq":2}"#))
         gate.open()
@@ -213,12 +164,7 @@ struct SharedSessionsTests {
 
     @Test("are left to the others by a host that stops")
     func park() async throws {
-        gate.open()
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect(user: "ann")
-        first.ask("one", id: "c-1")
-        first.ask("two", id: "c-2")
-        _ = await first.heard.frames(3)
+        let (left, right, first) = try await hosts.answered("one", "two", user: "ann")
         await left.shared.park(until: .now + .seconds(5))
         left.die()
         await #expect(throws: HTTPRejection.self) { try await right.connect(first.session, after: 1, user: "bob") }
@@ -232,23 +178,17 @@ struct SharedSessionsTests {
 
     @Test("are handed over in parts where one message takes less")
     func parts() async throws {
-        gate.open()
-        let (left, right) = (try host(maxMessage: 2_000), try host(maxMessage: 2_000))
-        let first = try await left.connect()
         let long = String(repeating: "long ", count: 2_000)
-        first.ask(long, id: "c-1")
-        _ = await first.heard.frames(2)
+        let (_, right, first) = try await hosts.answered(long, maxMessage: 2_000)
         let second = try await right.connect(first.session, after: 1)
         #expect(response(long, id: "c-1", await second.heard.frames(2)[1], 2))
     }
 
     @Test("that are here go on while no other host can be reached; others are refused for now")
     func outage() async throws {
-        gate.open()
-        let (left, right) = (try host(), try host())
-        let first = try await left.connect()
-        try await written(first.session, at: left) { _ in true }
-        hub.isDown = true
+        let (left, right, first) = try await hosts.answered()
+        try await left.written(first.session) { _ in true }
+        hosts.hub.isDown = true
         first.ask("one", id: "c-1")
         #expect(await first.heard.frames(2).count == 2)
         first.leave()
@@ -264,11 +204,11 @@ struct SharedSessionsTests {
         } catch let rejection as HTTPRejection {
             #expect(rejection.status == .serviceUnavailable)
         }
-        hub.isDown = false
+        hosts.hub.isDown = false
         let second = try await right.connect(first.session, after: 1)
         #expect(await second.heard.frames(2).count == 2)
         // What began meanwhile is known to the others now.
-        try await written(fresh.session, at: right) { _ in true }
+        try await right.written(fresh.session) { _ in true }
         let moved = try await left.connect(fresh.session, after: 1)
         #expect(await moved.heard.frames(2).count == 2)
     }
