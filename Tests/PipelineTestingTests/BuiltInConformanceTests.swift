@@ -14,13 +14,6 @@ struct BuiltInConformanceTests {
         var testDescription: String { entry ?? stage.name }
     }
 
-    static let used: String = {
-        let path = FileManager.default.temporaryDirectory.appending(path: "used-\(UUID().uuidString).yaml").path
-        let text = "stages: [{transform: {metadata.topic: \"${TOPIC:-general}\"}}]\n"
-        try? text.write(toFile: path, atomically: true, encoding: .utf8)
-        return path
-    }()
-
     static let cases: [Case] = [
         Case(stage: Receive.self),
         Case(stage: Limit.self, entry: "limit: {messages: 5, every: 1m, tokens: 1000, period: 24h}"),
@@ -45,7 +38,7 @@ struct BuiltInConformanceTests {
         Case(stage: Chain.Parallel.self, entry: "parallel: [[log], [{transform: {a: b}}]]"),
         Case(stage: Chain.Attempt.self, entry: "attempt: [complete]\ncatch: [{transform: {completion: sorry}}]"),
         Case(stage: Chain.InBackground.self, entry: "background: {stages: [log]}"),
-        Case(stage: Use.self, entry: "use: {file: \(used), with: {TOPIC: weather}}"),
+        Case(stage: Use.self, entry: "use: {file: USED, with: {TOPIC: weather}}"),
     ]
 
     @Test("each has its entry here")
@@ -56,9 +49,13 @@ struct BuiltInConformanceTests {
     }
 
     @Test("nothing is found", arguments: cases)
-    func conformance(of example: Case) async {
+    func conformance(of example: Case) async throws {
+        let used = FileManager.default.temporaryDirectory.appending(path: "used-\(UUID().uuidString).yaml")
+        try Data("stages: [{transform: {metadata.topic: \"${TOPIC:-general}\"}}]\n".utf8).write(to: used)
+        defer { try? FileManager.default.removeItem(at: used) }
+        let entry = example.entry?.replacing("USED", with: used.path)
         let findings = await StageConformance.findings(
-            of: example.stage, entry: example.entry, others: BuiltIn.stages, allowing: example.allowed)
+            of: example.stage, entry: entry, others: BuiltIn.stages, allowing: example.allowed)
         #expect(findings == [])
     }
 }

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 @Suite("Built-in stages in a chain written in Swift")
-struct BuiltInChainTests {
+final class BuiltInChainTests {
     private final class Answers: Reply {
         let texts = Mutex<[String]>([])
 
@@ -17,7 +17,10 @@ struct BuiltInChainTests {
         func abandon(_ message: Message) {}
     }
 
-    private let path = FileManager.default.temporaryDirectory.appending(path: "stagecoach-\(UUID().uuidString).db").path
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "stagecoach-\(UUID().uuidString)")
+    private var path: String { folder.appending(path: "requests.db").path }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
 
     @Test("the documented flow answers and stores")
     func documentedFlow() async throws {
