@@ -90,17 +90,15 @@ cluster {{ name: {self.cluster}, listen: "127.0.0.1:{self.route}", routes: [{rou
         status, text = fetch(f"http://{self.address}:{self.monitor}/{path}")
         return json.loads(text) if status == 200 else None
 
-    def stream(self, name):
-        """Which servers have a stream, as this one knows it: `leader` and `replicas`."""
+    def streams(self):
+        """Each stream, and which servers have it, as this one knows it: `leader` and `replicas`."""
         said = self.look("jsz?accounts=true&streams=true") or {}
-        for account in said.get("account_details") or []:
-            for found in account.get("stream_detail") or []:
-                if found["name"] == name:
-                    return found.get("cluster") or {}
-        return {}
+        return {found["name"]: found.get("cluster") or {}
+                for account in said.get("account_details") or [] for found in account.get("stream_detail") or []}
 
-    def leader(self, stream):
-        return self.stream(stream).get("leader")
+    def leads(self, streams):
+        """Those that it leads. By its own word: one that has just been started may not know who leads."""
+        return {name for name, cluster in streams.items() if cluster.get("leader") == self.name}
 
 
 class Postgres(Part):
