@@ -6,7 +6,7 @@ package final class LoopConnections {
     let executor: EventLoopTaskExecutor
     let metrics: HostMetrics
     // Touched on the event loop alone; see Conversation.
-    @exclusivity(unchecked) private var unflushed: [any WebSocketConnection] = []
+    @exclusivity(unchecked) private var unflushed: [any GatheringConnection] = []
     private var webSockets: [ObjectIdentifier: any WebSocketConnection] = [:]
     /// Messages that came by HTTP, and conversations that go on without their clients.
     private var unfinished: [ObjectIdentifier: any UnfinishedWork] = [:]
@@ -119,8 +119,9 @@ package final class LoopConnections {
         return visit.end
     }
 
-    /// Flushes a WebSocket's frames after the other connections that can be read have been.
-    func flushSoon(_ connection: some WebSocketConnection) {
+    /// Flushes a connection's frames after the other connections that can be read have been: a client that is woken by the
+    /// first of several finds the others, too.
+    func flushSoon(_ connection: some GatheringConnection) {
         unflushed.append(connection)
         guard unflushed.count == 1 else { return }
         let loop = NIOLoopBound(self, eventLoop: executor.eventLoop)

@@ -35,13 +35,16 @@ protocol UnfinishedWork: OpenConnection {
     func stop() -> Int
 }
 
-/// A WebSocket, as its event loop knows it.
-protocol WebSocketConnection: UnfinishedWork {
-    /// Bytes of the client's that have arrived and are not worked on yet.
-    var inboundBytes: Int { get }
-
+/// Who gathers what it has for its client.
+protocol GatheringConnection: AnyObject {
     /// Sends the frames that are gathered.
     func flush()
+}
+
+/// A WebSocket, as its event loop knows it.
+protocol WebSocketConnection: UnfinishedWork, GatheringConnection {
+    /// Bytes of the client's that have arrived and are not worked on yet.
+    var inboundBytes: Int { get }
 
     /// Called about once a second.
     func tick(at now: NIODeadline)
