@@ -24,11 +24,6 @@ public struct Respond: ReplyStage, ImmediateStage, BoundedStage {
     public var takesDeltas: Bool { stream }
 
     public func run(_ message: inout Message) throws {
-        answer(message)
-    }
-
-    /// Borrows what `inout` would have copied.
-    private func answer(_ message: borrowing Message) {
-        message.reply?.answer(message)
+        message.answer()
     }
 }

@@ -16,6 +16,7 @@ public struct Validate: OftenImmediateStage, BoundedStage {
     public var maxLength: Int?
 
     @State private var alternatives = KnownAlternatives()
+    @State private var changing = Lazy<ChangingResources>()
 
     public init() {}
 
@@ -39,10 +40,14 @@ public struct Validate: OftenImmediateStage, BoundedStage {
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
-        for (index, resource) in resources.enumerated() {
-            guard resource.isHealthFresh else { return false }
-            if let error = resource.health.error { try check(error, of: index) }
+        let areFresh = try changing.lend({ ChangingResources(resources) }) { changing in
+            for (index, resource) in changing.all {
+                guard resource.isHealthFresh else { return false }
+                if let error = resource.health.error { try check(error, of: index) }
+            }
+            return true
         }
+        guard areFresh else { return false }
         try checkPrompt(of: message)
         return true
     }
@@ -68,6 +73,15 @@ public struct Validate: OftenImmediateStage, BoundedStage {
         if prompt.unicodeScalars.count > maxLength {
             throw PipelineError(.tooLong, "The prompt is longer than \(maxLength) characters")
         }
+    }
+}
+
+/// The resources that are not always ready, with their indices among all.
+private final class ChangingResources: Sendable {
+    let all: [(index: Int, resource: any Resource)]
+
+    init(_ resources: [any Resource]) {
+        all = resources.enumerated().filter { !($0.element is any PromptModel) }.map { ($0.offset, $0.element) }
     }
 }
 

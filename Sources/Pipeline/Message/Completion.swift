@@ -27,17 +27,43 @@ public struct Completion: Sendable, Hashable {
         self.tokensUsed = tokensUsed
         details = Details(response: response, finishReason: finishReason)
     }
+
+    /// An answer whose response is written down only where somebody wants it.
+    ///
+    /// - Parameter response: Writes it, given the tokens.
+    package init(text: String, tokensUsed: Int, response: @escaping @Sendable (Int) -> String) {
+        self.text = text
+        self.tokensUsed = tokensUsed
+        details = Details(tokens: tokensUsed, response: response)
+    }
 }
 
 private final class Details: Sendable, Hashable {
-    let response: String?
+    private enum Response {
+        case known(String?)
+        case counted(Int, @Sendable (Int) -> String)
+    }
+
+    private let known: Response
     let finishReason: String?
+
+    var response: String? {
+        switch known {
+        case .known(let text): text
+        case .counted(let tokens, let write): write(tokens)
+        }
+    }
 
     /// `nil` where there are none.
     init?(response: String?, finishReason: String?) {
         if response == nil, finishReason == nil { return nil }
-        self.response = response
+        known = .known(response)
         self.finishReason = finishReason
+    }
+
+    init(tokens: Int, response: @escaping @Sendable (Int) -> String) {
+        known = .counted(tokens, response)
+        finishReason = nil
     }
 
     static func == (left: Details, right: Details) -> Bool {

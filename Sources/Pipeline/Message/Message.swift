@@ -25,7 +25,14 @@ public struct Message: Sendable {
     public var metadata: [String: JSONValue]
 
     /// The way back to the client; `nil` where nobody waits, as in a test of one stage.
-    public var reply: (any Reply)?
+    public var reply: (any Reply)? {
+        get { hasReply ? way : nil }
+        set { (way, hasReply) = (newValue ?? NoReply(), newValue != nil) }
+    }
+
+    // Apart, as copying what may be missing costs four times as much.
+    private var way: any Reply = NoReply()
+    private var hasReply = false
 
     package private(set) var fields: [Field: JSONValue] = [:]
 
@@ -53,7 +60,7 @@ public struct Message: Sendable {
     /// A message that was received earlier.
     package init(
         id: UniqueID, receivedAt: Timestamp, session: Session, clientID: String?, prompt: String,
-        metadata: [String: JSONValue] = [:], reply: (any Reply)? = nil
+        metadata: [String: JSONValue] = [:]
     ) {
         self.id = id
         self.receivedAt = receivedAt
@@ -61,14 +68,37 @@ public struct Message: Sendable {
         self.clientID = clientID
         self.prompt = prompt
         self.metadata = metadata
-        self.reply = reply
     }
+
+    /// A message whose client waits for the answer.
+    package init(
+        id: UniqueID, receivedAt: Timestamp, session: Session, clientID: String?, prompt: String,
+        metadata: [String: JSONValue], answeredBy way: any Reply
+    ) {
+        self.id = id
+        self.receivedAt = receivedAt
+        self.session = session
+        self.clientID = clientID
+        self.prompt = prompt
+        self.metadata = metadata
+        self.way = way
+        hasReply = true
+    }
+
+    /// Answers it, where somebody waits.
+    package borrowing func answer() { way.answer(self) }
 
     /// The value of a field that a custom stage made up.
     public subscript(field: Field) -> JSONValue? {
         get { fields[field] }
         set { fields[field] = newValue }
     }
+}
+
+/// The way back of a message for which nobody waits.
+private struct NoReply: Reply {
+    func answer(_ message: Message) {}
+    func abandon(_ message: Message) {}
 }
 
 /// What the engine carries along with a message, in one reference: each copy of a message that has none costs no more.

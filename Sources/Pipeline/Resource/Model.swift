@@ -38,6 +38,12 @@ extension Model {
     public func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion? { nil }
 }
 
+/// A model that may answer a prompt at once, by that alone: no request is made for it. It is always ready.
+package protocol PromptModel: Model {
+    /// The answer; `nil` where it takes time.
+    func answerAtOnce(to prompt: String) -> Completion?
+}
+
 /// What a model is asked.
 public struct CompletionRequest: Sendable {
     /// The model's name at its API, such as `gpt-3.5-turbo`.

@@ -50,8 +50,7 @@ public struct Echo: Model {
     }
 
     public func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion? {
-        guard delay == .zero, tokensPerSecond == 0, fail.isEmpty else { return nil }
-        return answer(to: request)
+        answerAtOnce(to: request.turns.last?.content ?? "")
     }
 
     private func wait(
@@ -75,11 +74,20 @@ public struct Echo: Model {
         return word.isEmpty ? words : words + [word]
     }
 
-    private static let beforeTokens = #"{"object":"chat.completion","model":"echo","usage":{"total_tokens":"#
-
     private func answer(to request: CompletionRequest) -> Completion {
-        let text = request.turns.last?.content ?? ""
-        let tokens = 2 * ((text.utf8.count + 3) / 4)
-        return Completion(text: text, tokensUsed: tokens, response: Echo.beforeTokens + "\(tokens)}}")
+        Echo.answer(to: request.turns.last?.content ?? "")
+    }
+
+    private static func answer(to prompt: String) -> Completion {
+        Completion(text: prompt, tokensUsed: 2 * ((prompt.utf8.count + 3) / 4)) { tokens in
+            #"{"object":"chat.completion","model":"echo","usage":{"total_tokens":\#(tokens)}}"#
+        }
+    }
+}
+
+extension Echo: PromptModel {
+    package func answerAtOnce(to prompt: String) -> Completion? {
+        guard delay == .zero, tokensPerSecond == 0, fail.isEmpty else { return nil }
+        return Echo.answer(to: prompt)
     }
 }

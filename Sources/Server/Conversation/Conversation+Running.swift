@@ -12,7 +12,7 @@ extension Conversation {
 
     @inline(__always)
     private func start(_ message: inout Message, _ asked: AskedMessage, in pipeline: ServedPipeline) {
-        if let tracer = pipeline.chain.tracer { trace(&message, by: tracer) }
+        if pipeline.chain.isTraced, let tracer = pipeline.chain.tracer { trace(&message, by: tracer) }
         if asked.isStored { return wait(for: message, asked, in: pipeline, from: 0) }
         do throws(PipelineError) {
             if let next = try pipeline.chain.runWithoutWaiting(&message) {
@@ -46,7 +46,7 @@ extension Conversation {
                 let stored = asked.isStored ? try await StoredAnswers.completion(of: message, in: pipeline) : nil
                 if let stored {
                     message.completion = stored
-                    message.reply?.answer(message)
+                    message.answer()
                 } else {
                     try await pipeline.chain.run(&message, from: step)
                 }
@@ -74,7 +74,7 @@ extension Conversation {
         if let error { logger.failure(error, of: message) }
         // Whoever takes it from a queue answers it.
         if error == nil, pipeline.chain.answersInBackground { return }
-        remember(message.id, error == nil ? .answered(nil) : .failed, in: pipeline)
+        if !remembered.isEmpty { remember(message.id, error == nil ? .answered(nil) : .failed, in: pipeline) }
         // Nearly always a stage has answered it by now.
         guard order.isWaiting(message.id) else { return }
         settle(message, error.map { .error($0, clientID: message.clientID, in: format) })

@@ -16,7 +16,8 @@ package final class Conversation {
     // Touched on the event loop alone, by code that doesn't call itself: checking every access costs a tenth of the
     // throughput of many small messages.
     @exclusivity(unchecked) var client: (any ConversationClient)?
-    private var reply: (any Reply)?
+    /// `nil` once the client has gone for good.
+    @exclusivity(unchecked) private var reply: ConversationReply?
     @exclusivity(unchecked) private(set) var inbox = Inbox()
     @exclusivity(unchecked) var order = ReplyOrder()
     @exclusivity(unchecked) var running = RunningMessages()
@@ -176,9 +177,14 @@ package final class Conversation {
         as waiting: Inbox.WaitingFrame?, id: UniqueID? = nil
     ) -> Message {
         let now = waiting?.receivedAt ?? .now
+        let (id, session) = (id ?? waiting?.id ?? .timeOrdered(at: now), speaker ?? session)
+        guard let reply else {
+            return Message(
+                id: id, receivedAt: now, session: session, clientID: clientID, prompt: prompt, metadata: metadata)
+        }
         return Message(
-            id: id ?? waiting?.id ?? .timeOrdered(at: now), receivedAt: now, session: speaker ?? session,
-            clientID: clientID, prompt: prompt, metadata: metadata, reply: reply)
+            id: id, receivedAt: now, session: session, clientID: clientID, prompt: prompt, metadata: metadata,
+            answeredBy: reply)
     }
 
     /// Whether there is something to go on with once the client has gone.
@@ -279,7 +285,7 @@ package final class Conversation {
     func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
-        while mayBegin, let frame = inbox.popFirst() { read(frame.text, as: frame) }
+        while !inbox.isEmpty, mayBegin, let frame = inbox.popFirst() { read(frame.text, as: frame) }
         isAdvancing = false
         if pending == 0 { client?.conversationIsIdle() }
     }

@@ -21,43 +21,55 @@ struct ReplyOrder {
     }
 
     private var slots = Deque<Slot>()
+    /// The only message, which waits: most are answered before the next one comes, and need no slot. Then there is none.
+    private var only: UniqueID?
 
     /// What the messages take whose answers have not left.
     private(set) var bytes = 0
 
     /// How many messages have no answer yet or one that waits for those before it.
-    var count: Int { slots.count }
+    var count: Int { only == nil ? slots.count : 1 }
 
     /// How many messages have no answer yet.
-    var waiting: Int {
-        slots.count { slot in
-            if case .waiting = slot.outcome { true } else { false }
-        }
-    }
+    var waiting: Int { waitingIDs.count }
 
     /// Notes a message that will be answered.
     ///
     /// - Parameter size: How many bytes the client sent.
     mutating func expect(_ id: UniqueID, size: Int) {
+        if only == nil, slots.isEmpty {
+            (only, bytes) = (id, size)
+            return
+        }
+        giveSlot()
         slots.append(Slot(id: id, bytes: size, outcome: .waiting))
         bytes += size
     }
 
+    /// Gives the only message a slot, as there is more to know of it.
+    private mutating func giveSlot() {
+        guard let id = only else { return }
+        only = nil
+        slots.append(Slot(id: id, bytes: bytes, outcome: .waiting))
+    }
+
     /// Gives a message that will be answered another id.
     mutating func rename(_ id: UniqueID, to other: UniqueID) {
+        giveSlot()
         guard id != other, let index = indexOfWaiting(id) else { return }
         slots[index].id = other
     }
 
     /// The messages that have no answer yet.
     var waitingIDs: [UniqueID] {
-        slots.compactMap { slot in
+        if let only { return [only] }
+        return slots.compactMap { slot in
             if case .waiting = slot.outcome { slot.id } else { nil }
         }
     }
 
     /// Whether the message still has its one answer to come.
-    func isWaiting(_ id: UniqueID) -> Bool { indexOfWaiting(id) != nil }
+    func isWaiting(_ id: UniqueID) -> Bool { only == nil ? indexOfWaiting(id) != nil : only == id }
 
     /// A message that is tried again may have the id of one whose error has not left yet.
     private func indexOfWaiting(_ id: UniqueID) -> Int? {
@@ -72,6 +84,7 @@ struct ReplyOrder {
     ///
     /// - Returns: The piece, where it may leave now.
     mutating func add(_ delta: ServerFrame, to id: UniqueID) -> ServerFrame? {
+        if let only { return only == id ? delta : nil }
         guard let index = indexOfWaiting(id) else { return nil }
         if index == slots.startIndex { return delta }
         slots[index].deltas.append(delta)
@@ -90,6 +103,11 @@ struct ReplyOrder {
 
     /// Takes a message's answer, `nil` for none. A second answer is dropped.
     mutating func settle(_ id: UniqueID, _ frame: ServerFrame?) -> Leaving {
+        if let only {
+            guard only == id else { return .never }
+            (self.only, bytes) = (nil, 0)
+            return .now
+        }
         guard let index = indexOfWaiting(id) else { return .never }
         if index == slots.startIndex, slots[index].deltas.isEmpty {
             leave()

@@ -109,14 +109,18 @@ public struct Complete: AskingStage, StreamingStage, OftenImmediateStage, Bounde
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
         try made.lend({ RequestTemplate(self) }) { template in
-            guard !template.mustWait,
-                let completion = try api.completeWithoutWaiting(request(for: message, by: template))
-            else {
-                return false
-            }
+            guard !template.mustWait, let completion = try completion(of: message, by: template) else { return false }
             message.completion = try template.checked(completion)
             return true
         }
+    }
+
+    private func completion(of message: borrowing Message, by template: RequestTemplate) throws -> Completion? {
+        guard let answer = template.answerAtOnce else {
+            return try api.completeWithoutWaiting(request(for: message, by: template))
+        }
+        if let prompt = template.prompt { return answer(prompt.text(for: message)) }
+        return answer(message.prompt)
     }
 
     private func answer(

@@ -7,6 +7,8 @@ final class RequestTemplate: Sendable {
     let prompt: MessageTemplate?
     let options: CompletionRequest.Options?
     let asked: [AskedModel]
+    /// Asks the model, where it may need no more than the prompt.
+    let answerAtOnce: (@Sendable (String) -> Completion?)?
     private let isJSON: Bool
     let mustWait: Bool
 
@@ -14,6 +16,11 @@ final class RequestTemplate: Sendable {
         system = stage.system
         prompt = stage.prompt
         asked = stage.asked
+        if let model = stage.api as? any PromptModel {
+            answerAtOnce = { prompt in model.answerAtOnce(to: prompt) }
+        } else {
+            answerAtOnce = nil
+        }
         let isPlain =
             stage.temperature == nil && stage.maxTokens == nil && stage.stop.isEmpty && stage.responseFormat == nil
             && stage.extra.members.isEmpty

@@ -12,6 +12,8 @@ package import Tracing
 public final class Chain: Sendable {
     /// Who takes traces when the chain is made; `nil` where nobody does.
     package let tracer: (any Tracer)?
+    /// Whether there is one: asked for each message, and cheaper than looking at it.
+    package let isTraced: Bool
 
     /// What its queues hold.
     package let pending = StageContext.PendingMessages()
@@ -42,7 +44,8 @@ public final class Chain: Sendable {
         let context = ChainContext(pipeline: name, pending: pending, alternatives: alternatives)
         stepList = StepRunner.stepList(of: steps, in: context)
         let tracer = InstrumentationSystem.tracer
-        self.tracer = tracer is NoOpTracer ? nil : tracer
+        isTraced = !(tracer is NoOpTracer)
+        self.tracer = isTraced ? tracer : nil
         self.resources = resources
         answersInBackground = stepList.steps.contains(where: \.answersInBackground)
         pending.watch(all.compactMap(\.background))

@@ -46,8 +46,9 @@ package struct StepList: Sendable {
                     return false
                 }
             }
+            if hasRun { continue }
             if let failure { throw failure }
-            guard hasRun else { return index }
+            return index
         }
         return nil
     }
