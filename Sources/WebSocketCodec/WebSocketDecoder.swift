@@ -56,6 +56,8 @@ package struct WebSocketDecoder {
     /// There where compression has been agreed on.
     private var inflater: Inflater?
     private var input: ByteBuffer?
+    /// Whether that is where the socket was read into.
+    private var isInputShared = false
     private var message: WebSocketPartialMessage?
     private var frame: Frame?
     private var isFinished = false
@@ -75,11 +77,18 @@ package struct WebSocketDecoder {
     package mutating func append(_ bytes: ByteBuffer) {
         guard !isFinished, bytes.readableBytes > 0 else { return }
         if input == nil {
-            input = bytes
+            (input, isInputShared) = (bytes, true)
         } else {
             input?.discardReadBytes()
             input?.writeImmutableBuffer(bytes)
         }
+    }
+
+    /// Keeps what is in no event yet in memory of its own, as what was read into is to be read into again.
+    package mutating func copyInput() {
+        guard isInputShared, let bytes = input else { return }
+        input = ByteBuffer(buffer: bytes)
+        isInputShared = false
     }
 
     /// What was appended and is in no event yet, which is not here any more: another decoder's.
@@ -87,6 +96,7 @@ package struct WebSocketDecoder {
 
     /// The next event in what was appended; `nil` where more bytes are needed.
     package mutating func next() -> Event? {
+        if let text = nextWholeText() { return .text(text) }
         guard var bytes = input.take() else { return nil }
         do throws(WebSocketViolation) {
             let event = try event(from: &bytes)
@@ -102,6 +112,7 @@ package struct WebSocketDecoder {
     private mutating func keep(_ bytes: ByteBuffer, untilNextRead: Bool) {
         guard bytes.readableBytes > 0, !isFinished else { return }
         input = untilNextRead ? ByteBuffer(buffer: bytes) : bytes
+        if untilNextRead { isInputShared = false }
     }
 
     /// Nothing that comes counts any more.
@@ -119,9 +130,6 @@ package struct WebSocketDecoder {
                 guard let header = try readHeader(bytes) else { return nil }
                 if header.opcode.isControl { return try controlEvent(header, &bytes) }
                 try check(header)
-                if header.isWholeText, let text = try wholeText(header, &bytes) {
-                    return .text(text)
-                }
                 begin(header, &bytes)
             }
             if let event = try continueFrame(&bytes) { return event }
@@ -153,21 +161,23 @@ package struct WebSocketDecoder {
         guard header.length <= room else { throw .tooBig }
     }
 
-    /// The common case: a text message in one frame that is there whole; `nil` where it isn't.
-    private func wholeText(
-        _ header: WebSocketFrameHeader, _ bytes: inout ByteBuffer
-    ) throws(WebSocketViolation) -> String? {
-        let end = header.size + header.length
-        guard bytes.readableBytes >= end else { return nil }
-        let text = bytes.withUnsafeReadableBytes { bytes in
-            withUnsafeTemporaryAllocation(byteCount: header.length, alignment: 8) { unmasked in
-                header.mask.unmask(UnsafeRawBufferPointer(rebasing: bytes[header.size..<end]), into: unmasked)
-                return String(validUTF8: UnsafeRawBufferPointer(unmasked))
-            }
+    /// The common case: a text message in one frame that is there whole, taken from where it is. `nil` where the next is
+    /// anything else, or something is wrong with it.
+    private mutating func nextWholeText() -> String? {
+        guard message == nil, frame == nil else { return nil }
+        let maxLength = limits.maxMessageBytes
+        let found = input?.withUnsafeReadableBytes { bytes -> (text: String, end: Int)? in
+            guard let header = try? WebSocketFrameHeader(bytes), header.isWholeText, header.length <= maxLength,
+                bytes.count - header.size >= header.length
+            else { return nil }
+            let end = header.size + header.length
+            let text = header.mask.text(of: UnsafeRawBufferPointer(rebasing: bytes[header.size..<end]))
+            return text.map { ($0, end) }
         }
-        guard let text else { throw .invalidUTF8 }
-        bytes.moveReaderIndex(forwardBy: end)
-        return text
+        guard let found = found ?? nil else { return nil }
+        input?.moveReaderIndex(forwardBy: found.end)
+        if input?.readableBytes == 0 { input = nil }
+        return found.text
     }
 
     private mutating func begin(_ header: WebSocketFrameHeader, _ bytes: inout ByteBuffer) {

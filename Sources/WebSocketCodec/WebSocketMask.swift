@@ -11,25 +11,52 @@ struct WebSocketMask: Equatable {
     }
 
     /// Copies bytes and takes the mask off on the way, as many at a time as the processor takes.
-    func unmask(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
+    ///
+    /// - Returns: Whether they are ASCII.
+    @discardableResult
+    func unmask(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Bool {
         let word = UInt64(key) << 32 | UInt64(key)
         let words = SIMD8(repeating: word.littleEndian)
         let count = min(source.count, target.count)
         var offset = 0
+        // Every bit that any of them has.
+        var manyBits = SIMD8<UInt64>()
+        var bits: UInt64 = 0
         while offset + 64 <= count {
-            let masked = source.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt64>.self)
-            target.storeBytes(of: masked ^ words, toByteOffset: offset, as: SIMD8<UInt64>.self)
+            let plain = source.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt64>.self) ^ words
+            target.storeBytes(of: plain, toByteOffset: offset, as: SIMD8<UInt64>.self)
+            manyBits |= plain
             offset += 64
         }
         while offset + 8 <= count {
-            let masked = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            target.storeBytes(of: (masked ^ word).littleEndian, toByteOffset: offset, as: UInt64.self)
+            let plain = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) ^ word
+            target.storeBytes(of: plain.littleEndian, toByteOffset: offset, as: UInt64.self)
+            bits |= plain
             offset += 8
         }
         while offset < count {
-            target[offset] = source[offset] ^ UInt8(truncatingIfNeeded: key >> UInt32(offset % 4 * 8))
+            let plain = source[offset] ^ UInt8(truncatingIfNeeded: key >> UInt32(offset % 4 * 8))
+            target[offset] = plain
+            bits |= UInt64(plain)
             offset += 1
         }
+        for index in manyBits.indices { bits |= manyBits[index] }
+        return bits & 0x8080_8080_8080_8080 == 0
+    }
+
+    /// The text that masked bytes are; `nil` where they are not UTF-8.
+    ///
+    /// What is ASCII, as most is, is unmasked where the text keeps it.
+    func text(of masked: UnsafeRawBufferPointer) -> String? {
+        var other: String??
+        let text = String(unsafeUninitializedCapacity: masked.count) { target in
+            let bytes = UnsafeMutableRawBufferPointer(start: target.baseAddress, count: masked.count)
+            if unmask(masked, into: bytes) { return masked.count }
+            // Here it would be validated, and then once more by whoever called this.
+            other = String(validUTF8: UnsafeRawBufferPointer(bytes))
+            return 0
+        }
+        return other ?? text
     }
 
     /// The mask for what follows after a number of bytes.
@@ -50,7 +77,7 @@ extension ByteBuffer {
         guard count > 0 else { return }
         writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
             source.withUnsafeReadableBytes { bytes in
-                mask.unmask(UnsafeRawBufferPointer(rebasing: bytes[..<count]), into: target)
+                _ = mask.unmask(UnsafeRawBufferPointer(rebasing: bytes[..<count]), into: target)
             }
             return count
         }

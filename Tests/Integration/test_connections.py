@@ -122,6 +122,28 @@ def test_an_offer_of_another_protocol_is_no_reason_not_to_answer(serve):
         page(raw)
 
 
+def test_pieces_of_messages_of_many_websockets_are_not_mixed_up(serve):
+    host = echo(serve)
+    # More than there are event loops; texts of one read and of several, and text beyond ASCII.
+    texts = [f"{index} " + "abcdefghij"[index] * size for index, size in enumerate((1, 300, 9_000, 60_000, 1, 300, 9_000, 60_000))]
+    texts = [text + "é" * (index % 2) for index, text in enumerate(texts)]
+    frames = [frame(1, text.encode()) for text in texts]
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(Raw(host.raw())) for _ in texts]
+        for raw in sockets:
+            assert raw.handshake("/ws?format=text").status == 101
+        for _ in range(3):
+            for start, end in ((0, 3), (3, 5), (5, None)):
+                for raw, each in zip(sockets, frames):
+                    # The last piece brings the start of the next message with it.
+                    raw.connection.sendall(each[start:end] + (frame(1, b"next")[:4] if end is None else b""))
+                time.sleep(0.01)
+            assert [raw.hears() for raw in sockets] == texts
+            for raw in sockets:
+                raw.connection.sendall(frame(1, b"next")[4:])
+            assert [raw.hears() for raw in sockets] == ["next"] * len(texts)
+
+
 def test_a_websocket_where_there_is_none_is_a_page(serve):
     host = echo(serve)
     with Raw(host.raw()) as raw:

@@ -120,6 +120,19 @@ struct WebSocketDecoderTests {
         #expect(Array(buffer.readableBytesView) == bytes)
     }
 
+    @Test("keeps what is left over in memory of its own once it is told that the buffer is read into again")
+    func leftOver() {
+        var read = ByteBufferAllocator().buffer(capacity: 64 << 10)
+        read.writeBytes(TestFrame.text("1").bytes + TestFrame.text("2").bytes)
+        var decoder = WebSocketDecoder()
+        decoder.append(read)
+        #expect(decoder.next().map(DecodedEvent.init) == .text("1"))
+        #expect(decoder.bufferCapacity == read.storageCapacity)
+        decoder.copyInput()
+        #expect(decoder.bufferCapacity < 100)
+        #expect(decoder.read(TestFrame.text("3").bytes) == [.text("2"), .text("3")])
+    }
+
     @Test("keeps the order of frames that came in several reads before it was asked")
     func readsBeforeAsking() {
         var decoder = WebSocketDecoder()

@@ -1,5 +1,6 @@
 package import NIOCore
 import Pipeline
+import WebSocketCodec
 
 /// The conversations of one event loop, which share its executor and its ticks.
 package final class LoopConnections {
@@ -13,6 +14,9 @@ package final class LoopConnections {
     /// Connections whose clients are not in yet, or speak HTTP.
     private var strangers: [ObjectIdentifier: any OpenConnection] = [:]
     private let pipelines: [LoopPipeline]
+    let frameBuffers = FrameBuffers()
+    let readBuffer = SharedReads.Buffer()
+    private(set) lazy var sharedReads = SharedReads(readBuffer, on: executor.eventLoop)
     /// Whether connections end with what they have received.
     private(set) var isDraining = false
     /// Those who have sent more than their share of a turn; and more than they may.

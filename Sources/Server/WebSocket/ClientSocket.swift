@@ -1,11 +1,13 @@
 import Glibc
 import NIOCore
 import NIOSSL
+import WebSocketCodec
 
 /// The socket below a client's channel, which takes bytes without the channel's queue: that queue costs a tenth of an
 /// answer, and nearly always has one entry. What the socket doesn't take, errors included, is left to the channel.
 struct ClientSocket {
     private let descriptor: CInt
+    private let core: any ChannelCore
     /// Whether the channel may still have bytes, which must leave first.
     private var channelMayHaveBytes = true
 
@@ -18,7 +20,11 @@ struct ClientSocket {
             let descriptor = try? pipeline.withUnsafeTransportIfAvailable(of: CInt.self, { $0 })
         else { return nil }
         self.descriptor = descriptor
+        core = channel._channelCore
     }
+
+    /// Has the channel read once more, past the handlers that may hold a read.
+    func read() { core.read0() }
 
     /// Takes from the front of the bytes what the socket takes at once.
     ///
@@ -26,11 +32,34 @@ struct ClientSocket {
     /// - Returns: Whether that was all; the channel must be given the rest.
     mutating func write(_ bytes: inout ByteBuffer, behind waiting: @autoclosure () -> Int) -> Bool {
         if channelMayHaveBytes, waiting() > 0 { return false }
-        let taken = bytes.withUnsafeReadableBytes {
-            send(descriptor, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL))
-        }
+        let taken = bytes.withUnsafeReadableBytes { send(descriptor, $0.baseAddress, $0.count, Self.flags) }
         if taken > 0 { bytes.moveReaderIndex(forwardBy: taken) }
         channelMayHaveBytes = bytes.readableBytes > 0
         return !channelMayHaveBytes
+    }
+
+    /// The same of frames, from both of the pieces that they are.
+    mutating func write(_ frames: inout LeavingFrames, behind waiting: @autoclosure () -> Int) -> Bool {
+        guard frames.hasLongText else { return write(&frames.bytes, behind: waiting()) }
+        if channelMayHaveBytes, waiting() > 0 { return false }
+        let count = frames.count
+        let taken = frames.withPieces(sendPieces)
+        channelMayHaveBytes = taken < count
+        if taken > 0, channelMayHaveBytes { frames.drop(first: taken) }
+        return !channelMayHaveBytes
+    }
+
+    private static let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
+
+    private func sendPieces(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int {
+        let pieces = [first, second].map {
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+        }
+        return pieces.withUnsafeBufferPointer { pieces in
+            var message = msghdr()
+            message.msg_iov = UnsafeMutablePointer(mutating: pieces.baseAddress)
+            message.msg_iovlen = pieces.count
+            return sendmsg(descriptor, &message, Self.flags)
+        }
     }
 }

@@ -33,8 +33,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     @exclusivity(unchecked) private var socket: ClientSocket?
     @exclusivity(unchecked) var clock: ConnectionClock
 
-    var context: ChannelHandlerContext?
-    var closing = WebSocketCloseState()
+    @exclusivity(unchecked) var context: ChannelHandlerContext?
+    @exclusivity(unchecked) var closing = WebSocketCloseState()
     /// What either side closed it with.
     var closeCode: WebSocketCloseCode?
     /// What the channel says of itself, which costs more to ask for each message.
@@ -76,7 +76,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         self.loop = loop
         maxPending = limits.queued
         maxWaiting = limits.outbound.bytes
-        frames = OutgoingFrames(compression: compression)
+        frames = OutgoingFrames(compression: compression, buffers: loop.frameBuffers)
         decoder = WebSocketDecoder(limits: .init(limits), compression: compression)
         clock = ConnectionClock(limits: limits, expires: expires, now: .now())
         rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
@@ -86,6 +86,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         socket = ClientSocket(of: context.channel)
+        if socket != nil { try? context.channel.syncOptions?.setOption(.recvAllocator, value: loop.sharedReads) }
         isWritable = context.channel.isWritable
         loop.add(webSocket: self)
         // A reload may have come since the handshake.
@@ -110,13 +111,19 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         clock.heard(at: .now())
         isReading = true
         if isDropping { return waitForTurn(offends: true) }
-        decoder.append(Self.unwrapInboundIn(data))
+        let bytes = Self.unwrapInboundIn(data)
+        decoder.append(bytes)
         decode()
+        guard socket != nil else { return }
+        decoder.copyInput()
+        loop.readBuffer.put(bytes)
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         if !frames.isEmpty { loop.flushSoon(self) }
+        // Otherwise the channel asks for it by way of all handlers: a tenth of what a message takes.
+        if let socket, mayRead, !closing.hasSentClose { socket.read() }
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
@@ -281,9 +288,9 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     }
 
     func flush() {
-        guard let context, var buffer = frames.take(isTaken: bytesWaiting == 0) else { return }
-        if socket?.write(&buffer, behind: bytesWaiting) == true { return }
-        context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+        guard let context, var leaving = frames.take(isTaken: bytesWaiting == 0) else { return }
+        if socket?.write(&leaving, behind: bytesWaiting) == true { return loop.frameBuffers.put(&leaving) }
+        context.writeAndFlush(Self.wrapOutboundOut(leaving.joined), promise: nil)
         guard !isWritable, bytesWaiting > maxWaiting else { return }
         loop.metrics.cut(.outbound)
         abort("the client takes too little of what waits for it")

@@ -34,7 +34,7 @@ final class Inflater {
         let outcome = withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { unmasked in
             Result { () throws(WebSocketViolation) in
                 bytes.withUnsafeReadableBytes {
-                    mask.unmask(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: unmasked)
+                    _ = mask.unmask(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: unmasked)
                 }
                 try inflate(unmasked, into: &output)
             }

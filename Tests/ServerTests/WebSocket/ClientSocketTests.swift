@@ -30,10 +30,10 @@ struct ClientSocketTests {
         try await client.close()
     }
 
-    @Test("come whole and in order, however little the client takes")
-    func slow() async throws {
+    @Test("come whole and in order, however little the client takes", arguments: [2_000, 20_000])
+    func slow(length: Int) async throws {
         let client = try await Client()
-        let texts = (0..<300).map { "\($0) " + String(repeating: "x", count: 2_000) }
+        let texts = (0..<600_000 / length).map { "\($0) " + String(repeating: "x", count: length) }
         let expected = frames(texts)
         // On a thread of its own: the tasks of all tests share a thread a processor, and one of them is to write.
         let read = NIOThreadPool.singleton.runIfActive(eventLoop: MultiThreadedEventLoopGroup.singleton.next()) {

@@ -1,0 +1,24 @@
+import NIOCore
+
+/// Buffers for frames that leave soon, which the connections of an event loop take from each other: making and freeing one
+/// costs as much as filling it, and the last one used is still in the processor's cache.
+package final class FrameBuffers {
+    /// As many connections as are likely to have frames in one turn, and what theirs are likely to take.
+    private static let most = 64
+    private static let largest = 4 << 10
+
+    private var free: [ByteBuffer] = []
+
+    package init() {}
+
+    func take() -> ByteBuffer { free.popLast() ?? ByteBufferAllocator().buffer(capacity: 256) }
+
+    /// Gives one back, with frames that have left.
+    package func put(_ frames: inout LeavingFrames) {
+        guard free.count < FrameBuffers.most, frames.bytes.storageCapacity <= FrameBuffers.largest else { return }
+        var buffer = ByteBuffer()
+        swap(&buffer, &frames.bytes)
+        buffer.clear()
+        free.append(buffer)
+    }
+}

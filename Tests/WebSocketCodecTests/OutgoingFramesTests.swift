@@ -1,0 +1,66 @@
+import NIOCore
+import Testing
+
+@testable import WebSocketCodec
+
+@Suite("Frames that wait to leave")
+struct OutgoingFramesTests {
+    private let long = String(repeating: "long ", count: 4_000)
+
+    @Test("come in their order, a long text among them")
+    func order() throws {
+        var (frames, expected) = (OutgoingFrames(compression: nil, buffers: FrameBuffers()), ByteBuffer())
+        for text in ["one", long, "two", long, long, "three", long] {
+            frames.text(text)
+            WebSocketEncoder.text(text, into: &expected)
+        }
+        #expect(frames.count == expected.readableBytes)
+        let leaving = try leaving(of: &frames)
+        #expect(leaving.hasLongText && leaving.count == expected.readableBytes)
+        #expect(leaving.joined == expected)
+        let isEmpty = frames.isEmpty
+        #expect(isEmpty)
+    }
+
+    @Test("end with the Close, behind a long text")
+    func close() {
+        var (frames, expected) = (OutgoingFrames(compression: nil, buffers: FrameBuffers()), ByteBuffer())
+        frames.text(long)
+        WebSocketEncoder.text(long, into: &expected)
+        WebSocketEncoder.close(.normal, reason: "", into: &expected)
+        let last = frames.takeAll(closingWith: .normal, "")
+        #expect(last == expected)
+    }
+
+    @Test("go on wherever the socket has stopped")
+    func rest() throws {
+        for taken in [1, 5, 6, 9, 10, 11, 8_000, 20_008] {
+            var frames = OutgoingFrames(compression: nil, buffers: FrameBuffers())
+            frames.text("four")
+            frames.text(long)
+            var leaving = try leaving(of: &frames)
+            let whole = Array(buffer: leaving.joined)
+            leaving.drop(first: taken)
+            #expect(Array(buffer: leaving.joined) == Array(whole[taken...]), "\(taken) of \(whole.count)")
+            #expect(leaving.count == whole.count - taken)
+        }
+    }
+
+    @Test("are written into buffers that others have left, and hold nothing of theirs")
+    func buffers() throws {
+        let buffers = FrameBuffers()
+        for number in 0..<200 {
+            var (frames, expected) = (OutgoingFrames(compression: nil, buffers: buffers), ByteBuffer())
+            frames.text("message \(number)")
+            WebSocketEncoder.text("message \(number)", into: &expected)
+            var leaving = try leaving(of: &frames)
+            #expect(leaving.joined == expected)
+            buffers.put(&leaving)
+        }
+    }
+
+    private func leaving(of frames: inout OutgoingFrames) throws -> LeavingFrames {
+        let leaving = frames.take()
+        return try #require(leaving)
+    }
+}
