@@ -45,6 +45,7 @@ package struct HostService: Service {
     package func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: ProcessLimits.processors)
         ProcessLimits.makeFailedWritesErrors()
+        ExclusivityChecks.end()
         try await EventLoopCalls.run(on: group)
         let routes = routes
         let connections = try await Connections(

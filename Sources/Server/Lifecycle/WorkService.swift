@@ -41,6 +41,7 @@ package struct WorkService: Service {
     package func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         ProcessLimits.makeFailedWritesErrors()
+        ExclusivityChecks.end()
         try await open()
         let channel: (any Channel)?
         do {
