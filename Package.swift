@@ -67,7 +67,7 @@ let package = Package(
         .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "Threads", dependencies: ["CEvents"], swiftSettings: strict),
         .target(name: "HTTPClient", dependencies: ["CCurl", "CEvents", "Threads"], swiftSettings: strict),
-        .target(name: "NATS", dependencies: ["CNATS", "Pipeline", "Threads"], swiftSettings: strict),
+        .target(name: "NATS", dependencies: ["CEvents", "CNATS", "Pipeline", "Threads"], swiftSettings: strict),
         .target(
             name: "Resources",
             dependencies: [
@@ -121,6 +121,7 @@ let package = Package(
                 "HTTPClient",
                 "Pipeline",
                 "PipelineCatalog",
+                "Threads",
                 "WebSocketCodec",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -228,13 +229,18 @@ let package = Package(
         .testTarget(
             name: "CryptographyTests", dependencies: ["COpenSSL", "Cryptography", "TestSigning"], swiftSettings: strict),
         .testTarget(
-            name: "HTTPClientTests", dependencies: ["CEvents", "HTTPClient", "TestPatience"], swiftSettings: strict),
+            name: "HTTPClientTests", dependencies: ["CEvents", "HTTPClient", "TestLoops", "TestPatience"],
+            swiftSettings: strict),
         .target(name: "TestNATS", path: "Tests/TestNATS", swiftSettings: strict),
-        .testTarget(name: "NATSTests", dependencies: ["NATS", "Pipeline", "TestNATS"], swiftSettings: strict),
+        .target(name: "TestLoops", dependencies: ["Threads"], path: "Tests/TestLoops", swiftSettings: strict),
+        .testTarget(
+            name: "NATSTests", dependencies: ["NATS", "Pipeline", "TestLoops", "TestNATS", "Threads"],
+            swiftSettings: strict),
         .testTarget(
             name: "ResourcesTests",
             dependencies: [
-                "HTTPClient", "Pipeline", "PipelineTesting", "Resources", "TestNATS", "TestPatience", "TestRandom",
+                "HTTPClient", "NATS", "Pipeline", "PipelineTesting", "Resources", "TestNATS", "TestPatience",
+                "TestRandom",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],

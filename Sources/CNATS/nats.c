@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <nats/nats.h>
 #include <nats/version.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -74,13 +75,17 @@ const char *stagecoach_nats_load(void) {
     return *load_problem ? load_problem : NULL;
 }
 
+int stagecoach_nats_takes(void) {
+    return set_filter && free_message;
+}
+
 struct stagecoach_nats {
     natsConnection *connection;
-    // The thread that waits.
-    pthread_t thread;
     int set, bell; // The bell is the caller's.
     // Of what follows, also which events are watched; the library changes it on threads of its own, too.
     pthread_mutex_t lock;
+    // The thread that works on it.
+    pthread_t thread;
     int socket, reads, writes;
     uint32_t watched;
     // Whether the thread is to write before it waits. Its own.
@@ -282,6 +287,16 @@ void stagecoach_nats_close(struct stagecoach_nats *self) {
     leave(self);
 }
 
+void stagecoach_nats_work_here(struct stagecoach_nats *self) {
+    pthread_mutex_lock(&self->lock);
+    self->thread = pthread_self();
+    pthread_mutex_unlock(&self->lock);
+}
+
+int stagecoach_nats_descriptor(struct stagecoach_nats *self) {
+    return self->set;
+}
+
 int stagecoach_nats_bell(void) {
     return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
@@ -290,8 +305,7 @@ void stagecoach_nats_ring(int bell) {
     eventfd_write(bell, 1);
 }
 
-// Writes what was handed over; what finds no room waits for it.
-static void write_handed_over(struct stagecoach_nats *self) {
+void stagecoach_nats_write(struct stagecoach_nats *self) {
     if (!self->writes_soon) return;
     self->writes_soon = 0;
     if (library.natsConnection_Buffered(self->connection) > 0) library.natsConnection_ProcessWriteEvent(self->connection);
@@ -302,7 +316,7 @@ static void write_handed_over(struct stagecoach_nats *self) {
 }
 
 void stagecoach_nats_wait(struct stagecoach_nats *self, int milliseconds) {
-    write_handed_over(self);
+    stagecoach_nats_write(self);
     struct epoll_event events[2];
     int count = epoll_wait(self->set, events, 2, milliseconds);
     for (int i = 0; i < count; i++) {
@@ -315,6 +329,12 @@ void stagecoach_nats_wait(struct stagecoach_nats *self, int milliseconds) {
         if (events[i].events & ~(uint32_t)EPOLLOUT) library.natsConnection_ProcessReadEvent(self->connection);
         if (events[i].events & EPOLLOUT) library.natsConnection_ProcessWriteEvent(self->connection);
     }
+}
+
+void stagecoach_nats_rest(struct stagecoach_nats *self, int milliseconds) {
+    stagecoach_nats_write(self);
+    struct pollfd bell = {.fd = self->bell, .events = POLLIN};
+    poll(&bell, 1, milliseconds);
 }
 
 int stagecoach_nats_unwritten(struct stagecoach_nats *self) {
@@ -338,6 +358,16 @@ int stagecoach_nats_publish(struct stagecoach_nats *self, const char *subject, c
         status = library.natsMsgHeader_Set(message, headers, value);
         headers = value + strlen(value) + 1;
     }
+    if (status == NATS_OK) status = library.natsConnection_PublishMsg(self->connection, message);
+    if (message) stagecoach_nats_free(message);
+    return status;
+}
+
+int stagecoach_nats_publish_once(struct stagecoach_nats *self, const char *subject, const char *reply, const char *id,
+                                 const void *data, int length) {
+    natsMsg *message = NULL;
+    natsStatus status = library.natsMsg_Create(&message, subject, reply, data, length);
+    if (status == NATS_OK) status = library.natsMsgHeader_Set(message, "Nats-Msg-Id", id);
     if (status == NATS_OK) status = library.natsConnection_PublishMsg(self->connection, message);
     if (message) stagecoach_nats_free(message);
     return status;

@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 /// What is asked of those who run calls.
 enum CurlCommand {
@@ -69,17 +70,19 @@ final class CallRunners: Sendable {
     /// Who runs a call that is made now.
     func runner() -> any CallRunner {
         guard let thread = LoopThread.current else { return worker }
-        if let runner = thread.runner(of: self) { return runner }
+        if let runner = runner(on: thread) { return runner }
         guard let runner = makeRunner(on: thread) else { return worker }
         // So that what a client holds does not depend on which loops its calls happen to be made on.
         for peer in thread.loop.peers {
             peer.execute {
-                guard let thread = LoopThread.current, thread.runner(of: self) == nil else { return }
+                guard let thread = LoopThread.current, self.runner(on: thread) == nil else { return }
                 _ = self.makeRunner(on: thread)
             }
         }
         return runner
     }
+
+    private func runner(on thread: LoopThread) -> CurlLoop? { thread.parts[ObjectIdentifier(self)] as? CurlLoop }
 
     private func makeRunner(on thread: LoopThread) -> CurlLoop? {
         guard let runner = CurlLoop(on: thread.loop, configuration, report: excess.note) else { return nil }
@@ -91,7 +94,7 @@ final class CallRunners: Sendable {
             runner.end()
             return nil
         }
-        thread.add(runner, of: self)
+        thread.parts[ObjectIdentifier(self)] = runner
         return runner
     }
 

@@ -1,5 +1,6 @@
 import CEvents
 import Glibc
+import Threads
 
 /// Runs a client's calls on the thread of an event loop.
 ///
@@ -8,9 +9,9 @@ import Glibc
 ///
 /// Words in the middle of an answer may wait for those of other answers, for ``WordPace/longestWait`` at most. All else is
 /// worked on as it comes.
-final class CurlLoop: CallRunner, @unchecked Sendable {
+final class CurlLoop: CallRunner, LoopPart, @unchecked Sendable {
     // Unchecked: all but `loop` is touched on the loop's thread alone; other threads hand what they want to the loop.
-    private let loop: any HTTPClientLoop
+    private let loop: any WorkingLoop
     private let events: CurlEvents
     private let sockets: CurlSockets
     private let calls: CurlCalls
@@ -35,7 +36,7 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
 
     /// A runner on the loop of this thread; `nil` where the system does not let it be.
     init?(
-        on loop: any HTTPClientLoop, _ configuration: HTTPClientConfiguration,
+        on loop: any WorkingLoop, _ configuration: HTTPClientConfiguration,
         report: @escaping @Sendable (String) -> Void
     ) {
         guard CurlLibrary.isReady, let events = CurlEvents(gathers: true) else { return nil }
@@ -93,11 +94,13 @@ final class CurlLoop: CallRunner, @unchecked Sendable {
 
     func stop(_ done: @escaping @Sendable () -> Void) {
         loop.execute {
-            LoopThread.current?.remove(self)
+            if let thread = LoopThread.current { thread.parts = thread.parts.filter { $0.value !== self } }
             self.end()
             done()
         }
     }
+
+    func loopHasEnded() { end(withLoop: true) }
 
     /// Ends the running calls and closes the connections.
     ///

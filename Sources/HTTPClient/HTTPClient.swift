@@ -1,7 +1,7 @@
 /// Calls HTTP APIs over libcurl: connections are kept and shared, every call has deadlines and a limit on its response,
 /// and a redirect never carries a key to another host.
 ///
-/// Calls that are made on the thread of an ``HTTPClientLoop`` run there. All others run on one thread of the client's own,
+/// Calls that are made on the thread of an `WorkingLoop` run there. All others run on one thread of the client's own,
 /// which starts with the first of them and ends with ``shutdown()``, or when the client and the last body that is read
 /// from it are gone. Each of these threads has connections of its own.
 ///

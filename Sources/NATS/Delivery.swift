@@ -81,7 +81,7 @@ extension NATSConnection {
     /// Says something of delivered messages, by the subjects of their acknowledgements.
     package func acknowledge(_ subjects: [String], _ word: Delivery.Acknowledgement) {
         let payload = word.payload
-        publish(subjects.map { ($0, payload) })
+        publishInTime(subjects.map { ($0, nil, payload) })
     }
 
     /// Says that a delivered message is done, which may have been said before, and waits until the server has counted it.
@@ -97,6 +97,6 @@ extension JetStream {
     /// within the time.
     package func pull(_ count: Int, of consumer: String, in stream: String, within limit: Duration, to inbox: String) {
         let body = "{\"batch\":\(count),\"expires\":\(Int(limit / .nanoseconds(1)))}"
-        connection.publish(Array(body.utf8), to: "$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)", reply: inbox)
+        connection.publishInTime([("$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)", inbox, Array(body.utf8))])
     }
 }

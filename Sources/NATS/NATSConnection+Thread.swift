@@ -7,6 +7,10 @@ import Threads
 extension NATSConnection {
     /// How many bytes may wait in the library.
     private static let unwrittenLimit: Int32 = 1 << 20
+    /// For how many milliseconds deliveries gather. Whoever works on them waits for others, too.
+    private static let gathering: Int32 = 1
+    /// How many at once need not wait for others.
+    fileprivate static let enough = 16
     /// How often what has waited too long is looked for, in milliseconds.
     private static let sweep: UInt64 = 250
 
@@ -27,6 +31,7 @@ extension NATSConnection {
     }
 
     private func run() {
+        defer { state.withLock { $0.worker.take() }?.hasEnded() }
         guard let handle = open() else { return }
         work(on: handle)
         // The library closes a connection that is refused again and again: who is let in may change.
@@ -51,12 +56,17 @@ extension NATSConnection {
             state.handle = handle
             state.subscriptionChanges = Array(state.subscriptions.values)
         }
+        if let worker = state.withLock(\.worker) {
+            worker.work(on: handle)
+            local.isClosing = true
+        }
         while !local.isClosing {
             send(through: handle, &local)
             let pause = local.isClosing ? 0 : local.isWaitingForReplies ? Int32(NATSConnection.sweep) : -1
             stagecoach_nats_wait(handle.pointer, pause)
+            if state.withLock({ $0.gathers() }) { stagecoach_nats_rest(handle.pointer, NATSConnection.gathering) }
             // What is asked for from here on is seen before the next wait, without the bell.
-            state.withLock { $0.isRung = true }
+            state.withLock { ($0.isRung, $0.isGathering) = (true, false) }
             giveUpLate(&local)
         }
         for subscription in local.subscriptions { stagecoach_nats_unsubscribe(subscription.pointer) }
@@ -69,6 +79,9 @@ extension NATSConnection {
         state.withLock { $0.handle = nil }
         stagecoach_nats_close(handle.pointer)
     }
+
+    /// Whether who works on it is to end, as it is to be closed, or made anew.
+    var isEnding: Bool { state.withLock { $0.isClosing || $0.isLost } }
 
     /// Hands over what is to be sent, and makes the subscriptions that are wanted.
     private func send(through handle: Handle, _ local: inout Local) {
@@ -88,10 +101,7 @@ extension NATSConnection {
         for message in outgoing {
             let status = publish(message, through: handle)
             if status != 0, let token = message.reply {
-                let error =
-                    stagecoach_nats_is_away(status) != 0
-                    ? NATSError.notConnected : .library(String(cString: stagecoach_nats_status(status)))
-                state.withLock { $0.replies.removeValue(forKey: token) }?.receiver(.failure(error))
+                state.withLock { $0.replies.removeValue(forKey: token) }?.receiver(.failure(NATSError(status: status)))
             }
         }
     }
@@ -137,14 +147,21 @@ extension NATSConnection {
     }
 
     /// A message of the connection's own inbox, or one that a consumer has delivered.
-    fileprivate func take(_ message: NATSMessage) {
+    func take(_ message: NATSMessage) {
         switch message.place(after: inbox) {
-        case .reply(let token): state.withLock { $0.replies.removeValue(forKey: token) }?.receiver(.success(message))
+        case .reply(let token):
+            let (reply, worker) = state.withLock { ($0.replies.removeValue(forKey: token), $0.worker) }
+            reply?.receiver(.success(message))
+            worker?.take(message, as: token)
         case .inbox(let number):
             state.withLock { state in state.inboxes[number].flatMap { state.takers[$0] } }?(message, nil)
         case nil:
             guard let delivery = Delivery(message) else { return }
-            state.withLock { $0.takers[delivery.worker] }?(message, delivery)
+            let taker = state.withLock { state in
+                state.delivered += 1
+                return state.takers[delivery.worker]
+            }
+            taker?(message, delivery)
         }
     }
 
@@ -161,111 +178,14 @@ extension NATSConnection {
     }
 }
 
-/// How the connection comes and goes.
-extension NATSConnection {
-    /// Reaches the first server, or fails to, and has the library go on trying.
-    private func open(isFirst: Bool = true) -> Handle? {
-        state.withLock { $0.isLost = false }
-        var isConnected: Int32 = 0
-        var problem = [CChar](repeating: 0, count: 256)
-        let context = Unmanaged.passRetained(self)
-        let pointer = withCStrings(settings.servers) { servers in
-            withOptionalCString(settings.credentials) { credentials in
-                withOptionalCString(settings.tls?.authority) { authority in
-                    withOptionalCString(settings.tls?.certificate) { certificate in
-                        withOptionalCString(settings.tls?.key) { key in
-                            withCStrings([settings.name, inbox]) { names in
-                                var options = stagecoach_nats_options(
-                                    servers: servers.baseAddress, server_count: Int32(servers.count), name: names[0],
-                                    credentials: credentials, authority: authority, certificate: certificate, key: key,
-                                    secure: settings.tls == nil ? 0 : 1,
-                                    connect_milliseconds: NATSSettings.connectTimeout,
-                                    ping_milliseconds: NATSSettings.ping,
-                                    pings_unanswered: NATSSettings.unansweredPings,
-                                    reconnect_milliseconds: NATSSettings.reconnectWait,
-                                    reconnect_jitter_milliseconds: NATSSettings.reconnectJitter,
-                                    context: context.toOpaque(), bell: bell, inbox: names[1],
-                                    received: whenTaken,
-                                    changed: whenChanged)
-                                return stagecoach_nats_open(&options, &isConnected, &problem, problem.count)
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        guard let pointer else {
-            context.release()
-            guard isFirst else { return nil }
-            fail(String(decoding: problem.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
-            return nil
-        }
-        let handle = Handle(pointer: pointer)
-        if isConnected != 0 { connected(handle) }
-        return handle
+extension NATSConnection.State {
+    /// Whether deliveries are to gather: some have come, each of which has woken the thread, and nobody waits for it.
+    fileprivate mutating func gathers() -> Bool {
+        isGathering =
+            (1..<NATSConnection.enough).contains(delivered) && replies.isEmpty && outgoing.isEmpty && !isClosing
+        delivered = 0
+        return isGathering
     }
-
-    private func fail(_ problem: String) {
-        let connects = state.withLock { state in
-            (state.problem, state.isClosing) = (problem, true)
-            defer { state.connects = [:] }
-            return state.connects.values
-        }
-        for connect in connects { connect.resume() }
-    }
-
-    fileprivate func changed(_ what: Int, _ text: String?) {
-        switch what {
-        case Int(stagecoach_nats_connected): connected(state.withLock(\.handle))
-        case Int(stagecoach_nats_disconnected): disconnected(text ?? "the connection was lost")
-        default:
-            disconnected(text ?? "it is closed")
-            state.withLock { state in
-                state.isLost = true
-                state.isRung = true
-            }
-            stagecoach_nats_ring(bell)
-        }
-    }
-
-    private func connected(_ handle: Handle?) {
-        let limit = handle.map { Int(stagecoach_nats_max_payload($0.pointer)) }
-        let (observers, connects) = state.withLock { state in
-            state.isConnected = true
-            if let limit, limit > 0 { state.maxPayload = limit }
-            defer { state.connects = [:] }
-            return (state.observers.values, state.connects.values)
-        }
-        for connect in connects { connect.resume() }
-        for observer in observers { observer(true) }
-    }
-
-    private func disconnected(_ problem: String) {
-        let (observers, replies) = state.withLock { state in
-            state.isConnected = false
-            state.problem = problem
-            // Whoever waits asks again over the next connection.
-            (state.outgoing, state.outgoingBytes) = ([], 0)
-            defer { state.replies = [:] }
-            return (state.observers.values, state.replies.values)
-        }
-        for reply in replies { reply.receiver(.failure(.notConnected)) }
-        for observer in observers { observer(false) }
-    }
-}
-
-private let whenChanged: @convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?) -> Void = {
-    context, what, text in
-    guard let context else { return }
-    let connection = Unmanaged<NATSConnection>.fromOpaque(context)
-    connection.takeUnretainedValue().changed(Int(what), text.map { String(cString: $0) })
-    if what == Int32(stagecoach_nats_closed) { connection.release() }
-}
-
-private let whenTaken: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = {
-    context, message in
-    guard let context, let message else { return }
-    Unmanaged<NATSConnection>.fromOpaque(context).takeUnretainedValue().take(NATSMessage(message))
 }
 
 /// Who hears a subscription's messages.
@@ -286,29 +206,6 @@ private let whenEnded: @convention(c) (UnsafeMutableRawPointer?) -> Void = { con
     Unmanaged<Listener>.fromOpaque(context).release()
 }
 
-private func withOptionalCString<Result>(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
-    guard let text else { return body(nil) }
-    return text.withCString(body)
-}
-
-/// The texts as C has them, for as long as `body` runs.
-private func withCStrings<Result>(
-    _ texts: [String], _ body: (UnsafeBufferPointer<UnsafePointer<CChar>?>) -> Result
-) -> Result {
-    if texts.isEmpty { return body(UnsafeBufferPointer(start: nil, count: 0)) }
-    var bytes: [CChar] = []
-    var starts: [Int] = []
-    for text in texts {
-        starts.append(bytes.count)
-        bytes.append(contentsOf: text.utf8.lazy.map(CChar.init(bitPattern:)))
-        bytes.append(0)
-    }
-    return bytes.withUnsafeBufferPointer { bytes in
-        let pointers = starts.map { start in bytes.baseAddress.map { $0 + start } }
-        return pointers.withUnsafeBufferPointer(body)
-    }
-}
-
 /// Names and values, each with its NUL, for as long as `body` runs.
 private func withCText<Result>(of headers: [NATSHeader], _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
     if headers.isEmpty { return body(nil) }
@@ -316,8 +213,12 @@ private func withCText<Result>(of headers: [NATSHeader], _ body: (UnsafePointer<
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { text in
         var end = text.startIndex
         for header in headers {
-            for part in [header.name, header.value] {
-                end = text[end...].update(fromContentsOf: part.utf8.lazy.map(CChar.init(bitPattern:)))
+            for var part in [header.name, header.value] {
+                part.withUTF8 { bytes in
+                    UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: text[end...]))
+                        .copyMemory(from: UnsafeRawBufferPointer(bytes))
+                    end += bytes.count
+                }
                 text[end] = 0
                 end += 1
             }

@@ -36,6 +36,10 @@ package final class NATSConnection: Sendable {
         var outgoing: [Outgoing] = []
         var outgoingBytes = 0
         var isRung = false
+        /// Whether the thread lets deliveries gather, and looks in a moment.
+        var isGathering = false
+        /// Messages of consumers that have come since the thread last looked.
+        var delivered = 0
         var isConnected = false
         var isClosing = false
         /// Whether the library has closed it by itself; another takes its place.
@@ -51,6 +55,10 @@ package final class NATSConnection: Sendable {
         var subscriptionChanges: [SubscriptionChange] = []
         var observers: [UInt64: @Sendable (Bool) -> Void] = [:]
         var connects: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        /// What works on it in place of its thread.
+        var worker: (any ConnectionWorker)?
+        /// Those of event loops, which have connections of their own.
+        var publishers: [LoopPublisher] = []
     }
 
     /// The library's connection.
@@ -154,18 +162,20 @@ package final class NATSConnection: Sendable {
             == nil
     }
 
-    /// Sends several messages, if there is a connection.
-    func publish(_ messages: [(subject: String, payload: [UInt8])]) {
+    /// Sends messages for which nobody waits, if there is a connection: where its thread lets deliveries gather they leave together,
+    /// a millisecond later at most.
+    func publishInTime(_ messages: [(subject: String, reply: String?, payload: [UInt8])]) {
         if messages.isEmpty { return }
         let rings = state.withLock { state in
             guard state.isConnected, !state.isClosing else { return false }
             for message in messages {
                 state.outgoing.append(
                     Outgoing(
-                        subject: message.subject, reply: nil, replySubject: nil, headers: [], payload: message.payload))
+                        subject: message.subject, reply: nil, replySubject: message.reply, headers: [],
+                        payload: message.payload))
                 state.outgoingBytes += message.payload.count + 128
             }
-            return state.isToRing()
+            return state.isGathering ? false : state.isToRing()
         }
         if rings { stagecoach_nats_ring(bell) }
     }

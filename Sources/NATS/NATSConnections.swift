@@ -29,6 +29,15 @@ extension NATSConnection {
             return found.users <= 1
         }
         guard isLast else { return }
+        end()
+        for publisher in state.withLock({ state in
+            defer { state.publishers = [] }
+            return state.publishers
+        }) { publisher.close() }
+    }
+
+    /// Has its thread close it.
+    func end() {
         state.withLock { state in
             state.isClosing = true
             state.isRung = true

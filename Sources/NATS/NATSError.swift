@@ -1,3 +1,5 @@
+import CNATS
+
 /// Why something asked of NATS was not done. For logs, not for clients.
 package enum NATSError: Error, Sendable, Equatable, CustomStringConvertible {
     /// There is no connection now.
@@ -25,6 +27,13 @@ package enum NATSError: Error, Sendable, Equatable, CustomStringConvertible {
         case .api(let code, let status, let description): "JetStream: \(description) (\(status), \(code))"
         case .library(let text): text
         }
+    }
+
+    /// What the library says of a message that it does not take.
+    init(status: Int32) {
+        self =
+            stagecoach_nats_is_away(status) != 0
+            ? .notConnected : .library(String(cString: stagecoach_nats_status(status)))
     }
 
     /// Whether the same may work in a moment.

@@ -1,6 +1,7 @@
 import CEvents
 import Foundation
 import Synchronization
+import TestLoops
 import TestPatience
 import Testing
 

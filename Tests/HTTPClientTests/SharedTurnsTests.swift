@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import TestLoops
 import Testing
 
 @testable import HTTPClient

@@ -90,9 +90,10 @@ def rows(folder):
     return sessions
 
 
-def count(folder):
+def count(folder, sessions=None):
+    """How many rows there are, or those sessions have."""
     try:
-        return sum(map(len, rows(folder).values()))
+        return sum(len(prompts) for session, prompts in rows(folder).items() if sessions is None or session in sessions)
     except sqlite3.OperationalError:
         return 0
 
@@ -128,7 +129,8 @@ def check(folder, talks, deadline=30):
     for one in talks:
         one.join(timeout=60)
     answered = sum(len(one.answered) for one in talks)
-    wait_until(lambda: count(folder) >= answered, f"{answered} rows", deadline=max(deadline, DEADLINE))
+    sessions = {one.session for one in talks}
+    wait_until(lambda: count(folder, sessions) >= answered, f"{answered} rows", deadline=max(deadline, DEADLINE))
     stored = rows(folder)
     for one in talks:
         assert stored[one.session] == one.answered, "in order, each once"

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// A NATS server with JetStream of a test's own: on a free port of the loopback, in a folder of its own.
 package final class TestServer: Sendable {
@@ -8,7 +9,8 @@ package final class TestServer: Sendable {
         package let description = "nats-server is missing; scripts/setup --tests installs it"
     }
 
-    private let process: Process
+    private let program: String
+    private let process: Mutex<Process>
     private let folder: URL
     package let port: Int
 
@@ -31,23 +33,46 @@ package final class TestServer: Sendable {
         jetstream {store_dir: "\(folder.path)/store", max_mem: 64MB, max_file: 1GB}
         \(configuration)
         """.write(to: file, atomically: true, encoding: .utf8)
-        process = Process()
+        self.program = program
+        process = Mutex(try TestServer.start(program, file))
+        await waitUntilListening()
+    }
+
+    private static func start(_ program: String, _ file: URL) throws -> Process {
+        let process = Process()
         process.executableURL = URL(filePath: program)
         process.arguments = ["-c", file.path]
         process.standardError = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
         try process.run()
-        for _ in 0..<2_000 where !TestServer.listens(on: port) { try await Task.sleep(for: .milliseconds(5)) }
+        return process
+    }
+
+    private func waitUntilListening() async {
+        for _ in 0..<2_000 where !TestServer.listens(on: port) { try? await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    /// Starts it again after ``stop()``, with what it kept.
+    package func goOn() async throws {
+        let next = try TestServer.start(program, folder.appending(path: "server.conf"))
+        process.withLock { $0 = next }
+        await waitUntilListening()
+    }
+
+    /// Ends it, until it goes on.
+    package func stop() {
+        let process = process.withLock(\.self)
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
     }
 
     /// Ends it, and removes what it kept.
     package func end() {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        stop()
         try? FileManager.default.removeItem(at: folder)
     }
 
-    deinit { if process.isRunning { end() } }
+    deinit { if process.withLock(\.isRunning) { end() } }
 
     private static func address(_ port: Int) -> sockaddr_in {
         var address = sockaddr_in()

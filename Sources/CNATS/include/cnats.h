@@ -8,7 +8,11 @@
 // Loads the library. NULL, or why it can't be had.
 const char *stagecoach_nats_load(void);
 
-// A connection. Its functions are for one thread, where nothing else is said.
+// Whether messages can be taken on the thread that reads them. After the library was loaded.
+int stagecoach_nats_takes(void);
+
+// A connection. Its functions are for one thread, where nothing else is said: the one that has opened it, until another says that
+// it works on it from now on.
 struct stagecoach_nats;
 
 // A server's subscription, and a message of one.
@@ -54,8 +58,20 @@ void stagecoach_nats_close(struct stagecoach_nats *connection);
 int stagecoach_nats_bell(void);
 void stagecoach_nats_ring(int bell);
 
+// Has this thread work on it from now on; the other has ended to.
+void stagecoach_nats_work_here(struct stagecoach_nats *connection);
+
+// What is readable when there is something to do; it lives as long as the connection.
+int stagecoach_nats_descriptor(struct stagecoach_nats *connection);
+
+// Writes what was handed over; what finds no room waits for it.
+void stagecoach_nats_write(struct stagecoach_nats *connection);
+
 // Waits until something is ready, for so many milliseconds at most (-1: for ever), and reads and writes what can be.
 void stagecoach_nats_wait(struct stagecoach_nats *connection, int milliseconds);
+
+// Waits for so many milliseconds, or until the bell is rung.
+void stagecoach_nats_rest(struct stagecoach_nats *connection, int milliseconds);
 
 // How many bytes wait to be written.
 int stagecoach_nats_unwritten(struct stagecoach_nats *connection);
@@ -66,6 +82,10 @@ long long stagecoach_nats_max_payload(struct stagecoach_nats *connection);
 // Hands a message over. `headers` are so many names and values by turns, each with its NUL. 0, or the library's status.
 int stagecoach_nats_publish(struct stagecoach_nats *connection, const char *subject, const char *reply, const char *headers,
                             int header_count, const void *data, int length);
+
+// Hands a message over that a stream takes once: a second one with its id is taken for the first.
+int stagecoach_nats_publish_once(struct stagecoach_nats *connection, const char *subject, const char *reply, const char *id,
+                                 const void *data, int length);
 
 // Whether a status says that there is no connection now.
 int stagecoach_nats_is_away(int status);

@@ -20,7 +20,12 @@ extension JSONReader {
                     try text(UnsafeRawBufferPointer(bytes))
                 }
             case UInt8(ascii: "\\"): try escape(into: &unescaped)
-            default: unescaped.append(byte)
+            default:
+                let start = place - 1
+                while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+                    place += 1
+                }
+                unescaped.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<place]))
             }
         }
     }

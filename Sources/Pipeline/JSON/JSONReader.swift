@@ -45,7 +45,12 @@ package struct JSONReader {
         }
     }
 
-    private static func read(
+    /// Reads bytes that are one value, of which `body` takes what it wants.
+    ///
+    /// - Parameters:
+    ///   - deepest: How deep it may be nested.
+    ///   - leniency: What is taken besides JSON.
+    package static func read(
         _ bytes: UnsafeRawBufferPointer, deepest: Int = JSONReader.deepest, leniency: Leniency,
         _ body: (inout JSONReader) throws(Problem) -> Void
     ) throws(Problem) {

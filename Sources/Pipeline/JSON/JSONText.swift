@@ -91,25 +91,50 @@ package struct JSONText {
         }
     }
 
+    /// How many bytes of a text are looked at before they are added. Six times as many have room on the stack, which is 1 KiB.
+    private static let stretch = 160
+
     static func append(quoted value: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         var value = value
         value.withUTF8 { text in
+            guard let begin = text.baseAddress else { return }
             var place = 0
-            var start = 0
             while place < text.count {
-                guard let escaped = JSONText.escaped(at: place, in: text) else {
-                    place += 1
-                    continue
+                let end = min(place + stretch, text.count)
+                // What is escaped most is six bytes for one.
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 6 * stretch) { buffer in
+                    guard let start = buffer.baseAddress else { return }
+                    var next = start
+                    while place < end {
+                        let byte = begin[place]
+                        if isPlain(byte) {
+                            next.initialize(to: byte)
+                            next += 1
+                            place += 1
+                        } else if let escaped = escaped(at: place, in: text) {
+                            write(escape: escaped.scalar, to: &next)
+                            place += escaped.length
+                        } else {
+                            next.initialize(to: byte)
+                            next += 1
+                            place += 1
+                        }
+                    }
+                    bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: next - start))
                 }
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<place]))
-                append(escape: escaped.scalar, to: &bytes)
-                place += escaped.length
-                start = place
             }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether nothing that begins with a byte is ever escaped.
+    @inline(__always)
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x7F, 0xC2, 0xE2: false
+        default: true
+        }
     }
 
     /// A character that begins here and can't stand as it is, and its bytes.
@@ -130,16 +155,23 @@ package struct JSONText {
         }
     }
 
-    private static func append(escape scalar: UInt16, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\\"))
+    private static func write(escape scalar: UInt16, to next: inout UnsafeMutablePointer<UInt8>) {
+        func add(_ byte: UInt8) {
+            next.initialize(to: byte)
+            next += 1
+        }
+        add(UInt8(ascii: "\\"))
         switch scalar {
-        case 0x22, 0x5C: bytes.append(UInt8(scalar))
-        case 0x0A: bytes.append(UInt8(ascii: "n"))
-        case 0x0D: bytes.append(UInt8(ascii: "r"))
-        case 0x09: bytes.append(UInt8(ascii: "t"))
+        case 0x22, 0x5C: add(UInt8(scalar))
+        case 0x0A: add(UInt8(ascii: "n"))
+        case 0x0D: add(UInt8(ascii: "r"))
+        case 0x09: add(UInt8(ascii: "t"))
         default:
-            let digits = String(scalar, radix: 16)
-            bytes.append(contentsOf: ("u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits).utf8)
+            add(UInt8(ascii: "u"))
+            for shift in stride(from: 12, through: 0, by: -4) {
+                let digit = UInt8(scalar >> UInt16(shift) & 0xF)
+                add(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            }
         }
     }
 }

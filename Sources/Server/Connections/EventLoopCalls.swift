@@ -1,9 +1,9 @@
-import HTTPClient
 import NIOCore
 import NIOPosix
+import Threads
 
 /// An event loop as the HTTP client knows it: calls to models are worked on where the conversation is.
-final class EventLoopCalls: HTTPClientLoop {
+final class EventLoopCalls: WorkingLoop {
     private let eventLoop: any EventLoop
     private let group: any EventLoopGroup
 
@@ -12,7 +12,7 @@ final class EventLoopCalls: HTTPClientLoop {
         self.group = group
     }
 
-    var peers: [any HTTPClientLoop] { group.makeIterator().map { EventLoopCalls($0, of: group) } }
+    var peers: [any WorkingLoop] { group.makeIterator().map { EventLoopCalls($0, of: group) } }
 
     /// Has each loop of a group run the calls that are made on its thread.
     static func run(on group: any EventLoopGroup) async throws {

@@ -1,4 +1,5 @@
 import HTTPClient
+import TestLoops
 import Testing
 
 /// Runs a test against a server of its own, with a client of its own: once with calls that run on the client's thread, and

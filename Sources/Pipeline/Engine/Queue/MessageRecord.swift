@@ -63,8 +63,8 @@ extension Message {
             tokensUsed = message.completion?.tokensUsed
             response = message.completion?.response
             metadata = message.metadata.isEmpty ? nil : message.metadata
-            let made = Dictionary(message.fields.map { ($0.key.name, $0.value) }) { first, _ in first }
-            fields = made.isEmpty ? nil : made
+            let made = message.fields
+            fields = made.isEmpty ? nil : Dictionary(made.map { ($0.key.name, $0.value) }) { first, _ in first }
             trace = message.trace?.carried
         }
 

@@ -71,9 +71,7 @@ extension PartitionedQueue {
     }
 
     private static func record(of message: NATSMessage) -> Message? {
-        // What a client sent is some levels further in.
-        let value = message.withPayload { try? JSONReader.value(of: $0, deepest: JSONReader.deepest + 8) }
-        return value.flatMap(Message.Record.init(json:))?.message
+        message.withPayload { Message.Record(reading: $0) }?.message
     }
 
     /// What the server says instead of a message, to the inbox of a pull.

@@ -12,21 +12,23 @@ extension PartitionedQueue {
     private static let pause = Duration.milliseconds(200)
 
     func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
-        try await push(message, id: message.id.description + idSuffix)
+        try await push(message, copy: "")
     }
 
     func pushAgain(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
         let number = String(UInt64.random(in: .min ... .max), radix: 36)
-        return try await push(message, id: "\(message.id)\(idSuffix):\(number)")
+        return try await push(message, copy: ":\(number)")
     }
 
-    private func push(_ message: Message, id: String) async throws(PipelineError) -> Queue.PushOutcome {
+    /// - Parameter copy: What makes its id another than that of the same message before.
+    private func push(_ message: Message, copy: String) async throws(PipelineError) -> Queue.PushOutcome {
         if isAtCapacity { return .full }
         let (isClosed, isReady) = state.withLock { ($0.isClosed, $0.isReady) }
         if isClosed { return .closed }
         guard isReady, connection.isConnected else { return .full }
-        let payload = Message.Record(message).jsonBytes
-        let target = "\(subject).\(Partition.index(of: message.session.id))"
+        let record = Message.Record(message)
+        let (payload, id) = (record.jsonBytes, record.id + idSuffix + copy)
+        let target = targets[Partition.index(of: message.session.id)]
         let detached = message.detached
         let kept = KeptMessage(detached ?? message)
         // It may come back before it is said to be there.

@@ -65,6 +65,8 @@ final class PartitionedQueue: SharedMessageQueue {
     /// `STREAM.PIPELINE`, and with the label behind it.
     let pipelineSubject: String
     let subject: String
+    /// The same of each partition.
+    let targets: [String]
     /// What makes a message's id one of this step's.
     let idSuffix: String
     /// What this worker is called among those of the step.
@@ -98,7 +100,9 @@ final class PartitionedQueue: SharedMessageQueue {
         (self.isStillThere, attemptValues) = (isStillThere, attempts)
         (self.jetStream, self.stream, self.location) = (jetStream, stream, location)
         pipelineSubject = "\(stream).\(SharedName.escaped(options.pipeline))"
-        subject = "\(pipelineSubject).\(SharedName.escaped(label))"
+        let subject = "\(pipelineSubject).\(SharedName.escaped(label))"
+        self.subject = subject
+        targets = (0..<Partition.count).map { "\(subject).\($0)" }
         idSuffix = ":\(SharedName.escaped(options.pipeline)):\(SharedName.escaped(label))"
         worker = String(UInt64.random(in: .min ... .max), radix: 36)
         isWorkedOn = options.isWorkedOn

@@ -1,10 +1,9 @@
 import Foundation
 import Synchronization
-
-@testable import HTTPClient
+import Threads
 
 /// An event loop that does nothing but what it is given, on a thread of its own that ends with ``stop()``.
-final class TestLoop: HTTPClientLoop, TaskExecutor {
+package final class TestLoop: WorkingLoop, TaskExecutor {
     private struct Timer {
         let id: Int
         let time: ContinuousClock.Instant
@@ -27,10 +26,10 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
     private let looks = Atomic(0)
 
     /// How often it has looked at its descriptors.
-    var turns: Int { looks.load(ordering: .relaxed) }
+    package var turns: Int { looks.load(ordering: .relaxed) }
 
     /// - Parameter takesBells: Whether descriptors can be watched.
-    init(takesBells: Bool = true) {
+    package init(takesBells: Bool = true) {
         self.takesBells = takesBells
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
@@ -39,17 +38,17 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
         execute { self.adopt() }
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 
-    func execute(_ work: @escaping @Sendable () -> Void) {
+    package func execute(_ work: @escaping @Sendable () -> Void) {
         state.withLock { $0.work.append(work) }
         wake()
     }
 
-    func execute(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> () -> Void {
+    package func execute(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> () -> Void {
         let id = state.withLock { state in
             state.numbers += 1
             state.timers.append(Timer(id: state.numbers, time: .now + delay, work: work))
@@ -58,7 +57,7 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
         return { self.state.withLock { $0.timers.removeAll { $0.id == id } } }
     }
 
-    func watch(_ bell: Int32, _ work: @escaping @Sendable () -> Void) -> (() -> Void)? {
+    package func watch(_ bell: Int32, _ work: @escaping @Sendable () -> Void) -> (() -> Void)? {
         guard takesBells else { return nil }
         state.withLock { $0.bells[bell] = work }
         return {
@@ -67,7 +66,7 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
         }
     }
 
-    func stop() {
+    package func stop() {
         state.withLock { $0.isStopped = true }
         wake()
     }
@@ -102,6 +101,9 @@ final class TestLoop: HTTPClientLoop, TaskExecutor {
         }
         state.withLock { state in
             state.hasEnded = true
+            // With it ends what it was to do.
+            for bell in state.bells.keys { close(bell) }
+            (state.bells, state.timers, state.work) = ([:], [], [])
             close(ends.reading)
             close(ends.writing)
         }

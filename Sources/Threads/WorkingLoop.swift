@@ -1,15 +1,15 @@
 import Glibc
 
-/// An event loop that makes calls besides what else it does: what a call on its thread brings is worked on where it comes,
-/// and needs no other thread.
+/// An event loop that works for others besides what else it does: what a connection of theirs brings is worked on where it
+/// comes, and needs no other thread.
 ///
 /// ```swift
 /// loop.execute { MyLoop(loop).adopt() }
 /// ```
-package protocol HTTPClientLoop: AnyObject, Sendable {
-    /// Loops that live as long as this one, it included: a client that makes its first call on one of them is made ready
-    /// on all. None by default.
-    var peers: [any HTTPClientLoop] { get }
+package protocol WorkingLoop: AnyObject, Sendable {
+    /// Loops that live as long as this one, it included: who works on one of them for the first time is made ready on all.
+    /// None by default.
+    var peers: [any WorkingLoop] { get }
 
     /// Runs work on the loop's thread, from any thread.
     func execute(_ work: @escaping @Sendable () -> Void)
@@ -26,18 +26,25 @@ package protocol HTTPClientLoop: AnyObject, Sendable {
     func watch(_ bell: Int32, _ work: @escaping @Sendable () -> Void) -> (() -> Void)?
 }
 
-extension HTTPClientLoop {
+extension WorkingLoop {
     /// None.
-    package var peers: [any HTTPClientLoop] { [] }
+    package var peers: [any WorkingLoop] { [] }
 
-    /// Has the calls that are made on this thread, the loop's, run on it from now on.
+    /// Has what is begun on this thread, the loop's, worked on there from now on.
     package func adopt() { LoopThread.adopt(self) }
 }
 
-/// A thread whose event loop makes calls, and the clients' calls there. Used on that thread alone.
-final class LoopThread {
-    let loop: any HTTPClientLoop
-    private var runners: [ObjectIdentifier: CurlLoop] = [:]
+/// What is worked on by a loop for as long as its thread lives.
+package protocol LoopPart: AnyObject {
+    /// The thread ends, and with it all that the loop was to do.
+    func loopHasEnded()
+}
+
+/// A thread whose event loop works for others, and what it has of each of them. Used on that thread alone.
+package final class LoopThread {
+    package let loop: any WorkingLoop
+    /// By whose it is, who must live as long as it is here.
+    package var parts: [ObjectIdentifier: any LoopPart] = [:]
 
     private static let key: pthread_key_t? = {
         var key = pthread_key_t()
@@ -48,31 +55,22 @@ final class LoopThread {
         return status == 0 ? key : nil
     }()
 
-    private init(_ loop: any HTTPClientLoop) {
+    private init(_ loop: any WorkingLoop) {
         self.loop = loop
     }
 
-    static func adopt(_ loop: any HTTPClientLoop) {
+    fileprivate static func adopt(_ loop: any WorkingLoop) {
         guard let key, current == nil else { return }
         pthread_setspecific(key, Unmanaged.passRetained(LoopThread(loop)).toOpaque())
     }
 
     /// That of the thread which asks.
-    static var current: LoopThread? {
+    package static var current: LoopThread? {
         guard let key, let thread = pthread_getspecific(key) else { return nil }
         return Unmanaged<LoopThread>.fromOpaque(thread).takeUnretainedValue()
     }
 
-    func runner(of client: CallRunners) -> CurlLoop? { runners[ObjectIdentifier(client)] }
-
-    func add(_ runner: CurlLoop, of client: CallRunners) { runners[ObjectIdentifier(client)] = runner }
-
-    func remove(_ runner: CurlLoop) {
-        runners = runners.filter { $0.value !== runner }
-    }
-
-    /// The thread ends, though clients may not have been shut down.
     private func end() {
-        for runner in runners.values { runner.end(withLoop: true) }
+        for part in parts.values { part.loopHasEnded() }
     }
 }
