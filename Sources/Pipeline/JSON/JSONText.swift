@@ -49,7 +49,7 @@ package struct JSONText {
     package var finished: String { String(decoding: finishedBytes, as: UTF8.self) }
 
     /// The object without its closing brace, for a last key that comes later.
-    package var unfinished: String { String(decoding: bytes, as: UTF8.self) }
+    package var unfinishedBytes: [UInt8] { bytes }
 
     private mutating func begin(_ key: String) {
         if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }

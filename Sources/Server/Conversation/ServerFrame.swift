@@ -15,8 +15,14 @@ package struct ServerFrame {
     var isPiece: Bool { if case .delta = kind { true } else { false } }
     /// How many seconds a client should wait before another try.
     private(set) var retryAfter: Int64?
-    private let text: String
-    private let isNumbered: Bool
+    private let content: Content
+
+    private enum Content {
+        /// What is not numbered.
+        case text(String)
+        /// An object without its end, to which the number is added.
+        case object([UInt8])
+    }
 
     /// The greeting; `nil` where the format has none.
     ///
@@ -32,7 +38,7 @@ package struct ServerFrame {
     /// A message's answer.
     package static func response(to message: Message, in format: Message.Format) -> ServerFrame {
         let answer = message.completion?.text ?? ""
-        guard case .json = format else { return ServerFrame(.response, text: answer, isNumbered: false) }
+        guard case .json = format else { return ServerFrame(.response, .text(answer)) }
         var object = JSONText(type: "response")
         if let id = message.clientID { object.add("id", id) }
         object.add("message_id", message.id.description)
@@ -54,7 +60,7 @@ package struct ServerFrame {
     /// What became of a message that has no answer.
     static func error(_ error: PipelineError, clientID: String?, in format: Message.Format) -> ServerFrame {
         guard case .json = format else {
-            return ServerFrame(.error(error.code), text: error.message, isNumbered: false)
+            return ServerFrame(.error(error.code), .text(error.message))
         }
         var object = JSONText(type: "error")
         if let clientID { object.add("id", clientID) }
@@ -71,13 +77,15 @@ package struct ServerFrame {
     }
 
     private init(_ kind: Kind, _ object: JSONText) {
-        self.init(kind, text: object.unfinished, isNumbered: true)
+        var bytes = object.unfinishedBytes
+        // As large as it is and no larger: what ends a message may be remembered for long.
+        if kind != .delta { bytes = bytes.withUnsafeBufferPointer { Array($0) } }
+        self.init(kind, .object(bytes))
     }
 
-    private init(_ kind: Kind, text: String, isNumbered: Bool) {
+    private init(_ kind: Kind, _ content: Content) {
         self.kind = kind
-        self.text = text
-        self.isNumbered = isNumbered
+        self.content = content
     }
 
     /// What it says to an entry stage that translates it: a frame of JSON that ends a message.
@@ -95,10 +103,18 @@ package struct ServerFrame {
     }
 
     /// The id that the client has given the message, as the frame says it.
-    var clientID: String? { isNumbered ? ClientFrame.id(of: text(sequence: 0)) : nil }
+    var clientID: String? {
+        if case .text = content { return nil }
+        return ClientFrame.id(of: text(sequence: 0))
+    }
 
     /// About how many bytes it has.
-    var size: Int { text.utf8.count }
+    var size: Int {
+        switch content {
+        case .text(let text): text.utf8.count
+        case .object(let bytes): bytes.count
+        }
+    }
 
     /// As another host is told it, which gives it its number.
     var shared: JSONValue {
@@ -109,8 +125,11 @@ package struct ServerFrame {
             case .response: "response"
             case .error(let code): "error \(code.rawValue)"
             }
-        var members: [String: JSONValue] = ["kind": .string(kind), "text": .string(text)]
-        if !isNumbered { members["plain"] = .bool(true) }
+        var members: [String: JSONValue] = ["kind": .string(kind)]
+        switch content {
+        case .text(let text): (members["text"], members["plain"]) = (.string(text), .bool(true))
+        case .object(let bytes): members["text"] = .string(String(decoding: bytes, as: UTF8.self))
+        }
         if let retryAfter { members["retry_after"] = .int(Int(retryAfter)) }
         return .object(members)
     }
@@ -126,13 +145,37 @@ package struct ServerFrame {
         case let word? where word.hasPrefix("error "): kind = .error(PipelineError.Code(String(word.dropFirst(6))))
         default: return nil
         }
-        self.init(kind, text: text, isNumbered: members["plain"] == nil)
+        self.init(kind, members["plain"] == nil ? .object(Array(text.utf8)) : .text(text))
         retryAfter = members["retry_after"]?.whole.map(Int64.init)
     }
 
     /// The whole text, as the frame with this number.
     package func text(sequence: Int) -> String {
-        isNumbered ? "\(text),\"seq\":\(sequence)}" : text
+        switch content {
+        case .text(let text): text
+        case .object(let bytes): String(bytes, sequence: sequence)
+        }
+    }
+}
+
+extension String {
+    /// An object with its number as the last member, made in one piece: of each word and each answer.
+    fileprivate init(_ object: [UInt8], sequence: Int) {
+        var number = String(sequence)
+        let name = #","seq":"# as StaticString
+        let start = object.count + name.utf8CodeUnitCount
+        self = number.withUTF8 { number in
+            String(unsafeUninitializedCapacity: start + number.count + 1) { text in
+                let bytes = UnsafeMutableRawBufferPointer(text)
+                bytes.copyBytes(from: object)
+                name.withUTF8Buffer {
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[object.count...]).copyBytes(from: $0)
+                }
+                UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyBytes(from: number)
+                bytes[start + number.count] = UInt8(ascii: "}")
+                return start + number.count + 1
+            }
+        }
     }
 }
 

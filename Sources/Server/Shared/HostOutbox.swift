@@ -22,7 +22,7 @@ final class HostOutbox: Sendable {
         state.withLock { state in
             if state.lost == nil {
                 if state.waiting == nil { return say(frame) }
-                let size = frame.size + 128
+                let size = frame.size + 256
                 if room.take(size) {
                     state.waiting?.append(frame)
                     return state.bytes += size

@@ -46,6 +46,15 @@ struct ServerFrameTests {
             ])
     }
 
+    @Test("any number stands at the end", arguments: [0, 9, 10, 123_456, .max, -7, .min])
+    func number(sequence: Int) {
+        let error = PipelineError(.stageFailed, "é 日本")
+        let (frame, text) = (ServerFrame.error(error, clientID: nil, in: .json), "\"é 日本\",\"retryable\":false},")
+        #expect(frame.text(sequence: sequence).hasSuffix("\(text)\"seq\":\(sequence)}"))
+        #expect(ServerFrame(shared: frame.shared)?.text(sequence: sequence) == frame.text(sequence: sequence))
+        #expect(ServerFrame.error(error, clientID: nil, in: .text).text(sequence: sequence) == "é 日本")
+    }
+
     @Test("text format has no greeting")
     func greeting() throws {
         #expect(ServerFrame.session(id: "s", in: .text) == nil)
