@@ -42,6 +42,9 @@ final class Call: Sendable {
         state.withLock { if case .over = $0 { true } else { false } }
     }
 
+    /// Whether it goes over TLS.
+    var isEncrypted: Bool { !request.url.utf8.starts(with: "http:".utf8) }
+
     /// The request's body, until ``forgetRequestBody()``.
     var requestBody: [UInt8] { sent.withLock(\.self) }
 

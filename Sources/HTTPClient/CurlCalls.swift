@@ -60,7 +60,7 @@ final class CurlCalls {
         guard let easy = spare.take() ?? makeHandle() else {
             return call.fail(HTTPClientError(.other, "there is no memory for another call"))
         }
-        let number = lanes.take()
+        let number = lanes.take(isEncrypted: call.isEncrypted)
         if !lanes.hasEmptyEnd { trimming = nil }
         easy.begin(call, lane: number, connection)
         guard let lane = events.lane(number), curl_multi_add_handle(lane.multi, easy.pointer) == CURLM_OK else {
@@ -121,11 +121,15 @@ final class CurlCalls {
     }
 
     private func endThoseDone(of lane: CurlLane) {
+        // All are asked for first: for each call that is removed libcurl walks over the ends that it has yet to tell.
+        var ends: [(easy: CurlEasy, call: Call, code: CURLcode)] = []
         var left: Int32 = 0
         while let message = curl_multi_info_read(lane.multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let pointer = message.pointee.easy_handle else { continue }
-            let code = message.pointee.data.result
             guard let easy = CurlEasy.of(pointer), let call = easy.call else { continue }
+            ends.append((easy, call, message.pointee.data.result))
+        }
+        for (easy, call, code) in ends {
             if easy.hasStaleConnection {
                 // Nothing was sent, so it is sent once over a connection that nobody has used.
                 remove(easy, call)

@@ -3,12 +3,6 @@ import CCurl
 /// What a call takes to be sent, and gives back when that is done: calls are sent within milliseconds, and then wait for
 /// seconds.
 extension CurlEasy {
-    /// Whether there are buffers of 33 KiB to send from: libcurl's, and OpenSSL's, which makes another when the host's
-    /// tickets come.
-    func isOverTLS(_ call: Call) -> Bool {
-        !call.request.url.utf8.starts(with: "http:".utf8)
-    }
-
     /// Frees the buffers, where the request has been sent.
     func freeSendBuffers() {
         guard hasSent else { return }

@@ -112,7 +112,8 @@ final class CurlEasy: Timed {
     func begin(_ call: Call, lane: Int, _ rule: ConnectionRule) {
         self.call = call
         bodySize = options.apply(call, to: pointer)
-        hasSendBuffers = isOverTLS(call) && bodySize > 0
+        // 33 KiB: libcurl's, and OpenSSL's, which makes another when the host's tickets come.
+        hasSendBuffers = call.isEncrypted && bodySize > 0
         self.lane = lane
         setAddress(call.request.url)
         setFields(of: call.request)

@@ -1,8 +1,8 @@
 /// How a client treats its connections.
 package struct HTTPClientConfiguration: Sendable, Hashable {
     /// Idle connections that each thread keeps for later calls, to all hosts together; the oldest is closed when there are
-    /// more. Past 256 calls at once, 256 more are kept for each 256 of them, until a second after the last has ended.
-    /// 256 by default: as many as a model API gets calls at once before its breaker holds them back.
+    /// more. Past as many calls at once, as many more are kept as there were calls, until a second after the last has ended.
+    /// 256 by default, and as many over TLS: as many as a model API gets calls at once before its breaker holds them back.
     package var keptConnections = 256
 
     /// Whether ``HTTPClient/send(_:)`` may speak HTTP/2 over TLS; `true` by default. Calls of one host share a
