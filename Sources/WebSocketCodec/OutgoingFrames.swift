@@ -24,7 +24,7 @@ package struct OutgoingFrames {
     package var isEmpty: Bool { mutating get { bytes == nil && waitingPong == nil } }
 
     /// Bytes of them.
-    package var count: Int { (bytes?.readableBytes ?? 0) + (longText?.utf8.count ?? 0) }
+    package var count: Int { mutating get { (bytes?.readableBytes ?? 0) + (longText?.utf8.count ?? 0) } }
 
     /// Whether a pong waits for the client to take what is before it.
     package var holdsPong: Bool { waitingPong != nil }

@@ -14,7 +14,8 @@ struct OutgoingFramesTests {
             frames.text(text)
             WebSocketEncoder.text(text, into: &expected)
         }
-        #expect(frames.count == expected.readableBytes)
+        let count = frames.count
+        #expect(count == expected.readableBytes)
         let leaving = try leaving(of: &frames)
         #expect(leaving.hasLongText && leaving.count == expected.readableBytes)
         #expect(leaving.joined == expected)

@@ -8,6 +8,13 @@ package final class LoopConnections {
     let metrics: HostMetrics
     // Touched on the event loop alone; see Conversation.
     @exclusivity(unchecked) private var unflushed: [any GatheringConnection] = []
+    /// WebSockets that have answered what they have just read.
+    @exclusivity(unchecked) private var answered: [any GatheringConnection] = []
+    private var willFlush = false
+    private var isFlushing = false
+    /// So many answers are sent together. What was touched to make them is then still in the processor's cache, which it is
+    /// not where a thousand connections are read before the first is sent to.
+    private static let flushed = 16
     private var webSockets: [ObjectIdentifier: any WebSocketConnection] = [:]
     /// Messages that came by HTTP, and conversations that go on without their clients.
     private var unfinished: [ObjectIdentifier: any UnfinishedWork] = [:]
@@ -127,7 +134,18 @@ package final class LoopConnections {
     /// first of several finds the others, too.
     func flushSoon(_ connection: some GatheringConnection) {
         unflushed.append(connection)
-        guard unflushed.count == 1 else { return }
+        flushLater()
+    }
+
+    /// Flushes a WebSocket's answers after a few other connections that can be read have been.
+    func flushAnswers(of connection: some GatheringConnection) {
+        answered.append(connection)
+        if answered.count >= LoopConnections.flushed { flushAnswered() } else { flushLater() }
+    }
+
+    private func flushLater() {
+        guard !willFlush else { return }
+        willFlush = true
         let loop = NIOLoopBound(self, eventLoop: executor.eventLoop)
         executor.eventLoop.execute { loop.value.flush() }
     }
@@ -138,9 +156,22 @@ package final class LoopConnections {
     func resumeLater(_ connection: some TurnTaker, offends: Bool) { (offends ? offenders : busy).add(connection) }
 
     private func flush() {
+        willFlush = false
+        flushAnswered()
         let connections = unflushed
         unflushed.removeAll(keepingCapacity: true)
         for connection in connections { connection.flush() }
+    }
+
+    private func flushAnswered() {
+        guard !isFlushing else { return }
+        isFlushing = true
+        let count = answered.count
+        // By their indices: a copy would be made for each few.
+        for index in 0..<count { answered[index].flush() }
+        answered.removeFirst(count)
+        isFlushing = false
+        if !answered.isEmpty { flushLater() }
     }
 
     /// Lets everything that was begun end. Who takes nothing of its answer is not waited for longer than a quarter of the
