@@ -21,11 +21,11 @@
     each(natsConnection_Publish) each(natsConnection_QueueSubscribe) each(natsConnection_Subscribe) each(natsMsgHeader_Get) each(natsMsgHeader_Set) \
     each(natsMsg_Create) each(natsMsg_Destroy) each(natsMsg_GetData) each(natsMsg_GetDataLength) each(natsMsg_GetReply) \
     each(natsMsg_GetSubject) each(natsOptions_Create) each(natsOptions_Destroy) each(natsOptions_LoadCATrustedCertificates) \
-    each(natsOptions_LoadCertificatesChain) each(natsOptions_SetClosedCB) each(natsOptions_SetDisconnectedCB) \
+    each(natsOptions_LoadCertificatesChain) each(natsOptions_SetAllowReconnect) each(natsOptions_SetClosedCB) each(natsOptions_SetDisconnectedCB) \
     each(natsOptions_SetErrorHandler) each(natsOptions_SetEventLoop) each(natsOptions_SetMaxPingsOut) \
     each(natsOptions_SetMaxReconnect) each(natsOptions_SetName) each(natsOptions_SetPingInterval) \
     each(natsOptions_SetReconnectBufSize) each(natsOptions_SetReconnectJitter) each(natsOptions_SetReconnectWait) \
-    each(natsOptions_SetReconnectedCB) each(natsOptions_SetRetryOnFailedConnect) each(natsOptions_SetSecure) \
+    each(natsOptions_SetRetryOnFailedConnect) each(natsOptions_SetSecure) \
     each(natsOptions_SetSendAsap) each(natsOptions_SetServers) each(natsOptions_SetTimeout) \
     each(natsOptions_SetUserCredentialsFromFiles) each(natsOptions_UseGlobalMessageDelivery) each(natsStatus_GetText) each(natsSubscription_Destroy) \
     each(natsSubscription_SetOnCompleteCB) each(natsSubscription_SetPendingLimits) each(natsSubscription_Unsubscribe) \
@@ -220,13 +220,16 @@ static natsStatus configure(natsOptions *to, const struct stagecoach_nats_option
     THEN(natsOptions_SetTimeout(to, from->connect_milliseconds));
     THEN(natsOptions_SetPingInterval(to, from->ping_milliseconds));
     THEN(natsOptions_SetMaxPingsOut(to, from->pings_unanswered));
+    // With an event loop of the caller's the library goes on reading a new connection as the rest of the message in which the one
+    // before has ended (3.4 to 3.9). So one that is lost is closed, and the caller opens another.
+    THEN(natsOptions_SetAllowReconnect(to, false));
+    // Until there is a first one.
     THEN(natsOptions_SetMaxReconnect(to, -1));
     THEN(natsOptions_SetReconnectWait(to, from->reconnect_milliseconds));
     THEN(natsOptions_SetReconnectJitter(to, from->reconnect_jitter_milliseconds, from->reconnect_jitter_milliseconds));
     // What is published while it is away fails, instead of arriving when nobody waits for it any more.
     THEN(natsOptions_SetReconnectBufSize(to, 0));
     THEN(natsOptions_SetRetryOnFailedConnect(to, true, on_connected, self));
-    THEN(natsOptions_SetReconnectedCB(to, on_connected, self));
     THEN(natsOptions_SetDisconnectedCB(to, on_disconnected, self));
     THEN(natsOptions_SetClosedCB(to, on_closed, self));
     THEN(natsOptions_SetErrorHandler(to, on_error, self));

@@ -70,7 +70,8 @@ final class LoopPublisher: ConnectionWorker, LoopPart, @unchecked Sendable {
     /// Whether what is published now is to go this way. What was published the other way has been answered then, and the reverse,
     /// so that nothing is overtaken.
     var isReady: Bool {
-        guard open != nil, isConnected else {
+        // The loop hears a moment late that the connection is lost.
+        guard open != nil, isConnected, connection.isConnected else {
             isInUse = false
             return false
         }
@@ -170,6 +171,8 @@ final class LoopPublisher: ConnectionWorker, LoopPart, @unchecked Sendable {
         var relay = open.relay
         _ = stagecoach_relay_rung(&relay)
         stagecoach_nats_wait(open.handle.pointer, 0)
+        // What the library answers to a ping.
+        stagecoach_nats_write(open.handle.pointer)
         if connection.isEnding { return end() }
         guard stagecoach_relay_arm(&relay, 1) != 0 else { return }
         _ = loop.execute(after: .milliseconds(1)) { self.lookAround() }

@@ -32,18 +32,25 @@ extension NATSConnection {
 
     private func run() {
         defer { state.withLock { $0.worker.take() }?.hasEnded() }
+        var begun = NATSConnection.now
         guard let handle = open() else { return }
         work(on: handle)
-        // The library closes a connection that is refused again and again: who is let in may change.
+        // Another takes the place of one that is lost. One that is refused again and again is lost, too: who is let in may change.
         while !state.withLock(\.isClosing) {
-            usleep(NATSConnection.pause + UInt32.random(in: 0..<NATSConnection.pause))
+            let hasLasted = NATSConnection.now > begun + NATSConnection.lasting
+            usleep(hasLasted ? .random(in: 0..<NATSConnection.spread) : .random(in: NATSConnection.pauses))
             if state.withLock(\.isClosing) { return }
+            begun = NATSConnection.now
             if let handle = open(isFirst: false) { work(on: handle) }
         }
     }
 
-    /// How many microseconds pass at least before another connection is made.
-    private static let pause: UInt32 = 500_000
+    /// After how many milliseconds the loss of a connection is no refusal.
+    private static let lasting: UInt64 = 2_000
+    /// Over how many microseconds those who have lost one server come to another.
+    private static let spread: UInt32 = 200_000
+    /// How many pass before another is made in place of one that has not lasted.
+    private static let pauses: Range<UInt32> = 500_000..<1_000_000
 
     private func work(on handle: Handle) {
         var local = Local()

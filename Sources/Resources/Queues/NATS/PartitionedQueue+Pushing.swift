@@ -56,14 +56,14 @@ extension PartitionedQueue {
                 .tooLong, "The message is too large for the queue",
                 detail: "\(bytes) bytes; NATS takes \(limit) (max_payload)")
         case .closed: return .closed
-        case .notConnected:
+        case .notConnected where !connection.isConnected:
             if await connection.waitUntilConnected(within: PartitionedQueue.reconnection) { return nil }
             return .full
         case .api(JetStream.Code.streamStoreFailed, _, _):
             state.withLock { $0.isFull = true }
             return .full
-        case .timeout, .noResponders, .api, .library:
-            // The stream may have been removed: that is looked at soon.
+        case .notConnected, .timeout, .noResponders, .api, .library:
+            // More may wait for the server than the connection keeps. Or the stream was removed: that is looked at soon.
             let isReady = state.withLock { state in
                 state.nextPoll = .now
                 return state.isReady
