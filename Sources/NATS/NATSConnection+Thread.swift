@@ -55,10 +55,7 @@ extension NATSConnection {
     private func work(on handle: Handle) {
         var local = Local()
         let replies = subscribe(handle, to: "\(inbox)*", group: nil) { [weak self] in self?.take($0) }
-        guard let replies else {
-            stagecoach_nats_close(handle.pointer)
-            return
-        }
+        guard let replies else { return close(handle) }
         state.withLock { state in
             state.handle = handle
             state.subscriptionChanges = Array(state.subscriptions.values)
@@ -84,7 +81,14 @@ extension NATSConnection {
             stagecoach_nats_wait(handle.pointer, 50)
         }
         state.withLock { $0.handle = nil }
+        close(handle)
+    }
+
+    /// Closes it, and waits for the library's last word: it comes on another thread, and is not to be taken for one of the next
+    /// connection's.
+    private func close(_ handle: Handle) {
         stagecoach_nats_close(handle.pointer)
+        while !isEnding { usleep(1_000) }
     }
 
     /// Whether who works on it is to end, as it is to be closed, or made anew.
