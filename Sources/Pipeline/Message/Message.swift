@@ -31,8 +31,8 @@ public struct Message: Sendable {
     }
 
     // Apart, as copying what may be missing costs four times as much.
-    private var way: any Reply = NoReply()
-    private var hasReply = false
+    private var way: any Reply
+    private var hasReply: Bool
 
     package private(set) var fields: [Field: JSONValue] = [:]
 
@@ -54,7 +54,8 @@ public struct Message: Sendable {
         self.clientID = clientID
         self.prompt = prompt
         self.metadata = metadata
-        self.reply = reply
+        hasReply = reply != nil
+        way = reply ?? NoReply()
     }
 
     /// A message that was received earlier.
@@ -68,6 +69,7 @@ public struct Message: Sendable {
         self.clientID = clientID
         self.prompt = prompt
         self.metadata = metadata
+        (way, hasReply) = (NoReply(), false)
     }
 
     /// A message whose client waits for the answer.
@@ -81,8 +83,7 @@ public struct Message: Sendable {
         self.clientID = clientID
         self.prompt = prompt
         self.metadata = metadata
-        self.way = way
-        hasReply = true
+        (self.way, hasReply) = (way, true)
     }
 
     /// Answers it, where somebody waits.
