@@ -63,13 +63,10 @@ public struct Message: Sendable {
         id: UniqueID, receivedAt: Timestamp, session: Session, clientID: String?, prompt: String,
         metadata: [String: JSONValue] = [:]
     ) {
-        self.id = id
-        self.receivedAt = receivedAt
-        self.session = session
-        self.clientID = clientID
-        self.prompt = prompt
-        self.metadata = metadata
-        (way, hasReply) = (NoReply(), false)
+        self.init(
+            id: id, receivedAt: receivedAt, session: session, clientID: clientID, prompt: prompt, metadata: metadata,
+            answeredBy: NoReply())
+        hasReply = false
     }
 
     /// A message whose client waits for the answer.
