@@ -20,6 +20,7 @@ package struct JetStream: Sendable {
         package static let streamStoreFailed = 10_077
         package static let messageNotFound = 10_037
         package static let notUnique = 10_100
+        package static let duplicateInProcess = 10_158
     }
 
     /// Calls the interface: `STREAM.INFO.orders`.
@@ -206,16 +207,21 @@ package struct PublishAcknowledgement: Sendable, Equatable {
     /// Whether it was there already.
     package let isDuplicate: Bool
 
-    /// - Throws: The error that the answer is.
+    /// - Throws: The error that the answer is. A message whose first copy the servers have not agreed on is not in the stream:
+    ///   NATS 2.11 says so with an error, NATS 2.10 with a duplicate whose number is 0.
     init(of message: NATSMessage) throws(NATSError) {
         if let plain = message.withPayload(PublishAcknowledgement.init(plain:)) {
             self = plain
         } else {
             self.init(try JetStream.members(of: message))
         }
+        if isDuplicate && sequence == 0 {
+            throw .api(
+                code: JetStream.Code.duplicateInProcess, status: 409, description: "duplicate message id is in process")
+        }
     }
 
-    init(_ members: [String: JSONValue]) {
+    private init(_ members: [String: JSONValue]) {
         stream = members["stream"]?.string ?? ""
         sequence = UInt64(clamping: members["seq"]?.whole ?? 0)
         isDuplicate = members["duplicate"] == .bool(true)

@@ -36,6 +36,14 @@ package enum NATSError: Error, Sendable, Equatable, CustomStringConvertible {
             ? .notConnected : .library(String(cString: stagecoach_nats_status(status)))
     }
 
+    /// Whether what was asked may have been done nevertheless.
+    package var leavesOpen: Bool {
+        switch self {
+        case .notConnected, .timeout, .library: true
+        case .noResponders, .closed, .tooLarge, .api: false
+        }
+    }
+
     /// Whether the same may work in a moment.
     package var isTransient: Bool {
         switch self {

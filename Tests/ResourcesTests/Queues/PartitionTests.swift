@@ -124,10 +124,14 @@ struct PartitionTests {
     @Test("knows what was finished last, and not another message that has its number after the stream was made anew")
     func recent() {
         var finished = RecentlyFinished(limit: 3)
-        let (id, other) = (UniqueID.random(), UniqueID.random())
-        for number: Int64 in [1, 2, 2, 3, 4] { finished.insert(number, id) }
-        #expect(!finished.contains(1, id) && finished.contains(2, id) && finished.contains(4, id))
-        #expect(!finished.contains(4, other))
+        let ids = (0..<5).map { _ in UniqueID.random() }
+        for number in [0, 1, 1, 2, 3] { finished.insert(Int64(number), ids[number]) }
+        #expect(!finished.contains(0, ids[0]) && finished.contains(1, ids[1]) && finished.contains(3, ids[3]))
+        #expect(!finished.contains(3, ids[4]) && !finished.contains(4, ids[3]))
+        finished.insert(9, ids[1])
+        #expect(finished.ticket(of: ids[1]) == 9, "the number under which it came again")
+        finished.insert(4, ids[4])
+        #expect(finished.contains(9, ids[1]), "which is not the one that is forgotten")
     }
 
     @Test("keeps of what was handed over the latest, by bytes as well as by number")

@@ -183,7 +183,7 @@ final class NATSLink: Sendable {
         }
         let servers = NATSAddresses.shown(settings.servers)
         let queue = PartitionedQueue(
-            JetStream(connection), stream: stream.name, label: label, options: options,
+            JetStream(connection), stream: stream, label: label, options: options,
             location: "the stream '\(stream.name)' at \(servers)", logger: logger,
             attempts: hosts?.values("attempts", keptFor: NATSLink.attempts)
         ) { [weak self] in self?.isStillThere($0) ?? false }

@@ -130,6 +130,7 @@ private final class NATSValues: SharedValues {
             return taken.isDuplicate ? nil : taken.sequence
         } catch {
             if case .api(JetStream.Code.wrongLastSequence, _, _) = error { return nil }
+            if case .api(JetStream.Code.duplicateInProcess, _, _) = error { return nil }
             isThere.store(false, ordering: .relaxed)
             throw .away
         }

@@ -28,6 +28,9 @@ extension PartitionedQueue {
             state.partitions[partition].requested = max(0, state.partitions[partition].requested - 1)
             if delivery.deliveries > 1 { state.counts.redeliveries += 1 }
             if let content, state.finished.contains(ticket, content.id) { return (.acknowledge(.done), false) }
+            if let content, state.knows(content.id, besides: ticket), isAgain(message, content.id) {
+                return (.acknowledge(.done), false)
+            }
             if let known = state.taken[ticket] {
                 // It is being worked on, and what was to acknowledge it is of no use any more. Another message under its number,
                 // of a stream that was made anew, waits until it has ended, and so does what follows.

@@ -23,7 +23,9 @@ extension PartitionedQueue {
     /// - Parameter copy: What makes its id another than that of the same message before.
     private func push(_ message: Message, copy: String) async throws(PipelineError) -> Queue.PushOutcome {
         if isAtCapacity { return .full }
-        let (isClosed, isReady) = state.withLock { ($0.isClosed, $0.isReady) }
+        var (isClosed, isReady, isUnanswered) = state.withLock {
+            ($0.isClosed, $0.isReady, $0.unanswered.contains(message.id))
+        }
         if isClosed { return .closed }
         guard isReady, connection.isConnected else { return .full }
         let record = Message.Record(message)
@@ -36,17 +38,22 @@ extension PartitionedQueue {
         let start = ContinuousClock.now
         while true {
             do {
-                let acknowledgement = try await jetStream.publishUncancelled(payload, to: target, id: id)
+                let acknowledgement = try await jetStream.publishUncancelled(
+                    payload, to: target, id: isUnanswered ? PartitionedQueue.again(id) : id)
                 accepted(kept, of: payload.count, as: acknowledgement, after: .now - start)
                 return .accepted
             } catch {
-                if let outcome = try await outcome(of: error, since: start) { return outcome }
+                if isReplicated, error.leavesOpen { isUnanswered = true }
+                if let outcome = try await outcome(of: error, since: start) {
+                    if isUnanswered { state.withLock { $0.keepUnanswered(message.id) } }
+                    return outcome
+                }
             }
         }
     }
 
-    /// What a failure to publish means; `nil` where it is to be tried again. The message may be in the stream: it has the same
-    /// id when it is tried again, here or by who waits for room.
+    /// What a failure to publish means; `nil` where it is to be tried again, here or by who waits for room. The message may be in
+    /// the stream.
     private func outcome(
         of error: NATSError, since start: ContinuousClock.Instant
     ) async throws(PipelineError) -> Queue.PushOutcome? {
@@ -86,6 +93,7 @@ extension PartitionedQueue {
         let producers = state.withLock { state in
             let wasFull = state.isFull
             state.isFull = false
+            if !state.unanswered.isEmpty { state.unanswered.remove(id) }
             if !answer.isDuplicate { state.pushed += 1 }
             state.lastChange = .now
             state.counts.acknowledgements += 1

@@ -20,10 +20,14 @@ final class PartitionedQueue: SharedMessageQueue {
     struct State {
         var partitions = [Partition](repeating: Partition(), count: Partition.count)
         var taken: [Int64: Taken] = [:]
+        /// The numbers of these, by their ids.
+        var ticketsHere: [UniqueID: Int64] = [:]
         /// What was finished lately: it may come again where its acknowledgement was lost.
         var finished = RecentlyFinished(limit: 20_000)
         var givenBack = GivenBack()
         var attempts = Attempts()
+        /// What was published without an answer, and may be in the stream.
+        var unanswered: Set<UniqueID> = []
         /// What writes down ``attempts``.
         var keeping: Task<Void, Never>?
         /// What this process has handed over and not finished itself, for the history of its sessions.
@@ -72,6 +76,8 @@ final class PartitionedQueue: SharedMessageQueue {
     /// What this worker is called among those of the step.
     let worker: String
     let isWorkedOn: Bool
+    /// Whether several servers keep the stream.
+    let isReplicated: Bool
     let location: String?
     let memory: MemoryQueue
     let logger: Logger
@@ -93,13 +99,13 @@ final class PartitionedQueue: SharedMessageQueue {
     var connection: NATSConnection { jetStream.connection }
 
     init(
-        _ jetStream: JetStream, stream: String, label: String, options: Queue.Options, location: String, logger: Logger,
-        attempts: (any SharedValues)?,
-        isStillThere: @escaping @Sendable (StreamInfo?) -> Bool
+        _ jetStream: JetStream, stream: StreamConfiguration, label: String, options: Queue.Options, location: String,
+        logger: Logger, attempts: (any SharedValues)?, isStillThere: @escaping @Sendable (StreamInfo?) -> Bool
     ) {
         (self.isStillThere, attemptValues) = (isStillThere, attempts)
-        (self.jetStream, self.stream, self.location) = (jetStream, stream, location)
-        pipelineSubject = "\(stream).\(SharedName.escaped(options.pipeline))"
+        (self.jetStream, self.stream, self.location) = (jetStream, stream.name, location)
+        isReplicated = stream.replicas > 1
+        pipelineSubject = "\(stream.name).\(SharedName.escaped(options.pipeline))"
         let subject = "\(pipelineSubject).\(SharedName.escaped(label))"
         self.subject = subject
         targets = (0..<Partition.count).map { "\(subject).\($0)" }
@@ -239,6 +245,7 @@ extension PartitionedQueue.State {
     /// A message came of a partition.
     mutating func add(_ message: PartitionedQueue.Taken, as ticket: Int64) {
         taken[ticket] = message
+        ticketsHere[message.id] = ticket
         partitions[message.partition].here += 1
         partitions[message.partition].leftSince = nil
     }
@@ -246,6 +253,7 @@ extension PartitionedQueue.State {
     /// A message is here no longer.
     mutating func remove(_ ticket: Int64) -> PartitionedQueue.Taken? {
         guard let message = taken.removeValue(forKey: ticket) else { return nil }
+        if ticketsHere[message.id] == ticket { ticketsHere[message.id] = nil }
         partitions[message.partition].here -= 1
         if !attempts.isEmpty { attempts.gone(ticket, of: message.partition) }
         return message
