@@ -4,10 +4,10 @@ import NIOCore
 /// costs as much as filling it, and the last one used is still in the processor's cache.
 package final class FrameBuffers {
     /// As many connections as are likely to have frames in one turn, and what theirs are likely to take.
-    private static let most = 64
-    private static let largest = 4 << 10
+    static let most = 64
+    static let largest = 4 << 10
 
-    private var free: [ByteBuffer] = []
+    private(set) var free: [ByteBuffer] = []
 
     package init() {}
 

@@ -60,6 +60,24 @@ struct OutgoingFramesTests {
         }
     }
 
+    @Test("are left for others up to a bound, and large ones are not")
+    func bound() throws {
+        let buffers = FrameBuffers()
+        var left: [LeavingFrames] = []
+        for _ in 0..<2 * FrameBuffers.most {
+            var frames = OutgoingFrames(compression: nil, buffers: buffers)
+            frames.text("small")
+            left.append(try leaving(of: &frames))
+        }
+        for index in left.indices { buffers.put(&left[index]) }
+        #expect(buffers.free.count == FrameBuffers.most)
+        var frames = OutgoingFrames(compression: nil, buffers: buffers)
+        frames.text(String(repeating: "x", count: FrameBuffers.largest + 1))
+        var large = try leaving(of: &frames)
+        buffers.put(&large)
+        #expect(buffers.free.count == FrameBuffers.most - 1, "one was taken, and is too large now")
+    }
+
     private func leaving(of frames: inout OutgoingFrames) throws -> LeavingFrames {
         let leaving = frames.take()
         return try #require(leaving)

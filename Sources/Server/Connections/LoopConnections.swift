@@ -15,6 +15,8 @@ package final class LoopConnections {
     /// So many answers are sent together. What was touched to make them is then still in the processor's cache, which it is
     /// not where a thousand connections are read before the first is sent to.
     private static let flushed = 16
+    /// Bytes of one connection that are gathered for its flush; past that it leaves at once.
+    static let maxGathered = 16 << 10
     private var webSockets: [ObjectIdentifier: any WebSocketConnection] = [:]
     /// Messages that came by HTTP, and conversations that go on without their clients.
     private var unfinished: [ObjectIdentifier: any UnfinishedWork] = [:]

@@ -32,8 +32,6 @@ final class HTTPExchange: ConversationClient, UnfinishedWork, GatheringConnectio
     private var spoke = NIODeadline.uptimeNanoseconds(0)
     private var nextLook: Scheduled<Void>?
 
-    /// Bytes of events that are gathered before they leave.
-    private static let maxGathered = 16 << 10
     /// How long an event stream's header waits for something to say: proxies give up on a server without one.
     private static let headerDelay = TimeAmount.seconds(10)
     /// How long an event stream is silent; then it has a comment.
@@ -190,7 +188,7 @@ final class HTTPExchange: ConversationClient, UnfinishedWork, GatheringConnectio
         gathered.append(contentsOf: text.utf8)
         gathered.append(contentsOf: "\n\n\r\n".utf8)
         // What never ends has its flush, which shows whether the client takes it.
-        if gathered.count > Self.maxGathered { flush() } else if isFirst { loop.flushSoon(self) }
+        if gathered.count > LoopConnections.maxGathered { flush() } else if isFirst { loop.flushSoon(self) }
         return true
     }
 

@@ -14,8 +14,6 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
 
     /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
     private static let share = 32
-    /// Bytes of frames that are gathered before they leave.
-    private static let maxGathered = 16 << 10
     /// What a frame counts besides that comes too soon: its client is told so, and then waits with others like it.
     private static let refusalSize = 4
 
@@ -122,7 +120,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     package func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         // A long answer leaves before the next one takes its memory's turn in the processor's cache.
-        if frames.count > Self.maxGathered { flush() } else if !frames.isEmpty { loop.flushAnswers(of: self) }
+        if frames.count > LoopConnections.maxGathered { flush() } else if !frames.isEmpty { loop.flushAnswers(of: self) }
         // Otherwise the channel asks for it by way of all handlers: a tenth of what a message takes.
         if let socket, mayRead, !closing.hasSentClose { socket.read() }
     }
@@ -271,7 +269,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         frames.text(text)
         guard !isReading, !isDecoding else { return }
         // What never ends has its flush, which shows whether the client takes it.
-        if frames.count > Self.maxGathered { flush() } else if isFirst { loop.flushSoon(self) }
+        if frames.count > LoopConnections.maxGathered { flush() } else if isFirst { loop.flushSoon(self) }
     }
 
     package func write(binary: ByteBuffer) {
