@@ -151,6 +151,7 @@ class Check:
         codes = count_codes(clients, fault.begun, fault.ended)
         others = {code: count for code, count in codes.items() if code != "stopping"}
         late = stored - fault.begun
+        say(f"{fault.name}: {silence:.1f} s without an answer, rows complete after {late:.1f} s")
         self.seen[fault.name].append((back - fault.begun, silence, late, stopping, sum(others.values())))
         if not goes_on or silence > fault.allowed * PATIENCE:
             self.wrong.append(f"{fault.name}: {silence:.1f} s without an answer, more than {fault.allowed} s")
