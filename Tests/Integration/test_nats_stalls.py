@@ -4,6 +4,7 @@ and the host goes on with the rest."""
 import concurrent.futures
 import contextlib
 import json
+import os
 import socket
 import threading
 import time
@@ -13,14 +14,16 @@ from conftest import DEADLINE, receive_json, say, wait_until
 from natsserver import free_port
 from test_nats import SHARED
 
-# Together more than the host keeps for a server that does not read (16 MiB for a connection), and than the sockets' buffers.
-CLIENTS, SIZE = 64, 400_000
+# Together more than an event loop keeps for a server that does not read (16 MiB), and than the sockets' buffers.
+CLIENTS, SIZE = 80, 400_000
 LARGE = SHARED.replace("pipeline: chat", f"pipeline: chat\nhost: {{limits: {{message: {SIZE + 1_000}B}}}}").replace(
     "64MiB", "256MiB")
 
 
 def test_a_host_answers_others_while_more_waits_for_nats_than_it_keeps(serve, nats):
-    host = serve(LARGE, env={"NATS_URL": nats.url})
+    # With one processor it has one event loop.
+    one = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
+    host = serve(LARGE, env={"NATS_URL": nats.url}, prefix=one)
     prompt = json.dumps({"prompt": "x" * SIZE})
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(host.connect(max_size=None)) for _ in range(CLIENTS)]
