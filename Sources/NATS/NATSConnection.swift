@@ -113,28 +113,29 @@ package final class NATSConnection: Sendable {
         return UInt64(subject.dropFirst(inbox.utf8.count + 2).prefix { $0 != "." })
     }
 
-    /// Waits until there is a connection.
+    /// Waits until there is a connection, or no longer.
     ///
-    /// - Parameter limit: How long.
     /// - Returns: Whether there is one.
     package func waitUntilConnected(within limit: Duration) async -> Bool {
         let token: UInt64 = state.withLock { state in
             state.lastToken += 1
             return state.lastToken
         }
-        let timer = Task {
-            try? await Task.sleep(for: limit)
-            state.withLock { $0.connects.removeValue(forKey: token) }?.resume()
-        }
+        var timer: Task<Void, Never>?
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
                 if state.isConnected || state.isClosing { return true }
                 state.connects[token] = continuation
                 return false
             }
-            if isOver { continuation.resume() }
+            if isOver { return continuation.resume() }
+            // Not before somebody waits: one that is over by then, where the machine is busy, wakes nobody.
+            timer = Task {
+                try? await Task.sleep(for: limit)
+                state.withLock { $0.connects.removeValue(forKey: token) }?.resume()
+            }
         }
-        timer.cancel()
+        timer?.cancel()
         return isConnected
     }
 

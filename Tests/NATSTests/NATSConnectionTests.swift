@@ -14,6 +14,26 @@ struct NATSConnectionTests {
         try await body(connection, server)
     }
 
+    private final class Count: Sendable {
+        private let state = Atomic<Int>(0)
+        var value: Int { state.load(ordering: .relaxed) }
+        func add() { state.add(1, ordering: .relaxed) }
+    }
+
+    @Test func `A connection that does not come is waited for no longer than is said`() async throws {
+        let connection = try NATSConnection.shared(NATSSettings(servers: ["nats://127.0.0.1:1"]))
+        defer { connection.close() }
+        let ended = Count()
+        for _ in 0..<16 {
+            Task {
+                for _ in 0..<2_000 where await !connection.waitUntilConnected(within: .zero) {}
+                ended.add()
+            }
+        }
+        for _ in 0..<10_000 where ended.value < 16 { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(ended.value == 16)
+    }
+
     @Test func `What is asked is answered by who listens, headers and all`() async throws {
         try await connected { connection, _ in
             let observation = connection.subscribe(to: "echo.*") { message in

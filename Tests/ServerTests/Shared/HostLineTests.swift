@@ -188,6 +188,26 @@ struct HostLineTests {
         }
     }
 
+    private final class Count: Sendable {
+        private let state = Atomic<Int>(0)
+        var value: Int { state.load(ordering: .relaxed) }
+        func add() { state.add(1, ordering: .relaxed) }
+    }
+
+    @Test("is waited for no longer than is said, also by who gets a processor only after that")
+    func late() async throws {
+        let ended = Count()
+        for _ in 0..<16 {
+            Task {
+                let race = FirstAnswer<Int>()
+                for _ in 0..<2_000 where await race.answer(within: .zero) == nil {}
+                ended.add()
+            }
+        }
+        for _ in 0..<10_000 where ended.value < 16 { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(ended.value == 16)
+    }
+
     @Test("takes a bounded room while parts of it are missing")
     func partsBound() {
         let joiner = HostParts.Joiner(upTo: 10_000)

@@ -54,19 +54,21 @@ extension PartitionedQueue {
 
     func waitUntilWorking(within limit: Duration) async -> Bool {
         let ticket = tickets.add(1, ordering: .relaxed).newValue
-        let timer = Task {
-            try? await Task.sleep(for: limit)
-            state.withLock { $0.workingWaits.removeValue(forKey: ticket) }?.resume()
-        }
+        var timer: Task<Void, Never>?
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
                 if state.hasShare || state.isClosed { return true }
                 state.workingWaits[ticket] = continuation
                 return false
             }
-            if isOver { continuation.resume() }
+            if isOver { return continuation.resume() }
+            // Not before somebody waits: one that is over by then, where the machine is busy, wakes nobody.
+            timer = Task {
+                try? await Task.sleep(for: limit)
+                state.withLock { $0.workingWaits.removeValue(forKey: ticket) }?.resume()
+            }
         }
-        timer.cancel()
+        timer?.cancel()
         return state.withLock(\.hasShare)
     }
 
