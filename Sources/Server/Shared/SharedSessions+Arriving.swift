@@ -134,7 +134,9 @@ extension SharedSessions {
         for former in record.former.reversed() where former != host {
             if former.isEmpty {
                 guard let handed = await takeLeft(record, id) else { continue }
-                let known = RememberedAnswers.OfSession(handed.answers, of: id, pipeline: name)
+                var known = RememberedAnswers.OfSession(handed.answers, of: id, pipeline: name)
+                // Of what was worked on nobody hears any more: asked again it is new.
+                known.work = []
                 let source = Source(host: "", number: line.nextNumber(), handed: handed, known: known)
                 return end(record.open, in: put(comer, revision: revision, handed, sources + [source]), record.format)
             }

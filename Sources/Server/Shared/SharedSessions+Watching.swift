@@ -90,8 +90,9 @@ extension SharedSessions {
 
     private func end(_ session: RetainedSession, at host: String, _ others: [String?] = []) {
         guard let lost = session.shared?.lose(host, others) else { return }
-        for id in lost.open { session.deliver(.error(.stopping, clientID: id, in: lost.format)) }
+        // First, as a client may ask again at once: a message that were still worked on would get no answer then.
         for key in lost.keys { answers.end(key, .failed, for: .zero) }
+        for id in lost.open { session.deliver(.error(.stopping, clientID: id, in: lost.format)) }
         session.shared?.changed()
     }
 
@@ -161,7 +162,10 @@ extension SharedSessions {
         sessions.remove(session, key, freed: freed)
         var handed = HandedSession()
         (handed.sequence, handed.frames, handed.isText) = (sequence, frames, left.isText)
-        handed.answers = left.known.json
+        var known = left.known
+        // What goes on meanwhile is told nobody: asked again it is new.
+        known.work = []
+        handed.answers = known.json
         var record = SessionRecord(host: "", userID: session.userID)
         (record.sequence, record.isText) = (sequence, left.isText)
         record.expires = Timestamp(
