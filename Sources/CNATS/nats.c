@@ -366,8 +366,16 @@ int stagecoach_nats_publish(struct stagecoach_nats *self, const char *subject, c
     return status;
 }
 
-int stagecoach_nats_publish_once(struct stagecoach_nats *self, const char *subject, const char *reply, const char *id,
+int stagecoach_nats_publish_once(struct stagecoach_nats *self, const char *subject, unsigned long long token, const char *id,
                                  const void *data, int length) {
+    char reply[128], digits[20];
+    size_t begin = self->inbox_length, count = 0;
+    if (begin + sizeof digits >= sizeof reply) return NATS_INVALID_ARG;
+    do digits[count++] = (char)('0' + token % 10);
+    while (token /= 10);
+    memcpy(reply, self->inbox, begin);
+    while (count) reply[begin++] = digits[--count];
+    reply[begin] = 0;
     natsMsg *message = NULL;
     natsStatus status = library.natsMsg_Create(&message, subject, reply, data, length);
     if (status == NATS_OK) status = library.natsMsgHeader_Set(message, "Nats-Msg-Id", id);

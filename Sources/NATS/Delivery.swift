@@ -20,8 +20,6 @@ package struct Delivery: Sendable {
 
     /// Where acknowledgements go.
     package let acknowledgementSubject: String
-    /// The consumer that delivered it.
-    package let consumer: String
     /// Its number in the stream.
     package let sequence: UInt64
     /// How often this consumer has delivered it, this time included.
@@ -29,18 +27,47 @@ package struct Delivery: Sendable {
     /// How many messages wait behind it.
     package let pending: Int
 
-    /// Whose consumer that is: what stands before the number at the end of its name.
-    var worker: String {
-        guard let end = consumer.utf8.lastIndex(of: UInt8(ascii: "_")) else { return "" }
-        let rest = consumer.utf8[..<end]
-        let begin = rest.lastIndex(of: UInt8(ascii: "_")).map { rest.index(after: $0) } ?? rest.startIndex
-        return String(decoding: rest[begin...], as: UTF8.self)
+    /// Where the consumer's name stands in the subject.
+    private let place: Range<Int>
+
+    /// The consumer that delivered it.
+    package var consumer: String { text(at: place) }
+
+    /// Whether that is a consumer, without making a text of its name.
+    package func isOf(_ consumer: String) -> Bool { isThere(consumer, at: place) }
+
+    /// Whether the consumer is this worker's: what stands before the number at the end of its name.
+    func isOf(worker: String) -> Bool {
+        let begin = place.upperBound
+        let found = acknowledgementSubject.utf8.withContiguousStorageIfAvailable { bytes -> Range<Int>? in
+            let mark = UInt8(ascii: "_")
+            guard let end = bytes[place].lastIndex(of: mark) else { return nil }
+            return (bytes[place.lowerBound..<end].lastIndex(of: mark).map { $0 + 1 } ?? place.lowerBound)..<end
+        }
+        return isThere(worker, at: (found ?? nil) ?? begin..<begin)
+    }
+
+    private func isThere(_ text: String, at place: Range<Int>) -> Bool {
+        guard text.utf8.count == place.count else { return false }
+        let isSame = text.utf8.withContiguousStorageIfAvailable { own in
+            acknowledgementSubject.utf8.withContiguousStorageIfAvailable { bytes in bytes[place].elementsEqual(own) }
+        }
+        return (isSame ?? nil) ?? (self.text(at: place) == text)
+    }
+
+    private func text(at place: Range<Int>) -> String {
+        String(decoding: acknowledgementSubject.utf8.dropFirst(place.lowerBound).prefix(place.count), as: UTF8.self)
     }
 
     /// What `$JS.ACK.STREAM.CONSUMER.DELIVERIES.SEQUENCE.SEQUENCE.TIME.PENDING` says; `nil` where the message is none of a
     /// consumer's. Where JetStream has a domain, this and the account stand before the stream.
     package init?(_ message: NATSMessage) {
-        guard let reply = message.reply, reply.utf8.starts(with: "$JS.ACK.".utf8) else { return nil }
+        guard let reply = message.reply else { return nil }
+        self.init(acknowledgedTo: reply)
+    }
+
+    init?(acknowledgedTo reply: String) {
+        guard reply.utf8.starts(with: "$JS.ACK.".utf8) else { return nil }
         var text = reply
         let parts = text.withUTF8 { bytes -> (consumer: Range<Int>, deliveries: Int, sequence: UInt64, pending: Int)? in
             // Where each of the parts begins; more than the server's would be of a later version, behind those that are known.
@@ -70,9 +97,8 @@ package struct Delivery: Sendable {
             )
         }
         guard let parts else { return nil }
-        acknowledgementSubject = reply
-        consumer = String(
-            decoding: reply.utf8.dropFirst(parts.consumer.lowerBound).prefix(parts.consumer.count), as: UTF8.self)
+        acknowledgementSubject = text
+        place = parts.consumer
         (deliveries, sequence, pending) = (parts.deliveries, parts.sequence, parts.pending)
     }
 }
@@ -81,7 +107,8 @@ extension NATSConnection {
     /// Says something of delivered messages, by the subjects of their acknowledgements.
     package func acknowledge(_ subjects: [String], _ word: Delivery.Acknowledgement) {
         let payload = word.payload
-        publishInTime(subjects.map { ($0, nil, payload) })
+        publishInTime(
+            subjects.map { Outgoing(subject: $0, reply: nil, replySubject: nil, headers: [], payload: payload) })
     }
 
     /// Says that a delivered message is done, which may have been said before, and waits until the server has counted it.
@@ -97,6 +124,11 @@ extension JetStream {
     /// within the time.
     package func pull(_ count: Int, of consumer: String, in stream: String, within limit: Duration, to inbox: String) {
         let body = "{\"batch\":\(count),\"expires\":\(Int(limit / .nanoseconds(1)))}"
-        connection.publishInTime([("$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)", inbox, Array(body.utf8))])
+        connection.publishInTime([
+            NATSConnection.Outgoing(
+                subject: "$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)", reply: nil, replySubject: inbox,
+                headers: [],
+                payload: Array(body.utf8))
+        ])
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 package import Pipeline
 
 /// What NATS keeps: streams, and the consumers that read them. Its interface is requests with JSON.
@@ -169,8 +170,8 @@ package struct JetStream: Sendable {
     /// seconds. It costs less, and still less on the thread of an event loop that works for others.
     package func publishUncancelled(
         _ payload: [UInt8], to subject: String, id: String
-    ) async throws(NATSError) -> PublishAcknowledgement {
-        let result = await withUnsafeContinuation {
+    ) async -> Result<PublishAcknowledgement, NATSError> {
+        await withUnsafeContinuation {
             (continuation: UnsafeContinuation<Result<PublishAcknowledgement, NATSError>, Never>) in
             let publisher = connection.publisher()
             if let publisher, publisher.isReady {
@@ -194,7 +195,6 @@ package struct JetStream: Sendable {
                 continuation.resume(returning: .failure(error))
             }
         }
-        return try result.get()
     }
 }
 
@@ -227,18 +227,20 @@ package struct PublishAcknowledgement: Sendable, Equatable {
         isDuplicate = members["duplicate"] == .bool(true)
     }
 
-    /// What most of them are, `{"stream":"NAME","seq":NUMBER}`, without reading JSON; `nil` for any other.
+    /// What most of them are, `{"stream":"NAME", "seq":NUMBER}` with the server's blank or without, without reading JSON; `nil` for
+    /// any other.
     init?(plain text: UnsafeRawBufferPointer) {
-        let (name, number) = (StaticString("{\"stream\":\""), StaticString("\",\"seq\":"))
-        guard text.starts(with: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)) else {
-            return nil
-        }
-        let begin = name.utf8CodeUnitCount
-        guard let end = text[begin...].firstIndex(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }),
-            text[end...].starts(with: UnsafeBufferPointer(start: number.utf8Start, count: number.utf8CodeUnitCount))
+        guard PublishAcknowledgement.says("{\"stream\":\"", in: text, at: 0) else { return nil }
+        let begin = 11
+        guard let end = text[begin...].firstIndex(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") })
         else { return nil }
+        var index = end + 2
+        if index < text.count, text[index] == UInt8(ascii: " ") { index += 1 }
+        guard PublishAcknowledgement.says("\",", in: text, at: end),
+            PublishAcknowledgement.says("\"seq\":", in: text, at: index)
+        else { return nil }
+        index += 6
         var value: UInt64 = 0
-        var index = end + number.utf8CodeUnitCount
         let first = index
         while index < text.count, case let digit = text[index] &- UInt8(ascii: "0"), digit < 10 {
             value = value &* 10 &+ UInt64(digit)
@@ -248,6 +250,12 @@ package struct PublishAcknowledgement: Sendable, Equatable {
         stream = String(decoding: text[begin..<end], as: UTF8.self)
         sequence = value
         isDuplicate = false
+    }
+
+    private static func says(_ word: StaticString, in text: UnsafeRawBufferPointer, at place: Int) -> Bool {
+        let length = word.utf8CodeUnitCount
+        guard let begin = text.baseAddress, place + length <= text.count else { return false }
+        return memcmp(begin + place, word.utf8Start, length) == 0
     }
 }
 

@@ -95,8 +95,7 @@ final class LoopPublisher: ConnectionWorker, LoopPart, @unchecked Sendable {
         lastToken += 1
         let status = payload.withUnsafeBytes { bytes in
             stagecoach_nats_publish_once(
-                open.handle.pointer, subject, connection.inbox + String(lastToken), id, bytes.baseAddress,
-                Int32(bytes.count))
+                open.handle.pointer, subject, lastToken, id, bytes.baseAddress, Int32(bytes.count))
         }
         guard status == 0 else {
             let error = NATSError(status: status)

@@ -165,17 +165,12 @@ package final class NATSConnection: Sendable {
 
     /// Sends messages for which nobody waits, if there is a connection: where its thread lets deliveries gather they leave together,
     /// a millisecond later at most.
-    func publishInTime(_ messages: [(subject: String, reply: String?, payload: [UInt8])]) {
+    func publishInTime(_ messages: [Outgoing]) {
         if messages.isEmpty { return }
         let rings = state.withLock { state in
             guard state.isConnected, !state.isClosing else { return false }
-            for message in messages {
-                state.outgoing.append(
-                    Outgoing(
-                        subject: message.subject, reply: nil, replySubject: message.reply, headers: [],
-                        payload: message.payload))
-                state.outgoingBytes += message.payload.count + 128
-            }
+            for index in messages.indices { state.outgoingBytes += messages[index].payload.count + 128 }
+            if state.outgoing.isEmpty { state.outgoing = messages } else { state.outgoing += messages }
             return state.isGathering ? false : state.isToRing()
         }
         if rings { stagecoach_nats_ring(bell) }

@@ -39,7 +39,7 @@ struct LoopPublisherTests {
             for number in 0..<count {
                 sequences.append(
                     try await jetStream.publishUncancelled(Array("\(number)".utf8), to: "loop.a", id: "\(number)")
-                        .sequence)
+                        .get().sequence)
                 #expect(LoopThread.current?.loop === loop)
             }
             return sequences
@@ -58,7 +58,7 @@ struct LoopPublisherTests {
                 for number in 0..<500 {
                     group.addTask(executorPreference: loop) {
                         let id = "many-\(number)"
-                        return (number, try await jetStream.publishUncancelled([], to: "loop.b", id: id).sequence)
+                        return (number, try await jetStream.publishUncancelled([], to: "loop.b", id: id).get().sequence)
                     }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
@@ -77,10 +77,11 @@ struct LoopPublisherTests {
             await Task(executorPreference: loop) {
                 await #expect(throws: NATSError.tooLarge(bytes: limit + 1, limit: limit)) {
                     try await jetStream.publishUncancelled(
-                        [UInt8](repeating: 0, count: limit + 1), to: "loop.a", id: "a")
+                        [UInt8](repeating: 0, count: limit + 1), to: "loop.a", id: "a"
+                    ).get()
                 }
                 await #expect(throws: NATSError.noResponders) {
-                    try await jetStream.publishUncancelled([], to: "nobody", id: "a")
+                    try await jetStream.publishUncancelled([], to: "nobody", id: "a").get()
                 }
             }.value
         }
@@ -95,7 +96,7 @@ struct LoopPublisherTests {
             let observation = connection.subscribe(to: "silent") { _ in }
             _ = try? await connection.request([], to: "silent", timeout: .milliseconds(1))
             let asking = Task(executorPreference: loop) {
-                try await jetStream.publishUncancelled([], to: "silent", id: "a")
+                try await jetStream.publishUncancelled([], to: "silent", id: "a").get()
             }
             try await Task.sleep(for: .milliseconds(20))
             server.stop()

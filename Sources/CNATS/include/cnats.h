@@ -83,9 +83,10 @@ long long stagecoach_nats_max_payload(struct stagecoach_nats *connection);
 int stagecoach_nats_publish(struct stagecoach_nats *connection, const char *subject, const char *reply, const char *headers,
                             int header_count, const void *data, int length);
 
-// Hands a message over that a stream takes once: a second one with its id is taken for the first.
-int stagecoach_nats_publish_once(struct stagecoach_nats *connection, const char *subject, const char *reply, const char *id,
-                                 const void *data, int length);
+// Hands a message over that a stream takes once: a second one with its id is taken for the first. The stream's answer goes to
+// the connection's inbox with a number behind it.
+int stagecoach_nats_publish_once(struct stagecoach_nats *connection, const char *subject, unsigned long long token,
+                                 const char *id, const void *data, int length);
 
 // Whether a status says that there is no connection now.
 int stagecoach_nats_is_away(int status);

@@ -48,6 +48,12 @@ package struct JSONText {
     /// The whole object.
     package var finished: String { String(decoding: finishedBytes, as: UTF8.self) }
 
+    /// The whole object, in the room that it was written to: for what is not kept for long.
+    package consuming func finish() -> [UInt8] {
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
     /// The object without its closing brace, for a last key that comes later.
     package var unfinishedBytes: [UInt8] { bytes }
 
@@ -99,7 +105,10 @@ package struct JSONText {
         var value = value
         value.withUTF8 { text in
             guard let begin = text.baseAddress else { return }
+            // Most keys and short texts stand as they are.
             var place = 0
+            while place < text.count, isPlain(begin[place]) { place += 1 }
+            bytes.append(contentsOf: UnsafeBufferPointer(start: begin, count: place))
             while place < text.count {
                 let end = min(place + stretch, text.count)
                 // What is escaped most is six bytes for one.

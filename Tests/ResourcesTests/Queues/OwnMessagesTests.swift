@@ -13,7 +13,7 @@ struct OwnMessagesTests {
 
     private func payload(_ message: Message) -> [UInt8] { Message.Record(message).jsonBytes }
 
-    private func taken(_ bytes: [UInt8], from own: inout OwnMessages) -> Message? {
+    private func taken(_ bytes: [UInt8], from own: inout OwnMessages) -> KeptMessage? {
         bytes.withUnsafeBytes { own.take($0) }
     }
 
@@ -23,7 +23,7 @@ struct OwnMessagesTests {
         let message = message("a \"b\" \u{1F600}")
         own.insert(KeptMessage(try #require(message.detached)), as: payload(message))
         let found = taken(payload(message), from: &own)
-        #expect(found.map { Message.Record($0) } == Message.Record(message))
+        #expect(found.map { Message.Record($0.message) } == Message.Record(message))
         #expect(taken(payload(message), from: &own) == nil && own.count == 0)
     }
 

@@ -142,7 +142,7 @@ struct PartitionTests {
             handedOver.insert(KeptMessage(Message(prompt: "\(ticket)", session: session)), as: ticket, size: 4)
         }
         #expect(handedOver.messages(of: "s").map(\.ticket) == [2, 3])
-        handedOver.remove(2, of: "s")
+        handedOver.remove(2)
         handedOver.insert(KeptMessage(Message(prompt: "4", session: session)), as: 4, size: 6)
         #expect(handedOver.messages(of: "s").map(\.ticket) == [3, 4])
     }

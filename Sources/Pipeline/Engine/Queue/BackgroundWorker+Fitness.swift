@@ -10,6 +10,9 @@ extension BackgroundWorker {
         of batch: [QueuedMessage], to queue: any SharedMessageQueue, lane: Int
     ) -> [QueuedMessage] {
         let needs = step.neededFields
+        // Most often all can be worked on, and none of them is copied to find that out.
+        let isFit = batch.indices.allSatisfy { index in needs.allSatisfy { batch[index].message.has($0) } }
+        if isFit { return batch }
         var sessions: Set<String> = []
         let unfit = batch.filter { queued in
             let session = queued.message.session.id

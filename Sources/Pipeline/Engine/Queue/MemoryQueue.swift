@@ -90,28 +90,28 @@ package final class MemoryQueue: MessageQueue {
         }
     }
 
-    package func pushWithoutWaiting(_ message: Message) -> Queue.PushOutcome? {
-        push(message, as: nil)
-    }
+    package func pushWithoutWaiting(_ message: Message) -> Queue.PushOutcome? { pushNow(message) }
 
-    package func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
-        push(message, as: nil)
-    }
+    package func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome { pushNow(message) }
 
     /// Takes a message that has a number already if there is room.
     package func push(_ queued: QueuedMessage) -> Queue.PushOutcome {
-        push(queued.message, as: queued)
+        push(to: queued.message.session, queued.footprint) { _ in queued }
     }
 
-    private func push(_ message: Message, as numbered: QueuedMessage?) -> Queue.PushOutcome {
-        let footprint = numbered?.footprint ?? message.footprint
+    private func pushNow(_ message: Message) -> Queue.PushOutcome {
+        let footprint = message.footprint
+        return push(to: message.session, footprint) { QueuedMessage(message, ticket: $0, footprint: footprint) }
+    }
+
+    @inline(__always)
+    private func push(to session: Session, _ footprint: Int, _ queued: (Int64) -> QueuedMessage) -> Queue.PushOutcome {
         let (outcome, worker): (Queue.PushOutcome, CheckedContinuation<Void, Never>?) = state.withLock { state in
             guard !state.isClosed else { return (.closed, nil) }
             guard state.count < capacity, state.bytes < room else { return (.full, nil) }
-            let lane = state.lane(for: message.session)
+            let lane = state.lane(for: session)
             state.lastTicket += 1
-            let queued = numbered ?? QueuedMessage(message, ticket: state.lastTicket, footprint: footprint)
-            state.lanes[lane].waiting.append(queued)
+            state.lanes[lane].waiting.append(queued(state.lastTicket))
             state.count += 1
             state.bytes += footprint
             guard state.lanes[lane].waiting.count >= state.lanes[lane].wanted else { return (.accepted, nil) }
@@ -183,9 +183,11 @@ package final class MemoryQueue: MessageQueue {
         let producers = state.withLock { state in
             state.lanes[lane].release(messages)
             state.count -= messages.count
-            for queued in messages {
-                state.bytes -= queued.footprint
-                state.leave(queued.message.session)
+            let isSplit = state.lanes.count > 1
+            // By index: a message that is not copied is not counted.
+            for index in messages.indices {
+                state.bytes -= messages[index].footprint
+                if isSplit { state.leave(messages[index].message.session) }
             }
             return state.bytes < room ? state.producers.take(max(0, capacity - state.count)) : []
         }

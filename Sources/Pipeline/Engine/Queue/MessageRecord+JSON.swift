@@ -4,7 +4,7 @@ extension Message.Record {
     package var json: String { text.finished }
 
     /// The same as bytes.
-    package var jsonBytes: [UInt8] { text.finishedBytes }
+    package var jsonBytes: [UInt8] { text.finish() }
 
     private var text: JSONText {
         // So that it does not grow; quotation marks of the response are two bytes each.

@@ -8,10 +8,10 @@ final class KeptMessage: Sendable {
     init(_ message: Message) { self.message = message }
 }
 
-/// Messages that were put into a stream from here and have not been worked on here, by session. Bounded: the oldest go first.
+/// Messages that were put into a stream from here and have not been worked on here, for who asks for those of a session. Bounded:
+/// the oldest go first.
 struct HandedOver {
     private struct Entry {
-        let ticket: Int64
         let kept: KeptMessage
         let size: Int
     }
@@ -20,30 +20,45 @@ struct HandedOver {
 
     private let maxBytes: Int
     private var bytes = 0
-    private var sessions: [String: [Entry]] = [:]
-    private var order = Deque<(ticket: Int64, session: String)>()
+    private var entries: [Int64: Entry] = [:]
+    private var order = Deque<Int64>()
+    /// The numbers of each session's; `nil` until somebody asks, as in most pipelines nobody does.
+    private var sessions: [String: [Int64]]?
 
     /// - Parameter maxBytes: What the messages may take together, as the stream has them.
     init(maxBytes: Int = 16 << 20) { self.maxBytes = maxBytes }
 
     mutating func insert(_ kept: KeptMessage, as ticket: Int64, size: Int) {
-        let session = kept.message.session.id
-        sessions[session, default: []].append(Entry(ticket: ticket, kept: kept, size: size))
-        order.append((ticket, session))
+        remove(ticket)
+        entries[ticket] = Entry(kept: kept, size: size)
+        order.append(ticket)
         bytes += size
-        while order.count > HandedOver.limit || bytes > maxBytes, let oldest = order.popFirst() {
-            remove(oldest.ticket, of: oldest.session)
+        sessions?[kept.message.session.id, default: []].append(ticket)
+        while let oldest = order.first, isToGo(oldest) {
+            order.removeFirst()
+            remove(oldest)
         }
     }
 
-    mutating func remove(_ ticket: Int64, of session: String) {
-        guard let place = sessions.index(forKey: session) else { return }
-        for entry in sessions.values[place] where entry.ticket == ticket { bytes -= entry.size }
-        sessions.values[place].removeAll { $0.ticket == ticket }
-        if sessions.values[place].isEmpty { sessions.remove(at: place) }
+    /// Whether the oldest is there no longer, or no more have room.
+    private func isToGo(_ oldest: Int64) -> Bool {
+        entries.count > HandedOver.limit || order.count > 2 * HandedOver.limit || bytes > maxBytes
+            || entries[oldest] == nil
     }
 
-    func messages(of session: String) -> [(ticket: Int64, message: Message)] {
-        (sessions[session] ?? []).map { ($0.ticket, $0.kept.message) }
+    mutating func remove(_ ticket: Int64) {
+        guard let entry = entries.removeValue(forKey: ticket) else { return }
+        bytes -= entry.size
+        guard let place = sessions?.index(forKey: entry.kept.message.session.id) else { return }
+        sessions?.values[place].removeAll { $0 == ticket }
+        if sessions?.values[place].isEmpty ?? false { sessions?.remove(at: place) }
+    }
+
+    mutating func messages(of session: String) -> [(ticket: Int64, message: Message)] {
+        if sessions == nil {
+            sessions = Dictionary(grouping: entries.keys) { entries[$0]?.kept.message.session.id ?? "" }
+        }
+        let tickets = sessions?[session] ?? []
+        return tickets.sorted().compactMap { ticket in entries[ticket].map { (ticket, $0.kept.message) } }
     }
 }

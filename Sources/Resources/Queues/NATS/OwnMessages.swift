@@ -35,20 +35,26 @@ struct OwnMessages {
     }
 
     /// Takes out the message that a stream has as these bytes; `nil` where it is another's, or has gone.
-    mutating func take(_ payload: UnsafeRawBufferPointer) -> Message? {
-        guard !entries.isEmpty, let id = OwnMessages.id(of: payload), let entry = entries[id] else { return nil }
-        let isSame = entry.payload.withUnsafeBytes { own -> Bool in
+    mutating func take(_ payload: UnsafeRawBufferPointer) -> KeptMessage? {
+        guard !entries.isEmpty, let id = OwnMessages.id(of: payload), let place = entries.index(forKey: id) else {
+            return nil
+        }
+        let isSame = entries.values[place].payload.withUnsafeBytes { own -> Bool in
             guard let begin = own.baseAddress, let other = payload.baseAddress else { return false }
             return own.count == payload.count && memcmp(begin, other, own.count) == 0
         }
         guard isSame else { return nil }
-        remove(id)
-        return entry.kept.message
+        let entry = entries.remove(at: place).value
+        isGone(entry)
+        return entry.kept
     }
 
     /// It will not come, or is to be read when it does.
     mutating func remove(_ id: UniqueID) {
-        guard let entry = entries.removeValue(forKey: id) else { return }
+        if let entry = entries.removeValue(forKey: id) { isGone(entry) }
+    }
+
+    private mutating func isGone(_ entry: Entry) {
         bytes -= 2 * entry.payload.count
         if entries.isEmpty { order.removeAll(keepingCapacity: true) }
     }

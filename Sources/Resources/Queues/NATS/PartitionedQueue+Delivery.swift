@@ -18,28 +18,29 @@ extension PartitionedQueue {
         guard let delivery, let partition = message.lastNumber, (0..<Partition.count).contains(partition)
         else { return }
         let ticket = Int64(clamping: delivery.sequence)
-        let content =
+        let kept =
             message.withPayload { payload in own.withLock { $0.take(payload) } }
-            ?? PartitionedQueue.record(of: message)
+            ?? PartitionedQueue.record(of: message).map(KeptMessage.init)
+        let id = kept?.message.id
         let (verdict, isFirstUnreadable): (Verdict, Bool) = state.withLock { state in
-            guard state.partitions[partition].phase == .held(consumer: delivery.consumer) else {
+            guard case .held(let consumer) = state.partitions[partition].phase, delivery.isOf(consumer) else {
                 return (.ignored, false)
             }
             state.partitions[partition].requested = max(0, state.partitions[partition].requested - 1)
             if delivery.deliveries > 1 { state.counts.redeliveries += 1 }
-            if let content, state.finished.contains(ticket, content.id) { return (.acknowledge(.done), false) }
-            if let content, state.knows(content.id, besides: ticket), isAgain(message, content.id) {
+            if let id, state.finished.contains(ticket, id) { return (.acknowledge(.done), false) }
+            if let id, state.knows(id, besides: ticket), isAgain(message, id) {
                 return (.acknowledge(.done), false)
             }
             if let known = state.taken[ticket] {
                 // It is being worked on, and what was to acknowledge it is of no use any more. Another message under its number,
                 // of a stream that was made anew, waits until it has ended, and so does what follows.
-                guard known.id == content?.id else {
+                guard known.id == id else {
                     state.partitions[partition].leaveOut()
                     return (.ignored, false)
                 }
                 state.taken[ticket]?.acknowledgement = delivery.acknowledgementSubject
-                state.taken[ticket]?.consumer = delivery.consumer
+                state.taken[ticket]?.consumer = consumer
                 return (.ignored, false)
             }
             guard memory.bytes < PartitionedQueue.memoryLimit else {
@@ -47,19 +48,19 @@ extension PartitionedQueue {
                 state.partitions[partition].leaveOut()
                 return (.ignored, false)
             }
-            guard let content else {
+            guard let kept, let id else {
                 let isFirst = state.unreadable.isEmpty
                 state.unreadable.insert(ticket)
                 return (.acknowledge(.again(after: Partition.patience)), isFirst)
             }
-            let queued = QueuedMessage(content, ticket: ticket, size: message.withPayload(\.count))
+            let queued = QueuedMessage(kept.message, ticket: ticket, size: message.withPayload(\.count))
             guard memory.push(queued) == .accepted else { return (.ignored, false) }
             let taken = Taken(
-                id: content.id, partition: partition, acknowledgement: delivery.acknowledgementSubject,
-                consumer: delivery.consumer, nextSign: .now + Partition.sign)
+                id: id, partition: partition, acknowledgement: delivery.acknowledgementSubject,
+                consumer: consumer, nextSign: .now + Partition.sign)
             state.add(taken, as: ticket)
             if !state.attempts.isEmpty, delivery.deliveries == 1 {
-                state.attempts.came(ticket, content.id, of: partition)
+                state.attempts.came(ticket, id, of: partition)
             }
             return (.taken, false)
         }

@@ -11,43 +11,83 @@ extension PartitionedQueue {
     /// The pause before it is tried again.
     private static let pause = Duration.milliseconds(200)
 
+    /// What is published of a message. The message itself stays out of what waits for the stream's answer: each copy of it there
+    /// is room that the task has to ask the heap for.
+    private struct Entry {
+        let kept: KeptMessage
+        let payload: [UInt8]
+        let target: String
+        let id: String
+        var isUnanswered: Bool
+        let start = ContinuousClock.now
+    }
+
     func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
-        try await push(message, copy: "")
+        let (refusal, entry) = entry(for: message)
+        guard let entry else { return refusal }
+        switch await publish(entry) {
+        case .success(let answer):
+            accepted(entry, as: answer)
+            return .accepted
+        case .failure(let error): return try await publishAgain(entry, after: error)
+        }
     }
 
     func pushAgain(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
         let number = String(UInt64.random(in: .min ... .max), radix: 36)
-        return try await push(message, copy: ":\(number)")
+        let (refusal, entry) = entry(for: message, copy: ":\(number)")
+        guard let entry else { return refusal }
+        switch await publish(entry) {
+        case .success(let answer):
+            accepted(entry, as: answer)
+            return .accepted
+        case .failure(let error): return try await publishAgain(entry, after: error)
+        }
     }
 
     /// - Parameter copy: What makes its id another than that of the same message before.
-    private func push(_ message: Message, copy: String) async throws(PipelineError) -> Queue.PushOutcome {
-        if isAtCapacity { return .full }
-        var (isClosed, isReady, isUnanswered) = state.withLock {
-            ($0.isClosed, $0.isReady, $0.unanswered.contains(message.id))
+    private func entry(for message: borrowing Message, copy: String = "") -> (refusal: Queue.PushOutcome, entry: Entry?)
+    {
+        if isAtCapacity { return (.full, nil) }
+        let id = message.id
+        let (isClosed, isReady, isUnanswered) = state.withLock {
+            ($0.isClosed, $0.isReady, !$0.unanswered.isEmpty && $0.unanswered.contains(id))
         }
-        if isClosed { return .closed }
-        guard isReady, connection.isConnected else { return .full }
+        if isClosed { return (.closed, nil) }
+        guard isReady, connection.isConnected else { return (.full, nil) }
+        let message = copy message
         let record = Message.Record(message)
-        let (payload, id) = (record.jsonBytes, record.id + idSuffix + copy)
-        let target = targets[Partition.index(of: message.session.id)]
+        let payload = record.jsonBytes
         let detached = message.detached
         let kept = KeptMessage(detached ?? message)
         // It may come back before it is said to be there.
         if isWorkedOn, detached != nil { own.withLock { $0.insert(kept, as: payload) } }
-        let start = ContinuousClock.now
+        let entry = Entry(
+            kept: kept, payload: payload, target: targets[Partition.index(of: message.session.id)],
+            id: record.id + idSuffix + copy, isUnanswered: isUnanswered)
+        return (.accepted, entry)
+    }
+
+    private func publish(_ entry: Entry) async -> Result<PublishAcknowledgement, NATSError> {
+        await jetStream.publishUncancelled(
+            entry.payload, to: entry.target, id: entry.isUnanswered ? PartitionedQueue.again(entry.id) : entry.id)
+    }
+
+    private func publishAgain(
+        _ entry: Entry, after error: NATSError
+    ) async throws(PipelineError) -> Queue.PushOutcome {
+        var (entry, error) = (entry, error)
         while true {
-            do {
-                let acknowledgement = try await jetStream.publishUncancelled(
-                    payload, to: target, id: isUnanswered ? PartitionedQueue.again(id) : id)
-                accepted(kept, of: payload.count, as: acknowledgement, after: .now - start)
+            if isReplicated, error.leavesOpen { entry.isUnanswered = true }
+            if let outcome = try await outcome(of: error, since: entry.start) {
+                if entry.isUnanswered { state.withLock { $0.keepUnanswered(entry.kept.message.id) } }
+                return outcome
+            }
+            switch await publish(entry) {
+            case .success(let answer):
+                accepted(entry, as: answer)
                 return .accepted
-            } catch {
-                if isReplicated, error.leavesOpen { isUnanswered = true }
-                if let outcome = try await outcome(of: error, since: start) {
-                    if isUnanswered { state.withLock { $0.keepUnanswered(message.id) } }
-                    return outcome
-                }
+            case .failure(let failure): error = failure
             }
         }
     }
@@ -84,24 +124,22 @@ extension PartitionedQueue {
         }
     }
 
-    private func accepted(
-        _ kept: KeptMessage, of size: Int, as answer: PublishAcknowledgement, after time: Duration
-    ) {
+    private func accepted(_ entry: Entry, as answer: PublishAcknowledgement) {
+        let (now, id) = (ContinuousClock.now, entry.kept.message.id)
         // Another host's, it may be, with the same id.
-        let id = kept.message.id
         if answer.isDuplicate { own.withLock { $0.remove(id) } }
         let producers = state.withLock { state in
             let wasFull = state.isFull
             state.isFull = false
             if !state.unanswered.isEmpty { state.unanswered.remove(id) }
             if !answer.isDuplicate { state.pushed += 1 }
-            state.lastChange = .now
+            state.lastChange = now
             state.counts.acknowledgements += 1
-            state.counts.acknowledging.record(time)
+            state.counts.acknowledging.record(now - entry.start)
             // It may have been worked on before its acknowledgement was here.
             let ticket = Int64(clamping: answer.sequence)
             if !state.finished.contains(ticket, id) {
-                state.handedOver.insert(kept, as: ticket, size: size)
+                state.handedOver.insert(entry.kept, as: ticket, size: entry.payload.count)
             }
             return wasFull ? state.producers.take() : []
         }
@@ -138,7 +176,7 @@ extension PartitionedQueue {
             if await isInStream(ticket, of: id) {
                 found.append(message)
             } else {
-                state.withLock { $0.handedOver.remove(ticket, of: id) }
+                state.withLock { $0.handedOver.remove(ticket) }
             }
         }
         return found.sorted { ($0.receivedAt, $0.id) < ($1.receivedAt, $1.id) }

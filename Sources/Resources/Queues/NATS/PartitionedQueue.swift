@@ -166,15 +166,21 @@ final class PartitionedQueue: SharedMessageQueue {
         memory.finish(messages, lane: lane)
         let (acknowledgements, pulls, producers) = state.withLock { state in
             var acknowledgements: [String] = []
-            var partitions: Set<Int> = []
-            for queued in messages {
-                state.finished.insert(queued.ticket, queued.message.id)
-                state.handedOver.remove(queued.ticket, of: queued.message.session.id)
-                if !state.givenBack.isEmpty { state.givenBack.remove(queued.ticket, of: queued.message.session.id) }
-                guard let taken = state.remove(queued.ticket) else { continue }
+            acknowledgements.reserveCapacity(messages.count)
+            var last = [Taken?](repeating: nil, count: Partition.count)
+            // By index: a message that is not copied is not counted.
+            for index in messages.indices {
+                let ticket = messages[index].ticket
+                state.finished.insert(ticket, messages[index].message.id)
+                state.handedOver.remove(ticket)
+                if !state.givenBack.isEmpty { state.givenBack.remove(ticket, of: messages[index].message.session.id) }
+                guard let taken = state.remove(ticket) else { continue }
                 acknowledgements.append(taken.acknowledgement)
-                state.lastDone[taken.partition] = (taken.consumer, taken.acknowledgement)
-                partitions.insert(taken.partition)
+                last[taken.partition] = taken
+            }
+            let partitions = last.indices.filter { last[$0] != nil }
+            for taken in last {
+                if let taken { state.lastDone[taken.partition] = (taken.consumer, taken.acknowledgement) }
             }
             state.ended += messages.count
             state.lastChange = .now
