@@ -64,32 +64,52 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
     }
 
     /// What kind of failure it is.
-    public let code: Code
+    public var code: Code { storage.parts.code }
 
     /// What the client is told. Holds no key, internal address or stack.
-    public let message: String
+    public var message: String { storage.parts.message }
 
     /// Whether the same message may succeed when tried again.
-    public let isRetryable: Bool
+    public var isRetryable: Bool { storage.parts.isRetryable }
 
     /// What the log says besides; never sent to a client.
-    public let detail: String?
+    public var detail: String? { storage.parts.detail }
 
     /// How long to wait before another try, where somebody said so.
-    public var retryAfter: Duration?
+    public var retryAfter: Duration? {
+        get { storage.parts.retryAfter }
+        set { change { $0.retryAfter = newValue } }
+    }
 
     /// The label of the step that failed; set by the engine.
-    public internal(set) var stage: String?
+    public internal(set) var stage: String? {
+        get { storage.parts.stage }
+        set { change { $0.stage = newValue } }
+    }
 
     /// Whether a run ended at its deadline because a stage that stores got no answer from where it stores.
-    var isUnansweredStore = false
+    var isUnansweredStore: Bool {
+        get { storage.parts.isUnansweredStore }
+        set { change { $0.isUnansweredStore = newValue } }
+    }
+
+    /// In one reference: each call that may throw it keeps room for it, as long as a message waits.
+    private var storage: Storage
 
     /// An error. The message is sent to clients, the detail is only logged.
     public init(_ code: Code, _ message: String, isRetryable: Bool = false, detail: String? = nil) {
-        self.code = code
-        self.message = message
-        self.isRetryable = isRetryable
-        self.detail = detail
+        storage = Storage(Parts(code: code, message: message, isRetryable: isRetryable, detail: detail))
+    }
+
+    /// By what they hold.
+    public static func == (left: PipelineError, right: PipelineError) -> Bool {
+        left.storage.parts == right.storage.parts
+    }
+
+    private mutating func change(_ change: (inout Parts) -> Void) {
+        var parts = storage.parts
+        change(&parts)
+        storage = Storage(parts)
     }
 
     /// Whether a resource is down, which is not this message's fault: behind a queue such a message waits. So it is where a
@@ -131,5 +151,25 @@ extension PipelineError {
     /// The text is fixed by the wire contract; `detail` says what the database said.
     public static func databaseUnavailable(_ detail: String) -> PipelineError {
         PipelineError(.databaseUnavailable, "Database not connected", isRetryable: true, detail: detail)
+    }
+}
+
+extension PipelineError {
+    private struct Parts: Sendable, Equatable {
+        let code: Code
+        let message: String
+        let isRetryable: Bool
+        let detail: String?
+        var retryAfter: Duration?
+        var stage: String?
+        var isUnansweredStore = false
+    }
+
+    private final class Storage: Sendable {
+        let parts: Parts
+
+        init(_ parts: Parts) {
+            self.parts = parts
+        }
     }
 }
