@@ -46,6 +46,67 @@ struct WithoutWaitingTests {
         #expect(message.prompt == "qwq")
     }
 
+    /// Says how it was run.
+    private struct Told: OftenImmediateStage {
+        static let name = "told"
+
+        func run(_ message: inout Message) async throws { message.prompt += " in the task" }
+
+        func runWithoutWaiting(_ message: inout Message) throws -> Bool {
+            if message.prompt.hasSuffix("wait") { return false }
+            message.prompt += " at once"
+            return true
+        }
+    }
+
+    @Test("behind a step that had to wait, those that need not run without the task, too")
+    func behind() async throws {
+        let chain = try Chain {
+            Told(); Told(); Probe { $0.prompt += " wait" }; Told(); Told()
+        }
+        var message = Message(prompt: "wait")
+        try await chain.run(&message)
+        #expect(message.prompt == "wait in the task at once wait in the task at once")
+    }
+
+    @Test("an error behind a step that had to wait carries the label of its own step")
+    func errorBehind() async throws {
+        let chain = try Chain {
+            Probe { $0.prompt = "fail" }; Quick().label("breaks"); Quick()
+        }
+        var message = Message(prompt: "")
+        let error = await #expect(throws: PipelineError.self) { try await chain.run(&message) }
+        #expect(error?.stage == "breaks")
+        #expect(message.prompt == "fail")
+    }
+
+    @Test("a queue behind a step that had to wait hears what the message has cost")
+    func costBehind() async throws {
+        final class Claim: MessageClaim {
+            let journal: Journal<Int?>
+
+            init(_ journal: Journal<Int?>) {
+                self.journal = journal
+            }
+
+            func settle(tokens: Int?) { journal.note(tokens) }
+        }
+        let (journal, gate) = (Journal<Int?>(), Gate())
+        let chain = try Chain {
+            Probe {
+                $0.claims.append(Claim(journal))
+                $0.completion = Completion(text: "y", tokensUsed: 7)
+            }
+            Probe { _ in await gate.pass() }.async()
+        }
+        try await chain.open()
+        var message = Message(prompt: "")
+        try await chain.run(&message)
+        #expect(journal.entries == [7])
+        gate.open()
+        await chain.close()
+    }
+
     @Test("a stage that need not always wait is asked for each message")
     func sometimes() async throws {
         let chain = try Chain { Sometimes() }

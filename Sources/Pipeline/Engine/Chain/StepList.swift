@@ -18,14 +18,27 @@ package struct StepList: Sendable {
     /// - Throws: The first error that no step's `on_error` takes.
     func run(_ message: inout Message, from first: Int = 0) async throws(PipelineError) {
         var time = clock?.now ?? 0
-        for index in first..<steps.endIndex {
+        var index = first
+        while index < steps.endIndex {
             do {
                 try await steps[index].run(&message, since: &time)
             } catch {
                 await keepPart(of: &message, after: index)
                 throw error
             }
+            index = try runWithoutWaiting(&message, after: index, since: &time)
         }
+    }
+
+    /// Runs what follows a step that had to wait, as far as that goes without: a stage that is waited for has memory in the
+    /// task, and most have nothing to wait for. Spans, and the pieces of an answer inside a composite stage, need the task.
+    @inline(never)
+    private func runWithoutWaiting(
+        _ message: inout Message, after index: Int, since time: inout UInt64
+    ) throws(PipelineError) -> Int {
+        let next = index + 1
+        guard next < steps.endIndex, message.trace == nil, message.deltas == nil else { return next }
+        return try runWithoutWaiting(&message, from: next, since: &time)
     }
 
     /// Runs a message through the steps up to the first that has to wait.
@@ -34,10 +47,19 @@ package struct StepList: Sendable {
     /// - Throws: As ``run(_:from:)``.
     func runWithoutWaiting(_ message: inout Message) throws(PipelineError) -> Int? {
         var time = clock?.now ?? 0
+        let next = try runWithoutWaiting(&message, from: 0, since: &time)
+        return next < steps.endIndex ? next : nil
+    }
+
+    /// - Returns: The step to go on with; that behind the last where every step has run.
+    @inline(__always)
+    private func runWithoutWaiting(
+        _ message: inout Message, from first: Int, since time: inout UInt64
+    ) throws(PipelineError) -> Int {
         let slot = clock == nil ? nil : ThreadSlot.current
         // A closure that lends can't throw a typed error: it is carried out.
         var failure: PipelineError?
-        for index in uncounted.indices {
+        for index in first..<uncounted.endIndex {
             let hasRun = uncounted[index].lend { step in
                 do throws(PipelineError) {
                     return try step.runWithoutWaiting(&message, since: &time, in: slot)
@@ -50,7 +72,7 @@ package struct StepList: Sendable {
             if let failure { throw failure }
             return index
         }
-        return nil
+        return uncounted.endIndex
     }
 
     /// Runs a message through the steps as far as that goes without waiting; what is left then travels in the message.

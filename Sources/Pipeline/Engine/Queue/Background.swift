@@ -130,7 +130,8 @@ package final class Background: PendingQueue {
 
     /// Hands a message over if there is room for it and nothing has to be waited for.
     func sendWithoutWaiting(_ message: Message) -> Bool {
-        current.pushWithoutWaiting(message) == .accepted
+        message.settleClaims()
+        return current.pushWithoutWaiting(message) == .accepted
     }
 
     /// Opens the queue and starts the workers.
