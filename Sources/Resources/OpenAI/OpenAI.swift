@@ -56,7 +56,7 @@ public struct OpenAI: Model {
     }
 
     public func open(_ context: ResourceContext) async throws {
-        connection.open(context.logger)
+        connection.open(endpoint, context.logger)
     }
 
     public func complete(_ request: CompletionRequest) async throws -> Completion {
@@ -95,9 +95,9 @@ public struct OpenAI: Model {
         return model.isEmpty ? request.model : model
     }
 
-    private var endpoint: String {
+    private var endpoint: OpenAIEndpoint {
         let path = "/chat/completions"
-        return url.path.hasSuffix(path) ? url.text : url.appending(path)
+        return OpenAIEndpoint(url.path.hasSuffix(path) ? url.text : url.appending(path), key: key, headers)
     }
 
     private func reason(_ request: CompletionRequest) -> ReportedReason {
@@ -108,7 +108,6 @@ public struct OpenAI: Model {
         var request = request
         request.model = name(of: request)
         return OpenAICall(
-            url: endpoint, key: key, headers: headers,
             body: ChatRequest(request, isStreamed: isStreamed).json, connect: connectTimeout, limit: request.timeout,
             isStreamed: isStreamed)
     }

@@ -5,19 +5,20 @@ import Synchronization
 
 /// The HTTP client of an API, there while the resource is open.
 final class OpenAIConnection: Sendable {
-    private let client = Mutex<HTTPClient?>(nil)
+    private let opened = Mutex<(client: HTTPClient, endpoint: OpenAIEndpoint)?>(nil)
 
-    func open(_ logger: Logger) {
-        client.withLock { $0 = HTTPClient(report: { logger.warning("\($0)") }) }
+    func open(_ endpoint: OpenAIEndpoint, _ logger: Logger) {
+        opened.withLock { $0 = (HTTPClient(report: { logger.warning("\($0)") }), endpoint) }
     }
 
     func close() async {
-        await client.withLock { $0.take() }?.shutdown()
+        await opened.withLock { $0.take() }?.client.shutdown()
     }
 
     func post(_ call: OpenAICall) async throws -> HTTPResponse {
         do {
-            return try await openClient.send(call.request)
+            let (client, endpoint) = try open
+            return try await client.send(call.request(to: endpoint))
         } catch let error as HTTPClientError {
             throw ModelError.failed(error)
         }
@@ -26,7 +27,8 @@ final class OpenAIConnection: Sendable {
     /// Returns once the response has begun.
     func stream(_ call: consuming OpenAICall) async throws -> HTTPStreamedResponse {
         do {
-            return try await openClient.execute(call.request)
+            let (client, endpoint) = try open
+            return try await client.execute(call.request(to: endpoint))
         } catch let error as HTTPClientError {
             throw ModelError.failed(error)
         }
@@ -41,21 +43,18 @@ final class OpenAIConnection: Sendable {
         }
     }
 
-    private var openClient: HTTPClient {
+    private var open: (client: HTTPClient, endpoint: OpenAIEndpoint) {
         get throws {
-            guard let client = client.withLock(\.self) else {
+            guard let opened = opened.withLock(\.self) else {
                 throw ModelError.unavailable("the resource is not open")
             }
-            return client
+            return opened
         }
     }
 }
 
 /// One call of an API.
 struct OpenAICall {
-    let url: String
-    let key: Secret
-    let headers: [String: Secret]
     let body: [UInt8]
     /// How long it may take to reach the API, and how long the call in all.
     let connect: Duration
@@ -65,15 +64,9 @@ struct OpenAICall {
     /// Fields that say which trace the call is a part of.
     var tracing: [(String, String)] = []
 
-    var request: HTTPRequest {
-        var request = HTTPRequest(method: "POST", url: url, body: body)
-        let own = [
-            ("Authorization", "Bearer \(key.revealed)"), ("Content-Type", "application/json"),
-            ("Accept", "application/json, text/event-stream"), ("User-Agent", "stagecoach"),
-        ]
-        let more = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value.revealed) }
-        request.headers =
-            (own + tracing).filter { field in !more.contains { $0.0.lowercased() == field.0.lowercased() } } + more
+    func request(to endpoint: OpenAIEndpoint) -> HTTPRequest {
+        let headers = tracing.isEmpty ? endpoint.headers : endpoint.headers(with: tracing)
+        var request = HTTPRequest(method: "POST", url: endpoint.url, headers: headers, body: body)
         if isStreamed { request.bodyLimit = 64 << 20 }
         request.deadlines.connect = connect
         request.deadlines.total = limit

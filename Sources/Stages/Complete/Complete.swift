@@ -89,22 +89,33 @@ public struct Complete: AskingStage, StreamingStage, OftenImmediateStage, Bounde
     public func run(_ message: inout Message) async throws {
         let template = template
         let request = request(for: message, by: template)
-        var rest = template.asked[...]
-        var asked = rest.removeFirst()
+        // By its number: whatever is held while a model answers is part of each message that waits.
+        var asked = 0
         while true {
             do {
-                message.completion = try template.checked(await answer(of: asked.model, to: request, for: message))
-                message.settleClaims()
-                fallbacks.answered(asked.name)
-                return
-            } catch let error as PipelineError {
-                let mayFallBack = fallbackOn.contains { $0.rawValue == error.code.rawValue }
-                // An answer that was begun is not begun again by another.
-                guard mayFallBack, message.deltas?.hasLeft != true, let next = rest.popFirst() else { throw error }
-                fallbacks.note(asked.name, isReplacedBy: next.name, after: error)
-                asked = next
+                message.completion = try template.checked(
+                    await answer(of: template.asked[asked].model, to: request, for: message))
+                break
+            } catch {
+                try fallBack(from: asked, in: template, after: error, message)
+                asked += 1
             }
         }
+        message.settleClaims()
+        fallbacks.answered(template.asked[asked].name)
+    }
+
+    /// - Throws: The error, where no other model is asked.
+    @inline(never)
+    private func fallBack(
+        from asked: Int, in template: RequestTemplate, after error: any Error, _ message: borrowing Message
+    ) throws {
+        let next = asked + 1
+        // An answer that was begun is not begun again by another.
+        guard let error = error as? PipelineError, next < template.asked.count, message.deltas?.hasLeft != true,
+            fallbackOn.contains(where: { $0.rawValue == error.code.rawValue })
+        else { throw error }
+        fallbacks.note(template.asked[asked].name, isReplacedBy: template.asked[next].name, after: error)
     }
 
     public func runWithoutWaiting(_ message: inout Message) throws -> Bool {
@@ -127,6 +138,14 @@ public struct Complete: AskingStage, StreamingStage, OftenImmediateStage, Bounde
         of api: any Model, to request: CompletionRequest, for message: Message
     ) async throws -> Completion {
         guard stream else { return try await api.complete(request) }
+        return try await answerInPieces(of: api, to: request, for: message)
+    }
+
+    /// Apart, as memory for it would be part of each message that waits for a whole answer.
+    @inline(never)
+    private func answerInPieces(
+        of api: any Model, to request: CompletionRequest, for message: Message
+    ) async throws -> Completion {
         // Nor does a client that takes little of it keep the call for longer.
         let pieces = AnswerPieces(of: message, until: EngineTime.now + timeout)
         guard let firstToken else { return try await api.complete(request) { try await pieces.send($0) } }
