@@ -23,6 +23,8 @@ final class CurlEasy: Timed {
     private var fields: UnsafeMutablePointer<curl_slist>?
     private var headers: [(name: String, value: String)] = []
     private var url = ""
+    /// The same as libcurl has it.
+    private var address: CurlURL?
     private var connectionRule = ConnectionRule.any
     private var forbidsReuse = false
     private var isVerbose = false
@@ -126,6 +128,10 @@ final class CurlEasy: Timed {
         guard self.url != url else { return }
         self.url = url
         curl_set_string(pointer, CURLOPT_URL, url)
+        // Before the former one goes.
+        let address = options.lastURL.read(url)
+        curl_set_pointer(pointer, CURLOPT_CURLU, address.map { UnsafeRawPointer($0.pointer) })
+        self.address = address
     }
 
     private func setFields(of request: HTTPRequest) {

@@ -2,6 +2,7 @@ import CCurl
 
 /// What calls are to libcurl.
 struct CurlOptions {
+    let lastURL = LastURL()
     private let allowsHTTP2: Bool
     private let unproxied = CurlProxy.unproxiedHosts
 

@@ -69,17 +69,16 @@ package final class HTTPClient: Sendable {
         try request.check()
         let call = Call(request, isStreamed: isStreamed, on: runners.runner())
         let response = try await run(call)
-        guard request.redirectLimit > 0, let next = Redirect.next(after: request, response) else {
-            return (call, response)
-        }
-        return try await follow(next, after: call)
+        if request.redirectLimit == 0 { return (call, response) }
+        return try await follow(response, of: request, call)
     }
 
     /// Apart, as memory for it would be part of each call that is open.
     @inline(never)
     private func follow(
-        _ next: HTTPRequest, after call: Call
+        _ response: HTTPResponse, of request: HTTPRequest, _ call: Call
     ) async throws(HTTPClientError) -> (call: Call, response: HTTPResponse) {
+        guard let next = Redirect.next(after: request, response) else { return (call, response) }
         if call.isStreamed { cancel(call) }
         var request = next
         request.deadlines.total -= call.start.duration(to: .now)

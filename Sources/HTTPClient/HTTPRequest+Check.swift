@@ -7,14 +7,14 @@ extension HTTPRequest {
         guard scheme.starts(with: "http://".utf8) || scheme.starts(with: "https://".utf8) else {
             throw HTTPClientError(.invalidURL, "the address does not begin with http:// or https://")
         }
-        guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+        guard url.utf8.all({ $0 > 0x20 && $0 != 0x7F }) else {
             throw HTTPClientError(.invalidURL, "the address holds spaces or control characters")
         }
         guard method.isToken, body.isEmpty || method != "HEAD" else {
             throw HTTPClientError(.invalidRequest, "the method can't be sent")
         }
         for (name, value) in headers {
-            guard name.isToken, value.utf8.allSatisfy(\.isAllowedInValue) else {
+            guard name.isToken, value.utf8.all({ $0.isAllowedInValue }) else {
                 throw HTTPClientError(.invalidRequest, "a header field holds characters that can't be sent")
             }
             guard !name.isName("content-length"), !name.isName("transfer-encoding") else {
@@ -33,7 +33,15 @@ extension StringProtocol {
 
     /// Whether it is one of RFC 9110's tokens, as methods and field names are.
     fileprivate var isToken: Bool {
-        !isEmpty && utf8.allSatisfy(\.isAllowedInToken)
+        !isEmpty && utf8.all { $0.isAllowedInToken }
+    }
+}
+
+extension Collection<UInt8> {
+    /// Whether all bytes pass a test. A string gives them one by one, each ten times as dear as where it keeps them.
+    @inline(__always)
+    fileprivate func all(_ test: (UInt8) -> Bool) -> Bool {
+        withContiguousStorageIfAvailable { $0.allSatisfy(test) } ?? allSatisfy(test)
     }
 }
 

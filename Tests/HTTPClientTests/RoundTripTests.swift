@@ -55,6 +55,24 @@ struct RoundTripTests {
         }
     }
 
+    @Test("goes to its own address, whatever was called before over the same connection")
+    func addresses() async throws {
+        let seen = Events<Connection.Request>()
+        try await serving { connection in
+            while let request = connection.request() {
+                seen.report(request)
+                connection.respond()
+            }
+        } _: { server, client in
+            for (target, sent) in [
+                ("/a", "/a"), ("/a", "/a"), ("/b?c=d", "/b?c=d"), ("/a", "/a"), ("/x/../%41?", "/%41?"),
+            ] {
+                _ = try await client.send(HTTPRequest(url: server.url + target))
+                #expect(try await seen.next().line == "GET \(sent) HTTP/1.1")
+            }
+        }
+    }
+
     @Test(
         "without a body says so where the method usually has one",
         arguments: [("POST", "0"), ("PUT", "0"), ("DELETE", nil), ("GET", nil), ("HEAD", nil)])
