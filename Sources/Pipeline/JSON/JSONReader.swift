@@ -148,13 +148,21 @@ package struct JSONReader {
 
     /// An object, member by member. For each key `body` reads the value, or skips it.
     package mutating func object(_ body: (inout JSONReader, String) throws(Problem) -> Void) throws(Problem) {
+        try eachMember { (reader) throws(Problem) in
+            let key = try reader.quotedText()
+            try reader.takeColon()
+            try body(&reader, key)
+        }
+    }
+
+    /// An object, member by member. `body` reads each from its key on.
+    @inline(__always)
+    mutating func eachMember(_ body: (inout JSONReader) throws(Problem) -> Void) throws(Problem) {
         try begin(UInt8(ascii: "{"), "an object is missing")
         if isAtEnd(UInt8(ascii: "}")) { return }
         repeat {
             try beginKey()
-            let key = try quotedText()
-            try takeColon()
-            try body(&self, key)
+            try body(&self)
         } while try hasMore(before: UInt8(ascii: "}"))
     }
 
@@ -190,7 +198,7 @@ package struct JSONReader {
         guard current == UInt8(ascii: "\"") else { throw problem("a key is missing") }
     }
 
-    private mutating func takeColon() throws(Problem) {
+    mutating func takeColon() throws(Problem) {
         skipSpace()
         guard take(UInt8(ascii: ":")) else { throw problem("a colon is missing") }
     }

@@ -19,7 +19,7 @@ struct ChatChunk {
     /// - Parameter head: What the pieces have in common; this one adds what those before it did not have.
     init(_ event: [UInt8], _ head: inout ResponseHead) throws(JSONReader.Problem) {
         try JSONReader.read(event, leniency: .everything) { (reader) throws(JSONReader.Problem) in
-            try reader.object { (reader, key) throws(JSONReader.Problem) in
+            try reader.members { (reader, key) throws(JSONReader.Problem) in
                 switch key {
                 case "id": try head.read(.id, &reader)
                 case "created": try head.read(.created, &reader)
@@ -44,7 +44,7 @@ struct ChatChunk {
     private mutating func readChoices(_ reader: inout JSONReader) throws(JSONReader.Problem) {
         try reader.array { (reader) throws(JSONReader.Problem) in
             var choice = Choice()
-            try reader.object { (reader, key) throws(JSONReader.Problem) in
+            try reader.members { (reader, key) throws(JSONReader.Problem) in
                 switch key {
                 case "index": if case .int(let number) = try reader.value() { choice.index = number }
                 case "finish_reason": choice.finishReason = try FinishReason.read(&reader)
@@ -73,13 +73,13 @@ struct ChatChunk {
         var usage: JSONValue?
 
         mutating func readMessage(_ reader: inout JSONReader) throws(JSONReader.Problem) {
-            try reader.object { (reader, key) throws(JSONReader.Problem) in
-                if key == "content" { whole = try reader.content() } else { try reader.skip() }
+            try reader.members { (reader, key) throws(JSONReader.Problem) in
+                if "content" ~= key { whole = try reader.content() } else { try reader.skip() }
             }
         }
 
         mutating func readDelta(_ reader: inout JSONReader) throws(JSONReader.Problem) {
-            try reader.object { (reader, key) throws(JSONReader.Problem) in
+            try reader.members { (reader, key) throws(JSONReader.Problem) in
                 switch key {
                 case "content":
                     let kind = reader.next()

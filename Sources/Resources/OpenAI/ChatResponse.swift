@@ -52,7 +52,7 @@ package struct ChatResponse {
     }
 
     private mutating func read(_ reader: inout JSONReader) throws(JSONReader.Problem) {
-        try reader.object { (reader, key) throws(JSONReader.Problem) in
+        try reader.members { (reader, key) throws(JSONReader.Problem) in
             switch key {
             case "choices" where !hasChoices:
                 hasChoices = true
@@ -69,14 +69,14 @@ package struct ChatResponse {
     private mutating func readChoice(_ reader: inout JSONReader) throws(JSONReader.Problem) {
         choices += 1
         guard choices == 1 else { return try reader.skip() }
-        try reader.object { (reader, key) throws(JSONReader.Problem) in
+        try reader.members { (reader, key) throws(JSONReader.Problem) in
             switch key {
             case "message" where !hasMessage:
                 if try reader.takesNull() { return }
                 hasMessage = true
                 var hasContent = false
-                try reader.object { (reader, key) throws(JSONReader.Problem) in
-                    guard key == "content", !hasContent else { return try reader.skip() }
+                try reader.members { (reader, key) throws(JSONReader.Problem) in
+                    guard "content" ~= key, !hasContent else { return try reader.skip() }
                     hasContent = true
                     text = try reader.content()?.closed
                 }

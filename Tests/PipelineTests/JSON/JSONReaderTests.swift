@@ -47,6 +47,31 @@ struct JSONReaderTests {
         #expect(throws: JSONReader.Problem.self) { try bytes.withUnsafeBytes { try JSONReader.value(of: $0) } }
     }
 
+    @Test("keys that are known are found however they are written, and no others")
+    func keys() throws {
+        var found: [String] = []
+        let text = #"{"id": 1, "i\u0064": 2, "ids": 3, "i": 4, "é": 5, "": 6, "iĭ": 7, "\u00e9": 8}"#
+        try JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in
+            try reader.members { (reader, key) throws(JSONReader.Problem) in
+                let value = try reader.value()
+                switch key {
+                case "id": found.append("id \(value.json)")
+                case "é": found.append("é \(value.json)")
+                case "": found.append("empty \(value.json)")
+                default: break
+                }
+            }
+        }
+        #expect(found == ["id 1", "id 2", "é 5", "empty 6", "é 8"])
+        for text in [#"{"i"#, #"{"i\x":1}"#, "{\"i\n\":1}", #"{"id" 1}"#, "{id:1}"] {
+            #expect(throws: JSONReader.Problem.self) {
+                try JSONReader.read(Array(text.utf8)) { (reader) throws(JSONReader.Problem) in
+                    try reader.members { (reader, _) throws(JSONReader.Problem) in try reader.skip() }
+                }
+            }
+        }
+    }
+
     private func skip(_ bytes: [UInt8]) throws {
         try JSONReader.read(bytes) { (reader) throws(JSONReader.Problem) in try reader.skip() }
     }
