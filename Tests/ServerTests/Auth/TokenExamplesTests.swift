@@ -32,6 +32,17 @@ struct TokenExamplesTests {
         #expect(SignedToken(String(changed))?.isSigned(by: example.keys) != true)
     }
 
+    @Test("bytes have one text: otherwise a token that was changed would be as good as it was")
+    func oneText() {
+        for (text, bytes) in ["": "", "TQ": "M", "TWE": "Ma", "TWFu": "Man", "TWFuTQ": "ManM"] {
+            #expect(Base64URL.decode(text.utf8) == Array(bytes.utf8))
+        }
+        #expect(Base64URL.decode("-_8".utf8) == [0xFB, 0xFF])
+        for text in ["TR", "Ta", "TWF", "TWG", "TWFuTR", "T", "TWFuT", "TQ==", "+/8", "TW Fu", "TWFu\n"] {
+            #expect(Base64URL.decode(text.utf8) == nil, "\(text)")
+        }
+    }
+
     @Test("what is signed by an algorithm that is not taken, or by none, is refused", arguments: others)
     func refused(example: Example) {
         #expect(SignedToken(example.token)?.isSigned(by: example.keys) != true)
