@@ -1,7 +1,6 @@
 import CCurl
 
-/// An address that libcurl has read. A call of one that it has not is a tenth dearer: libcurl reads the address, and writes it
-/// down again, for each.
+/// An address that libcurl has read, for all its calls: one that it is given as text it reads, and writes down again, for each.
 final class CurlURL {
     let text: String
     let pointer: OpaquePointer

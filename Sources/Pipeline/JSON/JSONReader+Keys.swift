@@ -1,7 +1,7 @@
 /// Members of objects whose keys are known beforehand.
 extension JSONReader {
     /// A member's key, to be compared with those that are known. It is looked at where it stands: for a `String` of each its
-    /// bytes are copied and checked, which is a tenth of reading an event of an answer.
+    /// bytes are copied and checked.
     package struct Key {
         fileprivate let bytes: UnsafeRawBufferPointer
         /// The key, where it is not written as it is.

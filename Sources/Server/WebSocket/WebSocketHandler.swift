@@ -120,7 +120,11 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     package func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         // A long answer leaves before the next one takes its memory's turn in the processor's cache.
-        if frames.count > LoopConnections.maxGathered { flush() } else if !frames.isEmpty { loop.flushAnswers(of: self) }
+        if frames.count > LoopConnections.maxGathered {
+            flush()
+        } else if !frames.isEmpty {
+            loop.flushAnswers(of: self)
+        }
         // Otherwise the channel asks for it by way of all handlers: a tenth of what a message takes.
         if let socket, mayRead, !closing.hasSentClose { socket.read() }
     }
