@@ -15,7 +15,7 @@ from natsserver import free_port
 from test_nats import SHARED
 
 # Together more than an event loop keeps for a server that does not read (16 MiB), and than the sockets' buffers.
-CLIENTS, SIZE = 80, 400_000
+CLIENTS, SIZE = 96, 400_000
 LARGE = SHARED.replace("pipeline: chat", f"pipeline: chat\nhost: {{limits: {{message: {SIZE + 1_000}B}}}}").replace(
     "64MiB", "256MiB")
 
