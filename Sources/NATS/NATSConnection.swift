@@ -113,7 +113,7 @@ package final class NATSConnection: Sendable {
         return UInt64(subject.dropFirst(inbox.utf8.count + 2).prefix { $0 != "." })
     }
 
-    /// Waits until there is a connection, or no longer.
+    /// Waits until there is a connection, for so long at most.
     ///
     /// - Returns: Whether there is one.
     package func waitUntilConnected(within limit: Duration) async -> Bool {

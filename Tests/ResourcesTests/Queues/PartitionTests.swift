@@ -134,6 +134,30 @@ struct PartitionTests {
         #expect(finished.contains(9, ids[1]), "which is not the one that is forgotten")
     }
 
+    @Test("knows a message again under another number while it is here, and once it was finished")
+    func again() {
+        var state = PartitionedQueue.State()
+        let (id, other) = (UniqueID.random(), UniqueID.random())
+        let taken = PartitionedQueue.Taken(
+            id: id, partition: 0, acknowledgement: "", consumer: "", nextSign: .now)
+        state.add(taken, as: 1)
+        #expect(state.knows(id, besides: 2) && !state.knows(id, besides: 1) && !state.knows(other, besides: 2))
+        #expect(state.remove(1) != nil)
+        #expect(!state.knows(id, besides: 2) && state.ticketsHere.isEmpty)
+        state.finished.insert(1, id)
+        #expect(state.knows(id, besides: 2) && !state.knows(id, besides: 1))
+    }
+
+    @Test("remembers no more messages without an answer than its bound")
+    func unanswered() {
+        var state = PartitionedQueue.State()
+        for _ in 0..<PartitionedQueue.unansweredLimit { state.keepUnanswered(.random()) }
+        #expect(state.unanswered.count == PartitionedQueue.unansweredLimit)
+        let last = UniqueID.random()
+        state.keepUnanswered(last)
+        #expect(state.unanswered.count <= PartitionedQueue.unansweredLimit && state.unanswered.contains(last))
+    }
+
     @Test("keeps of what was handed over the latest, by bytes as well as by number")
     func handedOver() {
         var handedOver = HandedOver(maxBytes: 10)

@@ -25,11 +25,12 @@ extension PartitionedQueue {
     func push(_ message: Message) async throws(PipelineError) -> Queue.PushOutcome {
         let (refusal, entry) = entry(for: message)
         guard let entry else { return refusal }
+        // Here, and not in a function that tries again: its memory would be part of each message that waits.
         switch await publish(entry) {
         case .success(let answer):
             accepted(entry, as: answer)
             return .accepted
-        case .failure(let error): return try await publishAgain(entry, after: error)
+        case .failure(let error): return try await publish(entry, after: error)
         }
     }
 
@@ -37,12 +38,7 @@ extension PartitionedQueue {
         let number = String(UInt64.random(in: .min ... .max), radix: 36)
         let (refusal, entry) = entry(for: message, copy: ":\(number)")
         guard let entry else { return refusal }
-        switch await publish(entry) {
-        case .success(let answer):
-            accepted(entry, as: answer)
-            return .accepted
-        case .failure(let error): return try await publishAgain(entry, after: error)
-        }
+        return try await publish(entry, after: nil)
     }
 
     /// - Parameter copy: What makes its id another than that of the same message before.
@@ -73,15 +69,18 @@ extension PartitionedQueue {
             entry.payload, to: entry.target, id: entry.isUnanswered ? PartitionedQueue.again(entry.id) : entry.id)
     }
 
-    private func publishAgain(
-        _ entry: Entry, after error: NATSError
-    ) async throws(PipelineError) -> Queue.PushOutcome {
-        var (entry, error) = (entry, error)
+    /// Publishes it until the stream has it, or cannot take it.
+    ///
+    /// - Parameter failure: Why it was not published before; `nil` where that was not tried.
+    private func publish(_ entry: Entry, after failure: NATSError?) async throws(PipelineError) -> Queue.PushOutcome {
+        var (entry, error) = (entry, failure)
         while true {
-            if isReplicated, error.leavesOpen { entry.isUnanswered = true }
-            if let outcome = try await outcome(of: error, since: entry.start) {
-                if entry.isUnanswered { state.withLock { $0.keepUnanswered(entry.kept.message.id) } }
-                return outcome
+            if let error {
+                if isReplicated, error.leavesOpen { entry.isUnanswered = true }
+                if let outcome = try await outcome(of: error, since: entry.start) {
+                    if entry.isUnanswered { state.withLock { $0.keepUnanswered(entry.kept.message.id) } }
+                    return outcome
+                }
             }
             switch await publish(entry) {
             case .success(let answer):
