@@ -114,6 +114,7 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
+                "CEvents",
                 "CMalloc",
                 "CPages",
                 "CZlib",

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import Threads
 
 /// An event loop as the HTTP client knows it: calls to models are worked on where the conversation is.
@@ -29,32 +28,6 @@ final class EventLoopCalls: WorkingLoop {
     }
 
     func watch(_ bell: CInt, _ work: @escaping @Sendable () -> Void) -> (() -> Void)? {
-        let watched = NIOPipeBootstrap(group: eventLoop)
-            // More than a bell's eight bytes: a read that does not fill them is the last.
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(BellHandler(work))
-                }
-            }
-            .takingOwnershipOfDescriptor(input: bell)
-        let outcome = NIOLoopBoundBox<Bool?>(nil, eventLoop: eventLoop)
-        watched.whenComplete { outcome.value = (try? $0.get()) != nil }
-        // On the loop's thread this is known by now; a failure leaves the descriptor with the caller.
-        if outcome.value == false { return nil }
-        return { watched.whenSuccess { $0.close(promise: nil) } }
+        LoopBell.hang(bell, on: eventLoop, work).map { $0.takeDown }
     }
-}
-
-/// Has something done whenever a bell was rung.
-private final class BellHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let work: @Sendable () -> Void
-
-    init(_ work: @escaping @Sendable () -> Void) {
-        self.work = work
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) { work() }
 }

@@ -30,6 +30,8 @@ package final class LoopConnections {
     private(set) var isDraining = false
     /// Those who have sent more than their share of a turn; and more than they may.
     let busy, offenders: TurnScheduler
+    /// When messages are begun.
+    let messageTurns: MessageTurns
     /// Connections past a limit that are being told so.
     let refused: RefusedConnections
     /// How long a client may take nothing of what waits for it; `nil` where that is not limited.
@@ -83,6 +85,7 @@ package final class LoopConnections {
         executor = EventLoopTaskExecutor(eventLoop)
         busy = .forBusy(on: eventLoop)
         offenders = .forOffenders(on: eventLoop)
+        messageTurns = MessageTurns(on: eventLoop)
     }
 
     /// What is served of a pipeline's file from now on.

@@ -71,6 +71,7 @@ final class HTTPExchange: ConversationClient, UnfinishedWork, GatheringConnectio
     func begin(_ body: String) {
         loop.add(work: self)
         if isEventStream { lookForSilence(in: Self.headerDelay) }
+        defer { if let conversation, conversation.pending > 0 { loop.messageTurns.noteBegun() } }
         guard let translator else {
             conversation?.receive(body)
             return

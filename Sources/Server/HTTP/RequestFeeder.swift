@@ -17,6 +17,7 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     private static let longest = 4 << 10
 
     private let turns: TurnScheduler
+    private let messageTurns: MessageTurns
     private var context: ChannelHandlerContext?
     private var input: ByteBuffer?
     private var left = 0
@@ -40,9 +41,11 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// Hears that the client has closed its sending half, before what it sent is answered.
     var inputEnds: (() -> Void)?
 
-    /// - Parameter turns: Those of clients that have sent more than their share.
-    init(turns: TurnScheduler) {
-        self.turns = turns
+    /// - Parameters:
+    ///   - turns: Those of clients that have sent more than their share.
+    ///   - messageTurns: Those of all whose requests may be messages.
+    init(turns: TurnScheduler, messageTurns: MessageTurns) {
+        (self.turns, self.messageTurns) = (turns, messageTurns)
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -130,6 +133,10 @@ final class RequestFeeder: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     /// Goes on with what is there.
     func feed() {
         guard !isFeeding, !isWaiting else { return }
+        if input != nil, awaitsRequest, !isAnswering, messageTurns.isOver {
+            isWaiting = true
+            return messageTurns.add(self)
+        }
         isFeeding = true
         left = Self.share
         while left > 0, !isAnswering, let context, let piece = nextPiece() {

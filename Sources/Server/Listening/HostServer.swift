@@ -56,7 +56,7 @@ struct HostServer {
 
     private func serve(_ channel: any Channel, _ gate: ConnectionGate) throws {
         let pipeline = channel.pipeline.syncOperations
-        let feeder = RequestFeeder(turns: gate.loop.busy)
+        let feeder = RequestFeeder(turns: gate.loop.busy, messageTurns: gate.loop.messageTurns)
         let codec = HTTPCodec(limits: gate.limits.decoding, questions: TokenQuestions(gate: gate, feeder: feeder))
         channel.setWaterMark(of: gate.limits)
         try pipeline.addHandler(BackpressureHandler(loop: gate.loop))

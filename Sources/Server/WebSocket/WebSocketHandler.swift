@@ -14,8 +14,18 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
 
     /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
     private static let share = 32
+    /// Bytes that may wait for a turn while more is read. Where nothing may, the kernel is told twice for each message.
+    private static let readAhead = 4 << 10
     /// What a frame counts besides that comes too soon: its client is told so, and then waits with others like it.
     private static let refusalSize = 4
+
+    private enum Awaited {
+        case nothing
+        /// That others have had what they may do in a turn.
+        case others
+        /// Others have begun as many messages as one turn has.
+        case turnToBegin
+    }
 
     let sink: any MessageSink
     let loop: LoopConnections
@@ -40,8 +50,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     private var isReading = false
     private var isDecoding = false
     private var holdsRead = false
-    /// Whether something that was read waits for its turn.
-    private var isWaiting = false
+    /// What something that was read waits for.
+    private var awaited = Awaited.nothing
     /// Whether what still comes is dropped, after a breach.
     var isDropping = false
     var isDraining = false
@@ -131,7 +141,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
 
     package func channelInactive(context: ChannelHandlerContext) {
         socket = nil
-        isWaiting = false
+        awaited = .nothing
         decode(share: .max)
         sink.end()
         context.fireChannelInactive()
@@ -145,7 +155,11 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     /// Handles what has arrived, up to the number of messages that may wait; the rest stays undecoded until some have
     /// ended. Messages that end at once come back here, so the loop guards itself.
     private func decode(share: Int = WebSocketHandler.share) {
-        guard !isDecoding, !isWaiting else { return }
+        guard !isDecoding, awaited == .nothing else { return }
+        if loop.messageTurns.isOver, share != .max, decoder.hasInput, mayDecode {
+            awaited = .turnToBegin
+            return loop.messageTurns.add(self)
+        }
         isDecoding = true
         var left = share
         var offends = false
@@ -156,6 +170,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
                 left -= Self.refusalSize
             } else {
                 handle(event)
+                if sink.pending > 0 { loop.messageTurns.noteBegun() }
             }
         }
         isDecoding = false
@@ -163,14 +178,14 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     }
 
     private func waitForTurn(offends: Bool) {
-        guard !isWaiting else { return }
-        isWaiting = true
+        guard awaited == .nothing else { return }
+        awaited = .others
         loop.resumeLater(self, offends: offends)
     }
 
     func resume() {
-        guard isWaiting else { return }
-        isWaiting = false
+        guard awaited != .nothing else { return }
+        awaited = .nothing
         readOn()
         flush()
     }
@@ -240,7 +255,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     }
 
     private var mayRead: Bool {
-        guard context != nil, !isWaiting else { return false }
+        guard context != nil, awaited != .others else { return false }
+        if awaited == .turnToBegin, decoder.bufferCapacity > Self.readAhead { return false }
         if closing.hasSentClose { return true }
         guard !isDraining else { return false }
         return isWritable && hasRoom

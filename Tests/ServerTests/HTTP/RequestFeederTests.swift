@@ -10,7 +10,9 @@ struct RequestFeederTests {
     private let feeder: RequestFeeder
 
     init() throws {
-        feeder = RequestFeeder(turns: .forBusy(on: channel.embeddedEventLoop))
+        feeder = RequestFeeder(
+            turns: .forBusy(on: channel.embeddedEventLoop),
+            messageTurns: MessageTurns(on: channel.embeddedEventLoop))
         try channel.pipeline.syncOperations.addHandler(feeder)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
@@ -35,7 +37,9 @@ struct RequestFeederTests {
         let ends = texts.indices.map { texts[...$0].joined().utf8.count }
         for size in 1...20 {
             let channel = EmbeddedChannel()
-            let feeder = RequestFeeder(turns: .forBusy(on: channel.embeddedEventLoop))
+            let feeder = RequestFeeder(
+                turns: .forBusy(on: channel.embeddedEventLoop),
+                messageTurns: MessageTurns(on: channel.embeddedEventLoop))
             let pieces = PieceLengths()
             pieces.feeder = feeder
             try channel.pipeline.syncOperations.addHandlers([feeder, pieces])

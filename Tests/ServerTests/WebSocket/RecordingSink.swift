@@ -10,13 +10,18 @@ final class RecordingSink: MessageSink {
     private(set) var received: [String] = []
     private(set) var refused: [String] = []
     var isBackpressured = false
-    var pending: Int { 0 }
+    var hasReceived: (() -> Void)?
+    /// Whether what it receives is not over.
+    var holds = false
+    var pending: Int { holds ? received.count : 0 }
     var pendingBytes: Int { 0 }
 
     func begin(on connection: WebSocketHandler) { self.connection = connection }
 
     func receive(_ text: String) {
         received.append(text)
+        hasReceived?()
+        if holds { return }
         connection?.write(text: text)
         connection?.messagesHaveEnded()
     }
