@@ -21,6 +21,7 @@ int stagecoach_events_watch(int set, int descriptor, unsigned generation, int wh
     struct epoll_event event = {0};
     if (what & stagecoach_readable) event.events |= EPOLLIN | EPOLLRDHUP;
     if (what & stagecoach_writable) event.events |= EPOLLOUT;
+    if (what & stagecoach_news) event.events |= EPOLLET;
     event.data.u64 = (uint64_t)generation << 32 | (uint32_t)descriptor;
     if (epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) == 0) return 0;
     return errno == EEXIST ? epoll_ctl(set, EPOLL_CTL_MOD, descriptor, &event) : -1;
@@ -41,7 +42,8 @@ int stagecoach_events_wait(int set, struct stagecoach_event *events, int most, i
         int writable = ready[i].events & EPOLLOUT ? stagecoach_writable : 0;
         events[i].descriptor = (int)(uint32_t)ready[i].data.u64;
         events[i].generation = (unsigned)(ready[i].data.u64 >> 32);
-        events[i].what = ended | readable | writable;
+        int last = ready[i].events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP) ? stagecoach_ended : 0;
+        events[i].what = ended | readable | writable | last;
     }
     return count < 0 ? 0 : count;
 }

@@ -23,6 +23,7 @@ final class EchoUpgrader: HTTPServerProtocolUpgrader {
 
     init(_ eventLoop: any EventLoop) {
         loop = LoopConnections(eventLoop, limits: Self.limits)
+        loop.open(readingSocketsOf: 1)
     }
 
     func buildUpgradeResponse(

@@ -1,7 +1,8 @@
 // What a thread waits for that has many sockets. No header of the system is included here, as modules would quarrel over them.
 
-// What is ready, or wanted: bits of `what`.
-enum { stagecoach_readable = 1, stagecoach_writable = 2 };
+// What is ready, or wanted: bits of `what`. Where news are wanted, only what is new since it was last told is; where the other
+// side has ended, nothing new comes behind what there is to be read.
+enum { stagecoach_readable = 1, stagecoach_writable = 2, stagecoach_news = 4, stagecoach_ended = 8 };
 
 struct stagecoach_event {
     int descriptor;
@@ -37,7 +38,7 @@ int stagecoach_timer(void);
 void stagecoach_timer_set(int timer, long long nanoseconds);
 
 // Rings a bell when a set has something ready, so that who waits for the bell alone hears of all that the sets watch. The
-// sets are told apart by bits, in their order: 1 and 2.
+// sets are told apart by bits, in their order: 1 and 2; the second may be -1.
 struct stagecoach_relay {
     unsigned long context;
     int sets[2];

@@ -29,10 +29,10 @@ final class Connections: Sendable {
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for eventLoop in eventLoops {
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit { [metrics] in
-                NIOLoopBound(
-                    LoopConnections(
-                        eventLoop, limits: limits, routes: routes, metrics: metrics, maxRefused: share),
-                    eventLoop: eventLoop)
+                let loop = LoopConnections(
+                    eventLoop, limits: limits, routes: routes, metrics: metrics, maxRefused: share)
+                loop.open()
+                return NIOLoopBound(loop, eventLoop: eventLoop)
             }.get()
         }
         self.loops = loops

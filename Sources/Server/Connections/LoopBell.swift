@@ -3,12 +3,13 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Has something done on an event loop's thread when a descriptor rings, as the loop looks at its sockets.
+/// Has something done on an event loop's thread when a descriptor rings, as the loop looks at its sockets. The loop closes it
+/// at its own end.
 final class LoopBell: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let work: () -> Void
-    private let descriptor: CInt
+    let descriptor: CInt
     private var channel: EventLoopFuture<any Channel>?
     /// Whether it hangs: where it does not, its number may be another's.
     private var isUp = true
@@ -55,8 +56,10 @@ final class LoopBell: ChannelInboundHandler {
         if isUp { stagecoach_ring(descriptor) }
     }
 
-    /// Closes the descriptor; from any thread.
-    func takeDown() { channel?.whenSuccess { $0.close(promise: nil) } }
+    /// Closes the descriptor before that. On the loop's thread, or after its end.
+    func takeDown() {
+        if isUp { channel?.whenSuccess { $0.close(promise: nil) } }
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { work() }
 

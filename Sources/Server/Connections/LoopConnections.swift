@@ -26,6 +26,10 @@ package final class LoopConnections {
     let frameBuffers = FrameBuffers()
     let readBuffer = SharedReads.Buffer()
     private(set) lazy var sharedReads = SharedReads(readBuffer, on: executor.eventLoop)
+    private var sockets: ReadableSockets?
+    private var fewest = 0
+    /// Where sockets are read past their channels.
+    var readableSockets: ReadableSockets? { webSockets.count < fewest ? nil : sockets }
     /// Whether connections end with what they have received.
     private(set) var isDraining = false
     /// Those who have sent more than their share of a turn; and more than they may.
@@ -86,6 +90,17 @@ package final class LoopConnections {
         busy = .forBusy(on: eventLoop)
         offenders = .forOffenders(on: eventLoop)
         messageTurns = MessageTurns(on: eventLoop)
+    }
+
+    /// Has messages begun in turns, and sockets read past their channels, where the event loop lets it. On the loop's thread,
+    /// and at the start: what a host holds does not depend on which loops its clients happen to be on.
+    ///
+    /// - Parameter fewest: So many WebSockets have theirs read so. With fewer what the loop does for it costs more than it
+    ///   spares.
+    package func open(readingSocketsOf fewest: Int = 32) {
+        self.fewest = fewest
+        messageTurns.open()
+        sockets = ReadableSockets.open(on: executor.eventLoop, turns: messageTurns)
     }
 
     /// What is served of a pipeline's file from now on.

@@ -12,10 +12,8 @@ final class MessageTurns {
     private var begun = 0
     private var waiting = Deque<any TurnTaker>()
     /// Rings for the next turn. A task of the event loop's would not do: the loop does all that is due before it looks at its
-    /// sockets.
+    /// sockets. Where there is none, all messages are begun at once.
     private var bell: LoopBell?
-    /// Where there can be no bell, all messages are begun at once.
-    private var mayHaveBell = true
 
     init(on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
@@ -23,15 +21,13 @@ final class MessageTurns {
 
     deinit { bell?.takeDown() }
 
-    /// Whether whoever would begin a message has to wait for another turn.
-    var isOver: Bool {
-        guard begun >= Self.share else { return false }
-        if bell == nil, mayHaveBell {
-            bell = LoopBell.hang(on: eventLoop) { [weak self] in self?.begin() }
-            mayHaveBell = bell != nil
-        }
-        return bell != nil
+    /// Has turns from now on, where the event loop lets it. On the loop's thread.
+    func open() {
+        bell = LoopBell.hang(on: eventLoop) { [weak self] in self?.begin() }
     }
+
+    /// Whether whoever would begin a message has to wait for another turn.
+    var isOver: Bool { begun >= Self.share && bell != nil }
 
     /// A message was begun that is not over: it waits in a stage, or for its turn among its client's.
     func noteBegun() {

@@ -6,7 +6,7 @@ import WebSocketCodec
 /// The socket below a client's channel, which takes bytes without the channel's queue: that queue costs a tenth of an
 /// answer, and nearly always has one entry. What the socket doesn't take, errors included, is left to the channel.
 struct ClientSocket {
-    private let descriptor: CInt
+    let descriptor: CInt
     private let core: any ChannelCore
     /// Whether the channel may still have bytes, which must leave first.
     private var channelMayHaveBytes = true
@@ -25,6 +25,29 @@ struct ClientSocket {
 
     /// Has the channel read once more, past the handlers that may hold a read.
     func read() { core.read0() }
+
+    /// What a read has brought.
+    enum Received {
+        /// Bytes, and whether there may be more.
+        case bytes(mayHaveMore: Bool)
+        case nothing
+        /// Nothing comes any more.
+        case end
+        case failure(IOError)
+    }
+
+    /// Reads past the channel, into a buffer that is empty.
+    func read(into buffer: inout ByteBuffer) -> Received {
+        let (count, room) = buffer.withUnsafeMutableWritableBytes {
+            (recv(descriptor, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT)), $0.count)
+        }
+        guard count > 0 else {
+            if count == 0 { return .end }
+            return errno == EAGAIN ? .nothing : .failure(IOError(errnoCode: errno, reason: "recv"))
+        }
+        buffer.moveWriterIndex(forwardBy: count)
+        return .bytes(mayHaveMore: count == room)
+    }
 
     /// Takes from the front of the bytes what the socket takes at once.
     ///

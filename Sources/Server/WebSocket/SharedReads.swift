@@ -11,7 +11,7 @@ struct SharedReads: RecvByteBufferAllocator {
     final class Buffer {
         private var free: ByteBuffer?
 
-        fileprivate func take(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        func take(_ allocator: ByteBufferAllocator) -> ByteBuffer {
             guard var buffer = free.take() else { return allocator.buffer(capacity: SharedReads.size) }
             buffer.clear()
             return buffer

@@ -15,11 +15,11 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     /// What is done for one client while others wait: so many frames, each of which counts once more for every KiB it has.
     private static let share = 32
     /// Bytes that may wait for a turn while more is read. Where nothing may, the kernel is told twice for each message.
-    private static let readAhead = 4 << 10
+    static let readAhead = 4 << 10
     /// What a frame counts besides that comes too soon: its client is told so, and then waits with others like it.
     private static let refusalSize = 4
 
-    private enum Awaited {
+    enum Awaited {
         case nothing
         /// That others have had what they may do in a turn.
         case others
@@ -30,7 +30,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     let sink: any MessageSink
     let loop: LoopConnections
     /// Messages that may wait; past it nothing is read. Of the limits only what is needed is kept: there are many of these.
-    private var maxPending: Int
+    var maxPending: Int
     private let limitsVersion: Int
     /// Bytes that may wait for the client.
     private var maxWaiting: Int
@@ -38,7 +38,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     // Of each message, by code that doesn't call itself, on the event loop alone; see Conversation.
     @exclusivity(unchecked) var decoder: WebSocketDecoder
     @exclusivity(unchecked) var frames: OutgoingFrames
-    @exclusivity(unchecked) private var socket: ClientSocket?
+    @exclusivity(unchecked) var socket: ClientSocket?
     @exclusivity(unchecked) var clock: ConnectionClock
 
     @exclusivity(unchecked) var context: ChannelHandlerContext?
@@ -46,12 +46,17 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     /// What either side closed it with.
     var closeCode: WebSocketCloseCode?
     /// What the channel says of itself, which costs more to ask for each message.
-    private var isWritable = true
-    private var isReading = false
-    private var isDecoding = false
-    private var holdsRead = false
+    var isWritable = true
+    var isReading = false
+    var isDecoding = false
+    var holdsRead = false
+    /// Where the socket is watched to be read past its channel.
+    var watched: ReadableSockets?
+    /// Whether there may be something to read on it, and whether its end is.
+    var hasNews = false
+    var hasLastNews = false
     /// What something that was read waits for.
-    private var awaited = Awaited.nothing
+    var awaited = Awaited.nothing
     /// Whether what still comes is dropped, after a breach.
     var isDropping = false
     var isDraining = false
@@ -70,7 +75,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
             rate = FrameRate(perSecond: limits.framesPerSecond, now: .now())
         }
         // More may wait now, and nothing else would have it looked at.
-        if holdsRead || decoder.hasInput { waitForTurn(offends: false) }
+        if holdsRead || hasNews || decoder.hasInput { waitForTurn(offends: false) }
     }
 
     /// - Parameters:
@@ -113,34 +118,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         self.context = nil
     }
 
-    // MARK: Bytes from the client
-
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        clock.heard(at: .now())
-        isReading = true
-        if isDropping { return waitForTurn(offends: true) }
-        let bytes = Self.unwrapInboundIn(data)
-        decoder.append(bytes)
-        decode()
-        guard socket != nil else { return }
-        decoder.copyInput()
-        loop.readBuffer.put(bytes)
-    }
-
-    package func channelReadComplete(context: ChannelHandlerContext) {
-        isReading = false
-        // A long answer leaves before the next one takes its memory's turn in the processor's cache.
-        if frames.count > LoopConnections.maxGathered {
-            flush()
-        } else if !frames.isEmpty {
-            loop.flushAnswers(of: self)
-        }
-        // Otherwise the channel asks for it by way of all handlers: a tenth of what a message takes.
-        if let socket, mayRead, !closing.hasSentClose { socket.read() }
-    }
-
     package func channelInactive(context: ChannelHandlerContext) {
-        socket = nil
+        stopReading()
         awaited = .nothing
         decode(share: .max)
         sink.end()
@@ -154,7 +133,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
 
     /// Handles what has arrived, up to the number of messages that may wait; the rest stays undecoded until some have
     /// ended. Messages that end at once come back here, so the loop guards itself.
-    private func decode(share: Int = WebSocketHandler.share) {
+    func decode(share: Int = WebSocketHandler.share) {
         guard !isDecoding, awaited == .nothing else { return }
         if loop.messageTurns.isOver, share != .max, decoder.hasInput, mayDecode {
             awaited = .turnToBegin
@@ -177,7 +156,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         if offends || (left <= 0 && decoder.hasInput) { waitForTurn(offends: offends) }
     }
 
-    private func waitForTurn(offends: Bool) {
+    func waitForTurn(offends: Bool) {
         guard awaited == .nothing else { return }
         awaited = .others
         loop.resumeLater(self, offends: offends)
@@ -195,7 +174,7 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     }
 
     /// Whether the client's next message may wait beside those it has sent.
-    private var hasRoom: Bool { sink.pending < maxPending && sink.pendingBytes < HostLimits.queuedBytes }
+    var hasRoom: Bool { sink.pending < maxPending && sink.pendingBytes < HostLimits.queuedBytes }
 
     private func handle(_ event: WebSocketDecoder.Event) {
         switch event {
@@ -237,39 +216,6 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
 
     /// Bytes of the client's that have arrived and are not worked on yet.
     var inboundBytes: Int { decoder.bufferCapacity + sink.pendingBytes }
-
-    // MARK: Backpressure
-
-    package func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { holdsRead = true }
-    }
-
-    package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        isWritable = context.channel.isWritable
-        sink.isBackpressured = !isWritable
-        if isWritable {
-            readOn()
-            if frames.holdsPong { flush() }
-        }
-        context.fireChannelWritabilityChanged()
-    }
-
-    private var mayRead: Bool {
-        guard context != nil, awaited != .others else { return false }
-        if awaited == .turnToBegin, decoder.bufferCapacity > Self.readAhead { return false }
-        if closing.hasSentClose { return true }
-        guard !isDraining else { return false }
-        return isWritable && hasRoom
-    }
-
-    func readOn() {
-        // Whoever decodes reads on after it.
-        guard !isDecoding else { return }
-        decode()
-        guard holdsRead, mayRead else { return }
-        holdsRead = false
-        context?.read()
-    }
 
     private var bytesWaiting: Int {
         (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0

@@ -107,6 +107,7 @@ private final class Crowd {
     init(_ count: Int, on loop: any EventLoop) {
         self.loop = loop
         let connections = LoopConnections(loop, limits: HostLimits())
+        connections.open()
         clients = (0..<count).map { number in
             CrowdClient(connections) { [weak self] in self?.note(number) }
         }

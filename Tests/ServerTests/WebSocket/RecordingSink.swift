@@ -11,6 +11,8 @@ final class RecordingSink: MessageSink {
     private(set) var refused: [String] = []
     var isBackpressured = false
     var hasReceived: (() -> Void)?
+    /// Whether it answers nothing.
+    var isSilent = false
     /// Whether what it receives is not over.
     var holds = false
     var pending: Int { holds ? received.count : 0 }
@@ -22,7 +24,7 @@ final class RecordingSink: MessageSink {
         received.append(text)
         hasReceived?()
         if holds { return }
-        connection?.write(text: text)
+        if !isSilent { connection?.write(text: text) }
         connection?.messagesHaveEnded()
     }
 
