@@ -1,16 +1,18 @@
 """TLS: what is spoken, what is refused, and a certificate that changes while clients are connected."""
 
+import contextlib
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from conftest import DEADLINE, receive, wait_until
+from conftest import DEADLINE, memory, receive, wait_until
 from tokens import certificate
 
 FLOW = "resources: {m: echo}\nstages: [receive, complete, respond]\n"
@@ -55,6 +57,20 @@ def test_the_same_port_speaks_wss_and_https_and_says_so(secure, tmp_path):
         ["curl", "--silent", "--show-error", "--cacert", tmp_path / "host.pem", "--data", '{"prompt": "by curl"}',
          f"{host.http}/ws"], capture_output=True, text=True, timeout=30, check=True)
     assert '"response":"by curl"' in answer.stdout
+
+
+def test_memory_of_long_messages_is_given_back_once_they_are_over(secure, tmp_path):
+    host, context = secure(), trusting(tmp_path / "host.pem")
+    with contextlib.ExitStack() as open_clients:
+        clients = [open_clients.enter_context(host.connect(ssl=context)) for _ in range(60)]
+        for client in clients:
+            says(client, "x" * 60_000)
+        time.sleep(1.1)
+        before = memory(host)
+        for client in clients:
+            says(client, "short")
+        # Two buffers each that had the message.
+        assert before - memory(host) > len(clients) * 60_000, before
 
 
 def test_a_plain_client_gets_nothing(secure):

@@ -27,13 +27,18 @@ final class BackpressureHandler: ChannelDuplexHandler {
     /// There while something waits.
     private var clock: StallClock?
     private var nextLook: Scheduled<Void>?
+    /// Where TLS is spoken above, which writes all from one buffer.
+    private var sparePages: SparePages?
 
-    init(loop: LoopConnections) {
+    init(loop: LoopConnections, isEncrypted: Bool) {
         self.loop = loop
+        sparePages = isEncrypted ? SparePages() : nil
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        written += Self.unwrapOutboundIn(data).readableBytes
+        let leaving = Self.unwrapOutboundIn(data)
+        written += leaving.readableBytes
+        if case .byteBuffer(let bytes) = leaving { sparePages?.giveBack(behind: bytes) }
         context.write(data, promise: promise)
     }
 

@@ -59,7 +59,7 @@ struct HostServer {
         let feeder = RequestFeeder(turns: gate.loop.busy, messageTurns: gate.loop.messageTurns)
         let codec = HTTPCodec(limits: gate.limits.decoding, questions: TokenQuestions(gate: gate, feeder: feeder))
         channel.setWaterMark(of: gate.limits)
-        try pipeline.addHandler(BackpressureHandler(loop: gate.loop))
+        try pipeline.addHandler(BackpressureHandler(loop: gate.loop, isEncrypted: certificates != nil))
         if let certificates { try pipeline.addHandlers([certificates.handler(), TruncationHandler()]) }
         try pipeline.addHandler(feeder)
         try codec.add(to: pipeline)

@@ -6,6 +6,14 @@ import NIOSSL
 final class TruncationHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
+    private var sparePages = SparePages()
+
+    /// TLS reads all into one buffer, from its start.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        sparePages.giveBack(behind: Self.unwrapInboundIn(data))
+        context.fireChannelRead(data)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.fireErrorCaught(error)
         guard error as? NIOSSLError == .uncleanShutdown else { return }
