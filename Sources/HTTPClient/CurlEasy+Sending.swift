@@ -13,8 +13,12 @@ extension CurlEasy {
 
     /// Lets go of the body and its copy, where it has been sent. Not before the response has begun: until then libcurl sends
     /// a call again whose kept connection turns out to be closed.
+    ///
+    /// The host's tickets have been read by then, too. Where it is far away they come after the other buffers were freed.
     func forgetBody(of call: Call) {
-        guard bodySize > 0, hasSent else { return }
+        guard hasSent else { return }
+        if call.isEncrypted { OpenSSL.freeBuffers(of: pointer) }
+        guard bodySize > 0 else { return }
         options.forgetBody(of: pointer)
         call.forgetRequestBody()
     }

@@ -178,6 +178,26 @@ def test_certificates_are_read_once_a_thread_and_not_for_each_connection(serve, 
         api.stop()
 
 
+def late(connection, answer):
+    time.sleep(0.5)
+    connection.sendall(answer)
+
+
+@pytest.mark.preload
+def test_buffers_of_tls_are_freed_once_more_when_an_answer_begins(serve, certificate, tmp_path):
+    """The host's tickets need a buffer, and may come after those of the request were freed."""
+    context, trust = certificate
+    api = Repeater(late, context)
+    try:
+        host = serve(PIPELINE.replace("URL", api.url).replace("STREAM", "true"),
+                     env=trust | {"BUFFERS_FREED": str(tmp_path / "freed")})
+        heard = asyncio.run(ask(host, 1, ["hello"], 1))
+        assert [frame["response"] for _, frame in heard] == ["hello"]
+        assert (tmp_path / "freed").read_text().splitlines() == ["freed", "freed"]
+    finally:
+        api.stop()
+
+
 @pytest.mark.parametrize("tls", [False, pytest.param(True, marks=pytest.mark.preload)])
 def test_a_connection_of_an_api_that_answers_once_is_used_again(serve, certificate, tls):
     context, trust = certificate
