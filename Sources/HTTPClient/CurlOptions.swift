@@ -9,6 +9,8 @@ struct CurlOptions {
     /// The largest piece in which the body of a call that is streamed comes. libcurl takes up to a hundred of them
     /// before it sees that the call should pause, so this is small: 200 KiB wait then besides what was to wait.
     private static let streamedPiece = 2 << 10
+    /// The same over TLS, where a piece comes alone anyway: the least that libcurl takes.
+    private static let encryptedPiece = 1 << 10
     /// Most answers fit in. libcurl's own size, four times as much, is a block that the system's allocator splits and joins
     /// again for each call.
     private static let wholePiece = 4 << 10
@@ -43,12 +45,17 @@ struct CurlOptions {
     func apply(_ call: Call, to handle: UnsafeMutableRawPointer) -> Int {
         let version = allowsHTTP2 && !call.isStreamed ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
         curl_set_long(handle, CURLOPT_HTTP_VERSION, version)
-        curl_set_long(handle, CURLOPT_BUFFERSIZE, call.isStreamed ? Self.streamedPiece : Self.wholePiece)
+        curl_set_long(handle, CURLOPT_BUFFERSIZE, Self.piece(of: call))
         let connect = max(1, call.request.deadlines.connect.wholeMilliseconds)
         curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, connect)
         let body = call.requestBody
         setMethod(call.request.method, body, handle)
         return body.count
+    }
+
+    private static func piece(of call: Call) -> Int {
+        guard call.isStreamed else { return wholePiece }
+        return call.isEncrypted ? encryptedPiece : streamedPiece
     }
 
     private func setMethod(_ method: String, _ body: [UInt8], _ handle: UnsafeMutableRawPointer) {
