@@ -14,11 +14,8 @@ package final class FrameBuffers {
     func take() -> ByteBuffer { free.popLast() ?? ByteBufferAllocator().buffer(capacity: 256) }
 
     /// Gives one back, with frames that have left.
-    package func put(_ frames: inout LeavingFrames) {
+    package func put(_ frames: consuming LeavingFrames) {
         guard free.count < FrameBuffers.most, frames.bytes.storageCapacity <= FrameBuffers.largest else { return }
-        var buffer = ByteBuffer()
-        swap(&buffer, &frames.bytes)
-        buffer.clear()
-        free.append(buffer)
+        free.append(frames.emptied())
     }
 }

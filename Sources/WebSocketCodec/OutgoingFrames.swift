@@ -34,8 +34,12 @@ package struct OutgoingFrames {
     /// - Parameter isTaken: Whether the client has taken all that left before; asked where a pong waits for that.
     package mutating func take(isTaken: @autoclosure () -> Bool = true) -> LeavingFrames? {
         if waitingPong != nil, isTaken(), let payload = waitingPong.take() { pong(payload) }
-        return bytes.take().map { LeavingFrames(bytes: $0, text: longText.take()) }
+        guard let bytes = bytes.take() else { return nil }
+        return LeavingFrames(bytes: bytes, text: longText.take())
     }
+
+    /// Leaves the memory of frames that have left to others. That it may change these spares a copy of them, too.
+    package mutating func giveBack(_ frames: consuming LeavingFrames) { buffers.put(frames) }
 
     package mutating func text(_ text: String) {
         guard let deflater else {
@@ -87,8 +91,8 @@ package struct OutgoingFrames {
     }
 }
 
-/// Frames that leave now.
-package struct LeavingFrames {
+/// Frames that leave now. They are handed on, never copied: that would count references of each message.
+package struct LeavingFrames: ~Copyable {
     package var bytes: ByteBuffer
     /// What comes behind them.
     private var text: String?
@@ -114,6 +118,12 @@ package struct LeavingFrames {
         guard count >= bytes.readableBytes, let rest = text else { return bytes.moveReaderIndex(forwardBy: count) }
         let left = rest.utf8.dropFirst(count - bytes.readableBytes)
         (bytes, text) = (ByteBuffer(bytes: left), nil)
+    }
+
+    /// The memory of ``bytes``, emptied.
+    consuming func emptied() -> ByteBuffer {
+        bytes.clear()
+        return bytes
     }
 
     /// All of it in one piece.

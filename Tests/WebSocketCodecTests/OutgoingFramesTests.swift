@@ -17,8 +17,9 @@ struct OutgoingFramesTests {
         let count = frames.count
         #expect(count == expected.readableBytes)
         let leaving = try leaving(of: &frames)
-        #expect(leaving.hasLongText && leaving.count == expected.readableBytes)
-        #expect(leaving.joined == expected)
+        let (hasLongText, size, joined) = (leaving.hasLongText, leaving.count, leaving.joined)
+        #expect(hasLongText && size == expected.readableBytes)
+        #expect(joined == expected)
         let isEmpty = frames.isEmpty
         #expect(isEmpty)
     }
@@ -42,8 +43,9 @@ struct OutgoingFramesTests {
             var leaving = try leaving(of: &frames)
             let whole = Array(buffer: leaving.joined)
             leaving.drop(first: taken)
-            #expect(Array(buffer: leaving.joined) == Array(whole[taken...]), "\(taken) of \(whole.count)")
-            #expect(leaving.count == whole.count - taken)
+            let (rest, count) = (Array(buffer: leaving.joined), leaving.count)
+            #expect(rest == Array(whole[taken...]), "\(taken) of \(whole.count)")
+            #expect(count == whole.count - taken)
         }
     }
 
@@ -54,32 +56,34 @@ struct OutgoingFramesTests {
             var (frames, expected) = (OutgoingFrames(compression: nil, buffers: buffers), ByteBuffer())
             frames.text("message \(number)")
             WebSocketEncoder.text("message \(number)", into: &expected)
-            var leaving = try leaving(of: &frames)
-            #expect(leaving.joined == expected)
-            buffers.put(&leaving)
+            let leaving = try leaving(of: &frames)
+            let joined = leaving.joined
+            #expect(joined == expected)
+            buffers.put(leaving)
         }
     }
 
     @Test("are left for others up to a bound, and large ones are not")
     func bound() throws {
         let buffers = FrameBuffers()
-        var left: [LeavingFrames] = []
+        var connections: [OutgoingFrames] = []
         for _ in 0..<2 * FrameBuffers.most {
             var frames = OutgoingFrames(compression: nil, buffers: buffers)
             frames.text("small")
-            left.append(try leaving(of: &frames))
+            connections.append(frames)
         }
-        for index in left.indices { buffers.put(&left[index]) }
+        for index in connections.indices { buffers.put(try leaving(of: &connections[index])) }
         #expect(buffers.free.count == FrameBuffers.most)
         var frames = OutgoingFrames(compression: nil, buffers: buffers)
         frames.text(String(repeating: "x", count: FrameBuffers.largest + 1))
-        var large = try leaving(of: &frames)
-        buffers.put(&large)
+        buffers.put(try leaving(of: &frames))
         #expect(buffers.free.count == FrameBuffers.most - 1, "one was taken, and is too large now")
     }
 
     private func leaving(of frames: inout OutgoingFrames) throws -> LeavingFrames {
-        let leaving = frames.take()
-        return try #require(leaving)
+        guard let leaving = frames.take() else { throw NoFrames() }
+        return leaving
     }
+
+    private struct NoFrames: Error {}
 }

@@ -117,14 +117,16 @@ package final class Conversation {
     }
 
     /// Takes a client's frame. One that has to wait stays as it came, and is read in its turn.
-    package func receive(_ frame: String) {
+    ///
+    /// - Parameter tellsIdle: Whether the client is told that it has ended where that is at once.
+    package func receive(_ frame: String, tellsIdle: Bool = true) {
         observer?.heard(frame, in: session)
         if share != nil { noteOpen() }
         guard inbox.isEmpty, mayBegin, !isAdvancing else { return wait(with: frame) }
         isAdvancing = true
         read(frame, as: nil)
         isAdvancing = false
-        advance()
+        advance(tellsIdle: tellsIdle)
     }
 
     private func wait(with frame: String) {
@@ -282,12 +284,12 @@ package final class Conversation {
 
     /// Begins the next messages. Answers that leave meanwhile may bring more; the flag keeps that from growing the
     /// stack.
-    func advance() {
+    func advance(tellsIdle: Bool = true) {
         guard !isAdvancing else { return }
         isAdvancing = true
         while !inbox.isEmpty, mayBegin, let frame = inbox.popFirst() { read(frame.text, as: frame) }
         isAdvancing = false
-        if pending == 0 { client?.conversationIsIdle() }
+        if tellsIdle, pending == 0 { client?.conversationIsIdle() }
     }
 
     /// Ends a message whose turn has not come.

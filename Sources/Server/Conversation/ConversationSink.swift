@@ -52,7 +52,8 @@ final class ConversationSink: AdmittedSink, ConversationClient, ConnectedConvers
         if !resume() { conversation.begin() }
     }
 
-    func receive(_ text: String) { conversation?.receive(text) }
+    /// The connection looks itself what has ended once it has decoded what has come.
+    func receive(_ text: String) { conversation?.receive(text, tellsIdle: false) }
 
     /// A client that goes on sending too much is not to fill the log as well.
     func refuse(_ text: String, with error: PipelineError) {

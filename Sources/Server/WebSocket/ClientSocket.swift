@@ -9,7 +9,7 @@ struct ClientSocket {
     let descriptor: CInt
     private let core: any ChannelCore
     /// Whether the channel may still have bytes, which must leave first.
-    private var channelMayHaveBytes = true
+    private(set) var channelMayHaveBytes = true
 
     /// `nil` where the channel encrypts, or has no socket.
     ///
@@ -55,16 +55,20 @@ struct ClientSocket {
     /// - Returns: Whether that was all; the channel must be given the rest.
     mutating func write(_ bytes: inout ByteBuffer, behind waiting: @autoclosure () -> Int) -> Bool {
         if channelMayHaveBytes, waiting() > 0 { return false }
+        return write(&bytes)
+    }
+
+    private mutating func write(_ bytes: inout ByteBuffer) -> Bool {
         let taken = bytes.withUnsafeReadableBytes { send(descriptor, $0.baseAddress, $0.count, Self.flags) }
         if taken > 0 { bytes.moveReaderIndex(forwardBy: taken) }
         channelMayHaveBytes = bytes.readableBytes > 0
         return !channelMayHaveBytes
     }
 
-    /// The same of frames, from both of the pieces that they are.
-    mutating func write(_ frames: inout LeavingFrames, behind waiting: @autoclosure () -> Int) -> Bool {
-        guard frames.hasLongText else { return write(&frames.bytes, behind: waiting()) }
-        if channelMayHaveBytes, waiting() > 0 { return false }
+    /// The same of frames, from both of the pieces that they are. The channel must have no bytes: whether it does is asked
+    /// by the caller, where ``channelMayHaveBytes``.
+    mutating func write(_ frames: inout LeavingFrames) -> Bool {
+        guard frames.hasLongText else { return write(&frames.bytes) }
         let count = frames.count
         let taken = frames.withPieces(sendPieces)
         channelMayHaveBytes = taken < count

@@ -17,8 +17,8 @@ extension WebSocketHandler {
             let last = frames.takeAll(closingWith: code, reason)
             clock.closing(at: .now(), within: ending == .afterAnswer ? .seconds(10) : .seconds(2))
             sink.end()
-            let written = context.writeAndFlush(Self.wrapOutboundOut(last))
             let channel = context.channel
+            let written = channel.writeAndFlush(last)
             switch ending {
             case .afterAnswer: break
             case .now: written.whenComplete { _ in channel.close(promise: nil) }

@@ -254,9 +254,11 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
 
     func flush() {
         guard var leaving = frames.take(isTaken: bytesWaiting == 0) else { return }
-        if socket?.write(&leaving, behind: bytesWaiting) == true { return loop.frameBuffers.put(&leaving) }
+        let mustWait = socket?.channelMayHaveBytes == true && bytesWaiting > 0
+        if !mustWait, socket?.write(&leaving) == true { return frames.giveBack(leaving) }
         guard let context else { return }
-        context.writeAndFlush(Self.wrapOutboundOut(leaving.joined), promise: nil)
+        // By way of all handlers: one of them watches what the client takes.
+        context.channel.writeAndFlush(leaving.joined, promise: nil)
         guard !isWritable, bytesWaiting > maxWaiting else { return }
         loop.metrics.cut(.outbound)
         abort("the client takes too little of what waits for it")
