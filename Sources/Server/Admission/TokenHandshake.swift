@@ -170,7 +170,9 @@ final class TokenHandshake: ChannelDuplexHandler, RemovableChannelHandler, OpenC
         }
         state = .over
         if holdsRead { context.read() }
-        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        let pipeline = context.pipeline.syncOperations
+        pipeline.removeHandler(self, promise: nil)
+        BackpressureHandler.moveBehindWebSocket(in: pipeline)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ error: any Error) {

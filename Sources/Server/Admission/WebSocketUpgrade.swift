@@ -58,6 +58,7 @@ struct WebSocketUpgrade {
                 try pipeline.addHandler(handler)
                 pipeline.removeHandler(requests, promise: nil)
                 pipeline.removeHandler(feeder, promise: nil)
+                if handler is WebSocketHandler { BackpressureHandler.moveBehindWebSocket(in: pipeline) }
             } catch {
                 context.close(promise: nil)
             }
