@@ -234,6 +234,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "TestNATS", path: "Tests/TestNATS", swiftSettings: strict),
         .target(name: "TestLoops", dependencies: ["Threads"], path: "Tests/TestLoops", swiftSettings: strict),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
         .testTarget(
             name: "NATSTests", dependencies: ["NATS", "Pipeline", "TestLoops", "TestNATS", "Threads"],
             swiftSettings: strict),

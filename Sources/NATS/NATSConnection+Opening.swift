@@ -1,6 +1,7 @@
 import CNATS
 import Glibc
 import Synchronization
+import Threads
 
 /// How the connection comes and goes.
 extension NATSConnection {
@@ -47,12 +48,8 @@ extension NATSConnection {
     }
 
     private func fail(_ problem: String) {
-        let connects = state.withLock { state in
-            (state.problem, state.isClosing) = (problem, true)
-            defer { state.connects = [:] }
-            return state.connects.values
-        }
-        for connect in connects { connect.resume() }
+        state.withLock { ($0.problem, $0.isClosing) = (problem, true) }
+        connects.wakeAll()
     }
 
     fileprivate func changed(_ what: Int, _ text: String?) {
@@ -71,13 +68,12 @@ extension NATSConnection {
 
     private func connected(_ handle: Handle?) {
         let limit = handle.map { Int(stagecoach_nats_max_payload($0.pointer)) }
-        let (observers, connects) = state.withLock { state in
+        let observers = state.withLock { state in
             state.isConnected = true
             if let limit, limit > 0 { state.maxPayload = limit }
-            defer { state.connects = [:] }
-            return (state.observers.values, state.connects.values)
+            return state.observers.values
         }
-        for connect in connects { connect.resume() }
+        connects.wakeAll()
         for observer in observers { observer(true) }
     }
 

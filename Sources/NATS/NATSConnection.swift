@@ -54,7 +54,6 @@ package final class NATSConnection: Sendable {
         var inboxes: [UInt64: String] = [:]
         var subscriptionChanges: [SubscriptionChange] = []
         var observers: [UInt64: @Sendable (Bool) -> Void] = [:]
-        var connects: [UInt64: CheckedContinuation<Void, Never>] = [:]
         /// What works on it in place of its thread.
         var worker: (any ConnectionWorker)?
         /// Those of event loops, which have connections of their own.
@@ -76,6 +75,8 @@ package final class NATSConnection: Sendable {
     /// Wakes the thread. It is rung without the lock: the thread would wake only to wait for that.
     let bell = stagecoach_nats_bell()
     let state = Mutex(State())
+    /// Those who wait for the connection.
+    let connects = TimedWaits()
 
     init(_ settings: NATSSettings) {
         self.settings = settings
@@ -117,25 +118,7 @@ package final class NATSConnection: Sendable {
     ///
     /// - Returns: Whether there is one.
     package func waitUntilConnected(within limit: Duration) async -> Bool {
-        let token: UInt64 = state.withLock { state in
-            state.lastToken += 1
-            return state.lastToken
-        }
-        var timer: Task<Void, Never>?
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if state.isConnected || state.isClosing { return true }
-                state.connects[token] = continuation
-                return false
-            }
-            if isOver { return continuation.resume() }
-            // Not before somebody waits: one that is over by then, where the machine is busy, wakes nobody.
-            timer = Task {
-                try? await Task.sleep(for: limit)
-                state.withLock { $0.connects.removeValue(forKey: token) }?.resume()
-            }
-        }
-        timer?.cancel()
+        await connects.wait(within: limit) { state.withLock { $0.isConnected || $0.isClosing } }
         return isConnected
     }
 

@@ -21,6 +21,23 @@ struct RedeliveredMessageTests {
         await store.close()
     }
 
+    @Test("is waited for by who is to work on it, but no longer than is said, also by who gets a processor late")
+    func waiting() async throws {
+        try await opened { queue in
+            // As before the stream is found.
+            queue.state.withLock { ($0.isReady, $0.hasShare) = (false, false) }
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<16 {
+                    group.addTask {
+                        for _ in 0..<2_000 where await queue.waitUntilWorking(within: .zero) {
+                            Issue.record("it has no part")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     private func message(_ prompt: String) -> Message {
         var message = Message(
             prompt: prompt, session: Session(id: "s", username: "u"), clientID: prompt,

@@ -1,6 +1,7 @@
 import NATS
 import Pipeline
 import Synchronization
+import Threads
 
 /// What goes on beside the messages: partitions come and go, leases are renewed, and the stream is asked how full it is.
 extension PartitionedQueue {
@@ -53,22 +54,7 @@ extension PartitionedQueue {
     }
 
     func waitUntilWorking(within limit: Duration) async -> Bool {
-        let ticket = tickets.add(1, ordering: .relaxed).newValue
-        var timer: Task<Void, Never>?
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if state.hasShare || state.isClosed { return true }
-                state.workingWaits[ticket] = continuation
-                return false
-            }
-            if isOver { return continuation.resume() }
-            // Not before somebody waits: one that is over by then, where the machine is busy, wakes nobody.
-            timer = Task {
-                try? await Task.sleep(for: limit)
-                state.withLock { $0.workingWaits.removeValue(forKey: ticket) }?.resume()
-            }
-        }
-        timer?.cancel()
+        await workingWaits.wait(within: limit) { state.withLock { $0.hasShare || $0.isClosed } }
         return state.withLock(\.hasShare)
     }
 

@@ -1,6 +1,7 @@
 import NATS
 import Pipeline
 import Synchronization
+import Threads
 
 /// Who works on what.
 extension PartitionedQueue {
@@ -128,13 +129,8 @@ extension PartitionedQueue {
         } else {
             await take(left, until: now + PartitionedQueue.offer, upTo: .max)
         }
-        let waits = state.withLock { state in
-            guard !state.hasShare else { return [CheckedContinuation<Void, Never>]() }
-            state.hasShare = true
-            defer { state.workingWaits = [:] }
-            return Array(state.workingWaits.values)
-        }
-        for wait in waits { wait.resume() }
+        state.withLock { $0.hasShare = true }
+        workingWaits.wakeAll()
     }
 
     /// Takes free ones of some partitions. Where the server doesn't answer for one, it is not asked for the others.

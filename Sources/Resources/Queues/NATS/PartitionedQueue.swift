@@ -2,6 +2,7 @@ import Logging
 import NATS
 import Pipeline
 import Synchronization
+import Threads
 
 /// One step's part of a stream, split by session into ``Partition``s. Those that this process has are read ahead into memory;
 /// a message leaves the stream once it was worked on.
@@ -36,7 +37,6 @@ final class PartitionedQueue: SharedMessageQueue {
         var isReady = false
         var isFull = false
         var producers = RoomWaiters()
-        var workingWaits: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var hasShare = false
         /// What the stream held when it was last asked, and what has changed here since.
         var polled = Queue.Depth(messages: 0, oldest: nil)
@@ -89,6 +89,8 @@ final class PartitionedQueue: SharedMessageQueue {
     /// What this process has put into the stream and may take out itself.
     let own = Mutex(OwnMessages())
     let tickets = Atomic<UInt64>(0)
+    /// Those who wait until this process has its part of the messages.
+    let workingWaits = TimedWaits()
     /// Whether messages of some sessions were given back, and others of theirs wait for them.
     let hasGivenBack = Atomic<Bool>(false)
     /// Whether a process may have died of messages that are here, or come.
@@ -232,16 +234,15 @@ final class PartitionedQueue: SharedMessageQueue {
 
     /// What was read ahead is still handed out; what is in the stream alone stays there.
     func close() {
-        let (producers, waits) = state.withLock { state in
+        let producers = state.withLock { state in
             state.isClosed = true
             for index in state.partitions.indices { state.partitions[index].leave(at: .now) }
             state.kick()
-            defer { state.workingWaits = [:] }
-            return (state.producers.take(), state.workingWaits.values)
+            return state.producers.take()
         }
         memory.close()
         for producer in producers { producer.resume() }
-        for wait in waits { wait.resume() }
+        workingWaits.wakeAll()
     }
 
     func giveUp() -> [Message] { [] }
