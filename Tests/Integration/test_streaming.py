@@ -23,8 +23,8 @@ OFFLINE = STREAMED.replace('openai: {url: "${OPENAI_BASE_URL}", key: sk-canary-1
 PROMPT = "one two  three four five"
 
 
-def start(serve, ai, text=STREAMED):
-    return serve(text, env={"OPENAI_BASE_URL": ai.url})
+def start(serve, ai, text=STREAMED, **options):
+    return serve(text, env={"OPENAI_BASE_URL": ai.url}, **options)
 
 
 def ask(connection, prompt=PROMPT, id="c-1"):

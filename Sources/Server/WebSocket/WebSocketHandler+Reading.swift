@@ -93,7 +93,8 @@ extension WebSocketHandler {
         sink.isBackpressured = !isWritable
         if isWritable {
             readOn()
-            if frames.holdsPong { flush() }
+            // What has been read on may have been answered.
+            if !frames.isEmpty { flush() }
         }
         context.fireChannelWritabilityChanged()
     }

@@ -233,9 +233,11 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
         guard mayWrite else { return }
         let isFirst = frames.isEmpty
         frames.text(text)
-        guard !isReading, !isDecoding else { return }
-        // What never ends has its flush, which shows whether the client takes it.
-        if frames.count > LoopConnections.maxGathered { flush() } else if isFirst { loop.flushSoon(self) }
+        // What never ends has its flush, which shows whether the client takes it; also while the message is read to which it is
+        // the answer.
+        if frames.count > LoopConnections.maxGathered { return flush() }
+        // Whoever reads or decodes flushes afterwards.
+        if isFirst, !isReading, !isDecoding { loop.flushSoon(self) }
     }
 
     package func write(binary: ByteBuffer) {

@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import Pipeline
 import TestPatience
 import Testing
 
@@ -47,6 +48,22 @@ struct ClientSocketTests {
         try await client.close()
     }
 
+    @Test("of a burst in one turn leave in pieces of 16 KiB, and come whole and in order")
+    func burst() async throws {
+        let client = try await Client(outbound: .mebibytes(8))
+        let texts = (0..<4_096).map { "\($0) " + String(repeating: "x", count: 256) }
+        let expected = frames(texts)
+        let read = NIOThreadPool.singleton.runIfActive(eventLoop: MultiThreadedEventLoopGroup.singleton.next()) {
+            try client.read(expected.count)
+        }
+        // They are looked at after each, and are not more by the time of the last.
+        let gathered = try await client.gather(texts)
+        let largest = try #require(gathered.max())
+        #expect((8 << 10...16 << 10).contains(largest), "up to \(largest) bytes are gathered")
+        #expect(try await read.get() == expected)
+        try await client.close()
+    }
+
     private func frames(_ texts: [String]) -> [UInt8] {
         var bytes = ByteBuffer()
         for text in texts { WebSocketEncoder.text(text, into: &bytes) }
@@ -61,8 +78,10 @@ private struct Client {
     private let handler: NIOLoopBound<WebSocketHandler>
     private let counter: NIOLoopBound<WriteCounter>
 
-    /// - Parameter waiting: What the channel was given before there was a handler.
-    init(waiting: String = "") async throws {
+    /// - Parameters:
+    ///   - waiting: What the channel was given before there was a handler.
+    ///   - outbound: How much may wait for the far end.
+    init(waiting: String = "", outbound: ByteSize = .mebibytes(1)) async throws {
         var pair: [CInt] = [-1, -1]
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
         // So little that the socket takes part of a message again and again.
@@ -74,7 +93,8 @@ private struct Client {
             .withConnectedSocket(pair[0]).get()
         self.channel = channel
         (handler, counter) = try await channel.eventLoop.submit {
-            let limits = HostLimits()
+            var limits = HostLimits()
+            limits.outbound = outbound
             let handler = WebSocketHandler(
                 RecordingSink(), loop: LoopConnections(channel.eventLoop, limits: limits), limits: limits)
             let counter = WriteCounter()
@@ -95,6 +115,18 @@ private struct Client {
 
     func write(_ texts: [String]) async throws {
         try await channel.eventLoop.submit { for text in texts { handler.value.write(text: text) } }.get()
+    }
+
+    /// Writes texts that may leave together, in one turn.
+    ///
+    /// - Returns: How many bytes were gathered after each.
+    func gather(_ texts: [String]) async throws -> [Int] {
+        try await channel.eventLoop.submit {
+            texts.map { text in
+                handler.value.write(soon: text)
+                return handler.value.frames.count
+            }
+        }.get()
     }
 
     /// Waits for so many bytes.

@@ -15,7 +15,9 @@ final class RecordingSink: MessageSink {
     var isSilent = false
     /// Whether what it receives is not over.
     var holds = false
-    var pending: Int { holds ? received.count : 0 }
+    /// Those that others have sent, where nothing holds what it receives.
+    var pending: Int { get { holds ? received.count : others } set { others = newValue } }
+    private var others = 0
     var pendingBytes: Int { 0 }
 
     func begin(on connection: WebSocketHandler) { self.connection = connection }

@@ -90,6 +90,20 @@ struct WebSocketShareTests {
         #expect(try await client.received.isEmpty)
     }
 
+    @Test("is answered at once, also where it was held up until the client took what was before it")
+    func heldUp() async throws {
+        let client = try await Client(try await connections(), loop)
+        try await client.wait(for: .max)
+        try await client.send([.text("held up")])
+        #expect(try await client.received.isEmpty)
+        try await client.wait(for: 0)
+        try await client.channel.testingEventLoop.executeInContext {
+            client.channel.pipeline.fireChannelWritabilityChanged()
+        }
+        #expect(try await client.received == ["held up"])
+        #expect(try await client.channel.readOutbound(as: ByteBuffer.self) != nil)
+    }
+
     private func refusals(of clients: [Client]) async throws -> [Int] {
         var counts: [Int] = []
         for client in clients { counts.append(try await client.refused.count) }
@@ -133,6 +147,11 @@ private struct Client {
 
     var refused: [String] {
         get async throws { try await loop.executeInContext { sink.value.refused } }
+    }
+
+    /// So many messages wait for their answers.
+    func wait(for pending: Int) async throws {
+        try await loop.executeInContext { sink.value.pending = pending }
     }
 
     /// How often the handler has asked for more.
