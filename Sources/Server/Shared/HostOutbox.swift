@@ -35,22 +35,20 @@ final class HostOutbox: Sendable {
         }
     }
 
-    /// From now on everything is said at once. Where something was lost, each message ends with an error instead, and nothing more
-    /// is said.
+    /// From now on everything is said at once; where something was lost, nothing more is.
     ///
     /// - Parameter open: The messages that have no end among what waits.
-    /// - Returns: Whether nothing was lost.
-    func open(_ open: [String?], _ format: Message.Format) -> Bool {
+    /// - Returns: Where something was lost, the messages that end with it, each once; those without an id as often as they are
+    ///   there.
+    func open(_ open: [String?]) -> [String?]? {
         state.withLock { state in
-            var ended: [String?] = []
-            for id in (state.lost.map { open + $0 } ?? []) where !ended.contains(where: { $0.isExactly(id) }) {
-                say(.error(.stopping, clientID: id, in: format))
-                if let id { ended.append(id) }
-            }
             for frame in state.waiting ?? [] { say(frame) }
             room.give(state.bytes)
             (state.waiting, state.bytes) = (nil, 0)
-            return state.lost == nil
+            guard let lost = state.lost else { return nil }
+            var ends: [String?] = []
+            for id in open + lost where id == nil || !ends.contains(where: { $0.isExactly(id) }) { ends.append(id) }
+            return ends
         }
     }
 }

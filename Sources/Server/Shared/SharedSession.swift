@@ -217,11 +217,21 @@ final class SharedSession: Sendable {
             let source = state.sources.removeValue(forKey: host)
             let guests = state.guests.removeValue(forKey: host) ?? []
             var open = (source?.open ?? []) + guests.filter(\.isOfClient).map { $0.key.id.text }
-            open += ends.filter { id in !open.contains { $0.isExactly(id) } }
+            var counted = open
+            for id in ends {
+                if let index = counted.firstIndex(where: { $0.isExactly(id) }) {
+                    counted.remove(at: index)
+                } else if id == nil || !open.contains(where: { $0.isExactly(id) }) {
+                    open.append(id)
+                }
+            }
             state.lost = (state.lost + open.compactMap(\.self)).suffix(SessionRecord.maxOpen)
             return (open, (source?.work ?? []) + guests.map(\.key), state.isText ? .text : .json)
         }
     }
+
+    /// Whether a message has ended with a host, so that nothing more is to come of it from there.
+    func hasLost(_ id: String) -> Bool { state.withLock { $0.lost.contains { $0.isExactly(id) } } }
 
     /// What other hosts work on, which nobody hears of any more.
     func loseAll() -> [String?] {

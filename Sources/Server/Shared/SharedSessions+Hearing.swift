@@ -33,12 +33,18 @@ extension SharedSessions {
         case .take: Task { await self.handOver(message) }
         case .begin: Task { await self.begin(message) }
         case .frame:
+            guard let session = state.withLock({ $0.taken[message.number] }), let shared = session.shared else {
+                return
+            }
+            if let ends = message.members["ends"] {
+                guard shared.worker(number: message.number) == message.from else { return }
+                return lose(message.from, for: session, with: ends.elements.map(\.text))
+            }
             guard let frame = ServerFrame(shared: message.members["frame"]),
-                let session = state.withLock({ $0.taken[message.number] }),
-                session.shared?.takes(frame, from: message.from, number: message.number) == true
+                shared.takes(frame, from: message.from, number: message.number)
             else { return }
             session.deliver(frame)
-            if frame.kind != .delta { session.shared?.changed() }
+            if frame.kind != .delta { shared.changed() }
         case .ended:
             guard let json = message.members["key"],
                 let (key, _) = RememberedAnswers.Key.read(json, of: message.session, pipeline: name)
@@ -148,7 +154,21 @@ extension SharedSessions {
         handed.open = await shared.openNow
         handed.answers = left.known.json
         line.answer(question, handed.json.members)
-        if !outbox.open(handed.open, left.isText ? .text : .json) { noteLost(key.id, asker) }
+        if let ends = outbox.open(handed.open) { tellLost(ends, left.isText ? .text : .json, question) }
+    }
+
+    /// Tells the host that has a session now which of its messages end, as there was no room for what was said here.
+    private func tellLost(_ ends: [String?], _ format: Message.Format, _ question: HostMessage) {
+        noteLost(question.session, question.from)
+        func tell(_ members: [String: JSONValue]) {
+            line.tell(
+                question.from,
+                HostMessage(.frame, from: host, session: question.session, number: question.number, members))
+        }
+        // By this it forgets that they are worked on: else who asks again would wait for what is not said any more.
+        tell(["ends": .array(ends.map { JSONValue($0) })])
+        // A host of a version before does not read that.
+        for id in ends { tell(["frame": ServerFrame.error(.stopping, clientID: id, in: format).shared]) }
     }
 
     private func begin(_ question: HostMessage) async {
@@ -160,6 +180,8 @@ extension SharedSessions {
         else { return line.answer(question, ["finding": .string("moved")]) }
         let other = HostClient()
         let isOfClient = question.members["of_client"] == .bool(true)
+        // Its client has been told that it ended, and may have asked again.
+        if isOfClient, shared.hasLost(key.id.text) { return line.answer(question, ["finding": .string("asked")]) }
         let owner = isOfClient ? ObjectIdentifier(session) : ObjectIdentifier(other)
         let finding = shared.begin(key) {
             answers.begin(key, mark, for: owner) {
