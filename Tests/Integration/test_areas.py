@@ -21,7 +21,7 @@ def tracked(*patterns):
     ("Sources/Stages/Postgres/PostgresPool.swift", ["postgres", "tables", "advice", "silence", "+servers"]),
     ("Sources/Resources/Postgres/PostgresPool.swift", ["postgres", "tables", "advice", "silence", "+servers"]),
     ("Sources/Stages/HTTP/URLTemplate.swift", ["http"]),
-    ("Sources/Server/HTTP/HostRoutes.swift", ["post", "connections", "http_clients", "framing", "bursts"]),
+    ("Sources/Server/HTTP/HostRoutes.swift", ["post", "connections", "http_clients", "framing", "message_turns", "bursts"]),
     ("Sources/Stages/Remember.swift", ["remember"]),
     ("Sources/PipelineCatalog/Graph/SVG/SVGCanvas.swift", ["graph"]),
     ("Tests/StagesTests/Broken/typo.yaml", ["schema"]),
