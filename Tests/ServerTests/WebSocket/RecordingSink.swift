@@ -16,7 +16,10 @@ final class RecordingSink: MessageSink {
     /// Whether what it receives is not over.
     var holds = false
     /// Those that others have sent, where nothing holds what it receives.
-    var pending: Int { get { holds ? received.count : others } set { others = newValue } }
+    var pending: Int {
+        get { holds ? received.count : others }
+        set { others = newValue }
+    }
     private var others = 0
     var pendingBytes: Int { 0 }
 
