@@ -14,6 +14,8 @@ final class BodyChannel: Sendable {
         var isHeldUp = false
         var end: Result<Void, HTTPClientError>?
         var reader: UnsafeContinuation<Step, Never>?
+        /// Takes in the reader's place what comes while it waits.
+        var taker: (any HTTPBody.Taker)?
 
         mutating func take() -> Step? {
             guard bytes.isEmpty else {
@@ -38,7 +40,8 @@ final class BodyChannel: Sendable {
         state.withLock(\.bytes.count)
     }
 
-    func next() async -> Step {
+    /// - Parameter taker: Takes what comes meanwhile on the thread that brings it, which spares a task its resumption.
+    nonisolated(nonsending) func next(orTake taker: (any HTTPBody.Taker)? = nil) async -> Step {
         if let step = state.withLock({ $0.take() }) { return step }
         // Unsafe, as it is resumed for each word: the state gives it away once.
         return await withUnsafeContinuation { continuation in
@@ -48,7 +51,7 @@ final class BodyChannel: Sendable {
                     let error = HTTPClientError(.invalidRequest, "the body is read by two tasks at once")
                     return Step(piece: .failure(error), hasMadeRoom: false)
                 }
-                state.reader = continuation
+                (state.reader, state.taker) = (continuation, taker)
                 return nil
             }
             if let step { continuation.resume(returning: step) }
@@ -57,14 +60,39 @@ final class BodyChannel: Sendable {
 
     /// Takes bytes; returns whether the sender should be held up.
     func append(_ new: UnsafeRawBufferPointer) -> Bool {
-        let (reader, isFull): (UnsafeContinuation<Step, Never>?, Bool) = state.withLock { state in
-            guard state.end == nil else { return (nil, false) }
-            if let reader = state.reader.take() { return (reader, false) }
+        typealias Taken = (UnsafeContinuation<Step, Never>?, (any HTTPBody.Taker)?, Bool)
+        let (reader, taker, isFull): Taken = state.withLock { state in
+            guard state.end == nil else { return (nil, nil, false) }
+            if let reader = state.reader.take() { return (reader, state.taker.take(), false) }
             state.bytes.append(contentsOf: new)
-            return (nil, state.bytes.count >= Self.window)
+            return (nil, nil, state.bytes.count >= Self.window)
         }
-        reader?.resume(returning: Step(piece: .success(Array(new)), hasMadeRoom: false))
-        return isFull
+        guard let reader else { return isFull }
+        if let taker {
+            hand(new, to: taker, before: reader)
+        } else {
+            reader.resume(returning: Step(piece: .success(Array(new)), hasMadeRoom: false))
+        }
+        return false
+    }
+
+    /// Gives bytes to who takes them in the reader's place. Meanwhile there is no reader: an end is kept for it.
+    private func hand(
+        _ new: UnsafeRawBufferPointer, to taker: any HTTPBody.Taker,
+        before reader: UnsafeContinuation<Step, Never>
+    ) {
+        let taken = taker.take(new)
+        let step: Step? = state.withLock { state in
+            switch taken {
+            case .none: return Step(piece: .success(Array(new)), hasMadeRoom: false)
+            case .some: return Step(piece: .success([]), hasMadeRoom: false)
+            case .all:
+                if let step = state.take() { return step }
+                (state.reader, state.taker) = (reader, taker)
+                return nil
+            }
+        }
+        if let step { reader.resume(returning: step) }
     }
 
     /// Whether the sender is to be held up; the step that makes room says so then.
@@ -81,6 +109,7 @@ final class BodyChannel: Sendable {
             guard state.end == nil else { return nil }
             state.end = error.map { .failure($0) } ?? .success(())
             if error?.code == .cancelled { state.bytes = [] }
+            state.taker = nil
             return state.reader.take()
         }
         reader?.resume(returning: Step(piece: error.map { .failure($0) } ?? .success(nil), hasMadeRoom: false))

@@ -42,15 +42,34 @@ package struct HTTPBody: AsyncSequence, Sendable {
         }
     }
 
+    /// Takes bytes on the thread that brings them, while the reader waits.
+    package protocol Taker: AnyObject, Sendable {
+        func take(_ bytes: UnsafeRawBufferPointer) -> Taken
+    }
+
+    /// What became of bytes that came while the reader waited.
+    package enum Taken {
+        /// They are the reader's.
+        case none
+        /// They are taken, and the reader has something to do.
+        case some
+        /// They are taken, and the reader waits on.
+        case all
+    }
+
     /// The pieces of a body within ``reading(_:)``.
     package struct Pieces {
         let reader: Reader
 
         /// The next piece; `nil` at the end.
         ///
+        /// - Parameter taker: Takes pieces while this waits. Where one says that the reader has something to do, the next
+        ///   piece is empty. It is never called at the same time as the reader does something.
         /// - Throws: ``HTTPClientError``, after the pieces that came before it.
-        package func next() async throws(HTTPClientError) -> [UInt8]? {
-            try await reader.nextWithinHandler()
+        package nonisolated(nonsending) func next(
+            orTake taker: (any Taker)? = nil
+        ) async throws(HTTPClientError) -> [UInt8]? {
+            try await reader.nextWithinHandler(orTake: taker)
         }
     }
 
@@ -92,8 +111,10 @@ package struct HTTPBody: AsyncSequence, Sendable {
         }
 
         /// Where the task's cancellation is looked after by who calls this.
-        func nextWithinHandler() async throws(HTTPClientError) -> [UInt8]? {
-            try take(await call.body.next())
+        nonisolated(nonsending) func nextWithinHandler(
+            orTake taker: (any Taker)?
+        ) async throws(HTTPClientError) -> [UInt8]? {
+            try take(await call.body.next(orTake: taker))
         }
 
         private func take(_ step: BodyChannel.Step) throws(HTTPClientError) -> [UInt8]? {

@@ -30,6 +30,16 @@ package struct ServerSentEvents: Sendable {
         return events
     }
 
+    /// Reads on from where the bytes are.
+    ///
+    /// - Returns: Each event that ended with these bytes.
+    /// - Throws: ``HTTPClientError`` `bodyTooLarge` for an event past the limit.
+    package mutating func read(_ bytes: UnsafeRawBufferPointer) throws(HTTPClientError) -> [ServerSentEvent] {
+        var events: [ServerSentEvent] = []
+        guard bytes.withMemoryRebound(to: UInt8.self, { read($0, &events) }) else { throw .bodyTooLarge(limit) }
+        return events
+    }
+
     /// - Returns: Whether no event is too large.
     private mutating func read(_ bytes: UnsafeBufferPointer<UInt8>, _ events: inout [ServerSentEvent]) -> Bool {
         var start = 0

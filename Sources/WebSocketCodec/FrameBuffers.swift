@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// Buffers for frames that leave soon, which the connections of an event loop take from each other: making and freeing one
 /// costs as much as filling it, and the last one used is still in the processor's cache.
@@ -11,11 +11,15 @@ package final class FrameBuffers {
 
     package init() {}
 
-    func take() -> ByteBuffer { free.popLast() ?? ByteBufferAllocator().buffer(capacity: 256) }
+    package func take() -> ByteBuffer { free.popLast() ?? ByteBufferAllocator().buffer(capacity: 256) }
 
     /// Gives one back, with frames that have left.
-    package func put(_ frames: consuming LeavingFrames) {
-        guard free.count < FrameBuffers.most, frames.bytes.storageCapacity <= FrameBuffers.largest else { return }
-        free.append(frames.emptied())
+    package func put(_ frames: consuming LeavingFrames) { put(frames.emptied()) }
+
+    /// Gives one back whose bytes have left.
+    package func put(_ bytes: consuming ByteBuffer) {
+        guard free.count < FrameBuffers.most, bytes.storageCapacity <= FrameBuffers.largest else { return }
+        bytes.clear()
+        free.append(bytes)
     }
 }

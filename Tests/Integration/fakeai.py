@@ -110,8 +110,10 @@ class FakeAI:
         yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         yield {**head, "choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": tokens}}
 
+    STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
     def _head(self, connection):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(self.STREAM_HEAD)
 
     @staticmethod
     def _chunk(connection, data):
@@ -134,6 +136,31 @@ class FakeAI:
             self._chunk(connection, event)
         self._chunk(connection, b"data: [DONE]\n\n")
         connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _stream_burst_one(self, connection, headers):
+        """The first word; after a release all that follows as one chunk."""
+        return self._burst(connection, lambda events: [b"".join(events)])
+
+    def _stream_burst_each(self, connection, headers):
+        """As above, with a chunk an event."""
+        return self._burst(connection, lambda events: events)
+
+    def _stream_burst_all(self, connection, headers):
+        """Everything at once."""
+        return self._burst(connection, lambda events: events, gated=False)
+
+    def _burst(self, connection, chunks, gated=True):
+        events = [f"data: {json.dumps(event)}\n\n".encode() for event in self.events(self._prompt())]
+        if gated:
+            self._head(connection)
+            for event in events[:2]:
+                self._chunk(connection, event)
+            events = events[2:]
+            self.released.acquire()
+        body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks([*events, b"data: [DONE]\n\n"]))
+        head = b"" if gated else self.STREAM_HEAD
+        connection.sendall(head + body + b"0\r\n\r\n")
         return True
 
     def _stream_paced(self, connection, headers):

@@ -3,16 +3,23 @@ extension JSONReader {
     /// A member's key, to be compared with those that are known. It is looked at where it stands: for a `String` of each its
     /// bytes are copied and checked.
     package struct Key {
-        fileprivate let bytes: UnsafeRawBufferPointer
+        @usableFromInline let bytes: UnsafeRawBufferPointer
         /// The key, where it is not written as it is.
-        fileprivate let text: String?
+        @usableFromInline let text: String?
 
-        /// Whether it is that key: `switch key { case "id": … }`.
-        package static func ~= (name: StaticString, key: Key) -> Bool {
-            if let text = key.text { return name.withUTF8Buffer { text.utf8.elementsEqual($0) } }
-            guard key.bytes.count == name.utf8CodeUnitCount else { return false }
-            for index in 0..<key.bytes.count where key.bytes[index] != name.utf8Start[index] { return false }
-            return true
+        @usableFromInline init(bytes: UnsafeRawBufferPointer, text: String?) {
+            (self.bytes, self.text) = (bytes, text)
+        }
+
+        /// Whether it is that key: `switch key { case "id": … }`. Most differ by their lengths.
+        @inlinable package static func ~= (name: StaticString, key: Key) -> Bool {
+            guard key.bytes.count == name.utf8CodeUnitCount || key.text != nil else { return false }
+            return key.is(name)
+        }
+
+        @usableFromInline func `is`(_ name: StaticString) -> Bool {
+            if let text { return name.withUTF8Buffer { text.utf8.elementsEqual($0) } }
+            return bytes.elementsEqual(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
         }
     }
 

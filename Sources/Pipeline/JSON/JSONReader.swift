@@ -92,6 +92,9 @@ package struct JSONReader {
         Problem(description: "\(what) at byte \(min(place, bytes.count) + 1)")
     }
 
+    /// How many bytes have been read.
+    package var offset: Int { place }
+
     var current: UInt8? { place < bytes.count ? bytes[place] : nil }
 
     mutating func skipSpace() {

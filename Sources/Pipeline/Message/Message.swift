@@ -170,6 +170,10 @@ public protocol Reply: Sendable {
     /// Sends a piece of the answer that is to come. Never waits for the network.
     func send(delta: String, of message: Message)
 
+    /// Whether the client takes what is sent to it now, so that nobody need wait. One that says no is asked to
+    /// ``waitForRoom()``.
+    var hasRoom: Bool { get }
+
     /// Returns once the client takes what is sent to it.
     func waitForRoom() async
 
@@ -183,6 +187,9 @@ extension Reply {
 
     /// Drops it.
     public func send(delta: String, of message: Message) {}
+
+    /// Is not known.
+    public var hasRoom: Bool { false }
 
     /// At once.
     public func waitForRoom() async {}

@@ -38,6 +38,26 @@ extension Model {
     public func completeWithoutWaiting(_ request: CompletionRequest) throws -> Completion? { nil }
 }
 
+/// Who takes the pieces of a model's answer.
+package protocol PieceReceiver: Sendable {
+    /// Whether pieces are likely to be taken at once by this thread.
+    var hasRoom: Bool { get }
+
+    /// Takes a piece where nothing has to be waited for.
+    ///
+    /// - Returns: Whether it was taken; otherwise it is to be given to ``take(_:)``.
+    func takeAtOnce(_ piece: String) throws -> Bool
+
+    /// Takes a piece, and returns once there is room for the next.
+    nonisolated(nonsending) func take(_ piece: String) async throws
+}
+
+/// A model that hands on the pieces of its answer on the thread that reads them: that spares each a task's resumption.
+package protocol DirectModel: Model {
+    /// As ``Model/complete(_:receive:)`` does.
+    func complete(_ request: CompletionRequest, to receiver: any PieceReceiver) async throws -> Completion
+}
+
 /// A model that may answer a prompt at once, by that alone: no request is made for it. It is always ready.
 package protocol PromptModel: Model {
     /// The answer; `nil` where it takes time.

@@ -49,11 +49,21 @@ package struct AnswerReader {
     ///
     /// - Throws: `model_bad_response` where it is too much.
     package mutating func append(_ bytes: [UInt8]) throws(PipelineError) {
+        try bytes.withUnsafeBufferPointer { (bytes) throws(PipelineError) in
+            try append(UnsafeRawBufferPointer(bytes))
+        }
+    }
+
+    /// Takes the bytes that come next from where they are.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) throws(PipelineError) {
         if form == .unknown {
             body += bytes
             decide()
             guard form == .events else { return }
-            try parse(body)
+            let body = body
+            try body.withUnsafeBufferPointer { (body) throws(PipelineError) in
+                try parse(UnsafeRawBufferPointer(body))
+            }
             keepBeginning()
             return
         }
@@ -80,7 +90,7 @@ package struct AnswerReader {
         }
     }
 
-    private mutating func parse(_ bytes: [UInt8]) throws(PipelineError) {
+    private mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(PipelineError) {
         do throws(HTTPClientError) {
             events = try parser.read(bytes)[...]
             if !events.isEmpty { hasEvents = true }

@@ -5,6 +5,8 @@ struct ChatChunk {
     private(set) var usage: JSONValue?
     /// The text that it adds, if it has any.
     private(set) var delta: TextPiece?
+    /// Where that stands in the event, between its quotes; `nil` where it is not one string.
+    private(set) var word: Range<Int>?
     /// The text of a whole answer, which some gateways send as one event and others repeat with each piece.
     private(set) var whole: TextPiece?
     /// Whether it has a part of what the model thinks.
@@ -59,6 +61,7 @@ struct ChatChunk {
             guard choice.index == 0, !hasChoice else { return }
             hasChoice = true
             (delta, isThought, finishReason) = (choice.delta, choice.isThought, choice.finishReason)
+            word = choice.word
             whole = choice.whole
             usage = usage ?? choice.usage
         }
@@ -67,6 +70,7 @@ struct ChatChunk {
     private struct Choice {
         var index = 0
         var delta: TextPiece?
+        var word: Range<Int>?
         var whole: TextPiece?
         var isThought = false
         var finishReason: String?
@@ -83,7 +87,9 @@ struct ChatChunk {
                 switch key {
                 case "content":
                     let kind = reader.next()
+                    let start = reader.offset + 1
                     delta = try reader.content()
+                    word = kind == .string ? start..<(reader.offset - 1) : nil
                     if delta == nil, kind != .null { isThought = true }
                 case "reasoning_content", "reasoning", "reasoning_details":
                     if try reader.skipsSomething() { isThought = true }
@@ -91,6 +97,12 @@ struct ChatChunk {
                 }
             }
         }
+    }
+
+    /// Whether it says nothing but a word, so that another event which says it alike differs by that alone.
+    var isWordAlone: Bool {
+        isPiece && delta != nil && whole == nil && !isThought && finishReason == nil && error == nil
+            && (usage == nil || usage == .null)
     }
 
     /// An error that says nothing is none.

@@ -115,18 +115,28 @@ public struct OpenAI: Model {
     public func complete(
         _ request: CompletionRequest, receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
+        try await complete(request, to: nil, receive: receive)
+    }
+
+    /// - Parameter receiver: Who may take pieces at once.
+    private func complete(
+        _ request: CompletionRequest, to receiver: (any PieceReceiver)?,
+        receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
+    ) async throws -> Completion {
         if key.isEmpty { throw PipelineError.modelKeyMissing }
+        let reason = reason(request)
+        let answer = DirectAnswer(hiding: reason, for: receiver)
         guard isWatched else {
-            return try await stream(call(request, isStreamed: true), hiding: reason(request), receive: receive)
+            return try await stream(call(request, isStreamed: true), into: answer, reason, receive: receive)
         }
-        return try await watched(request, isStreamed: true) { call, request in
-            try await stream(call, hiding: reason(request), receive: receive)
+        return try await watched(request, isStreamed: true) { call, _ in
+            try await stream(call, into: answer, reason, receive: receive)
         }
     }
 
     /// - Parameter call: Consumed, as its body may be long, and is of no use once the response has begun.
     private func stream(
-        _ call: consuming OpenAICall, hiding reason: ReportedReason,
+        _ call: consuming OpenAICall, into answer: DirectAnswer, _ reason: ReportedReason,
         receive: nonisolated(nonsending) @Sendable (String) async throws -> Void
     ) async throws -> Completion {
         let response = try await connection.stream(consume call)
@@ -134,35 +144,32 @@ public struct OpenAI: Model {
             let body = try await connection.rest(of: response)
             throw ModelError.refused(response.status, body, response.headers, hiding: reason)
         }
-        var answer = AnswerReader(hiding: reason)
-        var hasBegun = false
         do {
             try await response.body.reading { pieces in
-                while !answer.isOver, let bytes = try await pieces.next() {
+                while !answer.isOver, let bytes = try await pieces.next(orTake: answer) {
                     try answer.append(bytes)
-                    while let delta = try answer.next() {
-                        hasBegun = true
-                        try await receive(delta)
-                    }
-                    if !hasBegun, answer.isThinking {
-                        hasBegun = true
-                        try await receive("")
-                    }
+                    while let delta = try answer.handOn() { try await receive(delta) }
                 }
             }
             // Only a connection whose response was read to its end is kept for the next call.
             if answer.isOver { Task { try await response.body.collect(upTo: 1 << 16) } }
         } catch let error as HTTPClientError {
             // What breaks off behind the last word takes nothing away.
-            guard answer.isWhole, error.code != .cancelled else { throw ModelError.failed(error) }
+            guard answer.reader.isWhole, error.code != .cancelled else { throw ModelError.failed(error) }
         }
         try answer.end()
-        while let delta = try answer.next() { try await receive(delta) }
-        return try answer.completion()
+        while let delta = try answer.handOn() { try await receive(delta) }
+        return try answer.reader.completion()
     }
 
     public func close() async {
         await connection.close()
+    }
+}
+
+extension OpenAI: DirectModel {
+    package func complete(_ request: CompletionRequest, to receiver: any PieceReceiver) async throws -> Completion {
+        try await complete(request, to: receiver) { try await receiver.take($0) }
     }
 }
 

@@ -11,6 +11,8 @@ package struct StreamedAnswer {
     /// That of an event which has the whole answer; it counts where there are no pieces.
     private var whole: TextPiece?
     private var half: UInt32?
+    /// How the last word was written.
+    var form: WordForm?
     private var usage: JSONValue?
     private var finishReason: String?
     /// Whether there was a piece of an answer.
@@ -47,6 +49,10 @@ package struct StreamedAnswer {
             isOver = true
             return end()
         }
+        if half == nil, let word = form?.word(in: event) {
+            (hasPieces, endsAside) = (true, false)
+            return try add(text: word)
+        }
         let chunk: ChatChunk
         do throws(JSONReader.Problem) {
             chunk = try ChatChunk(event, &head)
@@ -57,6 +63,7 @@ package struct StreamedAnswer {
             }
             throw ModelError.badResponse("an event of the stream is not the JSON it should be: \(error)")
         }
+        form = WordForm(event, chunk)
         return try add(chunk, event)
     }
 

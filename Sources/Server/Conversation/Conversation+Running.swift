@@ -39,7 +39,7 @@ extension Conversation {
         let id = message.id
         running.append(RunningMessage(message, asked))
         let conversation = NIOLoopBound(self, eventLoop: executor.eventLoop)
-        let task = Task.immediate(executorPreference: executor) {
+        let task = Task.immediate(executorPreference: pipeline.streams ? executor.forStreams : executor) {
             var message = message
             var failure: PipelineError?
             do throws(PipelineError) {

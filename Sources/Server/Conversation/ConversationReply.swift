@@ -30,6 +30,8 @@ final class ConversationReply: Reply {
         }
     }
 
+    var hasRoom: Bool { eventLoop.inEventLoop && conversation.value.hasRoom }
+
     func waitForRoom() async {
         let isOnLoop = eventLoop.inEventLoop
         if isOnLoop, conversation.value.hasRoom { return }

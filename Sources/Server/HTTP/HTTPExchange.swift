@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import WebSocketCodec
 
 /// A message that came by `POST`, and its answer: one JSON object, or an event for each frame where the client asks for
 /// `text/event-stream`.
@@ -23,7 +24,7 @@ final class HTTPExchange: ConversationClient, UnfinishedWork, GatheringConnectio
     /// The way of events past the channel; there once the first has left.
     private var socket: ClientSocket?
     /// Events that leave with those of other clients, once a turn of the event loop.
-    @exclusivity(unchecked) private var gathered: [UInt8] = []
+    @exclusivity(unchecked) private var gathered: ByteBuffer?
     private var conversation: Conversation?
     private var sequence = 0
     private var hasBegun = false
@@ -182,22 +183,20 @@ final class HTTPExchange: ConversationClient, UnfinishedWork, GatheringConnectio
         guard hasBegun, !isLast, feeder != nil else { return false }
         if socket == nil { socket = ClientSocket(of: context.channel) }
         guard socket != nil else { return false }
-        let isFirst = gathered.isEmpty
-        if isFirst { gathered.reserveCapacity(text.utf8.count + 32) }
-        gathered.append(contentsOf: String(text.utf8.count + 8, radix: 16).utf8)
-        gathered.append(contentsOf: "\r\ndata: ".utf8)
-        gathered.append(contentsOf: text.utf8)
-        gathered.append(contentsOf: "\n\n\r\n".utf8)
+        let former = gathered.take()
+        var chunks = former ?? loop.frameBuffers.take()
+        chunks.writeChunk(event: text)
+        let count = chunks.readableBytes
+        gathered = consume chunks
         // What never ends has its flush, which shows whether the client takes it.
-        if gathered.count > LoopConnections.maxGathered { flush() } else if isFirst { loop.flushSoon(self) }
+        if count > LoopConnections.maxGathered { flush() } else if former == nil { loop.flushSoon(self) }
         return true
     }
 
     func flush() {
-        guard !gathered.isEmpty, !hasEnded else { return }
-        var chunks = context.channel.allocator.buffer(bytes: gathered)
-        gathered = []
-        if socket?.write(&chunks, behind: bytesWaiting) != true { feeder?.write(chunks) }
+        guard !hasEnded, var chunks = gathered.take() else { return }
+        if socket?.write(&chunks, behind: bytesWaiting) == true { return loop.frameBuffers.put(consume chunks) }
+        feeder?.write(chunks)
     }
 
     private var bytesWaiting: Int { (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }

@@ -12,6 +12,8 @@ package final class ServedPipeline: Sendable {
     /// Where its messages come in, and how.
     let entry: EntrySettings
     let chain: Chain
+    /// Whether a stage of the chain makes its answer in pieces, looked for once.
+    let streams: Bool
     /// Where the chain stores, looked for once.
     let tables: [StoredTable]
     let meter: MessageMeter
@@ -33,6 +35,7 @@ package final class ServedPipeline: Sendable {
     ) {
         (self.name, self.entry, self.chain, self.index) = (name, EntrySettings(entry), chain, index)
         self.observer = observer
+        streams = chain.stages.contains(where: \.streams)
         tables = StoredTable.all(in: chain)
         if case .hold(_, let name?) = entry.onDisconnect {
             shared = chain.namedResources(of: (any SharedStore).self).first { $0.name == name }?.resource

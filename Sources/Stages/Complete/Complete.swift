@@ -147,14 +147,20 @@ public struct Complete: AskingStage, StreamingStage, OftenImmediateStage, Bounde
         of api: any Model, to request: CompletionRequest, for message: Message
     ) async throws -> Completion {
         // Nor does a client that takes little of it keep the call for longer.
-        let pieces = AnswerPieces(of: message, until: EngineTime.now + timeout)
-        guard let firstToken else { return try await api.complete(request) { try await pieces.send($0) } }
-        return try await withFirstPiece(within: firstToken) { first in
-            try await api.complete(request) { delta in
-                first.mark()
-                try await pieces.send(delta)
-            }
+        let deadline = EngineTime.now + timeout
+        guard let firstToken else {
+            return try await answer(of: api, to: request, AnswerPieces(of: message, until: deadline))
         }
+        return try await withFirstPiece(within: firstToken) { first in
+            try await answer(of: api, to: request, AnswerPieces(of: message, until: deadline, first: first))
+        }
+    }
+
+    private func answer(
+        of api: any Model, to request: CompletionRequest, _ pieces: AnswerPieces
+    ) async throws -> Completion {
+        if let api = api as? any DirectModel { return try await api.complete(request, to: pieces) }
+        return try await api.complete(request) { try await pieces.take($0) }
     }
 
     private var template: RequestTemplate { made.value { RequestTemplate(self) } }

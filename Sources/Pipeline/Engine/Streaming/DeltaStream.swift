@@ -26,18 +26,37 @@ extension Message {
         /// Whether anything has left, so that the answer can't be begun again.
         public var hasLeft: Bool { !(outermost ?? self).sent.withLock(\.isEmpty) }
 
+        /// Whether pieces are likely to leave at once from this thread.
+        package var hasRoom: Bool { filters.isEmpty && reply.hasRoom }
+
+        /// Sends a piece where nothing has to be waited for, which is so for most: they are spared the functions that wait.
+        ///
+        /// - Returns: Whether it was sent; otherwise it is to be sent by ``send(_:of:)``.
+        /// - Throws: `CancellationError`.
+        package func sendAtOnce(_ delta: String, of message: Message) throws -> Bool {
+            guard hasRoom else { return false }
+            try Task.checkCancellation()
+            if !delta.isEmpty { leave(delta, of: message) }
+            return true
+        }
+
         /// Sends a piece, and waits while the client takes less than comes, but not past the time of the whole answer.
         ///
         /// - Parameters:
         ///   - deadline: When the answer must have ended, by the engine's clock.
         ///   - late: What is thrown where the client takes so little that it has not.
         /// - Throws: What a stage throws that works on pieces; `late`; `CancellationError`.
-        package func send(
+        package nonisolated(nonsending) func send(
             _ delta: String, of message: Message, until deadline: ContinuousClock.Instant,
             orThrow late: @autoclosure () -> any Error
         ) async throws {
-            try await send(delta, of: message)
+            if try !sendAtOnce(delta, of: message) { try await send(delta, of: message) }
             if EngineTime.now > deadline { throw late() }
+        }
+
+        private func leave(_ delta: String, of message: Message) {
+            (outermost ?? self).sent.withLock { $0 += delta }
+            reply.send(delta: delta, of: message)
         }
 
         /// Sends a piece, and waits while the client takes less than comes.
@@ -48,8 +67,7 @@ extension Message {
             for filter in filters { try await filter.run(delta: &delta, of: message) }
             try Task.checkCancellation()
             guard !delta.isEmpty else { return }
-            (outermost ?? self).sent.withLock { $0 += delta }
-            reply.send(delta: delta, of: message)
+            leave(delta, of: message)
             await reply.waitForRoom()
         }
     }
