@@ -51,9 +51,9 @@ struct WordFormTests {
     func differsInAByte(byte: UInt8) {
         let event = Array(Self.word.utf8)
         for place in event.indices {
-            expectSame(event[..<place] + [byte] + event[(place + 1)...])
-            expectSame(event[..<place] + [byte] + event[place...])
-            expectSame(event[..<place] + event[(place + 1)...])
+            expectSame(Array(event[..<place]) + [byte] + event[(place + 1)...])
+            expectSame(Array(event[..<place]) + [byte] + event[place...])
+            expectSame(Array(event[..<place]) + event[(place + 1)...])
         }
     }
 
