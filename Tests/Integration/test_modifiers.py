@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import DEADLINE, chat_yaml, receive_json
+from conftest import DEADLINE, chat_yaml, receive_json, wait_until
 
 COMPLETE = "  - complete: {model: gpt-3.5-turbo, timeout: 30s}\n"
 
@@ -53,6 +53,8 @@ def test_on_error_runs_other_stages_instead_and_logs_once(ask):
              "        label: fallback\n")
     answers, host = ask(entry, "hello", script=["500"], resources="  spare: echo\n")
     assert answers == ["hello"]
+    # The line may be read after the answer.
+    wait_until(lambda: host.entries("model_unavailable"), "the line in the log")
     assert len(host.entries("model_unavailable")) == 1
 
 
