@@ -91,6 +91,8 @@ final class ReadableSockets {
 
     /// Has somebody go on reading after the others.
     func readLater(_ reader: WebSocketHandler) {
+        guard !reader.readsLater else { return }
+        reader.readsLater = true
         unread.append(reader)
         if unread.count == 1 { bell?.ring() }
     }
@@ -99,7 +101,10 @@ final class ReadableSockets {
         if stagecoach_relay_rung(&relay) != 0 { isArmed = false }
         let late = unread
         unread.removeAll(keepingCapacity: true)
-        for reader in late { reader.readSocket() }
+        for reader in late {
+            reader.readsLater = false
+            reader.readSocket()
+        }
         guard !isArmed else { return }
         var read = 0
         while read < Self.most, !turns.isOver {

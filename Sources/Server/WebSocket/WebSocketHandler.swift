@@ -55,6 +55,8 @@ package final class WebSocketHandler: ChannelDuplexHandler, TurnTaker, WebSocket
     /// Whether there may be something to read on it, and whether its end is.
     var hasNews = false
     var hasLastNews = false
+    /// Whether it is among those that go on reading it after others, where it is once, however many messages have ended.
+    var readsLater = false
     /// What something that was read waits for.
     var awaited = Awaited.nothing
     /// Whether what still comes is dropped, after a breach.
